@@ -1,7 +1,6 @@
 //! A text with individually shaded pieces, such as token scores or groups.
 
 use super::prelude::*;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
@@ -61,55 +60,25 @@ pub fn shaded_text(
     chosen
 }
 
-/// The laid-out text, and the end of each piece in it. Pieces are kept on one row if possible: rows also break at punctuation, of
-/// which a special token has several.
+/// The laid-out text, and the end of each piece in it.
 fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<usize>) {
-    let mut begins_row = BTreeSet::new();
-    loop {
-        let mut job = LayoutJob::default();
-        job.wrap.max_width = ui.available_width();
-        let mut ends = Vec::with_capacity(pieces.len());
-        let mut letters = 0;
-        for (place, piece) in pieces.iter().enumerate() {
-            let colour = if piece.lit { palette.on_accent } else { palette.text };
-            let format = TextFormat {
-                background: if piece.lit { palette.accent } else { piece.fill },
-                underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
-                line_height: Some(22.0),
-                ..TextFormat::simple(FontId::monospace(13.0), colour)
-            };
-            if begins_row.contains(&place) {
-                job.append("\n", 0.0, format.clone());
-                letters += 1;
-            }
-            job.append(&piece.text, 0.0, format);
-            letters += piece.text.chars().count();
-            ends.push(letters);
-        }
-        let galley = ui.painter().layout_job(job);
-        let rows: Vec<usize> = galley.rows.iter().map(|row| row.char_count_including_newline().0).collect();
-        match parted(&rows, pieces, &ends) {
-            Some(piece) if begins_row.insert(piece) => {}
-            _ => return (galley, ends),
-        }
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = ui.available_width();
+    let mut ends = Vec::with_capacity(pieces.len());
+    let mut letters = 0;
+    for piece in pieces {
+        let colour = if piece.lit { palette.on_accent } else { palette.text };
+        let format = TextFormat {
+            background: if piece.lit { palette.accent } else { piece.fill },
+            underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
+            line_height: Some(22.0),
+            ..TextFormat::simple(FontId::monospace(13.0), colour)
+        };
+        job.append(&piece.text, 0.0, format);
+        letters += piece.text.chars().count();
+        ends.push(letters);
     }
-}
-
-/// The first piece split across rows that should start a new row instead: one without whitespace that does not start a row
-/// already.
-fn parted(rows: &[usize], pieces: &[Piece], ends: &[usize]) -> Option<usize> {
-    let begins = |end: &mut usize, row: &usize| {
-        let begin = *end;
-        *end += row;
-        Some(begin)
-    };
-    let edges: Vec<usize> = rows.iter().scan(0, begins).collect();
-    pieces.iter().zip(ends).position(|(piece, end)| {
-        let begin = end - piece.text.chars().count();
-        // The first row that begins at or after the piece.
-        let next = edges.get(edges.partition_point(|edge| *edge < begin));
-        next.is_some_and(|edge| *edge > begin && edge < end) && !piece.text.contains(char::is_whitespace)
-    })
+    (ui.painter().layout_job(job), ends)
 }
 
 /// Index of the character at a position in a galley; `None` outside its rows.
@@ -122,40 +91,4 @@ fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
     // A cursor lies between characters; take the character under the pointer.
     let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
     Some(if place.x < edge { letter.saturating_sub(1) } else { letter })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pieces(texts: &[&str]) -> Vec<Piece> {
-        texts.iter().map(|text| Piece { text: (*text).to_owned(), ..Piece::default() }).collect()
-    }
-
-    #[test]
-    fn a_piece_without_a_blank_that_rows_part_had_better_begin_one() {
-        let texts = pieces(&["ab", " cd", "<|e|>", "f"]);
-        let ends = [2, 5, 10, 11];
-        assert_eq!(parted(&[9, 2], &texts, &ends), Some(2), "its last letter stands in the next row");
-        assert_eq!(parted(&[3, 8], &texts, &ends), None, "a row may end at a blank");
-        assert_eq!(parted(&[5, 4, 2], &texts, &ends), None, "it begins a row and is longer than that");
-        assert_eq!(parted(&[10, 1], &texts, &ends), None);
-        assert_eq!(parted(&[], &[], &[]), None);
-    }
-
-    #[test]
-    fn a_special_token_stands_in_one_row() {
-        let texts = pieces(&["The·fox·ran", "<|endoftext|>", "The·fox"]);
-        crate::widgets::drawn(|ui| {
-            let letter = ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
-            // All but the token's last letters would fit after the words.
-            ui.set_max_width(letter.size().x * 22.5);
-            let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
-            let letters =
-                |row: &egui::epaint::text::PlacedRow| row.glyphs.iter().map(|glyph| glyph.chr).collect();
-            let rows: Vec<String> = galley.rows.iter().map(letters).collect();
-            assert_eq!(rows.iter().filter(|row| row.contains("<|endoftext|>")).count(), 1, "{rows:?}");
-            assert_eq!(ends, [11, 25, 32], "the end of the first row is a letter of the second piece");
-        });
-    }
 }

@@ -160,8 +160,6 @@ impl List {
                 columns[DEVICE].width += left - named;
             }
             let table = Table { columns: &columns, row: 46.0 };
-            let devices: Vec<&str> = runs.iter().map(|(_, run)| run.device.as_str()).collect();
-            let devices = told_apart(&devices);
             let sorted = shown.iter().position(|place| *place == self.by).map(|place| (place, self.falling));
             ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
                 ui.vertical(|ui| {
@@ -171,11 +169,10 @@ impl List {
                             if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
                         self.by = place;
                     }
-                    for ((depth, run), device) in runs.iter().zip(&devices) {
+                    for (depth, run) in &runs {
                         let mine = chosen.contains(&run.name);
                         let row = table.row_ui(ui, &called(run), mine, |ui, place| match shown[place] {
                             0 => name_ui(ui, run, *depth),
-                            DEVICE => device_ui(ui, run, device),
                             place => cell_ui(ui, run, place, slim),
                         });
                         if row.clicked() && !chosen.remove(&run.name) {
@@ -269,40 +266,10 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
             return;
         }
         2 => return,
+        DEVICE => return quiet(ui, &run.device),
         _ => return quiet(ui, &format::date_time(run.created)),
     };
     ui.label(text);
-}
-
-/// A device's short name, distinct from those of other rows, with the full name as a tooltip.
-fn device_ui(ui: &mut Ui, run: &RunSummary, device: &str) {
-    let words = RichText::new(device).color(theme::Palette::of(ui).quiet);
-    let label = ui.add(Label::new(words).truncate().show_tooltip_when_elided(false));
-    if !run.device.is_empty() {
-        label.on_hover_text(&run.device);
-    }
-}
-
-/// The word in a record for an adapter that is not a GPU.
-const SOFTWARE: &str = "software";
-
-/// A device's name, and the details in parentheses: `cpu` and `2 threads`, `avx512`.
-fn device_parts(device: &str) -> (&str, Vec<&str>) {
-    let (name, said) = device.split_once(" (").unwrap_or((device, ""));
-    let parts = said.split([',', '(', ')']).map(str::trim).filter(|part| !part.is_empty());
-    (name, parts.collect())
-}
-
-/// Short device names: each name, with the details that not all devices of that name share, and whether it is software.
-fn told_apart(devices: &[&str]) -> Vec<String> {
-    let known: Vec<(&str, Vec<&str>)> = devices.iter().map(|device| device_parts(device)).collect();
-    let words = |(name, parts): &(&str, Vec<&str>)| {
-        let alike =
-            |part: &str| known.iter().filter(|other| other.0 == *name).all(|other| other.1.contains(&part));
-        let own = parts.iter().copied().filter(|part| *part == SOFTWARE || !alike(part));
-        std::iter::once(*name).chain(own).collect::<Vec<_>>().join(", ")
-    };
-    known.iter().map(words).collect()
 }
 
 /// Title or name with the note's mark; below it, shape and tags.
@@ -385,15 +352,6 @@ mod tests {
         let text = csv(&[(0, &run)]);
         assert!(text.starts_with("run,title,tags,shape,start,"), "{text}");
         assert!(text.contains("1-first-stories,Owls,\"night, small\","), "{text}");
-    }
-
-    #[test]
-    fn devices_are_told_apart_by_what_differs() {
-        let alike = told_apart(&["cpu (2 threads, avx512)", "cpu (2 threads, avx512)", "Example GPU", ""]);
-        assert_eq!(alike, ["cpu", "cpu", "Example GPU", ""]);
-        let others = ["cpu (2 threads, avx512)", "cpu (4 threads, avx512)", "llvmpipe (LLVM 15) (software)"];
-        assert_eq!(told_apart(&others), ["cpu, 2 threads", "cpu, 4 threads", "llvmpipe, software"]);
-        assert_eq!(told_apart(&["cpu", "cpu (2 workers)"]), ["cpu", "cpu, 2 workers"]);
     }
 
     #[test]
