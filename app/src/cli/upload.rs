@@ -5,14 +5,14 @@ use glasshouse_documents::catalogue::fetch::{agent, hub_endpoint, sha256};
 use glasshouse_engine::formats::page;
 use std::fmt::Display;
 use std::fs::{self, File, Metadata};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
 use std::time::Duration;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, SendBody};
 
 /// Timeout of a silent server, which checks large commits.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Attempts to send a file.
+/// Attempts to send a block of data.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 const AGAIN: &str = "repeat the command with --force: files appear only once all have arrived, and large ones are not sent twice";
@@ -198,7 +198,7 @@ impl Upload {
             return Ok(());
         }
         let wanted = json!({
-            "operation": "upload", "transfers": ["basic"], "hash_algo": "sha256",
+            "operation": "upload", "transfers": ["basic", "multipart"], "hash_algo": "sha256",
             "objects": objects, "ref": { "name": "main" },
         });
         let answer = self.post(&format!("{page}.git/info/lfs/objects/batch"), LFS, &wanted)?;
@@ -214,7 +214,10 @@ impl Upload {
             };
             tell!("{}, {}", entry.path, bytes(entry.found.len()));
             let href = action["href"].as_str().ok_or_else(|| self.unclear())?;
-            self.put(entry, href)?;
+            match &action["header"]["chunk_size"] {
+                Value::Null => self.put(entry, href, 0, entry.found.len()).map(drop)?,
+                size => self.put_parts(entry, oid, href, size, &action["header"])?,
+            }
             entry.check()?;
             if let Some(verify) = object["actions"]["verify"]["href"].as_str() {
                 let wanted = json!({ "oid": oid, "size": entry.found.len() });
@@ -224,20 +227,45 @@ impl Upload {
         Ok(())
     }
 
-    /// Sends a file to storage, at a signed address.
-    fn put(&self, entry: &Entry, address: &str) -> Result<()> {
+    /// Sends a file in parts, whose addresses `header` has by number.
+    fn put_parts(&self, entry: &Entry, oid: &str, href: &str, size: &Value, header: &Value) -> Result<()> {
+        let size = size.as_u64().or_else(|| size.as_str()?.parse().ok()).filter(|size| *size > 0);
+        let size = size.ok_or_else(|| self.unclear())?;
+        let addresses: BTreeMap<u64, &str> = header
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(number, address)| Some((number.parse().ok()?, address.as_str()?)))
+            .collect();
+        let length = entry.found.len();
+        ensure!(addresses.len() as u64 == length.div_ceil(size), self.unclear());
+        let mut parts = Vec::new();
+        for (at, (number, address)) in addresses.into_iter().enumerate() {
+            let from = at as u64 * size;
+            let etag = self.put(entry, address, from, size.min(length - from))?;
+            parts.push(json!({ "partNumber": number, "etag": etag.ok_or_else(|| self.unclear())? }));
+        }
+        self.post(href, LFS, &json!({ "oid": oid, "parts": parts })).map(drop)
+    }
+
+    /// Sends bytes of a file to storage, at a signed address, and returns their ETag.
+    fn put(&self, entry: &Entry, address: &str, from: u64, length: u64) -> Result<Option<String>> {
         let mut reason = String::new();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 std::thread::sleep(PAUSE * attempt);
             }
             entry.check()?;
-            let file = File::open(&entry.file).with_context(|| entry.file.display().to_string())?;
-            let length = entry.found.len();
+            let mut file = File::open(&entry.file).with_context(|| entry.file.display().to_string())?;
+            file.seek(SeekFrom::Start(from))?;
+            let mut part = Part { file, left: length };
             let request = self.agent.put(address).config().max_redirects(0).build();
             let request = request.header(header::CONTENT_LENGTH, length);
-            match request.send(SendBody::from_reader(&mut file.take(length))) {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
+            match request.send(SendBody::from_reader(&mut part)) {
+                Ok(answer) if answer.status().is_success() => {
+                    let etag = answer.headers().get(header::ETAG);
+                    return Ok(etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned));
+                }
                 Ok(answer) if matches!(answer.status().as_u16(), 413 | 507) => {
                     return Err(self.refused(answer.status().as_u16(), &Value::Null));
                 }
@@ -355,6 +383,23 @@ impl Entry {
         });
         ensure!(same, "{} was changed or removed while it was uploaded; {AGAIN}", self.file.display());
         Ok(())
+    }
+}
+
+/// The next `left` bytes of a file; an error if it ends earlier.
+struct Part {
+    file: File,
+    left: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, block: &mut [u8]) -> std::io::Result<usize> {
+        let count = (&mut self.file).take(self.left).read(block)?;
+        if count == 0 && self.left > 0 && !block.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
     }
 }
 

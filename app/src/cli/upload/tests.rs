@@ -134,7 +134,7 @@ impl StandIn {
 }
 
 fn storage() -> StandIn {
-    StandIn::new(|_, _| Some((200, String::new(), String::new())))
+    StandIn::new(|_, asked| Some((200, format!("etag: \"{}\"\r\n", asked.len()), String::new())))
 }
 
 fn export() -> TempDir {
@@ -204,17 +204,40 @@ fn a_space_is_static_and_what_is_stored_is_not_sent_again() {
 }
 
 #[test]
-fn large_files_are_sent_at_most_three_times() {
+fn large_objects_are_sent_in_parts_at_most_three_times_each() {
     let folder = export();
-    // The first request fails.
+    // The second request fails, once.
     let storage = StandIn::new(|_, asked| {
-        let status = if asked.len() == 1 { 500 } else { 200 };
-        Some((status, String::new(), String::new()))
+        let status = if asked.len() == 2 { 500 } else { 200 };
+        Some((status, format!("etag: e{}\r\n", asked.len()), String::new()))
     });
-    let hub = StandIn::hub(&storage.address, |_, _| None);
+    let parts = storage.address.clone();
+    let hub = StandIn::hub(&storage.address, move |own, asked| {
+        let asked = asked.last().unwrap();
+        if asked.line == "POST /complete" {
+            return Some((200, String::new(), "{}".into()));
+        }
+        let mut answer: Value = serde_json::from_slice(&asked.body).ok()?;
+        answer["objects"].is_array().then(|| {
+            let header = json!({
+                "chunk_size": "4", "2": format!("{parts}/2"), "1": format!("{parts}/1"), "3": format!("{parts}/3")
+            });
+            answer["objects"][0]["actions"]["upload"] =
+                json!({ "href": format!("{own}/complete"), "header": header });
+            (200, String::new(), answer.to_string())
+        })
+    });
     hub.send(&folder, false, false).unwrap();
-    let put: Vec<_> = storage.asked().into_iter().map(|asked| asked.body).collect();
-    assert_eq!(put, [LARGE, LARGE]);
+    let put: Vec<_> = storage.asked().into_iter().map(|asked| (asked.line, asked.body)).collect();
+    let expected: [(&str, &[u8]); 4] =
+        [("PUT /1", b"0123"), ("PUT /2", b"4567"), ("PUT /2", b"4567"), ("PUT /3", b"89")];
+    assert_eq!(put, expected.map(|(line, body)| (line.to_owned(), body.to_vec())));
+    let complete = hub.asked().into_iter().find(|asked| asked.line == "POST /complete").unwrap();
+    let complete: Value = serde_json::from_slice(&complete.body).unwrap();
+    let parts = json!([
+        { "partNumber": 1, "etag": "e1" }, { "partNumber": 2, "etag": "e3" }, { "partNumber": 3, "etag": "e4" },
+    ]);
+    assert_eq!(complete["parts"], parts);
 
     let broken = StandIn::new(|_, _| Some((500, String::new(), String::new())));
     let error = StandIn::hub(&broken.address, |_, _| None).error(&folder);
