@@ -345,28 +345,6 @@ fn the_replay_steps_back_and_joins_again() {
 }
 
 #[test]
-fn every_token_is_looked_into_one_after_another() {
-    let mut scene = wide(Engine::full(), PageName::Write);
-    scene.press_last("Write");
-    scene.harness.get_by_label("Show the model's uncertainty at every token").click();
-    for _ in 0..40 {
-        scene.settle();
-    }
-    scene.picture("write-entropy");
-    let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
-    let lengths: Vec<usize> = sent
-        .iter()
-        .map(|command| match command {
-            Command::Explain { tokens, count: 1, .. } => tokens.len(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let first = engine::tokens("Once upon a time").len();
-    assert!(lengths.len() > 100, "{}", lengths.len());
-    assert!(lengths.iter().enumerate().all(|(place, length)| *length == first + place), "{lengths:?}");
-}
-
-#[test]
 fn the_whole_of_each_page_fits_phones_and_windows() {
     let sizes = [([420.0, 3000.0], "light"), ([760.0, 860.0], "dark"), (WIDE, "light")];
     for (page, (size, theme)) in PAGES.into_iter().flat_map(|page| sizes.map(|size| (page, size))) {

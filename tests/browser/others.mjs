@@ -155,13 +155,13 @@ async function walk(browser, address, lasting) {
   assert.equal((await browser.evaluate(state)).lost, null);
 }
 
-/** Shares the open project's latest run as a page, which writes from a file; several times, since browsers compile again what runs often. */
+/** Shares the open project's latest run as a page, which writes from a file. Repeats the export, since browsers recompile code that runs often. */
 async function share(browser) {
   const page = await browser.evaluate(async () => {
     const { runs } = (await globalThis.glasshouse.send({ command: "list_runs" })).find(({ event }) => event === "runs");
     const format = { kind: "page", weights: "f16" };
     let answers;
-    for (let trial = 0; trial < 10; trial += 1) {
+    for (let trial = 0; trial < 20; trial += 1) {
       answers = await globalThis.glasshouse.send({ command: "export", what: { model: { run: runs.at(-1).name, format } } });
     }
     return new TextDecoder().decode(answers.find(({ event }) => event === "exported").files[0]);

@@ -263,9 +263,11 @@ impl Session {
     ) -> Result<Option<T>> {
         match self.stoppable(work, does).await {
             Err(Error::Cancelled(_)) => {
-                // As after a failure, if no run has begun.
+                // As after a failure: what was set aside for a run that has not begun is restored.
                 self.settle_claim(false);
-                self.take_documents_back()?;
+                if let Err(error) = self.take_documents_back() {
+                    self.sink.notice(error.to_string());
+                }
                 self.say_state(TrainingState::Idle, 0, 0);
                 Ok(None)
             }
