@@ -524,8 +524,8 @@ async fn cancellable<T>(
 }
 
 /// Boxes a request's future, so that it is compiled as a function of its own. Otherwise all requests become one function of 424 kB in
-/// WebAssembly, which WebKitGTK 2.50.6 compiles wrongly: half of the sessions that exported fourteen times ended with an access out of
-/// bounds, each at a different export. Chromium and Firefox were never affected.
+/// WebAssembly, in which half of the sessions that exported fourteen times in WebKitGTK 2.50.6 ended with an access out of bounds, each at a
+/// different export. Chromium and Firefox were never affected.
 #[inline(never)]
 fn apart<'a, T>(work: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
     Box::pin(work)
