@@ -2,7 +2,7 @@
 
 export type ErrorKind =
   | "invalid" | "refused" | "unknown" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
-  | "internal" | "busy" | "cancelled"
+  | "internal" | "busy" | "stale" | "cancelled"
   /** The engine's worker panicked, was terminated or stopped responding. */
   | "lost";
 

@@ -231,7 +231,7 @@ impl App {
         let mut alive = self.state.projects.list.iter().filter(|project| !project.deleted);
         self.outbox.send(match alive.find(|project| project.name == preset) {
             Some(project) => Command::OpenProject { id: project.id.clone() },
-            None => Command::CreateProject { name: preset.to_owned() },
+            None => Command::create(preset),
         });
     }
 

@@ -42,7 +42,7 @@ impl Played {
     /// Sends a command to the engine, bypassing the window.
     fn ask(&self, id: u64, command: Command, bytes: Vec<Vec<u8>>) {
         let requests = self.requests.as_ref().unwrap();
-        requests.try_send(Envelope { body: Request { id, command }, bytes }).unwrap();
+        requests.try_send(Envelope { body: Request::new(id, command), bytes }).unwrap();
     }
 
     /// Passes requests and reports until the window satisfies a condition.
@@ -102,7 +102,7 @@ fn page(place: &str) -> Vec<u8> {
 fn web_pages_become_text_and_what_is_dropped_says_why() {
     let shelf = tempfile::tempdir().unwrap();
     let mut played = Played::new(shelf.path());
-    played.ask(1_000_001, Command::CreateProject { name: "Harbours".to_owned() }, Vec::new());
+    played.ask(1_000_001, Command::create("Harbours"), Vec::new());
     played.until("the project", |window| window.state().state().projects.open.is_some());
     let names = ["anholt.html", "again.html", "empty.html"].map(str::to_owned).into();
     let empty = b"<!doctype html><html><body><p>Coming soon</p></body></html>".to_vec();

@@ -29,7 +29,7 @@ fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
 /// Sends a cleaning command, cancels it at its first progress event, and returns the events.
 fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     let (requests, inbox) = async_channel::unbounded();
-    requests.try_send(Envelope::plain(Request { id: 1, command })).unwrap();
+    requests.try_send(Envelope::plain(Request::new(1, command))).unwrap();
     let heard = Rc::new(RefCell::new(Vec::new()));
     let ear = heard.clone();
     let tell = move |envelope: Envelope<Report>| {
@@ -37,7 +37,7 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
         match &event {
             Event::Cleaning(CleaningStep::Progress(_)) => {
                 let command = Command::Cancel { request: 1 };
-                requests.try_send(Envelope::plain(Request { id: 2, command })).unwrap();
+                requests.try_send(Envelope::plain(Request::new(2, command))).unwrap();
             }
             Event::Failed { error } => {
                 assert_eq!((request, error.kind), (Some(1), ErrorKind::Cancelled));
@@ -96,7 +96,7 @@ fn the_same_run_gives_the_same_files() {
     // As in a window: a project of the shelf, with a copy of the text.
     let add = Command::ChangeDocuments(DocumentsChange::Add { names: config.data.paths.clone() });
     let shelf = folder.join("shelf");
-    let opened = vec![Command::CreateProject { name: "p".to_owned() }, add, begin(&config, None)];
+    let opened = vec![Command::create("p"), add, begin(&config, None)];
     play(&shelf, opened).unwrap();
     assert_eq!(checkpoints(&shelf.join("p")), ours);
     assert_eq!(metrics(&shelf.join("p")), metrics(&typed));

@@ -22,7 +22,7 @@ use std::rc::Rc;
 /// The file that a browser would download.
 fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<u8>) {
     let (requests, inbox) = async_channel::unbounded();
-    let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
+    let send = |id, command| requests.try_send(Envelope::plain(Request::new(id, command))).unwrap();
     send(1, use_project(project.to_owned(), false));
     send(2, Export::Model { run: RUN.to_owned(), checkpoint: None, format }.to(None, false));
     let heard = Rc::new(RefCell::new(None));
@@ -101,7 +101,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     // Nothing is replaced without permission, and no partial file remains.
     let again = ["export", "--project", "first", "--format", "gguf", "--to", "f32.gguf"];
     let error = error_of(folder, &again);
-    assert!(error.contains("f32.gguf: already exists") && error.ends_with("(--force)"), "{error}");
+    assert!(error.contains("f32.gguf: it already exists") && error.ends_with("(--force)"), "{error}");
     assert_eq!(std::fs::metadata(folder.join("f32.gguf")).unwrap().len(), sizes[0]);
     succeed(folder, &[&again[..], &["--force"]].concat());
     assert_eq!(

@@ -169,7 +169,7 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let server = serve(folder.to_owned(), Odd::Nothing);
     let look = Command::LookAtModel { from: Some(address(format!("{server}/{name}"))) };
     let commands = (1..).zip([look, Command::LookAtModel { from: None }]);
-    let mut commands = commands.map(|(id, command)| Envelope::plain(Request { id, command }));
+    let mut commands = commands.map(|(id, command)| Envelope::plain(Request::new(id, command)));
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands);
@@ -274,7 +274,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
             };
             say.send((place, Instant::now())).unwrap();
             let command = Command::Cancel { request: 2 };
-            cancel.try_send(Envelope::plain(Request { id: CANCEL, command })).unwrap();
+            cancel.try_send(Envelope::plain(Request::new(CANCEL, command))).unwrap();
             return false;
         }
         true
@@ -287,7 +287,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
         for_comparison: false,
     };
     let commands = [use_project(folder.join("tab"), true), look.clone(), look, import];
-    let mut commands = (1..).zip(commands).map(|(id, command)| Envelope::plain(Request { id, command }));
+    let mut commands = (1..).zip(commands).map(|(id, command)| Envelope::plain(Request::new(id, command)));
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
     let heard = Rc::new(RefCell::new(Vec::new()));

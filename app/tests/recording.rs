@@ -540,7 +540,7 @@ fn whole_session_of_the_pages() {
     evaluated(&mut session, &extent);
 
     // nanoGPT's run for a CPU, and a shorter one to compare.
-    session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
+    session.ask(Command::create("Shakespeare"));
     if let Some(file) = shakespeare() {
         session.ask(DocumentsChange::Add { names: vec![file.display().to_string()] });
     }
@@ -592,7 +592,7 @@ fn whole_session_of_the_pages() {
     beyond(&mut session);
 
     // A corpus: the project's own pages and sources.
-    session.ask(Command::CreateProject { name: "Glasshouse's own pages".to_owned() });
+    session.ask(Command::create("Glasshouse's own pages"));
     session.ask(DocumentsChange::Add { names: own_pages(whole) });
     session.show(PageName::Data, "light");
     session.ask(Command::Clean);

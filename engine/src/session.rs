@@ -103,6 +103,8 @@ struct Session {
     shelf: Option<Shelf>,
     device: ChosenDevice,
     project: Option<OpenProject>,
+    /// Number of projects opened so far.
+    openings: u64,
     generations: Generations,
     speed: Option<MeasuredSpeed>,
     visible: bool,
@@ -159,6 +161,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         shelf,
         device,
         project: None,
+        openings: 0,
         generations: Generations::default(),
         speed: None,
         visible: true,
@@ -205,7 +208,11 @@ impl Session {
 
     /// Serves a request. `live` is the run in training, if any.
     async fn serve(&mut self, envelope: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
-        let Envelope { body: Request { id, command }, bytes } = envelope;
+        let Envelope { body: Request { id, opening, command }, bytes } = envelope;
+        if command.is_about_open_project() && opening.is_some_and(|opening| !self.is_opening(opening)) {
+            self.sink.refused(id, &Error::Stale, bytes);
+            return After::Nothing;
+        }
         let claims = matches!(command, Command::ImportModel { .. } | Command::Fit(Fit::LearningRate { .. }));
         let run_control = live.as_ref().map(ActiveRun::run_control);
         let again = (run_control.is_some() && training::is_put_off(&command)).then(|| command.clone());
@@ -232,7 +239,7 @@ impl Session {
                     && again.is_some() =>
             {
                 if let Some(command) = again {
-                    self.inbox.put_back(Envelope { body: Request { id, command }, bytes: Vec::new() });
+                    self.inbox.put_back(Envelope::plain(Request { id, opening, command }));
                 }
             }
             Ok(RequestOutcome::Done) => self.sink.finished(id),
@@ -311,7 +318,9 @@ impl Session {
                 }
                 tell(apart(self.list_projects()).await?);
             }
-            Command::CreateProject { name } => tell(apart(self.create_project(id, &name, None)).await?),
+            Command::CreateProject { name, files } => {
+                tell(apart(self.create_project(id, &name, None, (&files[..], bytes))).await?);
+            }
             Command::OpenProject { id: project } => apart(self.open_project(id, &project)).await?,
             Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
@@ -369,7 +378,7 @@ impl Session {
             }
             Command::TrainFirst { project, seconds } => {
                 let config = apart(self.first_config(seconds)).await?;
-                tell(apart(self.create_project(id, &project, Some(&config))).await?);
+                tell(apart(self.create_project(id, &project, Some(&config), (&[], Vec::new()))).await?);
                 return Ok(RequestOutcome::Train(Box::new(RunRequest::start(
                     id,
                     config,

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_permalink_opens_a_project_of_its_own_ready_to_train() {
         let address = read(&[("preset", "nanogpt-cpu"), ("seed", "7")]);
-        let make = Command::CreateProject { name: "nanogpt-cpu".to_owned() };
+        let make = Command::create("nanogpt-cpu");
         let open = Command::OpenProject { id: "nanogpt-cpu-id".to_owned() };
         let (mut app, sent) = opening(address.clone().into(), &["Owls"], None);
         assert!(sent.contains(&make), "{sent:?}");
@@ -203,7 +203,7 @@ mod tests {
             ..ProjectSummary::default()
         };
         let config = presets::preset("first-stories").unwrap();
-        let opened = OpenedProject { project, config, tokenizer: None, runs: Vec::new() };
+        let opened = OpenedProject { opening: 1, project, config, tokenizer: None, runs: Vec::new() };
         tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
         assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));
         assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);

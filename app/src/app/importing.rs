@@ -79,7 +79,7 @@ impl App {
             Importing::Found { model, context_length } => {
                 // The model goes to the open project, or to a new one named after it.
                 if self.state.projects.open.is_none() {
-                    self.outbox.send(Command::CreateProject { name: model.name.clone() });
+                    self.outbox.send(Command::create(model.name.clone()));
                 }
                 let (from, context_length) =
                     (ModelSource::Looked { number: model.number }, Some(context_length));

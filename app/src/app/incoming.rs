@@ -203,7 +203,7 @@ impl App {
         let Some(first) = texts.first() else { return };
         if self.page == PageName::Home || self.state.projects.open.is_none() {
             let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
-            self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My texts".to_owned()) });
+            self.outbox.send(Command::create(name.unwrap_or_else(|| "My texts".to_owned())));
         }
         // The Tune page lists its own files.
         if self.page != PageName::Tune || self.state.projects.open.is_none() {

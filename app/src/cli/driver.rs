@@ -34,7 +34,7 @@ impl Sender {
     fn send_with(&self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         let id = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(requests) = self.requests.upgrade() {
-            requests.try_send(Envelope { body: Request { id, command }, bytes }).ok();
+            requests.try_send(Envelope { body: Request::new(id, command), bytes }).ok();
         }
         id
     }

@@ -103,7 +103,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
             column(ui, width, |ui| {
                 let text = "for your own text";
                 if hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text, tall).clicked() {
-                    context.outbox.send(Command::CreateProject { name: "My project".to_owned() });
+                    context.outbox.send(Command::create("My project"));
                     *context.go = Some(PageName::Data);
                 }
             });

@@ -58,7 +58,7 @@ impl Switchboard {
             let id = self.next_number();
             self.own().insert(id, Some((at, sender.clone())));
             ask.requests.push(id);
-            requests.try_send(Envelope::plain(Request { id, command })).ok()?;
+            requests.try_send(Envelope::plain(Request::new(id, command))).ok()?;
         }
         Some(ask)
     }
@@ -108,7 +108,7 @@ impl Drop for Ask {
             if is_heard {
                 let (id, command) = (self.board.next_number(), Command::Cancel { request });
                 self.board.own().insert(id, None);
-                requests.try_send(Envelope::plain(Request { id, command })).ok();
+                requests.try_send(Envelope::plain(Request::new(id, command))).ok();
             }
         }
     }

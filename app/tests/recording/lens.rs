@@ -184,7 +184,7 @@ fn whole_session_of_the_lens() {
     let patience = Duration::from_secs(extent.patience);
     let mut session = Session::open(&work, &folder, start, extent.pause, patience);
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
-    session.ask(Command::CreateProject { name: "Inside a model".to_owned() });
+    session.ask(Command::create("Inside a model"));
     let mut config = presets::preset(PRESET).unwrap();
     if let Some(steps) = extent.steps {
         config.train.steps = steps;

@@ -325,7 +325,7 @@ pub fn opened(id: &str, name: &str, runs: Vec<RunSummary>) -> Event {
     config.train.sample_interval = 200;
     let trained = !runs.is_empty();
     let (project, tokenizer) = (project(id, name, runs.len()), trained.then(tokenizer));
-    Event::Project { opened: Some(Box::new(OpenedProject { project, config, tokenizer, runs })) }
+    Event::Project { opened: Some(Box::new(OpenedProject { opening: 1, project, config, tokenizer, runs })) }
 }
 
 pub fn tokenizer() -> TokenizerSummary {

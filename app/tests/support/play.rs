@@ -25,7 +25,7 @@ pub fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> 
 pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands.into_iter().enumerate().map(|(number, (command, bytes))| Envelope {
-        body: Request { id: number as u64 + 1, command },
+        body: Request::new(number as u64 + 1, command),
         bytes,
     });
     requests.try_send(commands.next().unwrap()).unwrap();

@@ -137,7 +137,7 @@ impl Session {
     /// Sends a command without waiting. Returns the request number.
     pub fn send(&mut self, command: impl Into<Command>) -> u64 {
         self.asked += 1;
-        let request = Request { id: self.asked, command: command.into() };
+        let request = Request::new(self.asked, command.into());
         self.log.write(LogMessage::Request(Box::new(request.clone())));
         self.engine.send(Envelope::plain(request));
         self.asked

@@ -67,6 +67,18 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
     Ok(())
 }
 
+/// Checks that a file may be written: not in place of a folder, and of another file only with `replace`.
+pub fn check_file(path: &Path, replace: bool) -> Result<()> {
+    if files::is_dir(path) {
+        return Err(Error::bad_file(path, "is a folder; choose a file").hint(Hint::Destination));
+    }
+    if files::exists(path) && !replace {
+        let reason = "it already exists; replace it, or choose another place";
+        return Err(Error::bad_file(path, reason).hint(Hint::Replace));
+    }
+    Ok(())
+}
+
 /// Syncs the folder of `path`, so that its entries are durable. Windows has no such call and does not need it.
 pub fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {

@@ -61,10 +61,7 @@ pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, P
 /// dropped. Fails if the folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
 pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielder) -> Result<Packed> {
     Project::open(folder)?;
-    if files::exists(to) && !replace {
-        let reason = "it already exists; replace it, or choose another place";
-        return Err(Error::bad_file(to, reason).hint(Hint::Replace));
-    }
+    storage::check_file(to, replace)?;
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
     let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);

@@ -45,10 +45,14 @@ pub enum Command {
     // ---- Projects -----------------------------------------------------------------------------------------------------
     /// Lists projects and their disk usage. Answered by `Projects`.
     ListProjects,
-    /// Creates a project and opens it. Answered by `Project`.
+    /// Creates a project with these documents and opens it. If a document cannot be read, no project is created. Answered by `Project`, and
+    /// with documents also by `Documents`.
     CreateProject {
         /// Display name; if another project has it, a number is appended.
         name: String,
+        /// Its documents, as in [`DocumentsChange::Add`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<String>,
     },
     /// Opens a project. Answered by `Project`; natively `id` may be the path of any project folder.
     OpenProject { id: String },
@@ -342,6 +346,72 @@ pub enum Command {
 }
 
 impl Command {
+    /// Creates a project without documents.
+    pub fn create(name: impl Into<String>) -> Self {
+        Self::CreateProject { name: name.into(), files: Vec::new() }
+    }
+
+    /// Whether the command reads or changes the open project, rather than the session, the device, the run in training, or a project that
+    /// it names.
+    pub fn is_about_open_project(&self) -> bool {
+        !matches!(
+            self,
+            Self::Hello { .. }
+                | Self::Visible { .. }
+                | Self::Cancel { .. }
+                | Self::ListDevices
+                | Self::ChooseDevice { .. }
+                | Self::ListProjects
+                | Self::CreateProject { .. }
+                | Self::OpenProject { .. }
+                | Self::UseProject { .. }
+                | Self::ChangeProject { .. }
+                | Self::ImportProject { .. }
+                | Self::ListCorpora
+                | Self::FetchCorpus { add: false, .. }
+                | Self::CleanFiles { .. }
+                | Self::Fit(Fit::First { .. })
+                | Self::Bench(_)
+                | Self::TrainFirst { .. }
+                | Self::Steer(_)
+                | Self::Export { what: Export::Project { .. }, .. }
+                | Self::ListModelFiles { .. }
+                | Self::LookAtModel { .. }
+        )
+    }
+
+    /// Whether a command that was made for one project makes sense in another: it brings all that it needs.
+    pub fn is_portable(&self) -> bool {
+        match self {
+            Self::Train { config, launch } => config.start.is_none() && launch.sweep.is_none(),
+            Self::SpliceFeedback { at, .. } => at.is_none(),
+            Self::SaveDraft { .. }
+            | Self::ChangeDocuments(DocumentsChange::Add { .. })
+            | Self::FetchCorpus { add: true, .. }
+            | Self::ChangeRecipe(_)
+            | Self::TrainTokenizer { .. }
+            | Self::ImportModel { .. }
+            | Self::ImportBundle { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a command changes the open project, beyond caches.
+    pub fn changes_project(&self) -> bool {
+        self.is_portable()
+            || matches!(
+                self,
+                Self::Train { .. }
+                    | Self::Resume { .. }
+                    | Self::ChangeDocuments(_)
+                    | Self::Clean
+                    | Self::ForgetCleaning
+                    | Self::KeepLesson { .. }
+                    | Self::SpliceFeedback { .. }
+                    | Self::ChangeRun { .. }
+            )
+    }
+
     /// The work of a request that may take long and can be cancelled; `None` for the others.
     pub fn label(&self) -> Option<&'static str> {
         Some(match self {
@@ -355,7 +425,8 @@ impl Command {
             Self::Plan { .. } => "planning the run",
             Self::Fit(Fit::ToDevice { .. }) => "fitting the run to the device",
             Self::Fit(Fit::LearningRate { .. }) => "testing learning rates",
-            Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
+            Self::CreateProject { files, .. } if files.is_empty() => return None,
+            Self::CreateProject { .. } | Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
                 "reading documents"
             }
             Self::FetchCorpus { .. } => "downloading a corpus",

@@ -380,6 +380,9 @@ pub enum ImportStep {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedProject {
+    /// Number of this opening in the session, for [`Request::opening`](crate::Request::opening).
+    #[serde(default)]
+    pub opening: u64,
     pub project: ProjectSummary,
     /// Settings for the next run: those of the latest run, or the defaults for a first run.
     pub config: RunConfig,

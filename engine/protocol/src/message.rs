@@ -10,7 +10,18 @@ pub const VERSION: u32 = 1;
 pub struct Request {
     /// The sender's number, from 1, ascending; all events that answer the request carry it.
     pub id: u64,
+    /// [`OpenedProject::opening`](crate::OpenedProject::opening) of the project that the command was made for. If another project is
+    /// open by then, the request is refused as [`ErrorKind::Stale`](crate::ErrorKind::Stale), with its bytes attached to the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<u64>,
     pub command: Command,
+}
+
+impl Request {
+    /// A request to whichever project is open.
+    pub fn new(id: u64, command: Command) -> Self {
+        Self { id, opening: None, command }
+    }
 }
 
 /// An event sent to a front end.

@@ -4,14 +4,13 @@
 //! The recipe is in `recipe.toml`.
 
 use super::Session;
-use super::evaluation::refuse_what_is_there;
 use super::event_sink::EventSink;
 use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
 use crate::protocol::{Event, Preview, RecipeChange};
-use crate::{Error, Result, refuse};
+use crate::{Error, Result, refuse, storage};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{
     self, Cleaner, CleaningProgress, Dropped, Phase, PreparedRecipe, StartOptions,
@@ -251,8 +250,8 @@ impl Session {
             self.sink.attached(id, name, bytes);
             return Ok(());
         };
-        refuse_what_is_there(&to, keep)?;
-        files::write(&to, bytes).map_err(Error::io(&to))?;
+        storage::check_file(&to, !keep)?;
+        storage::write_atomically(&to, &bytes)?;
         self.sink.exported(id, name, &to, std::slice::from_ref(&to), None);
         Ok(())
     }

@@ -47,6 +47,28 @@ impl Session {
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
         let folder = self.opened()?.documents_folder();
+        let mut added = Undo::new(Vec::new(), |added: &Vec<PathBuf>| {
+            for path in added {
+                files::remove_file(path).ok();
+            }
+        });
+        let skipped = self.copy_documents(&folder, names, bytes, &mut added.value).await?;
+        let changed = self.documents_changed().await?;
+        self.sink.answer(id, changed);
+        added.keep();
+        skipped.into_iter().for_each(|skipped| self.sink.notice(skipped));
+        Ok(())
+    }
+
+    /// Copies files, by path or with these contents, into a folder of documents; `added` gets the copies. Returns what to say about
+    /// skipped files.
+    pub(super) async fn copy_documents(
+        &self,
+        folder: &Path,
+        names: &[String],
+        bytes: Vec<Vec<u8>>,
+        added: &mut Vec<PathBuf>,
+    ) -> Result<Option<String>> {
         let mut passed_over = Vec::new();
         let given = if bytes.is_empty() {
             let mut files = Vec::new();
@@ -63,18 +85,13 @@ impl Session {
             let contents = bytes.into_iter().map(Some);
             names.iter().map(PathBuf::from).zip(contents).collect::<Vec<_>>()
         };
-        files::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        files::create_dir_all(folder).map_err(Error::io(folder))?;
         let (yielder, count) = (Yielder::new(), given.len() as u64);
         // Names that an archive can store unchanged.
-        let mut siblings = Siblings::in_folder(&folder);
-        let mut added = Undo::new(Vec::new(), |added: &Vec<PathBuf>| {
-            for path in added {
-                files::remove_file(path).ok();
-            }
-        });
+        let mut siblings = Siblings::in_folder(folder);
         for (done, (name, content)) in given.into_iter().enumerate() {
             let to = folder.join(siblings.take(file_name(&name)?));
-            added.value.push(to.clone());
+            added.push(to.clone());
             match content {
                 Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
                 None => copy(&name, &to, &yielder).await.map_err(Error::io(name))?,
@@ -82,13 +99,7 @@ impl Session {
             self.sink.progress(done as u64 + 1, count);
             yielder.maybe_yield().await;
         }
-        let changed = self.documents_changed().await?;
-        self.sink.answer(id, changed);
-        added.keep();
-        if let Some(told) = told(&passed_over) {
-            self.sink.notice(told);
-        }
-        Ok(())
+        Ok(told(&passed_over))
     }
 
     pub(super) async fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
@@ -108,9 +119,13 @@ impl Session {
     }
 
     pub(super) async fn documents_changed(&mut self) -> Result<Event> {
-        let project = self.opened()?;
-        project.survey = None;
-        let validation = project.config.data.validation;
+        self.opened()?.survey = None;
+        self.listed_documents().await
+    }
+
+    /// The first documents.
+    pub(super) async fn listed_documents(&mut self) -> Result<Event> {
+        let validation = self.opened()?.config.data.validation;
         self.list_documents("", 0, PAGE, validation).await
     }
 

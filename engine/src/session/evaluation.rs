@@ -18,7 +18,7 @@ use crate::evaluation::tasks::{Asked, TaskFile, families};
 use crate::evaluation::{Scorer, stride_of};
 use crate::generation::Opening;
 use crate::metrics::card;
-use crate::platform::{Yielder, files};
+use crate::platform::Yielder;
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
@@ -226,7 +226,7 @@ impl Session {
             .hint(Hint::Evaluate));
         };
         if let Some(to) = &to {
-            refuse_what_is_there(to, keep)?;
+            storage::check_file(to, !keep)?;
         }
         let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
@@ -290,13 +290,6 @@ impl Session {
     }
 }
 
-/// Fails if a file exists and must be kept.
-pub(super) fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
-    if keep && files::exists(to) {
-        return Err(Error::bad_file(to, "it already exists; choose another file"));
-    }
-    Ok(())
-}
 
 /// The requested tasks. Files that came with the command are assigned in task order, each followed by its results; `held_out`
 /// returns a recipe's rows.

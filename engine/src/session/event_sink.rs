@@ -86,15 +86,18 @@ impl EventSink {
         files: &[PathBuf],
         verification: Option<Box<Verification>>,
     ) {
+        let size = |file: &PathBuf| crate::platform::files::metadata(file).map_or(0, |file| file.len());
+        let bytes = files.iter().map(size).sum();
         let files = files.iter().map(|file| file.display().to_string()).collect();
         let path = Some(to.display().to_string());
-        self.answer(request, Event::Exported { name, path, files, bytes: 0, packed: 0, verification });
+        self.answer(request, Event::Exported { name, path, files, bytes, packed: 0, verification });
     }
 
     /// Answers with an export as one attached file.
     pub(super) fn attached(&self, request: u64, name: String, file: Vec<u8>) {
         let (path, files, verification) = (None, Vec::new(), None);
-        let event = Event::Exported { name, path, files, bytes: 0, packed: 0, verification };
+        let bytes = file.len() as u64;
+        let event = Event::Exported { name, path, files, bytes, packed: 0, verification };
         self.answer_with(request, event, vec![file]);
     }
 
@@ -121,6 +124,11 @@ impl EventSink {
 
     pub(super) fn failed(&self, request: Option<u64>, error: &Error) {
         self.send(request, Event::Failed { error: ErrorReport::from(error) }, Vec::new());
+    }
+
+    /// A failure that returns the request's bytes.
+    pub(super) fn refused(&self, request: u64, error: &Error, bytes: Vec<Vec<u8>>) {
+        self.send(Some(request), Event::Failed { error: ErrorReport::from(error) }, bytes);
     }
 
     fn send(&self, request: Option<u64>, event: Event, bytes: Vec<Vec<u8>>) {

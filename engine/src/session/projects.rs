@@ -7,7 +7,9 @@ use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
-use crate::protocol::{DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, presets};
+use crate::protocol::{
+    DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic, presets,
+};
 use crate::{Error, Result, refuse, storage};
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use std::sync::Arc;
 
 pub(super) struct OpenProject {
     pub(super) id: String,
+    /// Number of its opening.
+    opening: u64,
     pub(super) project: Project,
     /// Settings of the latest run or of the project's tokenizer, whichever is newer.
     pub(super) config: RunConfig,
@@ -38,9 +42,9 @@ enum Hold {
 }
 
 impl OpenProject {
-    fn new(id: String, project: Project, config: RunConfig, hold: Hold) -> Self {
+    fn new((id, opening): (String, u64), project: Project, config: RunConfig, hold: Hold) -> Self {
         let (next, survey, prepared, counts) = (Next::default(), None, None, None);
-        Self { id, project, config, next, survey, prepared, counts, hold }
+        Self { id, opening, project, config, next, survey, prepared, counts, hold }
     }
 
     pub(super) fn documents_folder(&self) -> PathBuf {
@@ -63,6 +67,17 @@ impl Session {
         self.project.as_ref().is_some_and(|open| open.id == id)
     }
 
+    /// Whether the project opened with this number is open.
+    pub(super) fn is_opening(&self, opening: u64) -> bool {
+        self.project.as_ref().is_some_and(|open| open.opening == opening)
+    }
+
+    /// The number of the next opening, with the id of its project.
+    fn numbered(&mut self, id: String) -> (String, u64) {
+        self.openings += 1;
+        (id, self.openings)
+    }
+
     pub(super) fn shelf(&self) -> Result<&Shelf> {
         let none = || Error::Refused("there is no project list here".to_owned());
         self.shelf.as_ref().ok_or_else(none)
@@ -76,7 +91,7 @@ impl Session {
             None => Project::open(folder)?,
         };
         self.close_project();
-        let id = folder.display().to_string();
+        let id = self.numbered(folder.display().to_string());
         self.project = Some(OpenProject::new(id, project, first_config()?, Hold::Beside(claim)));
         Ok(())
     }
@@ -106,15 +121,35 @@ impl Session {
         Ok(Event::Projects { projects, storage: self.storage.clone() })
     }
 
-    /// Creates and opens a project, with settings for its first run.
+    /// Creates and opens a project, with settings for its first run and with documents: names, and contents if they are attached. If a
+    /// document cannot be read, the project is removed, and the one that was open stays open.
     pub(super) async fn create_project(
         &mut self,
         id: u64,
         name: &str,
         config: Option<&RunConfig>,
+        (files, bytes): (&[String], Vec<Vec<u8>>),
     ) -> Result<Event> {
         let project = self.shelf()?.create(name)?;
+        let created = Undo::new(self.shelf()?.path_of(&project)?, |folder| {
+            files::remove_dir_all(folder).ok();
+        });
+        let mut survey = None;
+        if !files.is_empty() {
+            let documents = created.value.join("documents");
+            let skipped = self.copy_documents(&documents, files, bytes, &mut Vec::new()).await?;
+            let paths = vec![documents.display().to_string()];
+            let data = DataConfig { paths, synthetic: Synthetic::None, ..first_config()?.data };
+            survey = Some((data.clone(), Survey::new(&data, &Yielder::new()).await?));
+            skipped.into_iter().for_each(|skipped| self.sink.notice(skipped));
+        }
+        created.keep();
         self.open_project(id, &project).await?;
+        if survey.is_some() {
+            self.opened()?.survey = survey;
+            let changed = self.listed_documents().await?;
+            self.sink.answer(id, changed);
+        }
         if let Some(config) = config {
             let open = self.opened()?;
             open.config = config.clone();
@@ -182,7 +217,8 @@ impl Session {
             }
             self.close_project();
             looked.keep();
-            let open = OpenProject::new(project.to_owned(), opened, config, Hold::Alone(lock));
+            let id = self.numbered(project.to_owned());
+            let open = OpenProject::new(id, opened, config, Hold::Alone(lock));
             self.project = Some(OpenProject { next, prepared: prepared.map(Arc::new), ..open });
         }
         self.tell_opened(id, &folder)
@@ -213,7 +249,8 @@ impl Session {
         let project: ProjectSummary = shelf::summary(&open.id, folder);
         let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
         let config = draft.unwrap_or(&open.config).clone();
-        let opened = Some(Box::new(OpenedProject { project, config, tokenizer, runs }));
+        let opening = open.opening;
+        let opened = Some(Box::new(OpenedProject { opening, project, config, tokenizer, runs }));
         self.sink.answer(id, Event::Project { opened });
         if let Err(error) = platform::energy::settings() {
             self.sink.notice(format!("{error}; energy, cost and emissions are not shown"));

@@ -183,6 +183,7 @@ impl Session {
                 shared.write(&path, space, replace)?
             }
             ExportFormat::Link => {
+                storage::check_file(&path, replace)?;
                 let link = page::link(&load(run).await?, &yielder).await?;
                 storage::write_atomically(&path, link.as_bytes())?;
                 vec![path.clone()]
@@ -203,8 +204,8 @@ impl Session {
                 (place, storage::read(&path)?)
             }
         };
-        let (path, files) = (None, Vec::new());
-        let event = Event::Exported { name, path, files, bytes: 0, packed: 0, verification };
+        let (path, files, size) = (None, Vec::new(), bytes.len() as u64);
+        let event = Event::Exported { name, path, files, bytes: size, packed: 0, verification };
         self.sink.answer_with(id, event, vec![bytes]);
         Ok(())
     }

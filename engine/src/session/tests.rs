@@ -70,7 +70,7 @@ impl Script {
     fn send(&mut self) {
         let (_, command) = self.steps.remove(0);
         self.sent += 1;
-        let request = Request { id: self.sent, command };
+        let request = Request::new(self.sent, command);
         self.requests.try_send(Envelope::plain(request)).unwrap();
     }
 }
@@ -123,7 +123,7 @@ fn play_without_hello(
 /// Runs commands after training a run (request 3) in a new project, and returns all events.
 fn play_trained(config: RunConfig, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     let shelf = tempfile::tempdir().unwrap();
-    let made = Command::CreateProject { name: "p".to_owned() };
+    let made = Command::create("p");
     play(shelf.path(), [after(made), after(train(config, None))].into_iter().chain(steps).collect())
 }
 
@@ -247,7 +247,7 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
         let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
         after(Command::Resume { run: None, launch })
     };
-    let made = Command::CreateProject { name: "Epochs".to_owned() };
+    let made = Command::create("Epochs");
     let heard = play(shelf.path(), vec![after(made), after(train(config, None)), more(30), more(5)]);
     let tokens = told!(heard, Event::TokenizerReady { tokenizer } => tokenizer.train_tokens).next();
     let ended = told!(heard, Event::TrainingEnded { run } => (run.state, run.step, run.steps));
@@ -265,7 +265,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     let heard = play(
         shelf.path(),
         vec![
-            after(Command::CreateProject { name: "Owls".to_owned() }),
+            after(Command::create("Owls")),
             after(Command::ListDocuments { search: "the".to_owned(), offset: 0, count: 3, validation: 0.1 }),
             after(Command::Plan { config: Box::new(tiny(20)) }),
             after(Command::Plan { config: Box::new(tiny(10_000)) }),
@@ -375,7 +375,7 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
 #[test]
 fn a_stopped_run_continues_with_the_losses_of_an_uninterrupted_one() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let create = || after(Command::CreateProject { name: "p".to_owned() });
+    let create = || after(Command::create("p"));
     let whole = losses(&play(one.path(), vec![create(), after(train(tiny(30), None))]));
     let mut parts = losses(&play(two.path(), vec![create(), after(train(tiny(30), Some(13)))]));
     let open = Command::OpenProject { id: "p".to_owned() };
@@ -401,7 +401,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     let heard = play(
         shelf.path(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(Command::TrainTokenizer { tokenizer: tokenizer.clone(), validation: 0.1 }),
             after(Command::SaveDraft { config: Box::new(draft.clone()) }),
         ],
@@ -440,7 +440,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
             after(train(tiny(10), None)),
             after(Steer::Pause),
             after(Command::OpenProject { id: "../../etc".to_owned() }),
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(train(impossible, None)),
             after(Command::Tokenize { text: "x".to_owned() }),
             after(DocumentsChange::Add { names: vec!["/nowhere/at/all.txt".to_owned()] }),
@@ -471,7 +471,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(train(config, None)),
             (
@@ -503,8 +503,8 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     let (requests, inbox) = async_channel::unbounded();
     let mut config = tiny(20);
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
-    for (id, command) in [(1, Command::CreateProject { name: "p".to_owned() }), (2, train(config, None))] {
-        requests.try_send(Envelope::plain(Request { id, command })).unwrap();
+    for (id, command) in [(1, Command::create("p")), (2, train(config, None))] {
+        requests.try_send(Envelope::plain(Request::new(id, command))).unwrap();
     }
     let (acknowledge, acknowledged) = std::sync::mpsc::channel();
     let place = pipe.clone();
@@ -514,7 +514,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
             // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
             requests
-                .try_send(Envelope::plain(Request { id: 3, command: Command::Steer(Steer::Pause) }))
+                .try_send(Envelope::plain(Request::new(3, Steer::Pause.into())))
                 .unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
             std::io::copy(&mut file, &mut std::io::sink()).unwrap();
@@ -588,7 +588,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::Measure { config: Box::new(slow(1)) }),
             cancel(4),
@@ -635,7 +635,7 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
@@ -670,7 +670,7 @@ fn a_document_that_is_looked_for_in_many_is_given_up() {
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::CompareDocument { id: "none".to_owned() }),
             (
@@ -686,7 +686,7 @@ fn a_document_that_is_looked_for_in_many_is_given_up() {
 fn packing_is_given_up_in_the_midst_of_it() {
     let shelf = tempfile::tempdir().unwrap();
     let place = shelf.path().join("shelf/p");
-    play(&shelf.path().join("shelf"), vec![after(Command::CreateProject { name: "p".to_owned() })]);
+    play(&shelf.path().join("shelf"), vec![after(Command::create("p"))]);
     // Incompressible data, which takes long to pack.
     let mut state = 1_u64;
     let noise = std::iter::repeat_with(|| {
@@ -752,7 +752,7 @@ fn added_names_are_those_that_every_file_system_takes() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names: names.clone() }),
             after(Export::Project { id: "p".to_owned() }.to(Some(folder.path().join("p.glasshouse")), false)),
         ],
@@ -792,7 +792,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     let nothing = folder.path().join("nothing");
     std::fs::create_dir(&nothing).unwrap();
     let add = |path: &Path| after(DocumentsChange::Add { names: vec![path.display().to_string()] });
-    let made = after(Command::CreateProject { name: "p".to_owned() });
+    let made = after(Command::create("p"));
     let shelf = folder.path().join("shelf");
     let heard =
         play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep")), add(&poem)]);
@@ -817,14 +817,14 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     let shelf = tempfile::tempdir().unwrap();
     let (requests, inbox) = async_channel::unbounded();
     let commands = [
-        Command::CreateProject { name: "p".to_owned() },
+        Command::create("p"),
         Command::Measure { config: Box::new(slow(1)) },
         Command::Measure { config: Box::new(slow(1)) },
         Command::SaveDraft { config: Box::new(tiny(5)) },
         Command::Cancel { request: 3 },
     ];
     for (id, command) in (1..).zip(commands) {
-        requests.try_send(Envelope::plain(Request { id, command })).unwrap();
+        requests.try_send(Envelope::plain(Request::new(id, command))).unwrap();
     }
     let heard = Rc::new(RefCell::new(Vec::new()));
     let told = heard.clone();
@@ -854,7 +854,7 @@ fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
         let heard = play(
             shelf.path(),
             vec![
-                after(Command::CreateProject { name: "p".to_owned() }),
+                after(Command::create("p")),
                 after(train(config, None)),
                 (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::Steer(Steer::Stop)),
             ],
@@ -887,7 +887,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     let (good, picture) = (put("good.txt", b"The fox and the owl are friends. "), put("a.png", b"x"));
     let shelf = folder.path().join("shelf");
     // Created by an older version.
-    play(&shelf, vec![after(Command::CreateProject { name: "Spoilt".to_owned() })]);
+    play(&shelf, vec![after(Command::create("Spoilt"))]);
     std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
     std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xd8\xff\xe0\0\x10JFIF\0").unwrap();
     let add = |names: &[&String]| {
@@ -950,7 +950,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     let heard = play(
         shelf.path(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(train(tiny(3), None)),
             after(RunChange::Title(" Owls\n by night ".to_owned()).to(run())),
             after(RunChange::Tags(tags).to(run())),
@@ -994,7 +994,7 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
     let heard = play(
         shelf.path(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(train(tiny(100_000), None)),
             (
                 Some(|event| matches!(event, Event::Training { .. })),
@@ -1036,7 +1036,7 @@ fn a_document_is_held_out_by_its_name() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Add { names }),
             after(Command::SaveDraft { config: Box::new(config.clone()) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
@@ -1068,7 +1068,7 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
     let heard = play(
         &folder.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(DocumentsChange::Replace { names: vec![short.display().to_string()] }),
             after(train(config, None)),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
@@ -1080,4 +1080,67 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
     let overview = told!(heard, Event::Documents { overview, .. } => overview).next_back();
     assert!(overview.unwrap().embedded);
     has!(heard, Event::Runs { runs } if runs.is_empty());
+}
+
+#[test]
+fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() {
+    let shelf = tempfile::tempdir().unwrap();
+    let (requests, inbox) = async_channel::unbounded();
+    let draft = |steps| Command::SaveDraft { config: Box::new(tiny(steps)) };
+    let add: Command = DocumentsChange::Add { names: vec!["owls.txt".to_owned()] }.into();
+    let text = b"An owl hoots at night.".to_vec();
+    let sent = [
+        (None, Command::create("a"), Vec::new()),
+        (Some(1), draft(7), Vec::new()),
+        (None, Command::create("b"), Vec::new()),
+        (Some(1), draft(8), Vec::new()),
+        (Some(1), add, vec![text.clone()]),
+        (Some(1), Command::ListDevices, Vec::new()),
+        (Some(2), draft(9), Vec::new()),
+        (None, Command::ListRuns, Vec::new()),
+    ];
+    for (id, (opening, command, bytes)) in (1..).zip(sent) {
+        requests.try_send(Envelope { body: Request { id, opening, command }, bytes }).unwrap();
+    }
+    let heard = Rc::new(RefCell::new((Vec::new(), Vec::new())));
+    let told = heard.clone();
+    pollster::block_on(run(options(shelf.path()), inbox, move |report| {
+        let (reports, returned) = &mut *told.borrow_mut();
+        if report.body.request == Some(8) && report.body.event == Event::Finished {
+            requests.close();
+        }
+        returned.extend(report.bytes);
+        reports.push(report.body);
+    }));
+    let (heard, returned) = heard.take();
+    let refused: Vec<u64> = (1..=8).filter(|id| ended(&heard, *id) == Some(ErrorKind::Stale)).collect();
+    assert_eq!((refused, failures(&heard).len()), (vec![4, 5], 2));
+    assert_eq!(returned, [text], "what was sent for the other project is lost");
+    let openings: Vec<u64> = told!(heard, Event::Project { opened: Some(opened) } => opened.opening).collect();
+    assert_eq!(openings, [1, 2]);
+    for (project, steps) in [("a", 7), ("b", 9)] {
+        let heard = play(shelf.path(), vec![after(Command::OpenProject { id: project.to_owned() })]);
+        has!(heard, Event::Project { opened: Some(opened) } if opened.config.train.steps == steps);
+        assert!(!shelf.path().join(project).join("documents/owls.txt").exists());
+    }
+}
+
+#[test]
+fn a_project_is_created_with_its_documents_or_not_at_all() {
+    let shelf = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("owls.txt");
+    std::fs::write(&text, "An owl hoots at night. ".repeat(40)).unwrap();
+    let create = |name: &str, file: &Path| {
+        after(Command::CreateProject { name: name.to_owned(), files: vec![file.display().to_string()] })
+    };
+    let missing = folder.path().join("missing.txt");
+    let heard =
+        play(shelf.path(), vec![create("Owls", &text), create("None", &missing), after(Command::ListProjects)]);
+    has!(heard, Event::Documents { overview, .. } if !overview.embedded && overview.files.len() == 1);
+    assert_eq!(ended(&heard, 3), Some(ErrorKind::Io));
+    let listed = told!(heard, Event::Projects { projects, .. } => projects.iter().map(|project| project.id.clone()));
+    assert_eq!(listed.last().unwrap().collect::<Vec<_>>(), ["owls"]);
+    let opened = told!(heard, Event::Project { opened } => opened.as_ref().map(|opened| opened.project.id.clone()));
+    assert_eq!(opened.last().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
 }

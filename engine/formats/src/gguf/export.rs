@@ -9,9 +9,9 @@ use glasshouse_compiler::blocks::gguf as blocks;
 use glasshouse_compiler::graph::ParameterId;
 use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder, files};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::Trained;
-use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
+use glasshouse_protocol::{ModelConfig, WeightFormat};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::path::{Path, PathBuf};
 
@@ -54,8 +54,8 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     let mut described = name.to_owned();
     described.push(ENDING);
     let described = path.with_file_name(described);
-    check_place(path, replace)?;
-    check_place(&described, replace)?;
+    storage::check_file(path, replace)?;
+    storage::check_file(&described, replace)?;
     let fits = |model: &ModelConfig| Architecture::for_model(model, export.family).is_ok();
     let (model, divisor) = crate::without_divisor(export.model, fits);
     let export = &Export { model: &model, ..*export };
@@ -123,8 +123,8 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     notices.extend(more);
     storage::write_atomically(&staging.path().join(MODELFILE), text.as_bytes())?;
     // They may have been created meanwhile.
-    check_place(path, replace)?;
-    check_place(&described, replace)?;
+    storage::check_file(path, replace)?;
+    storage::check_file(&described, replace)?;
     staging.put_file(PARTIAL, path)?;
     staging.put_file(MODELFILE, &described)?;
     Ok(Exported { bytes, modelfile: described, notices })
@@ -169,18 +169,6 @@ fn blocks_of<'kept>(
     let is_whole = tensor.columns() == columns && !tensor.transposed && tensor.offset == 0;
     let is_one = is_whole && rows.iter().all(|(own, _)| *own == ty);
     is_one.then(|| (ty, rows.into_iter().map(|(_, blocks)| blocks).collect()))
-}
-
-fn check_place(path: &Path, replace: bool) -> Result<()> {
-    if files::is_dir(path) {
-        let reason = "is a folder; name the file to write, such as model.gguf";
-        return Err(Error::bad_file(path, reason).hint(Hint::Destination));
-    }
-    if files::exists(path) && !replace {
-        let reason = "already exists; replace it, or choose another place";
-        return Err(Error::bad_file(path, reason).hint(Hint::Replace));
-    }
-    Ok(())
 }
 
 /// Exports a project's model. One that has the blocks of a file keeps them in place of the default, which holds them less exactly and in

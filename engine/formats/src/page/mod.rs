@@ -82,7 +82,7 @@ impl Shared {
                 let reason = "a Space is a folder; choose one, or leave out the Space";
                 return Err(Error::bad_file(to, reason).hint(Hint::Destination));
             }
-            check_file(to, replace)?;
+            storage::check_file(to, replace)?;
             let staging = Staging::beside(to)?;
             storage::write_atomically(&staging.path().join(PARTIAL), self.page.as_bytes())?;
             staging.put_file(PARTIAL, to)?;
@@ -155,15 +155,4 @@ pub fn base64(bytes: &[u8], text: &mut String) {
 pub fn is_file_name(to: &Path) -> bool {
     to.extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("html") || ending.eq_ignore_ascii_case("htm"))
-}
-
-fn check_file(to: &Path, replace: bool) -> Result<()> {
-    if files::is_dir(to) {
-        return Err(Error::bad_file(to, "is a folder; choose a file").hint(Hint::Destination));
-    }
-    if files::exists(to) && !replace {
-        let reason = "it already exists; replace it, or choose another place";
-        return Err(Error::bad_file(to, reason).hint(Hint::Replace));
-    }
-    Ok(())
 }

@@ -27,6 +27,8 @@ choices! {
         EngineLost = "engine_lost";
         /// Another request is in progress.
         Busy = "busy";
+        /// The request was made for a project that is no longer open. Nothing was changed.
+        Stale = "stale";
         Cancelled = "cancelled";
         /// A bug in the program.
         Internal = "internal";

@@ -7,7 +7,7 @@ use crate::protocol::{Command, ErrorKind, Event};
 fn a_long_list_of_dropped_documents_is_given_up_in_the_midst_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    play(&shelf, vec![after(Command::CreateProject { name: "p".to_owned() })]);
+    play(&shelf, vec![after(Command::create("p"))]);
     let cleaned = shelf.join("p/cleaned");
     std::fs::create_dir_all(&cleaned).unwrap();
     let line = r#"{"id":"a.txt","source":"a","rule":"length","reason":"short","words":1,"bytes":4,"excerpt":"Owls"}"#;

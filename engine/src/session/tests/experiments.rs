@@ -12,7 +12,7 @@ const RATES: &str = "name = \"rates\"\n[settings]\ntrain.learning_rate = [1e-5, 
 const HALVING: &str = "[stop]\nrule = \"halving\"\nrungs = [10]\n";
 
 fn make() -> (Option<Trigger>, Command) {
-    after(Command::CreateProject { name: "p".to_owned() })
+    after(Command::create("p"))
 }
 
 fn sweep(text: &str, steps: u64) -> Command {

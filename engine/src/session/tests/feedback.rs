@@ -32,7 +32,7 @@ fn rows_are_kept_changed_and_exported() {
     let heard = play(
         &folder.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "Said".to_owned() }),
+            after(Command::create("Said")),
             after(Command::ListFeedback),
             after(add(vec![row(true), Feedback::default()])),
             after(add(vec![row(true), Feedback::better(asked("Who?"), "Eva.")])),
@@ -67,7 +67,7 @@ fn settings(heard: &[Report]) -> RunConfig {
 fn begun(shelf: &Path, name: &str, more: Option<Command>) -> ((Option<Trigger>, Command), RunConfig) {
     let mut config = tiny(4);
     config.model.context_length = 64;
-    let steps = [Command::CreateProject { name: name.to_owned() }, train(config, None)].into_iter();
+    let steps = [Command::create(name), train(config, None)].into_iter();
     let heard = play(shelf, steps.chain(more).chain([read_settings()]).map(after).collect());
     let id =
         told!(heard, Event::Project { opened: Some(opened) } => opened.project.id.clone()).next().unwrap();

@@ -16,7 +16,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
     play(
         &folder.path().join("shelf"),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(train(config, None)),
             after(Export::Project { id: "p".to_owned() }.to(Some(file.clone()), false)),
         ],
@@ -25,7 +25,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
     for attempt in 0..20 {
         let shelf = folder.path().join(attempt.to_string());
         let (requests, inbox) = async_channel::unbounded();
-        let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
+        let send = |id, command| requests.try_send(Envelope::plain(Request::new(id, command))).unwrap();
         send(1, Command::ImportProject { name: None, from: Some(file.display().to_string()) });
         let heard = Rc::new(RefCell::new(Vec::new()));
         let told = heard.clone();
@@ -48,7 +48,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
 #[test]
 fn a_project_of_models_to_compare_with_alone_says_which_of_them_can_be_named() {
     let shelf = tempfile::tempdir().unwrap();
-    let made = after(Command::CreateProject { name: "p".to_owned() });
+    let made = after(Command::create("p"));
     play(shelf.path(), vec![made, after(train(tiny(3), None))]);
     let project = Project::open(&shelf.path().join("p")).unwrap();
     let other = project.latest_run().unwrap();

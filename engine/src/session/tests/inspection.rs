@@ -131,7 +131,7 @@ fn several_prompts_are_answered_as_each_alone_is() {
     let heard = play_hearing(
         shelf.path(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::create("p")),
             after(train(tiny(3), None)),
             after(of("One day", &["The fox sat"])),
             after(of("One day", &[])),

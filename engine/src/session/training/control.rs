@@ -93,7 +93,7 @@ pub(in super::super) fn urgent(
         }
         return None;
     };
-    let Request { id, command } = &request.body;
+    let Request { id, command, .. } = &request.body;
     if !matches!(command, Command::Cancel { request } if evaluations.cancel(*request)) {
         match run_control {
             Some(RunControl { control, at: (step, steps) }) if control.obeys(command) => {

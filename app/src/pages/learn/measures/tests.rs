@@ -41,7 +41,7 @@ fn opened(runs: Vec<RunSummary>) -> State {
     };
     let config = presets::preset("first-stories-small").unwrap();
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
-    let opened = OpenedProject { project, config, tokenizer: Some(tokenizer), runs };
+    let opened = OpenedProject { opening: 1, project, config, tokenizer: Some(tokenizer), runs };
     tell(&mut state, Event::Project { opened: Some(Box::new(opened)) });
     state
 }
