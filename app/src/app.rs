@@ -11,6 +11,7 @@ mod incoming;
 mod keys;
 mod messages;
 mod record;
+mod remedies;
 mod scripting;
 #[cfg(feature = "command-line")]
 mod serving;
@@ -21,16 +22,14 @@ pub use address::Address;
 pub use incoming::ACCEPTED;
 pub use record::Recorder;
 
-use crate::asks::Asks;
+use crate::asks::{Asks, Toast, Undo};
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName, Pages, inspect};
 use crate::preferences::Preferences;
 use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{
-    Command, Envelope, Export, Precision, ProjectChange, Request, RunConfig, message, presets,
-};
+use glasshouse_protocol::{Command, Event, Export, Precision, ProjectChange, RunConfig, message, presets};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
@@ -77,8 +76,12 @@ pub struct App {
     drawn: PageName,
     /// When a text field last had the keyboard focus, in seconds of egui's clock.
     wrote_at: f64,
-    /// When each message was first shown or last hovered, by message number, in seconds of egui's clock.
-    shown: BTreeMap<u64, f64>,
+    /// Times of the messages, by message number.
+    shown: BTreeMap<u64, messages::Shown>,
+    /// Time of the last frame with a strip of messages, in seconds of egui's clock.
+    ticked: f64,
+    /// The pages from which requests were sent, by request number, while these are unfinished or shown in a message.
+    origins: BTreeMap<u64, PageName>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
     visible: bool,
@@ -131,6 +134,8 @@ impl App {
             drawn: start.page.unwrap_or_default(),
             wrote_at: f64::NEG_INFINITY,
             shown: BTreeMap::new(),
+            ticked: 0.0,
+            origins: BTreeMap::new(),
             typed: None,
             kept_draft: draft.clone(),
             resting_draft: None,
@@ -187,6 +192,9 @@ impl App {
                 recorder.write(LogMessage::Report(Box::new(report.body.clone())));
             }
             self.asks.hear(&report.body);
+            if let (Some(request), Event::Finished) = (report.body.request, &report.body.event) {
+                self.origins.remove(&request);
+            }
             if self.gives_up_import(&report.body) {
                 self.outbox.send(Command::LookAtModel { from: None });
             }
@@ -197,6 +205,7 @@ impl App {
         }
         self.settle();
         self.take_over_draft();
+        self.outbox.opening = self.state.projects.open.as_ref().map(|open| open.number);
         self.plan();
         self.send();
     }
@@ -254,6 +263,11 @@ impl App {
 
     /// Loads the draft settings of a newly opened project.
     fn take_over_draft(&mut self) {
+        let opening = self.state.projects.open.as_ref().map_or(self.taken, |open| open.opening);
+        if self.taken != opening {
+            // What was changed since the other project was asked for is still for the former one.
+            self.flush_draft();
+        }
         let Some(open) = &self.state.projects.open else { return };
         if self.taken != open.opening {
             self.taken = open.opening;
@@ -295,8 +309,21 @@ impl App {
         }
     }
 
-    /// Stores changed draft settings with the project once they have been unchanged for `DRAFT_RESTS`.
-    fn keep_draft(&mut self, context: &egui::Context) {
+    /// Stores changed draft settings with the project at once.
+    fn flush_draft(&mut self) {
+        if self.outbox.opening.is_some() && self.draft != self.kept_draft {
+            self.kept_draft = self.draft.clone();
+            self.resting_draft = None;
+            self.outbox.send(Command::SaveDraft { config: Box::new(self.draft.clone()) });
+        }
+    }
+
+    /// Stores changed draft settings with the project once they have been unchanged for `DRAFT_RESTS`; at once if the project is being left
+    /// or the window `closes`.
+    fn keep_draft(&mut self, context: &egui::Context, closes: bool) {
+        if closes || self.state.projects.is_leaving() {
+            return self.flush_draft();
+        }
         if self.state.projects.open.is_none() || self.draft == self.kept_draft {
             self.resting_draft = None;
             return;
@@ -305,9 +332,7 @@ impl App {
         match &self.resting_draft {
             Some((draft, since)) if *draft == self.draft => {
                 if now - since >= DRAFT_RESTS {
-                    self.kept_draft = self.draft.clone();
-                    self.resting_draft = None;
-                    self.outbox.send(Command::SaveDraft { config: Box::new(self.draft.clone()) });
+                    self.flush_draft();
                 } else {
                     context.request_repaint_after_secs((DRAFT_RESTS - (now - since)) as f32);
                 }
@@ -322,6 +347,11 @@ impl App {
     /// Draws the frame and the open page, and sends the resulting commands.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         theme::apply(ui.ctx(), &self.preferences);
+        let closes = ui.input(|input| input.viewport().close_requested());
+        if closes && let Some(field) = ui.memory(|memory| memory.focused()) {
+            // A field that loses the keyboard focus saves what is typed in it.
+            ui.memory_mut(|memory| memory.surrender_focus(field));
+        }
         self.keys(ui.ctx());
         self.incoming(ui.ctx());
         if let Some(reason) = self.state.lost.clone() {
@@ -335,13 +365,14 @@ impl App {
         self.fulfil(ui.ctx());
         #[cfg(feature = "command-line")]
         self.serve_or_not();
-        self.keep_draft(ui.ctx());
+        self.keep_draft(ui.ctx(), closes);
         self.send();
         self.keep_preferences();
     }
 
     fn page_ui(&mut self, ui: &mut egui::Ui) {
         let (mut go, mut lesson, mut look) = (None, None, None);
+        let (before, first) = (self.draft.clone(), self.outbox.last);
         let mut context = Context {
             state: &self.state,
             palette: Palette::of(ui),
@@ -358,6 +389,17 @@ impl App {
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
         let page = self.page;
         ui.push_id(("project", of_project), |ui| self.pages.ui(page, ui, &mut context));
+        self.origins.extend((first + 1..=self.outbox.last).map(|id| (id, page)));
+        if let Some(text) = self.asks.replaced.take() {
+            // While a slider is dragged, its replacements are one.
+            let dragged = ui.input(|input| input.pointer.press_start_time());
+            let is_of_drag =
+                |toast: &&mut Toast| matches!(toast.undo, Some(Undo::Draft(_))) && toast.shown_at >= dragged;
+            match self.asks.toast.as_mut().filter(|toast| dragged.is_some() && is_of_drag(toast)) {
+                Some(toast) => toast.text = text,
+                None => self.asks.undoable(text, before),
+            }
+        }
         if let Some(number) = lesson {
             self.pages.learn.open(number);
         }
@@ -377,24 +419,31 @@ impl App {
 
     fn send(&mut self) {
         let requests = self.outbox.take();
-        // Pending removals are carried out before any command that reads the text or leaves the project.
-        let settles = |request: &Envelope<Request>| {
-            leaves(&request.body.command)
-                || matches!(
-                    request.body.command,
-                    Command::Train { .. }
-                        | Command::TrainTokenizer { .. }
-                        | Command::Evaluate { .. }
-                        | Command::Audit { .. }
-                        | Command::ChangeProject { change: ProjectChange::Duplicate(_), .. }
-                        | Command::Export { what: Export::Project { .. }, .. }
-                )
-        };
-        if requests.iter().any(settles) {
+        let any = |is: fn(&Command) -> bool| requests.iter().any(|request| is(&request.body.command));
+        // What is still pending is carried out before any command that reads the text, or that leaves or copies the project.
+        let parts = any(|command| {
+            use ProjectChange::{Delete, Duplicate};
+            let copies = matches!(command, Command::Export { what: Export::Project { .. }, .. });
+            let is_change = matches!(command, Command::ChangeProject { change: Delete | Duplicate(_), .. });
+            leaves(command) || copies || is_change
+        });
+        let reads = any(|command| {
+            matches!(
+                command,
+                Command::Train { .. }
+                    | Command::TrainTokenizer { .. }
+                    | Command::Evaluate { .. }
+                    | Command::Audit { .. }
+            )
+        });
+        if parts || reads {
             self.pages.data.settle(&mut self.outbox);
         }
-        let removal = self.outbox.take();
-        for request in removal.into_iter().chain(requests) {
+        if parts {
+            self.flush_draft();
+        }
+        let pending = self.outbox.take();
+        for request in pending.into_iter().chain(requests) {
             if let Some(recorder) = &mut self.start.record {
                 recorder.write(LogMessage::Request(Box::new(request.body.clone())));
             }
@@ -415,6 +464,14 @@ impl App {
 }
 
 impl eframe::App for App {
+    // With the feature `page` it has another signature, and a browser does not call it.
+    #[cfg(not(feature = "page"))]
+    fn on_exit(&mut self) {
+        self.flush_draft();
+        self.send();
+        self.keep_preferences();
+    }
+
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
         self.watch(context);
         self.receive();

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::link::Wish;
 use egui::{Rect, Ui};
-use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report};
+use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report, RunConfig};
 
 /// Note when a part of the window is saved that is not entirely visible.
 pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
@@ -13,7 +13,7 @@ pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the
 pub struct Asks {
     /// A file dialog to open.
     pub wish: Option<Wish>,
-    /// A line at the bottom for ten seconds. Set `shown_at` to `None`.
+    /// A line in the strip of messages for ten seconds. Set `shown_at` to `None`.
     pub toast: Option<Toast>,
     /// Toasts to show once their request succeeds; a failed request has an error message.
     pub promised: Vec<(u64, Toast)>,
@@ -28,6 +28,8 @@ pub struct Asks {
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,
+    /// The draft was replaced as a whole in this frame, in words; the app offers to undo it.
+    pub replaced: Option<String>,
     /// Numbers of dismissed messages.
     pub dismissed: Vec<u64>,
     /// Start or stop the server.
@@ -45,7 +47,7 @@ pub struct Serving {
     pub moderated: Moderated,
 }
 
-/// A line about a completed action, with an optional undo.
+/// A line in the strip of messages about a completed action, with an optional undo.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Toast {
     pub text: String,
@@ -64,6 +66,17 @@ pub struct Capture {
 impl Asks {
     pub fn tell(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), ..Toast::default() });
+    }
+
+    /// Says that the draft was replaced as a whole.
+    pub fn replaced(&mut self, text: impl Into<String>) {
+        self.replaced = Some(text.into());
+    }
+
+    /// Shows a toast that leads back to the draft before.
+    pub fn undoable(&mut self, text: impl Into<String>, before: RunConfig) {
+        let undo = Some(Undo::Draft(Box::new(before)));
+        self.toast = Some(Toast { text: text.into(), undo, shown_at: None });
     }
 
     /// Shares a run's model; the Runs page asks how.
@@ -116,4 +129,6 @@ pub enum Undo {
     Removal,
     /// Restores the cleared conversation on the Chat page.
     Conversation,
+    /// Restores the draft before it was replaced as a whole.
+    Draft(Box<RunConfig>),
 }

@@ -97,7 +97,10 @@ impl Link {
 /// Commands of the pages in order; the app sends them after drawing.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    last: u64,
+    /// Number of the last request.
+    pub last: u64,
+    /// Number of the project that the pages show, as in [`Request::opening`].
+    pub opening: Option<u64>,
     waiting: Vec<Envelope<Request>>,
 }
 
@@ -109,8 +112,9 @@ impl Outbox {
 
     pub fn send_with(&mut self, command: impl Into<Command>, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
-        let request = Request { id: self.last, command: command.into() };
-        self.waiting.push(Envelope { body: request, bytes });
+        let command = command.into();
+        let opening = self.opening.filter(|_| command.is_about_open_project());
+        self.waiting.push(Envelope { body: Request { id: self.last, opening, command }, bytes });
         self.last
     }
 

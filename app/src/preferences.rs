@@ -17,6 +17,8 @@ pub struct Preferences {
     /// Precision of a project's first run, if the device supports it.
     pub precision: Precision,
     pub project: Option<String>,
+    /// Single keys open pages and pause training.
+    pub single_keys: bool,
     /// Folds that were opened or closed, by key, including the "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
     /// Moderation on the Chat and Write pages and by the window's server.
@@ -65,6 +67,7 @@ impl Default for Preferences {
             device: "auto".to_owned(),
             precision: Precision::F32,
             project: None,
+            single_keys: true,
             folds: BTreeMap::new(),
             moderation: ChosenModeration::default(),
         }

@@ -100,8 +100,12 @@ pub struct Engine {
 pub struct Message {
     /// Sequence number in order of arrival.
     pub number: u64,
+    /// The request that it answers, if any.
+    pub request: Option<u64>,
     /// The failed command, if the error answers a request.
     pub command: Option<Command>,
+    /// The command's bytes, if it was refused as [`ErrorKind::Stale`].
+    pub bytes: Vec<Vec<u8>>,
     /// The project it concerns; the message goes when another one opens. `None` if it concerns no project.
     pub project: Option<String>,
     /// Notices have [`ErrorKind::Notice`].
@@ -176,14 +180,14 @@ impl State {
                 }
             }
             Event::Devices { devices } => self.devices = devices,
-            Event::Exported { name, path, verification, .. } => {
-                if let Some(verification) = verification {
-                    self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
-                }
-                let is_page =
-                    matches!(asked, Some(Command::Export { what: Export::Card { .. } | Export::Report, .. }));
-                if let Some(path) = path.filter(|_| is_page) {
-                    self.say(None, ErrorKind::Notice, format!("Saved as {path}."));
+            Event::Exported { name, path, bytes: size, verification, .. } => {
+                let verified =
+                    verification.map_or_else(String::new, |found| format!(". The file was {found}"));
+                if path.is_some() || !verified.is_empty() {
+                    let place = path.unwrap_or_else(|| name.clone());
+                    let size = glasshouse_protocol::quantity::bytes(size);
+                    let text = format!("Saved as {place}, {size}{verified}");
+                    self.message(request, asked, ErrorReport::new(ErrorKind::Notice, text), Vec::new());
                 }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
@@ -212,7 +216,10 @@ impl State {
                 if matches!(asked, Some(Command::Inspect { .. })) => {}
             // Notices about a text are shown with it.
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
-            Event::Notice { text, .. } => self.say(None, ErrorKind::Notice, text),
+            Event::Notice { text, hints, .. } => {
+                let notice = ErrorReport { hints, ..ErrorReport::new(ErrorKind::Notice, text) };
+                self.message(request, asked, notice, Vec::new());
+            }
             Event::CharactersLost { characters } => {
                 // A reply shows its own error.
                 let text = request.and_then(|id| self.writing.texts.get(&id));
@@ -239,9 +246,15 @@ impl State {
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
                     || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }))
                     || asked.as_ref().is_some_and(evaluation::is_evaluating);
-                // The data bench shows a failed cleaning itself, and cancellations need no message.
-                if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
-                    self.message(asked, error);
+                // The data bench shows a failed cleaning itself, cancellations need no message, and the new project's pages repeat what
+                // was only to be read.
+                let is_silent = match error.kind {
+                    ErrorKind::Cancelled => true,
+                    ErrorKind::Stale => !asked.as_ref().is_some_and(Command::changes_project),
+                    _ => false,
+                };
+                if !in_form && asked != Some(Command::Clean) && !is_silent {
+                    self.message(request, asked, error, bytes);
                 }
                 self.waiting.remove(&request.unwrap_or_default());
             }
@@ -272,11 +285,16 @@ impl State {
 
     /// Adds a message of the front end itself.
     pub fn say(&mut self, command: Option<Command>, kind: ErrorKind, message: impl Into<String>) {
-        let error = ErrorReport::new(kind, message.into());
-        self.message(command, error);
+        self.message(None, command, ErrorReport::new(kind, message.into()), Vec::new());
     }
 
-    fn message(&mut self, command: Option<Command>, error: ErrorReport) {
+    fn message(
+        &mut self,
+        request: Option<u64>,
+        command: Option<Command>,
+        error: ErrorReport,
+        bytes: Vec<Vec<u8>>,
+    ) {
         // Do not repeat the last message.
         if self.messages.last().is_some_and(|last| last.error == error) {
             return;
@@ -284,7 +302,7 @@ impl State {
         self.told += 1;
         let open = self.projects.open.as_ref().filter(|_| !command.as_ref().is_some_and(is_about_the_shelf));
         let project = open.map(|open| open.summary.id.clone());
-        self.messages.push(Message { number: self.told, command, project, error });
+        self.messages.push(Message { number: self.told, request, command, bytes, project, error });
     }
 }
 

@@ -24,7 +24,7 @@ mod switch;
 mod table;
 mod term;
 
-pub use banner::{advice, banner, hint_line, icon_line};
+pub use banner::{hint_line, icon_line};
 pub use bars::{Segment, legend, progress_bar, segment_bar, share_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet, segmented, slider, tab};
 pub use code::with_code;

@@ -286,7 +286,7 @@ fn a_card_goes_where_it_is_wanted() {
     let files = vec![Chosen { name: to.to_owned(), bytes: None }];
     scene.harness.state_mut().answer(Answer { wish, files: Ok(files) });
     scene.frame();
-    let (run, keep) = ("2-first-stories".to_owned(), false);
+    let (run, keep) = ("2-first-stories".to_owned(), true);
     let write = Export::Card { run }.to(Some(PathBuf::from(to)), keep);
     assert_eq!(
         scene.sent_of(|command| matches!(command, Command::Export { what: Export::Card { .. }, .. })),
@@ -297,12 +297,12 @@ fn a_card_goes_where_it_is_wanted() {
         path: path.map(str::to_owned),
         files: Vec::new(),
         packed: 0,
-        bytes: 0,
+        bytes: 1_460_000,
         verification: None,
     };
     support::answer(scene.harness.state_mut(), silent, [exported(Some(to))]);
     scene.settle();
-    assert!(scene.says("Saved as /cards/two.html."));
+    assert!(scene.says("Saved as /cards/two.html, 1.5 MB"));
 
     // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();

@@ -68,6 +68,7 @@ mod recipes;
 mod recording;
 mod reward_model;
 mod rewards;
+mod safe_clicks;
 #[cfg(feature = "window")]
 mod screenshots;
 mod serving;

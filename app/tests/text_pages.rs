@@ -79,7 +79,7 @@ fn settings_that_fit_are_shown_applied_and_undone() {
     scene.click("Fit to my device");
     scene.click("Apply");
     assert_eq!(scene.planned().train.batch_size, 4);
-    scene.click("Undo fitting");
+    scene.click("Undo");
     assert_eq!(scene.planned().train.batch_size, 6);
 }
 

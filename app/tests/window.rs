@@ -260,10 +260,8 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     }
 
     drop_file(&mut window, "/texts/Letters.txt");
-    let commands = sent(window.state_mut());
-    assert!(matches!(&commands[0], Command::CreateProject { name } if name == "Letters"), "{commands:?}");
-    let names = vec!["/texts/Letters.txt".to_owned()];
-    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names }));
+    let files = vec!["/texts/Letters.txt".to_owned()];
+    assert_eq!(sent(window.state_mut())[0], Command::CreateProject { name: "Letters".to_owned(), files });
 
     forget(window.state_mut());
     drop_file(&mut window, "/texts/old.glasshouse");
@@ -303,9 +301,8 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
         std::sync::Arc::new(Dropped(program.into())),
     ];
     window.run_steps(3);
-    let commands = sent(window.state_mut());
-    assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
-    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names: vec![readme] }));
+    let create = Command::CreateProject { name: "README".to_owned(), files: vec![readme] };
+    assert_eq!(sent(window.state_mut())[0], create);
 
     // As a browser passes them, with their bytes.
     forget(window.state_mut());
@@ -313,8 +310,8 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     let files = vec![file("program.", b"\x01\x02\0"), file("notes.", b"An owl."), file("a.txt", b"\0")];
     window.state_mut().answer(Answer { wish: Wish::Dropped, files: Ok(files) });
     window.run_steps(2);
-    let names = ["notes.", "a.txt"].map(str::to_owned).to_vec();
-    assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
+    let files = ["notes.", "a.txt"].map(str::to_owned).to_vec();
+    assert!(sent(window.state_mut()).contains(&Command::CreateProject { name: "notes".to_owned(), files }));
 }
 
 #[test]
@@ -416,7 +413,7 @@ fn a_projects_folder_can_be_opened_from_home() {
 }
 
 #[test]
-fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
+fn every_named_error_is_shown_and_can_be_put_away() {
     // A cancellation by the person shows no message.
     for kind in ErrorKind::ALL.into_iter().filter(|kind| *kind != ErrorKind::Cancelled) {
         let mut app = support::app("light");
@@ -426,8 +423,6 @@ fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
         tell(&mut app, [Event::Failed { error }]);
         let mut window = window(app, 900.0, 700.0);
         assert!(window.query_by_label(&message).is_some(), "{kind:?} is not shown");
-        let (safe, next) = glasshouse::widgets::advice(kind);
-        assert!(window.query_by_label(&format!("{safe} {next}")).is_some(), "{kind:?} comes without advice");
         press(&mut window, "Dismiss");
         assert!(window.query_by_label(&message).is_none(), "{kind:?} cannot be put away");
     }

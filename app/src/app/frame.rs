@@ -34,12 +34,13 @@ impl App {
             // An embedding page itself names the model.
             if !(self.start.embed && self.page == PageName::Inspect) {
                 self.top_bar_ui(ui);
+                self.strip_ui(ui, true);
+            } else {
+                self.strip_ui(ui, false);
             }
             ui.spacing_mut().item_spacing.y = space::SMALL;
             self.page_ui(ui);
         });
-        self.messages_ui(ui.ctx());
-        self.toast_ui(ui.ctx());
         self.drop_ui(ui.ctx());
     }
 

@@ -4,6 +4,7 @@ use super::App;
 use super::importing::is_model;
 use super::typed_path::TypedPath;
 use crate::asks;
+use crate::format;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
@@ -52,7 +53,12 @@ impl App {
                 match png(&image, capture.rect, points) {
                     Ok(bytes) => link::save(&capture.name, bytes, &waker, &answers),
                     Err(reason) => {
-                        answers.send(Answer { wish: Wish::Saved, files: Err(NoFiles::Failed(reason)) }).ok();
+                        answers
+                            .send(Answer {
+                                wish: Wish::Saved { bytes: 0 },
+                                files: Err(NoFiles::Failed(reason)),
+                            })
+                            .ok();
                     }
                 }
             });
@@ -60,10 +66,22 @@ impl App {
         }
         let put_away = std::mem::take(&mut self.asks.dismissed);
         self.state.messages.retain(|message| !put_away.contains(&message.number));
+        if !put_away.is_empty() {
+            let (waiting, messages) = (&self.state.waiting, &self.state.messages);
+            let is_named = |id: &u64| messages.iter().any(|message| message.request == Some(*id));
+            self.origins.retain(|id, _| waiting.contains_key(id) || is_named(id));
+        }
     }
 
-    /// Carries out a request with the files chosen for it.
+    /// Carries out a request with the files chosen for it in a dialog, which asked before choosing a file that exists.
     pub fn answer(&mut self, answer: Answer) {
+        let is_asked = |file: &Chosen| Path::new(&file.name).is_file();
+        let keep = !answer.files.as_ref().is_ok_and(|files| files.iter().any(is_asked));
+        self.carry_out(answer, keep);
+    }
+
+    /// Like [`Self::answer`]; an export fails if its target exists and `keep` is set, and its message offers to replace it.
+    pub(super) fn carry_out(&mut self, answer: Answer, keep: bool) {
         let files = match answer.files {
             Ok(files) => files,
             // Let the person type a path.
@@ -74,12 +92,11 @@ impl App {
             Err(NoFiles::Failed(reason)) => return self.state.say(None, ErrorKind::Io, reason),
         };
         let first = files.first().map(|file| file.name.clone());
-        // The dialog already asked before replacing a file.
         let to = first.as_ref().map(PathBuf::from);
         match answer.wish {
-            Wish::ExportProject { id, .. } => _ = self.outbox.send(Export::Project { id }.to(to, false)),
-            Wish::ExportReport { .. } => _ = self.outbox.send(Export::Report.to(to, false)),
-            Wish::WriteCard { run } => _ = self.outbox.send(Export::Card { run }.to(to, false)),
+            Wish::ExportProject { id, .. } => _ = self.outbox.send(Export::Project { id }.to(to, keep)),
+            Wish::ExportReport { .. } => _ = self.outbox.send(Export::Report.to(to, keep)),
+            Wish::WriteCard { run } => _ = self.outbox.send(Export::Card { run }.to(to, keep)),
             Wish::ExportModel { run, format } => {
                 // In a folder, the run gets a subfolder.
                 let to = to.map(|place| match format {
@@ -88,7 +105,7 @@ impl App {
                     | ExportFormat::Page { space: true, .. } => place.join(&run),
                     ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => place,
                 });
-                self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, false));
+                self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, keep));
             }
             Wish::ImportModel | Wish::ImportModelFile => self.look_at_model(files),
             Wish::ImportModelAddress => {
@@ -103,9 +120,7 @@ impl App {
             }
             Wish::ExportFeedback { one } => {
                 let to = to.map(|folder| folder.join("feedback"));
-                let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
-                let sent = self.outbox.send(Export::Feedback { one }.to(to, true));
-                self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
+                self.outbox.send(Export::Feedback { one }.to(to, true));
             }
             Wish::Propose { source, measure } => {
                 if let Some(Chosen { name: from, bytes }) = files.into_iter().next() {
@@ -136,12 +151,12 @@ impl App {
                     self.outbox.send(Command::OpenProject { id });
                 }
             }
-            Wish::Saved => {
+            Wish::Saved { bytes } => {
                 if let Some(name) = first {
                     // The note shown when the picture was taken applies to the saved file, too.
                     let said = self.asks.toast.as_ref().map_or("", |toast| toast.text.as_str());
                     let more = if said == asks::IN_SIGHT { format!(". {said}") } else { String::new() };
-                    self.asks.tell(format!("Saved as {name}{more}"));
+                    self.asks.tell(format!("Saved as {name}, {}{more}", format::bytes(bytes)));
                 }
             }
             Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),
@@ -201,10 +216,8 @@ impl App {
             self.state.say(None, ErrorKind::Refused, format!("{were} not added. {ACCEPTED}"));
         }
         let Some(first) = texts.first() else { return };
-        if self.page == PageName::Home || self.state.projects.open.is_none() {
-            let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
-            self.outbox.send(Command::create(name.unwrap_or_else(|| "My texts".to_owned())));
-        }
+        let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
+        let creates = self.page == PageName::Home || self.state.projects.open.is_none();
         // The Tune page lists its own files.
         if self.page != PageName::Tune || self.state.projects.open.is_none() {
             self.page = PageName::Data;
@@ -214,7 +227,13 @@ impl App {
             names.push(text.name);
             bytes.extend(text.bytes);
         }
-        self.outbox.send_with(DocumentsChange::Add { names }, bytes);
+        let command = match creates {
+            true => {
+                Command::CreateProject { name: name.unwrap_or_else(|| "My texts".to_owned()), files: names }
+            }
+            false => DocumentsChange::Add { names }.into(),
+        };
+        self.outbox.send_with(command, bytes);
     }
 }
 

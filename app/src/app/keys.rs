@@ -34,7 +34,7 @@ impl App {
         if context.text_edit_focused() {
             self.wrote_at = now;
         }
-        let writing = now - self.wrote_at < STILL_WRITING;
+        let writing = now - self.wrote_at < STILL_WRITING || !self.preferences.single_keys;
         if !context.memory(|memory| memory.top_modal_layer().is_some()) {
             self.page_keys(context, writing);
         }

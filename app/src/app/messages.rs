@@ -1,124 +1,159 @@
-//! Messages of the app itself: floating errors and notices, a toast with an undo, and the page of a lost engine.
+//! The strip of messages below the top bar: errors and notices with their remedies, and what was done, with its undo; and the page of a
+//! lost engine.
 
 use super::App;
-use crate::asks::Undo;
+use super::remedies::remedies;
+use crate::asks::{Toast, Undo};
 use crate::pages::prelude::*;
 use crate::state::Message;
+use crate::theme::mix;
+use egui::{Align, UiBuilder};
 use glasshouse_protocol::ErrorKind;
 use std::time::Duration;
 
-/// Maximum number of floating messages.
-const SHOWN: usize = 2;
-const MESSAGE_WIDTH: f32 = 440.0;
-/// Height of the top bar, which messages do not cover, in points.
-const TOP_BAR: f32 = 60.0;
+/// Height of the strip in points. Its room is kept without a message, too, so that nothing moves when one comes or goes.
+const STRIP: f32 = 34.0;
+/// Height of the strip with two lines of text, in points.
+const NARROW_STRIP: f32 = 44.0;
+/// Width of the whole message, which a click opens, in points.
+const WHOLE_WIDTH: f32 = 440.0;
 const NOTICE_SECONDS: f64 = 8.0;
-/// Seconds that an error stays: long enough to read it twice.
+/// Seconds that an error is shown: long enough to read it twice.
 const ERROR_SECONDS: f64 = 40.0;
 const TOAST_SECONDS: f64 = 10.0;
 
+/// When a message arrived, in seconds of egui's clock, and how long it will still be shown, in seconds.
+#[derive(Debug)]
+pub(super) struct Shown {
+    since: f64,
+    left: f64,
+}
+
+/// The entry in the strip.
+struct Entry<'a> {
+    icon: MaterialIcon,
+    colour: Color32,
+    role: Role,
+    /// The page that it comes from.
+    page: Option<PageName>,
+    text: &'a str,
+    buttons: Vec<&'static str>,
+    /// Number of further messages.
+    more: usize,
+}
+
+/// What was pressed in the strip.
+#[derive(Default)]
+struct Pressed {
+    button: Option<usize>,
+    dismissed: bool,
+    hovered: bool,
+}
+
 impl App {
-    /// Errors and notices, newest first. They float above the page, so that nothing moves, and disappear after a while unless the
-    /// pointer rests on them.
-    pub(super) fn messages_ui(&mut self, context: &egui::Context) {
-        let now = context.input(|input| input.time);
+    /// The newest message or toast; the others wait. Each goes after a while in which the pointer does not rest on it, except for a
+    /// question. If it is not `reserved`, the strip takes room only for a message.
+    pub(super) fn strip_ui(&mut self, ui: &mut Ui, reserved: bool) {
+        let now = ui.input(|input| input.time);
+        let passed = now - std::mem::replace(&mut self.ticked, now);
         // The Train page itself shows why its run ended.
         let run = self.state.training.run.as_ref().filter(|_| self.page == PageName::Train);
         let ended_by = run.and_then(|run| run.error.as_ref());
         let messages: Vec<&Message> =
             self.state.messages.iter().filter(|message| Some(&message.error.message) != ended_by).collect();
         self.shown.retain(|number, _| messages.iter().any(|message| message.number == *number));
-        if messages.is_empty() {
+        for message in &messages {
+            let left = match message.error.kind {
+                ErrorKind::Notice => NOTICE_SECONDS,
+                ErrorKind::Stale => f64::INFINITY,
+                _ => ERROR_SECONDS,
+            };
+            self.shown.entry(message.number).or_insert(Shown { since: now, left });
+        }
+        let toasted = self.asks.toast.as_mut().map(|toast| *toast.shown_at.get_or_insert(now));
+        if toasted.is_some_and(|since| since + TOAST_SECONDS <= now) {
+            self.asks.toast = None;
+        }
+        let newest = messages.last().copied();
+        let since =
+            newest.and_then(|message| self.shown.get(&message.number)).map_or(0.0, |shown| shown.since);
+        let is_error = newest.is_some_and(|message| message.error.kind != ErrorKind::Notice);
+        let toast = self.asks.toast.as_ref();
+        let toast = toast.filter(|_| toasted.is_some_and(|at| at > since || at == since && !is_error));
+        let palette = Palette::of(ui);
+        let mut offered = Vec::new();
+        let entry = match (toast, newest) {
+            (Some(Toast { text, undo, .. }), _) => Entry {
+                icon: icons::ICON_CHECK,
+                colour: palette.accent,
+                role: Role::Status,
+                page: None,
+                text,
+                buttons: undo.iter().map(|_| "Undo").collect(),
+                more: messages.len(),
+            },
+            (None, Some(message)) => {
+                offered = remedies(message, &self.state);
+                Entry {
+                    icon: if is_error { icons::ICON_ERROR } else { icons::ICON_INFO },
+                    colour: if is_error { palette.failure } else { palette.accent },
+                    role: if is_error { Role::Alert } else { Role::Status },
+                    page: message.request.and_then(|request| self.origins.get(&request).copied()),
+                    text: &message.error.message,
+                    buttons: offered.iter().map(|(words, _)| *words).collect(),
+                    more: messages.len() - 1,
+                }
+            }
+            (None, None) if !reserved => return,
+            (None, None) => {
+                ui.allocate_space(vec2(ui.available_width(), strip_height(ui)));
+                return;
+            }
+        };
+        let pressed = entry_ui(ui, &entry);
+        if let (Some(_), Some(at)) = (toast, toasted) {
+            ui.ctx().request_repaint_after(Duration::from_secs_f64((at + TOAST_SECONDS - now).max(0.0)));
+            if pressed.button.is_some() || pressed.dismissed {
+                let undo = self.asks.toast.take().and_then(|toast| toast.undo);
+                self.undo(undo.filter(|_| pressed.button.is_some()));
+            }
             return;
         }
-        let narrow = context.content_rect().width() < theme::NARROW_WIDTH;
-        let room = context.content_rect().width() - if narrow { 2.0 } else { 3.5 } * space::LARGE;
-        let width = room.min(MESSAGE_WIDTH);
-        let offset = Vec2::new(if narrow { -space::LARGE } else { -28.0 }, TOP_BAR);
-        let mut dismissed = Vec::new();
-        let area = egui::Area::new(egui::Id::unique("messages")).anchor(Align2::RIGHT_TOP, offset);
-        area.show(context, |ui| {
-            ui.set_width(width);
-            ui.spacing_mut().item_spacing.y = space::SMALL;
-            for message in messages.iter().rev().take(SHOWN) {
-                let shown = ui.push_id(message.number, |ui| banner(ui, &message.error));
-                let seconds =
-                    if message.error.kind == ErrorKind::Notice { NOTICE_SECONDS } else { ERROR_SECONDS };
-                let since = self.shown.entry(message.number).or_insert(now);
-                if shown.response.contains_pointer() {
-                    *since = now;
-                }
-                let left = *since + seconds - now;
-                if shown.inner || left <= 0.0 {
-                    dismissed.push(message.number);
-                } else {
-                    context.request_repaint_after(Duration::from_secs_f64(left));
-                }
+        let Some(number) = newest.map(|message| message.number) else { return };
+        let mut dismissed = pressed.dismissed || pressed.button.is_some();
+        if let Some(shown) = self.shown.get_mut(&number) {
+            shown.left -= if pressed.hovered || shown.since >= now { 0.0 } else { passed };
+            dismissed |= shown.left <= 0.0;
+            if shown.left.is_finite() {
+                ui.ctx().request_repaint_after(Duration::from_secs_f64(shown.left.max(0.0)));
             }
-            let more = messages.len().saturating_sub(SHOWN);
-            if more > 0 && plain(ui, None, &format!("Dismiss all ({more} more)")).clicked() {
-                dismissed.extend(messages.iter().map(|message| message.number));
-            }
-        });
-        self.asks.dismissed.extend(dismissed);
+        }
+        if let Some(at) = pressed.button
+            && at < offered.len()
+        {
+            let bytes = self.state.messages.iter().find(|message| message.number == number);
+            let bytes = bytes.map_or_else(Vec::new, |message| message.bytes.clone());
+            self.remedy(offered.swap_remove(at).1, bytes);
+        }
+        if dismissed {
+            self.asks.dismissed.push(number);
+            ui.ctx().request_repaint();
+        }
     }
 
-    /// The toast about the last action, with its undo.
-    pub(super) fn toast_ui(&mut self, context: &egui::Context) {
-        let Some(toast) = &mut self.asks.toast else { return };
-        let now = context.input(|input| input.time);
-        let shown_at = *toast.shown_at.get_or_insert(now);
-        let left = shown_at + TOAST_SECONDS - now;
-        if left <= 0.0 {
-            self.asks.toast = None;
-            return;
-        }
-        context.request_repaint_after(Duration::from_secs_f64(left));
-        let mut undo = None;
-        let mut gone = false;
-        let narrow = context.content_rect().width() < theme::NARROW_WIDTH;
-        let offset = Vec2::new(0.0, if narrow { -108.0 } else { -space::SECTION });
-        egui::Area::new(egui::Id::unique("toast")).anchor(Align2::CENTER_BOTTOM, offset).show(
-            context,
-            |ui| {
-                let palette = Palette::of(ui);
-                Frame::new()
-                    .fill(palette.text)
-                    .corner_radius(theme::CARD_CORNER)
-                    .inner_margin(Margin::symmetric(14, 6))
-                    .show(ui, |ui| {
-                        ui.horizontal(|ui| {
-                            let text = with_code(ui, &toast.text, |words| words.color(palette.ground));
-                            ui.label(text);
-                            if toast.undo.is_some() {
-                                let accent = if palette.dark { &theme::LIGHT } else { &theme::DARK }.accent;
-                                let words = RichText::new("Undo").text_style(theme::strong()).color(accent);
-                                let button = ui.add(egui::Button::new(words).fill(Color32::TRANSPARENT));
-                                if button.clicked() {
-                                    undo = toast.undo.take();
-                                }
-                            }
-                            let close = icons::ICON_CLOSE.rich_text().color(palette.ground);
-                            let button = ui.add(egui::Button::new(close).fill(Color32::TRANSPARENT));
-                            let name = || WidgetInfo::labeled(Role::Button, true, "Close");
-                            button.widget_info(name);
-                            gone = button.clicked();
-                        });
-                    });
-            },
-        );
+    fn undo(&mut self, undo: Option<Undo>) {
         match undo {
             Some(Undo::Command(command)) => _ = self.outbox.send(*command),
             Some(Undo::Removal) => self.pages.data.keep_file(),
             Some(Undo::Conversation) => self.pages.chat.put_back(),
-            None if !gone => return,
+            Some(Undo::Draft(draft)) => self.draft = *draft,
             None => {}
         }
-        self.asks.toast = None;
     }
 
     /// The page of a lost engine: what happened, what is saved, what to do.
     pub(super) fn lost_ui(&mut self, ui: &mut Ui, reason: &str) {
+        self.strip_ui(ui, false);
         Frame::new().fill(Palette::of(ui).ground).inner_margin(Margin::same(24)).show(ui, |ui| {
             ui.set_min_size(ui.available_size());
             ui.vertical_centered(|ui| {
@@ -126,10 +161,10 @@ impl App {
                 ui.add_space(space::PAGE);
                 section(ui, "The engine stopped");
                 ui.add_space(space::SMALL);
-                let (safe, next) = advice(ErrorKind::EngineLost);
                 let what = with_code(ui, reason, |words| words);
                 prose(ui, what);
-                quiet_text(ui, safe);
+                quiet_text(ui, "Every step up to the last checkpoint is safe.");
+                let next = "Start the engine again, then resume the run; if it happens again, please send us the report.";
                 quiet_text(ui, next);
                 ui.add_space(space::SMALL);
                 if primary(ui, None, "Start the engine again").clicked() {
@@ -142,7 +177,6 @@ impl App {
                 }
             });
         });
-        self.toast_ui(ui.ctx());
     }
 
     /// The contents of a bug report, without any of the person's text.
@@ -175,6 +209,71 @@ impl App {
             Err(reason) => self.state.lost = Some(reason),
         }
     }
+}
+
+fn strip_height(ui: &Ui) -> f32 {
+    if is_narrow(ui) { NARROW_STRIP } else { STRIP }
+}
+
+/// Draws an entry. A click on its text opens the whole message.
+fn entry_ui(ui: &mut Ui, entry: &Entry<'_>) -> Pressed {
+    let (palette, narrow) = (Palette::of(ui), is_narrow(ui));
+    let side = if narrow { 8.0 } else { 28.0 };
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), strip_height(ui)), Sense::hover());
+    let rect = rect.shrink2(vec2(side, 1.0));
+    let fill = mix(palette.panel, entry.colour, 0.10);
+    let stroke = Stroke::new(1.0, mix(palette.hairline, entry.colour, 0.4));
+    ui.painter().rect(rect, f32::from(theme::CONTROL_CORNER), fill, stroke, StrokeKind::Inside);
+    let inside = rect.shrink2(vec2(8.0, 0.0));
+    let builder = UiBuilder::new().max_rect(inside).layout(Layout::right_to_left(Align::Center));
+    let mut pressed = Pressed { hovered: ui.rect_contains_pointer(rect), ..Pressed::default() };
+    ui.scope_builder(builder, |ui| {
+        // Screen readers announce it when it appears.
+        ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_role(entry.role));
+        ui.spacing_mut().interact_size.y = theme::CONTROL;
+        ui.spacing_mut().item_spacing.x = space::SMALL;
+        pressed.dismissed = widgets::icon_button(ui, icons::ICON_CLOSE, "Dismiss").clicked();
+        if entry.more > 0 {
+            caption(ui, format!("{} more", entry.more));
+        }
+        // Laid out from the right: the first button is the leftmost one.
+        let shown = if narrow { 1 } else { entry.buttons.len() };
+        for (at, words) in entry.buttons.iter().enumerate().take(shown).rev() {
+            if plain(ui, None, words).clicked() {
+                pressed.button = Some(at);
+            }
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.label(entry.icon.rich_text().size(18.0).color(entry.colour));
+            if let Some(page) = entry.page.filter(|_| !narrow) {
+                ui.label(RichText::new(page.title()).text_style(theme::quiet_strong()).color(palette.quiet));
+            }
+            let look = |words: RichText| if narrow { words.text_style(theme::caption()) } else { words };
+            let words = with_code(ui, &entry.text.replace('\n', "; "), look);
+            let mut job =
+                (*words.into_layout_job(ui.style(), egui::FontSelection::Default, Align::Center)).clone();
+            job.wrap.max_rows = if narrow { 2 } else { 1 };
+            let label = Label::new(job).wrap().sense(Sense::click());
+            let label = ui.add(label).on_hover_cursor(egui::CursorIcon::PointingHand);
+            Popup::menu(&label)
+                .width(WHOLE_WIDTH.min(rect.width()))
+                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+                .show(|ui| {
+                    let from = entry.page.map_or("", PageName::title);
+                    caption(ui, from);
+                    let whole = with_code(ui, entry.text, |words| words);
+                    ui.add(Label::new(whole).wrap().selectable(true));
+                    ui.horizontal_wrapped(|ui| {
+                        for (at, words) in entry.buttons.iter().enumerate().skip(shown) {
+                            if plain(ui, None, words).clicked() {
+                                pressed.button = Some(at);
+                            }
+                        }
+                    });
+                });
+        });
+    });
+    pressed
 }
 
 fn command_name(command: &Command) -> String {

@@ -9,7 +9,7 @@ impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
         let narrow = is_narrow(ui);
         let side = if narrow { 16 } else { 28 };
-        let margin = Margin { left: side, right: side, top: 10, bottom: 6 };
+        let margin = Margin { left: side, right: side, top: 10, bottom: 2 };
         Frame::new().inner_margin(margin).show(ui, |ui| {
             let size = Vec2::new(ui.available_width(), 40.0);
             ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {

@@ -72,7 +72,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str, Place) {
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf", Place::File),
         Wish::ImportModelAddress => ("URL of the model", "HuggingFaceTB/SmolLM2-135M", Place::New),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html", Place::New),
-        Wish::Dropped | Wish::Saved => ("Path", "", Place::New),
+        Wish::Dropped | Wish::Saved { .. } => ("Path", "", Place::New),
     }
 }
 
@@ -107,13 +107,15 @@ impl App {
                 closed = plain(ui, None, "Cancel").clicked();
             });
         });
-        closed |= shown.should_close();
+        // A click outside does not drop what is typed.
+        let is_typed = !typed.path.trim().is_empty();
+        closed |= shown.should_close() && !(is_typed && shown.backdrop_response.clicked());
         let name = expanded(typed.path.trim());
         if taken && place != Place::New && !Path::new(&name).exists() {
             // Reading creates nothing.
             typed.missing = true;
         } else if taken && let Some(TypedPath { wish, .. }) = self.typed.take() {
-            self.answer(Answer { wish, files: Ok(vec![Chosen { name, bytes: None }]) });
+            self.carry_out(Answer { wish, files: Ok(vec![Chosen { name, bytes: None }]) }, true);
         } else if closed {
             self.typed = None;
         }

@@ -65,7 +65,10 @@ pub enum Wish {
         run: String,
     },
     Dropped,
-    Saved,
+    /// A file of so many bytes was saved.
+    Saved {
+        bytes: u64,
+    },
 }
 
 /// File name for a run's model in a format; `None` if the format is a folder.

@@ -63,7 +63,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
         Wish::ImportBundle => folder(dialog, "Choose a trained bundle"),
         Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),
-        Wish::ImportModelAddress | Wish::Dropped | Wish::Saved => return,
+        Wish::ImportModelAddress | Wish::Dropped | Wish::Saved { .. } => return,
     };
     await_in_thread(wish, context, answers, move || {
         let files = pollster::block_on(picking);
@@ -126,7 +126,7 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
 /// Saves a file where the person chooses.
 pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answer>) {
     let name = name.to_owned();
-    await_in_thread(Wish::Saved, context, answers, move || {
+    await_in_thread(Wish::Saved { bytes: bytes.len() as u64 }, context, answers, move || {
         let path = if dialogs::lack().is_some() {
             free_place(&home(), &name)
         } else {

@@ -47,7 +47,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         | Wish::ImportModelFile
         | Wish::ImportModelAddress
         | Wish::Dropped
-        | Wish::Saved => return,
+        | Wish::Saved { .. } => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
     let picking = boot().pick_files(&accept, several);
@@ -126,6 +126,6 @@ pub fn expanded(path: &str) -> String {
 pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answer>) {
     boot().save_file(name, &Uint8Array::from(bytes.as_slice()));
     let saved = Chosen { name: name.to_owned(), bytes: None };
-    answers.send(Answer { wish: Wish::Saved, files: Ok(vec![saved]) }).ok();
+    answers.send(Answer { wish: Wish::Saved { bytes: bytes.len() as u64 }, files: Ok(vec![saved]) }).ok();
     context.request_repaint();
 }

@@ -81,7 +81,9 @@ const FIRST_TAKES: &str = "about three minutes";
 /// The first step, and next to it a project of one's own for returning users.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let ready = context.state.engine.is_some();
-    let began = context.state.projects.list.iter().any(|project| !project.deleted);
+    // Until the projects are listed, both buttons are drawn, so that they stay in place.
+    let projects = &context.state.projects;
+    let began = !projects.listed || projects.list.iter().any(|project| !project.deleted);
     ui.add_enabled_ui(ready, |ui| {
         if !began {
             if hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {

@@ -172,7 +172,7 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
             stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
             if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
                 context.draft.set_learning_rate(rate);
-                context.asks.tell("The next run has this learning rate");
+                context.asks.replaced("The next run has this learning rate");
             }
         });
     }

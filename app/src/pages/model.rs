@@ -27,8 +27,6 @@ pub struct ModelPage {
     chosen: Option<Component>,
     /// The chosen component's settings still have to be opened.
     reveal: bool,
-    /// The draft before it was replaced as a whole, and what replaced it.
-    before: Option<(RunConfig, String)>,
     /// The forecast request for other GPUs.
     beyond: ClusterRequest,
 }
@@ -36,7 +34,7 @@ pub struct ModelPage {
 impl Default for ModelPage {
     fn default() -> Self {
         let beyond = ClusterRequest::default();
-        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, beyond }
+        Self { open: true, pointed: None, chosen: None, reveal: false, beyond }
     }
 }
 
@@ -101,13 +99,6 @@ impl Page for ModelPage {
 
     fn models(&self) -> Models<'_> {
         Models::Next
-    }
-}
-
-impl ModelPage {
-    /// Replaces the draft as a whole; this can be undone.
-    fn replace(&mut self, context: &mut Context<'_>, config: RunConfig, by: &str) {
-        self.before = Some((std::mem::replace(context.draft, config), by.to_owned()));
     }
 }
 

@@ -23,6 +23,13 @@ pub struct RunsPage {
     compare: compare::Compare,
 }
 
+impl RunsPage {
+    /// Opens a run's card.
+    pub fn show(&mut self, run: String) {
+        self.chosen = BTreeSet::from([run]);
+    }
+}
+
 impl Page for RunsPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.runs.list.is_empty() {

@@ -41,7 +41,7 @@ impl Page for SettingsPage {
                 storage_ui(ui, context);
             } else {
                 look_ui(ui, context);
-                keys_ui(ui);
+                keys_ui(ui, context);
                 about_ui(ui, context);
             }
         });
@@ -164,8 +164,10 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-fn keys_ui(ui: &mut Ui) {
+fn keys_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Keys", |ui| {
+        let single = &mut context.preferences.single_keys;
+        switch_line(ui, single, "Single keys open pages and pause training");
         let palette = theme::Palette::of(ui);
         for (keys, meaning) in SHORTCUTS {
             ui.horizontal_top(|ui| {

@@ -13,6 +13,7 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
+pub use form::FOLD;
 pub use text::WHAT;
 
 use super::home;

@@ -89,6 +89,7 @@ impl TunePage {
             Awaited::Here(history) => {
                 let before = context.draft.train.clone();
                 *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
+                context.asks.replaced(format!("The next run fine-tunes {name}"));
                 // From here on the recipe's values stay as they are.
                 self.recipe = self.recipe.filter(|recipe| recipe.objective == before.objective);
                 if let Some(recipe) = self.recipe {

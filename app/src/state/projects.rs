@@ -23,6 +23,8 @@ pub struct OpenProject {
     pub config: RunConfig,
     /// Number of the opening, so that pages know when to load the settings.
     pub opening: u64,
+    /// The engine's number of the opening, as in [`Request::opening`](glasshouse_protocol::Request::opening).
+    pub number: u64,
 }
 
 /// Whether a command opens another project, or closes the open one.
@@ -80,6 +82,7 @@ impl Projects {
                     summary: opened.project.clone(),
                     config: opened.config.clone(),
                     opening: self.openings,
+                    number: opened.opening,
                 });
             }
             Event::Project { opened: None } => self.open = None,

@@ -26,7 +26,7 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         .id_salt(name)
         .auto_shrink(false)
         .show(ui, |ui| {
-            let margin = Margin { left: side, right: side, top: 8, bottom: 32 };
+            let margin = Margin { left: side, right: side, top: 4, bottom: 32 };
             Frame::new().inner_margin(margin).show(ui, |ui| {
                 ui.set_width(ui.available_width().min(PAGE_WIDTH));
                 contents(ui)

@@ -40,19 +40,16 @@ pub enum Failed {
     Dismissed,
 }
 
-/// What happened, what is saved, and what to do.
+/// What happened, and what to do.
 pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed {
     card(ui, |ui| {
         let palette = Palette::of(ui);
-        let (safe, next) = advice(error.kind);
         ui.horizontal(|ui| {
             ui.label(icons::ICON_ERROR.rich_text().size(20.0).color(palette.failure));
             ui.label(RichText::new("The action failed").text_style(theme::strong()));
         });
         let message = with_code(ui, &error.message, |words| words);
         prose(ui, message);
-        quiet_text(ui, safe);
-        quiet_text(ui, next);
         ui.horizontal(|ui| {
             let acted = action.is_some_and(|action| primary(ui, None, action).clicked());
             let dismissed = plain(ui, None, "Dismiss").clicked();

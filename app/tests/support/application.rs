@@ -321,11 +321,16 @@ pub fn run(name: &str, state: RunState, step: u64, steps: u64) -> RunSummary {
 }
 
 pub fn opened(id: &str, name: &str, runs: Vec<RunSummary>) -> Event {
+    numbered(1, id, name, runs)
+}
+
+/// As [`opened`], with the engine's number of the opening.
+pub fn numbered(opening: u64, id: &str, name: &str, runs: Vec<RunSummary>) -> Event {
     let mut config = presets::preset("llama-tiny").unwrap();
     config.train.sample_interval = 200;
     let trained = !runs.is_empty();
     let (project, tokenizer) = (project(id, name, runs.len()), trained.then(tokenizer));
-    Event::Project { opened: Some(Box::new(OpenedProject { opening: 1, project, config, tokenizer, runs })) }
+    Event::Project { opened: Some(Box::new(OpenedProject { opening, project, config, tokenizer, runs })) }
 }
 
 pub fn tokenizer() -> TokenizerSummary {

@@ -108,7 +108,13 @@ impl Engine {
             }
             Command::OpenProject { .. } => {
                 let (project, tokenizer) = (project(), self.tokenizer.then(tokenizer));
-                let opened = OpenedProject { opening: 1, project, config: config(), tokenizer, runs: self.listed_runs() };
+                let opened = OpenedProject {
+                    opening: 1,
+                    project,
+                    config: config(),
+                    tokenizer,
+                    runs: self.listed_runs(),
+                };
                 vec![Event::Project { opened: Some(Box::new(opened)) }]
             }
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],

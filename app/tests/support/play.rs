@@ -24,10 +24,10 @@ pub fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> 
 /// Like `play`, with bytes for each command.
 pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
-    let mut commands = commands.into_iter().enumerate().map(|(number, (command, bytes))| Envelope {
-        body: Request::new(number as u64 + 1, command),
-        bytes,
-    });
+    let mut commands = commands
+        .into_iter()
+        .enumerate()
+        .map(|(number, (command, bytes))| Envelope { body: Request::new(number as u64 + 1, command), bytes });
     requests.try_send(commands.next().unwrap()).unwrap();
     let heard = Rc::new(RefCell::new((Vec::new(), None)));
     let ear = heard.clone();

@@ -426,9 +426,10 @@ impl Command {
             Self::Fit(Fit::ToDevice { .. }) => "fitting the run to the device",
             Self::Fit(Fit::LearningRate { .. }) => "testing learning rates",
             Self::CreateProject { files, .. } if files.is_empty() => return None,
-            Self::CreateProject { .. } | Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
-                "reading documents"
-            }
+            Self::CreateProject { .. }
+            | Self::ChangeDocuments(_)
+            | Self::ListDocuments { .. }
+            | Self::ReadDocument { .. } => "reading documents",
             Self::FetchCorpus { .. } => "downloading a corpus",
             Self::JudgeSample { .. } => "trying the recipe",
             Self::CompareDocument { .. } => "comparing a document",

@@ -290,7 +290,6 @@ impl Session {
     }
 }
 
-
 /// The requested tasks. Files that came with the command are assigned in task order, each followed by its results; `held_out`
 /// returns a recipe's rows.
 fn tasks_of(

@@ -513,9 +513,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         std::thread::spawn(move || {
             // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
-            requests
-                .try_send(Envelope::plain(Request::new(3, Steer::Pause.into())))
-                .unwrap();
+            requests.try_send(Envelope::plain(Request::new(3, Steer::Pause.into()))).unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
             std::io::copy(&mut file, &mut std::io::sink()).unwrap();
             heard
@@ -1116,7 +1114,8 @@ fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() 
     let refused: Vec<u64> = (1..=8).filter(|id| ended(&heard, *id) == Some(ErrorKind::Stale)).collect();
     assert_eq!((refused, failures(&heard).len()), (vec![4, 5], 2));
     assert_eq!(returned, [text], "what was sent for the other project is lost");
-    let openings: Vec<u64> = told!(heard, Event::Project { opened: Some(opened) } => opened.opening).collect();
+    let openings: Vec<u64> =
+        told!(heard, Event::Project { opened: Some(opened) } => opened.opening).collect();
     assert_eq!(openings, [1, 2]);
     for (project, steps) in [("a", 7), ("b", 9)] {
         let heard = play(shelf.path(), vec![after(Command::OpenProject { id: project.to_owned() })]);
@@ -1135,12 +1134,16 @@ fn a_project_is_created_with_its_documents_or_not_at_all() {
         after(Command::CreateProject { name: name.to_owned(), files: vec![file.display().to_string()] })
     };
     let missing = folder.path().join("missing.txt");
-    let heard =
-        play(shelf.path(), vec![create("Owls", &text), create("None", &missing), after(Command::ListProjects)]);
+    let heard = play(
+        shelf.path(),
+        vec![create("Owls", &text), create("None", &missing), after(Command::ListProjects)],
+    );
     has!(heard, Event::Documents { overview, .. } if !overview.embedded && overview.files.len() == 1);
     assert_eq!(ended(&heard, 3), Some(ErrorKind::Io));
-    let listed = told!(heard, Event::Projects { projects, .. } => projects.iter().map(|project| project.id.clone()));
+    let listed =
+        told!(heard, Event::Projects { projects, .. } => projects.iter().map(|project| project.id.clone()));
     assert_eq!(listed.last().unwrap().collect::<Vec<_>>(), ["owls"]);
-    let opened = told!(heard, Event::Project { opened } => opened.as_ref().map(|opened| opened.project.id.clone()));
+    let opened =
+        told!(heard, Event::Project { opened } => opened.as_ref().map(|opened| opened.project.id.clone()));
     assert_eq!(opened.last().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
 }

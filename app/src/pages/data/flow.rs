@@ -68,21 +68,19 @@ impl DataPage {
                 let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
                 context.asks.wish = Some(Wish::ExportReport { name: name.unwrap_or_default() });
             }
+            if self.forgetting.pending().is_some() {
+                let hint = "The raw text replaces the cleaned text in a few seconds";
+                let keep = plain(ui, icons::ICON_UNDO, "Keep the cleaned text");
+                if keep.on_hover_text(hint).clicked() {
+                    self.forgetting.take();
+                }
+                return;
+            }
             let hint = "Undo the cleaning: the tokenizer and runs read the raw documents again";
-            if self.forgetting.pending().is_none()
-                && quiet(ui, icons::ICON_UNDO, "Use raw text").on_hover_text(hint).clicked()
-            {
+            if quiet(ui, icons::ICON_UNDO, "Use raw text").on_hover_text(hint).clicked() {
                 self.forgetting.begin(ui, ());
             }
         });
-        if self.forgetting.pending().is_some() {
-            ui.horizontal_wrapped(|ui| {
-                quiet_text(ui, "The raw text replaces the cleaned text in a few seconds.");
-                if plain(ui, icons::ICON_UNDO, "Keep the cleaned text").clicked() {
-                    self.forgetting.take();
-                }
-            });
-        }
         if stale {
             hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
         }

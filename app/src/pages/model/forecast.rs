@@ -68,14 +68,15 @@ impl ModelPage {
             return;
         }
         if *fitted == draft.config {
-            return caption(ui, "Fitted. To undo, use the button under the presets.");
+            return caption(ui, "Fitted.");
         }
         quiet_text(ui, "It fits with these changes:");
         for change in changes {
             ui.label(format!("• {change}"));
         }
         if primary(ui, None, "Apply").clicked() {
-            self.replace(context, fitted.clone(), "fitting");
+            *context.draft = fitted.clone();
+            context.asks.replaced("The settings were fitted to the device");
         }
     }
 }

@@ -67,27 +67,10 @@ impl ModelPage {
             );
             crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
-                let by = config.preset.clone();
-                let config = config.on_text_of(context.draft);
-                // Dragging the dial is one change: undo goes back to before the drag.
-                match &self.before {
-                    Some((_, last)) if last.starts_with("layers-") && by.starts_with("layers-") => {
-                        *context.draft = config;
-                    }
-                    _ => self.replace(context, config, &by),
-                }
+                context.asks.replaced(format!("The settings are those of {}", config.preset));
+                *context.draft = config.on_text_of(context.draft);
             }
-            self.undo_ui(ui, context);
         });
-    }
-
-    fn undo_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some((_, by)) = &self.before else { return };
-        if plain(ui, icons::ICON_UNDO, &format!("Undo {by}")).clicked()
-            && let Some((before, _)) = self.before.take()
-        {
-            *context.draft = before;
-        }
     }
 
     pub(super) fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

@@ -3,12 +3,12 @@
 use super::compress;
 use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
+use glasshouse_protocol::{Compression, EnergyUse, ExportFormat, RunChange, WeightFormat};
 
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if let Some(error) = &run.error {
-        let report = ErrorReport::new(ErrorKind::DeviceLost, error.clone());
-        banner(ui, &report);
+        let message = with_code(ui, error, |words| words);
+        icon_line(ui, icons::ICON_ERROR, context.palette.failure, message);
     }
     halves(ui, space::LARGE, |ui, column| match column {
         0 => about_ui(ui, context, run),
@@ -76,7 +76,9 @@ fn kept_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             ui.add(field.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name)
         };
         if let Some(text) = committed(ui, &format!("{name} of {}", run.name), &saved, control) {
-            context.outbox.send(change(text).to(&run.name));
+            let sent = context.outbox.send(change(text).to(&run.name));
+            let (text, undo) = (format!("Changed the {}", name.to_lowercase()), change(saved).to(&run.name));
+            context.asks.tell_when_done(sent, text, Some(undo));
         }
     };
     let tags = |tags: String| RunChange::Tags(tags.split(',').map(|tag| tag.trim().to_owned()).collect());
@@ -116,7 +118,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let uses = press(ui, config.is_some(), icons::ICON_CONTENT_COPY, "Use its settings", "");
         if let Some(config) = config.filter(|_| uses) {
             *context.draft = config.clone();
-            context.asks.tell("The next run uses these settings");
+            context.asks.replaced(format!("The next run uses the settings of {}", run.name));
         }
         let begun =
             history.map(|history| RunConfig { start: Some(Start::best_of(name)), ..history.config.clone() });
@@ -130,6 +132,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let recovered = recovered.map(|(original, begun)| begun.recovering(original));
         if let Some(config) = recovered.or(begun.filter(|_| begins)) {
             *context.draft = config.on_text_of(context.draft);
+            context.asks.replaced(format!("The next run starts from {}", run.name));
             context.asks.new_run = true;
             *context.go = Some(PageName::Train);
         }

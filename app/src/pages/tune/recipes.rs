@@ -32,6 +32,7 @@ pub fn recipes_ui(
                     context.draft.set_learning_rate(rate);
                 }
                 recipe.fill(context.draft, None, None);
+                context.asks.replaced(format!("The settings are those of the recipe {}", recipe.title));
                 // The person's own data take precedence.
                 let has_own = data::has_own(context);
                 *learns_from = if has_own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
