@@ -291,6 +291,7 @@ export async function an_abort_resolves_when_the_run_is_saved(site) {
     let ended = null;
     const first = lab.train({ ...tiny, steps: 100_000 }).then(() => "run", ({ kind }) => kind).then((how) => (ended = how));
     await lab.abort();
+    await new Promise((resolve) => setTimeout(resolve));
     const early = { ended, stored: await stored() };
     await first;
     // While it trains.
