@@ -589,6 +589,7 @@ async function boot() {
   });
   // The page reads its preferences first.
   place = await shelf;
+  if (place === null) say("Other frames use the stored projects: nothing that is made in this one is kept.", { Close: () => {} });
   await init({ module_or_path: module });
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
