@@ -103,9 +103,10 @@ impl Session {
     pub(super) async fn list_projects(&mut self) -> Result<Event> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
         let mut projects = self.shelf()?.list()?;
-        for project in projects.iter_mut().filter(|project| project.interrupted.is_some()) {
+        let others = |project: &&mut ProjectSummary| !project.deleted && !self.is_open(&project.id);
+        for project in projects.iter_mut().filter(others).filter(|project| project.interrupted.is_some()) {
             let folder = self.shelf()?.path_of(&project.id)?;
-            if !self.is_open(&project.id) && platform::persistence::is_open_elsewhere(&folder).await {
+            if platform::persistence::is_open_elsewhere(&folder).await {
                 project.interrupted = None;
             }
         }
