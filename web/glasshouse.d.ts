@@ -305,6 +305,8 @@ export interface InspectOptions {
   checkpoint?: string;
   /** The checkpoint or milestone of this step. */
   step?: number;
+  /** Aborting rejects with the kind `cancelled`. */
+  signal?: AbortSignal;
 }
 
 export interface Tensor {
@@ -642,6 +644,7 @@ export class Glasshouse {
   pause(): Promise<void>;
   /** Continues after `pause()`. If nothing trains, resumes the named or latest run and resolves when it ends. */
   resume(options?: FollowOptions & { run?: string }): Promise<TrainResult | undefined>;
+  /** Stops the run, or its preparation. Resolves when the run is saved. */
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Inspects the model on a prompt, also during training. */
@@ -664,7 +667,7 @@ export class Glasshouse {
   runs(): Promise<Run[]>;
   /** The project as a `.glasshouse` file, which the desktop program also opens. */
   save(): Promise<Uint8Array>;
-  load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
+  load(source: Blob | Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
   /** The output of `glasshouse bench step --json`, or with `timed: "decode"` or `"inspect"` that of `glasshouse bench decode --json` or `bench inspect --json`. */
   bench(
     options?: RunOptions & {

@@ -129,6 +129,23 @@ fn a_projects_card_says_that_its_run_was_interrupted() {
 }
 
 #[test]
+fn home_resumes_the_run_that_was_interrupted() {
+    let mut window = on(PageName::Home, [1280.0, 800.0]);
+    assert!(window.query_by_role_and_label(Role::Button, "Resume").is_none(), "nothing was interrupted");
+    let runs = vec![support::run("7-cut-off", RunState::Interrupted, 230, 650)];
+    tell(window.state_mut(), [support::opened("letters", "Letters", runs)]);
+    window.run_steps(2);
+    assert!(contains(&window, "7-cut-off was interrupted at step 230 of 650"));
+    forget(window.state_mut());
+    press(&mut window, "Resume");
+    let resumed = |command: &Command| matches!(command, Command::Resume { run: Some(run), .. } if run == "7-cut-off");
+    assert!(sent(window.state_mut()).iter().any(resumed));
+    assert_eq!(window.state().summary()["page"], "train");
+    open_page(&mut window, PageName::Home);
+    assert!(window.query_by_role_and_label(Role::Button, "Resume").is_none(), "it was resumed already");
+}
+
+#[test]
 fn another_projects_page_begins_at_its_top() {
     let mut window = on(PageName::Train, [1000.0, 320.0]);
     let top = |window: &Harness<'_, App>| window.get_by_label("Settings of the next run").rect().top();

@@ -6,6 +6,7 @@ mod text;
 pub use text::WHAT;
 
 use super::learn::NextLessons;
+use super::train;
 use crate::link;
 use crate::pages::prelude::*;
 use glasshouse_protocol::presets::FIRST_SECONDS;
@@ -23,6 +24,7 @@ pub struct HomePage {
 
 impl Page for HomePage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        resume_ui(ui, context);
         let wide = ui.available_width() > 760.0;
         if wide {
             ui.horizontal_top(|ui| {
@@ -77,6 +79,22 @@ impl HomePage {
 
 /// [`FIRST_SECONDS`] in words.
 const FIRST_TAKES: &str = "about three minutes";
+
+/// Continues the open project's latest run if its tab or program ended while it trained.
+fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let run = context.state.runs.latest().filter(|run| run.state == RunState::Interrupted);
+    let Some(run) = run.filter(|_| !train::busy(context)).cloned() else { return };
+    let at = format!("{} of {}", format::whole(run.step), format::whole(run.steps));
+    ui.horizontal_wrapped(|ui| {
+        if primary(ui, icons::ICON_PLAY_ARROW, "Resume").clicked() {
+            let name = Some(run.name.clone());
+            context.outbox.send(Command::Resume { run: name, launch: RunLaunch::default() });
+            *context.go = Some(PageName::Train);
+        }
+        ui.label(format!("{} was interrupted at step {at}.", run.name));
+    });
+    ui.add_space(space::SECTION);
+}
 
 /// The first step, and next to it a project of one's own for returning users.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {

@@ -117,7 +117,14 @@ impl Session {
 
     pub(super) async fn list_projects(&mut self) -> Result<Event> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
-        let projects = self.shelf()?.list()?;
+        let mut projects = self.shelf()?.list()?;
+        let others = |project: &&mut ProjectSummary| !project.deleted && !self.is_open(&project.id);
+        for project in projects.iter_mut().filter(others).filter(|project| project.interrupted.is_some()) {
+            let folder = self.shelf()?.path_of(&project.id)?;
+            if platform::persistence::is_open_elsewhere(&folder).await {
+                project.interrupted = None;
+            }
+        }
         Ok(Event::Projects { projects, storage: self.storage.clone() })
     }
 

@@ -274,11 +274,19 @@ pub async fn available(_path: &Path) -> Option<u64> {
 /// Locks a project for this tab until the lock is dropped, and loads the state left by the last tab that had it. Fails if another tab has
 /// it open, or it cannot be read.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
-    let name = format!("glasshouse-project:{}", folder.display());
-    let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;
+    let lock = locks::hold(&lock_name(folder), true).await.ok_or_else(|| super::project_is_open(folder))?;
     look_again(folder).await?;
     fetch(folder, |_| true, true).await?;
     Ok(lock)
+}
+
+/// Whether a tab has a project open. Locks of files are known only within a tab, so a run that trains in another one looks abandoned.
+pub async fn is_open_elsewhere(folder: &Path) -> bool {
+    locks::is_held(&lock_name(folder)).await
+}
+
+fn lock_name(folder: &Path) -> String {
+    format!("glasshouse-project:{}", folder.display())
 }
 
 /// Converts a JavaScript time in milliseconds since 1970.
