@@ -22,6 +22,9 @@ pub struct Preferences {
     /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
+    /// Settings of the window's server.
+    #[serde(deserialize_with = "known_or_default")]
+    pub serving: ChosenServing,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,17 @@ pub struct ChosenModeration {
     pub settings: Moderation,
     /// Name of the file with those rules.
     pub rules_of: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChosenServing {
+    /// 0 takes 8080, or any free port.
+    pub port: u16,
+    /// Bearer token that requests must send; empty for none.
+    pub token: String,
+    /// Origin of web pages that may send requests, or `*`; empty for none.
+    pub cors: String,
 }
 
 impl ChosenModeration {
@@ -67,6 +81,7 @@ impl Default for Preferences {
             project: None,
             folds: BTreeMap::new(),
             moderation: ChosenModeration::default(),
+            serving: ChosenServing::default(),
         }
     }
 }
