@@ -43,6 +43,8 @@ pub struct ChatPage {
     opened: Option<RequestedModel>,
     /// The end of the conversation was visible in the last frame.
     follows: bool,
+    /// A reply was being written in the last frame.
+    wrote: bool,
     /// Scroll to the end of the conversation.
     jumps: bool,
     kept: Kept,
@@ -243,10 +245,11 @@ impl ChatPage {
         }
         // Keep the end of the reply in view if it was in view.
         let (end, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 1.0), Sense::hover());
-        if std::mem::take(&mut self.jumps) || busy && self.follows {
+        let (jumps, wrote) = (std::mem::take(&mut self.jumps), std::mem::replace(&mut self.wrote, busy));
+        if jumps || (busy || wrote) && self.follows {
             ui.scroll_to_rect(end, Some(egui::Align::BOTTOM));
         }
-        self.follows = ui.clip_rect().bottom() + FOLLOWED >= end.bottom();
+        self.follows = jumps || ui.clip_rect().bottom() + FOLLOWED >= end.bottom();
     }
 
     /// Shows the conversation's template. Returns whether there is one, as far as known.
