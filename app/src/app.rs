@@ -93,7 +93,7 @@ pub struct App {
     start: AppOptions,
     asks: Asks,
     #[cfg(feature = "command-line")]
-    server: Option<crate::serve::Server>,
+    server: serving::WindowServer,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     pages: Pages,
 }
@@ -151,7 +151,7 @@ impl App {
             start,
             asks: Asks::default(),
             #[cfg(feature = "command-line")]
-            server: None,
+            server: serving::WindowServer::Off,
             answers: mpsc::channel(),
             pages,
         };
@@ -364,7 +364,7 @@ impl App {
         self.introduced();
         self.fulfil(ui.ctx());
         #[cfg(feature = "command-line")]
-        self.serve_or_not();
+        self.serve_or_not(ui.ctx());
         self.keep_draft(ui.ctx(), closes);
         self.send();
         self.keep_preferences();

@@ -2,6 +2,7 @@
 
 use crate::format;
 use crate::link::Wish;
+use crate::preferences::ChosenServing;
 use egui::{Rect, Ui};
 use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report, RunConfig};
 
@@ -41,10 +42,21 @@ pub struct Asks {
 pub struct Serving {
     /// The base URL for clients; `None` if off.
     pub address: Option<String>,
+    /// The server is starting.
+    pub starting: bool,
+    /// The settings it was started with.
+    pub chosen: ChosenServing,
     /// Why the server could not start.
     pub refused: Option<String>,
     /// Moderation hits in its answers so far.
     pub moderated: Moderated,
+}
+
+impl Serving {
+    /// Whether the server runs or starts.
+    pub fn is_on(&self) -> bool {
+        self.starting || self.address.is_some()
+    }
 }
 
 /// A line in the strip of messages about a completed action, with an optional undo.

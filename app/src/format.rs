@@ -8,7 +8,7 @@ pub use glasshouse_protocol::quantity::{
     NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
     scientific, tokens_per_second, whole,
 };
-pub use time::{ago, clock, date_time, now};
+pub use time::{ago, clock, date_time, now, now_micros};
 
 use glasshouse_protocol::Moderated;
 use glasshouse_protocol::config::Category;

@@ -40,6 +40,13 @@ pub trait Page {
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
 
+    /// Whether the page has a part that stays at the bottom while the rest scrolls above it.
+    fn has_foot(&self, _context: &Context<'_>) -> bool {
+        false
+    }
+
+    fn foot_ui(&mut self, _ui: &mut Ui, _context: &mut Context<'_>) {}
+
     /// The page after a project was opened: without anything that belongs to the former one, but with what was typed
     /// if it `is_same`, as after a restart of the engine.
     fn for_project(self, _is_same: bool) -> Self
@@ -170,6 +177,10 @@ impl Pages {
         self.follow_project(context.state);
         let page = self.get_mut(name);
         let id = format!("{} {}", name.key(), page.part());
+        let has_model = context.state.projects.open.is_some() && written::has_model(context);
+        if has_model && page.has_foot(context) {
+            widgets::page_foot(ui, name.key(), |ui| page.foot_ui(ui, context));
+        }
         widgets::page(ui, &id, |ui| {
             widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
             match page.needs() {

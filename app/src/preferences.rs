@@ -24,6 +24,9 @@ pub struct Preferences {
     /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
+    /// Settings of the window's server.
+    #[serde(deserialize_with = "known_or_default")]
+    pub serving: ChosenServing,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,17 @@ pub struct ChosenModeration {
     pub settings: Moderation,
     /// Name of the file with those rules.
     pub rules_of: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChosenServing {
+    /// 0 takes 8080, or any free port.
+    pub port: u16,
+    /// Bearer token that requests must send; empty for none.
+    pub token: String,
+    /// Origin of web pages that may send requests, or `*`; empty for none.
+    pub cors: String,
 }
 
 impl ChosenModeration {
@@ -70,6 +84,7 @@ impl Default for Preferences {
             single_keys: true,
             folds: BTreeMap::new(),
             moderation: ChosenModeration::default(),
+            serving: ChosenServing::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod cleaning;
+mod conversations;
 mod documents;
 mod evaluation;
 mod feedback;
@@ -20,6 +21,7 @@ mod writing;
 
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
+pub use conversations::Conversations;
 pub use documents::{Documents, ReadDocument};
 pub use evaluation::{Evaluations, Work};
 pub use feedback::{MIN_ROWS, Said};
@@ -65,6 +67,7 @@ pub struct State {
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
+    pub conversations: Conversations,
     pub feedback: Said,
     /// A teacher's lessons, and the progress in all lessons.
     pub lessons: Lessons,
@@ -154,6 +157,7 @@ impl State {
         self.writing.apply(request, asked.as_ref(), &event);
         self.inspections.apply(request, asked.as_ref(), &event, &bytes);
         self.evaluation.apply(request, asked.as_ref(), &event);
+        self.conversations.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
         self.lessons.apply(&event);
         self.lab.apply(&event);

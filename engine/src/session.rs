@@ -404,6 +404,19 @@ impl Session {
             Command::KeepLesson { lesson, progress } => {
                 tell(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
             }
+            Command::ListConversations => tell(self.list_conversations(None)?),
+            Command::ReadConversation { id } => {
+                let conversation = Box::new(self.opened()?.project.conversation(id)?);
+                tell(Event::Conversation { conversation });
+            }
+            Command::KeepConversation { conversation } => {
+                let kept = self.opened()?.project.keep_conversation(*conversation)?;
+                tell(self.list_conversations(Some(kept))?);
+            }
+            Command::ChangeConversation { id, change } => {
+                self.opened()?.project.change_conversation(id, change)?;
+                tell(self.list_conversations(None)?);
+            }
             Command::ListFeedback => tell(self.list_feedback()?),
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;

@@ -197,7 +197,7 @@ impl App {
         match self.link.restart() {
             Ok(()) => {
                 // Reconnect the server to the new engine.
-                if self.asks.serving.address.is_some() {
+                if self.asks.serving.is_on() {
                     self.asks.serve = Some(true);
                 }
                 let openings = self.state.projects.openings;

@@ -36,6 +36,16 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         .inner
 }
 
+/// The part of a page that stays at the bottom, below what scrolls; with the margins of [`page`].
+pub fn page_foot(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui)) {
+    let side = if is_narrow(ui) { 16 } else { 28 };
+    let frame = Frame::new().inner_margin(Margin { left: side, right: side, top: 4, bottom: 12 });
+    egui::Panel::bottom(Id::unique(name)).frame(frame).show_separator_line(false).show(ui, |ui| {
+        ui.set_width(ui.available_width().min(PAGE_WIDTH));
+        contents(ui);
+    });
+}
+
 /// A list that scrolls beyond a height. A scroll area alone requests little height from a dialog or card.
 pub fn scrolled(salt: impl AsIdSalt, height: f32) -> ScrollArea {
     ScrollArea::vertical().id_salt(salt).min_scrolled_height(height).max_height(height)

@@ -235,6 +235,15 @@ pub enum Command {
         /// `None` deletes the progress.
         progress: Option<Box<crate::LessonProgress>>,
     },
+    /// Lists the conversations of the project. Answered by `Conversations`.
+    ListConversations,
+    /// Reads a conversation. Answered by `Conversation`.
+    ReadConversation { id: u64 },
+    /// Saves a conversation in place of its last revision. If that was deleted, or saved by another program since, both are kept, this
+    /// one under a new id. Answered by `Conversations`.
+    KeepConversation { conversation: Box<crate::Conversation> },
+    /// Changes a conversation. Answered by `Conversations`.
+    ChangeConversation { id: u64, change: crate::ConversationChange },
     /// Lists the feedback on replies. Answered by `Feedback`.
     ListFeedback,
     /// Replaces rows of feedback. Answered by `Feedback`.

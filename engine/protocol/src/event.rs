@@ -230,6 +230,17 @@ pub enum Event {
         /// Progress in the open project, by lesson name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
     },
+    Conversations {
+        /// Last changed first.
+        conversations: Vec<crate::ConversationSummary>,
+        /// The lines of the file that cannot be read, each with the reason.
+        problems: Vec<String>,
+        /// Id of the saved conversation.
+        kept: Option<u64>,
+    },
+    Conversation {
+        conversation: Box<crate::Conversation>,
+    },
     Feedback {
         /// Oldest first.
         rows: Vec<Feedback>,

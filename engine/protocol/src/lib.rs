@@ -15,6 +15,7 @@ pub mod command;
 pub mod completion;
 mod compression;
 pub mod config;
+mod conversation;
 pub mod device;
 pub mod energy;
 pub mod evaluation;
@@ -68,6 +69,7 @@ pub use config::{
     Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
     Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
+pub use conversation::{Conversation, ConversationChange, ConversationSummary, KeptMessage, ReplyOrigin};
 pub use device::{DeviceDescription, DeviceKind};
 pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};

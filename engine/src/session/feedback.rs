@@ -1,4 +1,4 @@
-//! Feedback on replies, and the rows that runs train on.
+//! Conversations, feedback on replies, and the rows that runs train on.
 
 use super::Session;
 use super::documents::raw_files;
@@ -12,6 +12,12 @@ use crate::storage::Staging;
 use std::path::PathBuf;
 
 impl Session {
+    /// The list of conversations, after one was `kept` if it names one.
+    pub(super) fn list_conversations(&mut self, kept: Option<u64>) -> Result<Event> {
+        let (conversations, problems) = self.opened()?.project.conversations()?;
+        Ok(Event::Conversations { conversations, problems, kept })
+    }
+
     pub(super) fn list_feedback(&mut self) -> Result<Event> {
         let rows = self.opened()?.project.feedback()?;
         Ok(Event::Feedback { rows })

@@ -196,6 +196,7 @@ impl Session {
             let looked = Undo::new(Some(folder.clone()), unload);
             // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
+            opened.clear_deleted_conversations().ok();
             replacement::take_back(&folder.join("documents"))?;
             // A damaged run does not prevent opening the others.
             let mut runs = opened.runs()?;

@@ -16,6 +16,7 @@ macro_rules! has {
 }
 
 mod audits;
+mod conversations;
 mod dropped;
 mod evaluation;
 mod experiments;
