@@ -34,7 +34,7 @@ pub use field::{
     whole_number,
 };
 pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
-pub use heatmap::{Heatmap, Scale, Touched, fitted};
+pub use heatmap::{Heatmap, Scale, Touched};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, page_foot,
