@@ -97,7 +97,11 @@ impl Lanes {
             return self.value();
         }
         let words: Vec<&str> = text.split_whitespace().collect();
-        if words.is_empty() { Fingerprint::of_bytes(text) } else { Fingerprint::of_bytes(&words.join(" ").to_lowercase()) }
+        if words.is_empty() {
+            Fingerprint::of_bytes(text)
+        } else {
+            Fingerprint::of_bytes(&words.join(" ").to_lowercase())
+        }
     }
 }
 
@@ -150,7 +154,8 @@ mod tests {
         assert_ne!(plain(2), Fingerprint::of_words(&marked.repeat(2)));
         assert_eq!(plain(2), Fingerprint::of_words("It was the best of times\r\n IT was the best of times"));
         assert_eq!(plain(9), Fingerprint::of_words(&marked.repeat(9)));
-        for (one, other) in [("T = -5 °C", "T = 5 °C"), ("if a > b", "if a < b"), ("แม่", "ไม่")] {
+        for (one, other) in [("T = -5 °C", "T = 5 °C"), ("if a > b", "if a < b"), ("แม่", "ไม่")]
+        {
             assert_ne!(Fingerprint::of_words(one), Fingerprint::of_words(other));
         }
         let plain = Fingerprint::of_words("it was the best of times it was the worst of times");

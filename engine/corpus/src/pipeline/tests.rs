@@ -263,7 +263,9 @@ fn personal_data_in_ids_and_sources_is_replaced() {
     clean(&Recipe::default(), &input, &out);
     let kept = lines(&out, "kept.jsonl");
     assert_eq!((kept.len(), ids(&kept).len()), (3, 3));
-    for file in std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+    for file in
+        std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    {
         let bytes = std::fs::read(&file).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("@postbox"), "{}", file.display());
     }

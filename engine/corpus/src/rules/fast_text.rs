@@ -55,9 +55,11 @@ impl FastText {
             return Err(bad("is not a file"));
         };
         let input = files.open(path).map_err(Error::io(path))?;
-        Self::parse(&mut Bytes { input: BufReader::new(input), left: size }).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => bad("it is too short"),
-            _ => bad(&error.to_string()),
+        Self::parse(&mut Bytes { input: BufReader::new(input), left: size }).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::UnexpectedEof => bad("it is too short"),
+                _ => bad(&error.to_string()),
+            }
         })
     }
 
@@ -309,7 +311,12 @@ struct Parts {
 }
 
 impl Matrix {
-    fn read(bytes: &mut Bytes<impl Read>, quantised: bool, dimension: usize, least: usize) -> io::Result<Self> {
+    fn read(
+        bytes: &mut Bytes<impl Read>,
+        quantised: bool,
+        dimension: usize,
+        least: usize,
+    ) -> io::Result<Self> {
         let contradicts = || damaged("the size of its matrix contradicts its header");
         let has_norms = quantised && bytes.array()? == [1];
         let sizes: [i64; 2] = [i64::from_le_bytes(bytes.array()?), i64::from_le_bytes(bytes.array()?)];
@@ -516,7 +523,8 @@ mod tests {
     /// The model of tests/python/fast_text.py.
     fn model(loss: usize, quantised: bool) -> Vec<u8> {
         let header = [12, DIMENSION, 5, 5, 1, 5, 3, loss, 3, BUCKETS, 2, 4, 100];
-        let mut bytes = [MAGIC.to_le_bytes().to_vec(), numbers(header), 1e-4_f64.to_le_bytes().to_vec()].concat();
+        let mut bytes =
+            [MAGIC.to_le_bytes().to_vec(), numbers(header), 1e-4_f64.to_le_bytes().to_vec()].concat();
         bytes.extend(numbers([WORDS.len() + LABELS.len(), WORDS.len(), LABELS.len()]));
         let pruned = if quantised { PRUNED as i64 } else { -1 };
         bytes.extend([99, pruned].map(i64::to_le_bytes).concat());
@@ -544,7 +552,10 @@ mod tests {
                 for (text, answer) in TEXTS.iter().zip(answers) {
                     let found = model.predict(text).unwrap();
                     let is_near = |(one, other): (&f32, &f32)| (one - other).abs() < 2e-6;
-                    assert!(found.iter().zip(answer).all(is_near), "{loss} {quantised} {text}: {found:?}, {answer:?}");
+                    assert!(
+                        found.iter().zip(answer).all(is_near),
+                        "{loss} {quantised} {text}: {found:?}, {answer:?}"
+                    );
                 }
             }
         }

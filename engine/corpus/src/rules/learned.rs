@@ -76,7 +76,11 @@ impl Quality {
         }
         let LabelledRows { rows, broken } = LabelledRows::read_wanted(&text, self.label.as_deref());
         if let Some((line, reason)) = broken.first() {
-            let next = if self.label.is_none() { "; the rule's `label` names the label of wanted texts" } else { "" };
+            let next = if self.label.is_none() {
+                "; the rule's `label` names the label of wanted texts"
+            } else {
+                ""
+            };
             return Err(bad(format!("line {line}: {reason}{next}")));
         }
         if let Some(label) = self.label.as_deref().filter(|_| rows.iter().all(|row| row.is_harmful)) {
@@ -212,7 +216,9 @@ mod tests {
         };
         let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
         let (wanted, unwanted) = ("Water and carbon dioxide give oxygen.", "Order now, click here, free!");
-        for (labels, label) in [(["1", "0"], "1"), (["0.0", "1"], "0"), (["true", "false"], "1"), (["\"hq\"", "\"lq\""], "hq")] {
+        for (labels, label) in
+            [(["1", "0"], "1"), (["0.0", "1"], "0"), (["true", "false"], "1"), (["\"hq\"", "\"lq\""], "hq")]
+        {
             let rule = |text| dropped(rule("rows.jsonl", labels, Some(label)), text);
             assert_eq!((rule(wanted), rule(unwanted)), (None, Some("maximum_probability")), "{label}");
         }
@@ -240,13 +246,14 @@ mod tests {
     #[test]
     fn perplexity_does_not_depend_on_paragraph_breaks() {
         let folder = tempfile::tempdir().unwrap();
-        let rule = Perplexity { file: file(&folder, "r.txt", &GOOD.join("\n\n").repeat(20)), ..Default::default() };
+        let rule =
+            Perplexity { file: file(&folder, "r.txt", &GOOD.join("\n\n").repeat(20)), ..Default::default() };
         let model = rule.model(&SystemFiles).unwrap();
         let bits = |text: String| {
             let strict = Perplexity { maximum_bits_per_byte: 0.0, ..rule.clone() };
             strict.judge(&model, &Measured::new(text)).unwrap_err().text
         };
-        let ten = vec![GOOD[0]; 10];
+        let ten = [GOOD[0]; 10];
         assert_eq!(bits(ten.join("\n\n")), bits(GOOD[0].to_owned()));
         assert_eq!(bits(ten.join("\n\n\n\n")), bits(GOOD[0].to_owned()));
     }
