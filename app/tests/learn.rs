@@ -144,7 +144,7 @@ fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
     scene.press_last("Lesson 4: Heads, not begun");
     scene.press_last("30 to 70 %: a head does so partly");
     scene.press_last("Predict");
-    scene.press_last("Its arithmetic");
+    scene.press_last("Show the calculation");
     let asked = scene.sent_of(|command| match command {
         Command::Inspect { prompt, views, settings, .. } => {
             let of_lesson = prompt == "Once upon a time there was a cat. Once upon a time";

@@ -58,7 +58,7 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {}", of[1]));
         name_ui(ui, shown, layer, of[1]);
-        if quiet(ui, None, "Its arithmetic").clicked() {
+        if quiet(ui, None, "Show the calculation").clicked() {
             chosen.set.layer = Some(layer);
             chosen.set.head = Some(of[1]);
             chosen.go = Some(View::Head);
