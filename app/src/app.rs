@@ -84,6 +84,10 @@ pub struct App {
     origins: BTreeMap<u64, PageName>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
+    /// The page in the rail that the arrow keys moved to, and whether it has yet to take the focus.
+    rail: Option<(PageName, bool)>,
+    /// The request whose progress dialog the person closed.
+    background: Option<u64>,
     visible: bool,
     /// The window had the keyboard focus in the last frame.
     focused: bool,
@@ -137,6 +141,8 @@ impl App {
             ticked: 0.0,
             origins: BTreeMap::new(),
             typed: None,
+            rail: None,
+            background: None,
             kept_draft: draft.clone(),
             resting_draft: None,
             draft,
@@ -361,6 +367,7 @@ impl App {
         }
         self.typed_path_ui(ui.ctx());
         self.importing_ui(ui.ctx());
+        self.progress_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
         #[cfg(feature = "command-line")]

@@ -38,7 +38,7 @@ pub use heatmap::{Heatmap, Scale, Touched};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, page_foot,
-    prose, question, quiet_text, raised, scrolled, section, text_width,
+    prose, question, quiet_text, raised, readable, scrolled, section, text_width,
 };
 pub use panels::{Failed, empty, failed, working};
 pub use report_table::{report_csv, report_table};

@@ -45,7 +45,7 @@ fn settings_that_begin_with_an_imported_model_get_a_tokenizer_of_their_own_witho
     press(&mut window, "Use as base model");
     press(&mut window, "Change settings");
     assert!(contains(&window, "Starts from the weights, tokenizer and shape of 4-smollm2"));
-    press(&mut window, "Use random weights");
+    press(&mut window, "Train from scratch");
     assert!(!contains(&window, "Starts from the weights"));
     press(&mut window, "New run");
     press(&mut window, "Start");

@@ -63,6 +63,8 @@ mod meets;
 mod moderating;
 mod preferences;
 mod proposing;
+#[cfg(feature = "window")]
+mod readable;
 mod recipes;
 #[cfg(feature = "window")]
 mod recording;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Toggles the switch.
 pub fn press(window: &mut Harness<'_, App>) {
-    window.get_by_role_and_label(Role::Switch, "Answer other programs").click_accesskit();
+    window.get_by_role_and_label(Role::Switch, "API server").click_accesskit();
     window.run_steps(3);
     settle(window);
 }

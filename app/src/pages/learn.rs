@@ -307,7 +307,7 @@ fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -
     let (icon, words) = match (progress, measured) {
         (_, Some(_)) => (icons::ICON_CHECK_CIRCLE, "done"),
         (Some(_), None) => (icons::ICON_PENDING, "predicted"),
-        (None, None) => (icons::ICON_CIRCLE, "not begun"),
+        (None, None) => (icons::ICON_RADIO_BUTTON_UNCHECKED, "not begun"),
     };
     let (_, card) = card_with(ui, palette.panel, |ui| {
         ui.horizontal(|ui| {

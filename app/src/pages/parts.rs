@@ -21,7 +21,7 @@ pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, 
 pub use kept::Kept;
 pub use moderation::{moderation_of, moderation_ui};
 pub use ranked::{Ranked, Ranking, bar_rows};
-pub use runs::{called, holds, run_colour};
+pub use runs::{called, distinctions, holds, offered, run_colour};
 
 use crate::pages::prelude::*;
 use egui::Align;
@@ -161,7 +161,7 @@ pub fn caption_label(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
-    ui.add(Label::new(text).wrap())
+    readable(ui, text)
 }
 
 /// A small formula, in the code font because it has mathematical symbols.

@@ -115,7 +115,7 @@ fn describe(device: &DeviceSummary) -> String {
 }
 
 fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Look", |ui| {
+    group(ui, "Appearance", |ui| {
         let preferences = &mut *context.preferences;
         field(ui, "Theme", "theme", None, |ui| {
             let choices =
@@ -165,7 +165,7 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 fn keys_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Keys", |ui| {
+    group(ui, "Keyboard", |ui| {
         let single = &mut context.preferences.single_keys;
         switch_line(ui, single, "Single keys open pages and pause training");
         let palette = theme::Palette::of(ui);

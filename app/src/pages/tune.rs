@@ -183,7 +183,7 @@ impl TunePage {
             let wanted = self.wanted.as_ref().map(|(name, _)| name.clone());
             let before = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
             let mut begun = before.clone();
-            let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), called(run))).collect();
+            let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), offered(run))).collect();
             let (head, width) = (("Base model", "Choose a model"), ui.available_width().min(360.0));
             choice_or(ui, head, &mut begun, Some(width), &choices);
             if begun != before {

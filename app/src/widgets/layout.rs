@@ -7,7 +7,7 @@ use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
-const PAGE_WIDTH: f32 = 2400.0;
+const PAGE_WIDTH: f32 = 1760.0;
 /// Width in points from which a page has a third column.
 pub const WIDE: f32 = 1480.0;
 
@@ -160,7 +160,21 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = with_code(ui, &text, |words| words.color(quiet));
-    ui.add(Label::new(text).wrap());
+    readable(ui, text);
+}
+
+/// A text that wraps, on wide pages at a readable width.
+pub fn readable(ui: &mut Ui, text: impl Into<WidgetText>) -> Response {
+    const WIDTH: f32 = theme::PROSE + 160.0;
+    let label = Label::new(text).wrap();
+    if ui.layout().is_horizontal() || ui.available_width() <= WIDTH {
+        return ui.add(label);
+    }
+    ui.scope(|ui| {
+        ui.set_max_width(WIDTH);
+        ui.add(label)
+    })
+    .inner
 }
 
 /// A line laid out to at most `width`, truncated with an ellipsis.

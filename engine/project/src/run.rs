@@ -346,6 +346,7 @@ impl Run {
 
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
+        let changes = config.changes();
         // Mistakes in the user's figures are reported when a project is opened and when its runs are listed.
         let energy = record.energy_use().unwrap_or_default();
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
@@ -374,6 +375,7 @@ impl Run {
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
+            changes,
             preset: config.preset,
             shape: config.model.shape(),
             labels: config.model.labels,

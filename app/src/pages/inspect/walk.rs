@@ -18,7 +18,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         return caption(ui, "Type a prompt to walk through the model.");
     }
     let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
-    head(ui, &format!("At {}", shown.place(position)));
+    head(ui, &format!("Token {}", shown.place(position)));
     for (number, part) in WalkStage::ALL.into_iter().enumerate() {
         if part == WalkStage::Block {
             layers_ui(ui, shown, chosen);

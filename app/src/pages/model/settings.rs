@@ -63,7 +63,7 @@ impl ModelPage {
             });
             caption(
                 ui,
-                "The number of layers sets the rest: width 64 per layer, and about twelve training tokens per parameter of the blocks.",
+                "Sets width and steps too: every layer adds 64 to the width, and the run reads about twelve tokens per parameter of the blocks.",
             );
             crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {

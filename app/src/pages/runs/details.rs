@@ -3,7 +3,8 @@
 use super::compress;
 use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use glasshouse_protocol::{Compression, EnergyUse, ExportFormat, RunChange, WeightFormat};
+use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
+use std::collections::BTreeSet;
 
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if let Some(error) = &run.error {
@@ -197,11 +198,16 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if checkpoints.is_empty() {
             return quiet_text(ui, "None saved yet.");
         }
+        let main = main_checkpoints(&checkpoints);
+        let all = format!("All {} checkpoints", checkpoints.len());
+        let shows_all = main.len() == checkpoints.len()
+            || fold_row(ui, context.preferences, "runs:checkpoints", (&all, ""), false);
         // A phone has no room for sizes.
         let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };
         ui.spacing_mut().item_spacing.y = 1.0;
         table.titles_ui(ui);
-        for checkpoint in checkpoints.iter().rev() {
+        let shown = |(place, _): &(usize, &CheckpointSummary)| shows_all || main.contains(place);
+        for (_, checkpoint) in checkpoints.iter().enumerate().rev().filter(shown) {
             let mut restored = false;
             table.row_ui(ui, &checkpoint.file, false, |ui, place| match table.columns[place].title {
                 "Step" => {
@@ -239,4 +245,39 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             }
         }
     });
+}
+
+/// Indices of the best and the latest checkpoint, the first one, and those nearest to each quarter of the way.
+fn main_checkpoints(checkpoints: &[CheckpointSummary]) -> BTreeSet<usize> {
+    let steps = checkpoints.iter().map(|checkpoint| checkpoint.step);
+    let latest = steps.clone().max().unwrap_or(0);
+    let nearest = |step: u64| {
+        let away = steps.clone().map(|own| own.abs_diff(step));
+        away.enumerate().min_by_key(|(_, away)| *away).map(|(place, _)| place)
+    };
+    let best = checkpoints.iter().position(|checkpoint| checkpoint.best);
+    best.into_iter().chain((0..=4).filter_map(|quarter| nearest(latest * quarter / 4))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_checkpoints_are_the_best_the_latest_and_milestones() {
+        let checkpoint = |step: u64| CheckpointSummary {
+            file: format!("step-{step}.safetensors"),
+            step,
+            val_loss: None,
+            best: step == 72,
+            resumable: step == 100,
+            bytes: 1,
+        };
+        let steps = [0, 1, 2, 3, 5, 9, 16, 29, 40, 52, 72, 90, 100];
+        let all: Vec<_> = steps.map(checkpoint).into_iter().collect();
+        let main: Vec<u64> = main_checkpoints(&all).into_iter().map(|place| steps[place]).collect();
+        assert_eq!(main, [0, 29, 52, 72, 100]);
+        assert_eq!(main_checkpoints(&all[..2]).len(), 2);
+        assert!(main_checkpoints(&[]).is_empty());
+    }
 }

@@ -6,12 +6,12 @@ use glasshouse_protocol::ModerationMode;
 use std::time::Duration;
 
 pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Answer other programs", |ui| {
+    group(ui, "API server", |ui| {
         quiet_text(ui, text::SERVE);
         let serving = &context.asks.serving;
         let on = serving.is_on();
         ui.horizontal(|ui| {
-            if switch(ui, on, "Answer other programs").clicked() {
+            if switch(ui, on, "API server").clicked() {
                 context.asks.serve = Some(!on);
             }
             ui.label(match on {

@@ -1,6 +1,7 @@
 //! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
 use crate::pages::prelude::*;
+use glasshouse_protocol::setting::Setting;
 use glasshouse_protocol::{Decay, Precision, TrainConfig};
 
 pub const FOLD: &str = "train:settings";
@@ -35,10 +36,17 @@ fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
     draft.train.validate().err().map(ErrorReport::from)
 }
 
-/// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
+/// Number of epochs; 0, which is shown as "not set", sets the length by steps, otherwise the steps follow from the data.
 pub fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
-    number(ui, "train.epochs", &mut epochs, refused);
+    let Some(setting) = Setting::at("train.epochs") else { return };
+    field(ui, setting.title, setting.path, refused, |ui| {
+        let drag = drag(Some(&setting), &mut epochs).custom_formatter(|value, _| match value {
+            0.0 => "not set".to_owned(),
+            _ => ((value * 1000.0).round() / 1000.0).to_string(),
+        });
+        ui.add(drag).accessible_name(setting.title)
+    });
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 

@@ -9,7 +9,7 @@ pub fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let words = format!("Starts from the weights, tokenizer and shape of {start}.");
     let fresh = ui.horizontal_wrapped(|ui| {
         quiet_text(ui, words);
-        quiet(ui, icons::ICON_CLOSE, "Use random weights").clicked()
+        quiet(ui, icons::ICON_CLOSE, "Train from scratch").clicked()
     });
     if fresh.inner {
         draft.start = None;

@@ -9,13 +9,14 @@ pub fn source_name(source: &WeightSource, state: &State) -> String {
         }
         WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step)),
         WeightSource::Checkpoint { run, checkpoint } => {
-            let known = state.runs.list.iter().find(|known| known.name == *run);
+            let Some(run) = state.runs.list.iter().find(|known| known.name == *run) else {
+                return format!("{run}, {checkpoint}");
+            };
             let is_meant = |own: &&CheckpointSummary| checkpoint.file() == Some(own.file.as_str());
-            let found = known.and_then(|run| run.checkpoints.iter().find(is_meant));
-            match found {
-                Some(found) => format!("{run}, {}", checkpoint_name(found)),
-                None => format!("{run}, {checkpoint}"),
-            }
+            let found = run.checkpoints.iter().find(is_meant);
+            let step = found.map_or_else(|| checkpoint.to_string(), checkpoint_name);
+            let size = (run.parameters > 0).then(|| format!(" · {}", format::count(run.parameters)));
+            format!("{}, {step}{}", called(run), size.unwrap_or_default())
         }
     }
 }

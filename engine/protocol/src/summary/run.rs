@@ -59,6 +59,9 @@ pub struct RunSummary {
     /// Name of the preset that it started from, or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub preset: String,
+    /// What differs from that preset, as `learning rate 0.0003`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// Shape in a few words: `4 layers · width 128 · context length 64`.
     pub shape: String,
     /// Labels of a classifier, or a single one for a reward model; empty for a language model.
