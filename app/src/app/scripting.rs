@@ -34,8 +34,8 @@ impl App {
             "training": {
                 "state": training.state,
                 "run": training.run.as_ref().map(|run| &run.name),
-                "step": training.step,
-                "steps": training.steps,
+                "step": training.step(),
+                "steps": training.steps(),
                 "loss": training.last.map(|last| last.loss),
                 "saved": training.saved,
                 "val_loss": training.evaluations.last().map(|evaluation| evaluation.val_loss),

@@ -63,12 +63,18 @@ impl ModelPage {
             });
             caption(
                 ui,
-                "The number of layers sets the rest: width 64 per layer, and about twelve training tokens per parameter of the blocks.",
+                "The number of layers sets the rest: 64 channels per layer, and about twelve training tokens per parameter of the blocks, but at \
+                 most 16 epochs of the text.",
             );
             crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
                 let by = config.preset.clone();
-                let config = config.on_text_of(context.draft);
+                let mut config = config.on_text_of(context.draft);
+                // A preset has the length that it was measured with.
+                if by.starts_with("layers-") {
+                    let known = context.state.planning.plan.as_ref();
+                    config.bound_epochs(known.map_or(0, |(_, plan)| plan.text_tokens));
+                }
                 // Dragging the dial is one change: undo goes back to before the drag.
                 match &self.before {
                     Some((_, last)) if last.starts_with("layers-") && by.starts_with("layers-") => {

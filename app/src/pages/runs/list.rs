@@ -18,12 +18,11 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
 type Order = fn(&RunSummary, &RunSummary) -> Ordering;
 
 /// The columns, each with the order of rows that it sorts by.
-const COLUMNS: [(Column<'static>, Order); 9] = [
+const COLUMNS: [(Column<'static>, Order); 8] = [
     (column("Run", 190.0, Align::Left), |a, b| called(a).cmp(&called(b))),
     (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
     (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
-    (column("Validation", 64.0, Align::Right), |a, b| by_loss(a.val_loss, b.val_loss)),
-    (column("Best", 52.0, Align::Right), |a, b| by_loss(a.best_val_loss, b.best_val_loss)),
+    (column("Validation", 76.0, Align::Right), by_loss),
     (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
     (column("State", 78.0, Align::Left), |a, b| a.state.cmp(&b.state)),
     (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
@@ -31,17 +30,21 @@ const COLUMNS: [(Column<'static>, Order); 9] = [
 ];
 
 /// Lowest first; a run without a loss is last.
-fn by_loss(a: Option<f32>, b: Option<f32>) -> Ordering {
-    a.unwrap_or(f32::INFINITY).total_cmp(&b.unwrap_or(f32::INFINITY))
+fn by_loss(a: &RunSummary, b: &RunSummary) -> Ordering {
+    let loss = |run: &RunSummary| {
+        let nats = f64::from(run.validation().map_or(f32::INFINITY, |shown| shown.loss));
+        nats * format::loss_factor(run.bytes_per_token)
+    };
+    loss(a).total_cmp(&loss(b))
 }
 
-const DEVICE: usize = 7;
+const DEVICE: usize = 6;
 /// Maximum points that the name column grows before the device column does.
 const NAME_GROWS: f32 = 240.0;
 
-const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-/// Indices of the columns on a phone: name, losses, state.
-const SLIM: [usize; 4] = [0, 3, 4, 6];
+const ALL: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+/// Indices of the columns on a phone: name, loss, state.
+const SLIM: [usize; 3] = [0, 3, 5];
 
 /// Number of runs from which the table has a search.
 const SEARCHED: usize = 4;
@@ -117,11 +120,11 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 impl List {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
-        let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
+        let all = &context.state.runs.list;
         // Ignore the search once there are too few runs to show it.
-        let searched = lively.len() >= SEARCHED;
+        let searched = all.len() >= SEARCHED;
         let search = if searched { self.search.as_str() } else { "" };
-        let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
+        let mut runs: Vec<&RunSummary> = all.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
             let order = COLUMNS[self.by].1(a, b);
             if self.falling { order.reverse() } else { order }
@@ -150,7 +153,7 @@ impl List {
             if slim {
                 columns[0].width = 84.0;
                 // The state's icon only.
-                columns[3] = column("", 18.0, Align::Left);
+                columns[2] = column("", 18.0, Align::Left);
             }
             let left = ui.available_width() - Table { columns: &columns, row: 46.0 }.width();
             let left = left.max(0.0);
@@ -216,21 +219,6 @@ fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// The run with its current progress if it is in training, since the summary lags behind.
-fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
-    let training = &context.state.training;
-    let mut run = run.clone();
-    let same = training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
-    if same && training.state != TrainingState::Idle {
-        run.step = training.step;
-        run.val_loss = training.evaluations.last().map(|point| point.val_loss).or(run.val_loss);
-        let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
-        let best = best.min(run.best_val_loss.unwrap_or(f32::INFINITY));
-        run.best_val_loss = best.is_finite().then_some(best);
-    }
-    run
-}
-
 fn count(runs: usize, chosen: usize) -> String {
     let runs = format::counted(runs as u64, "run");
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
@@ -238,17 +226,22 @@ fn count(runs: usize, chosen: usize) -> String {
 
 fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     let palette = theme::Palette::of(ui);
-    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
     let quiet = |ui: &mut Ui, text: &str| {
         ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
     };
     let text = match place {
         1 => format::count(run.parameters),
-        2 if run.steps > 0 => format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
-        3 => loss(run.val_loss),
-        4 => loss(run.best_val_loss),
-        5 => format::duration(run.seconds),
-        6 => {
+        2 if run.steps > 0 => run.progress(),
+        3 => {
+            let loss = run.validation().map(|shown| format::loss_of(run, shown.loss));
+            let cell = ui.label(loss.unwrap_or_else(|| format::NOTHING.to_owned()));
+            if let Some(exact) = format::validation(run) {
+                cell.on_hover_text(format!("validation {exact}"));
+            }
+            return;
+        }
+        4 => format::duration(run.seconds),
+        5 => {
             let (icon, colour) = match run.state {
                 RunState::Failed => (icons::ICON_ERROR, palette.failure),
                 RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
@@ -314,7 +307,7 @@ fn exact(loss: Option<f32>) -> String {
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
     type Column = (&'static str, fn(&RunSummary) -> String);
-    let columns: [Column; 16] = [
+    let columns: [Column; 18] = [
         ("run", |run| run.name.clone()),
         ("title", |run| run.title.clone()),
         ("tags", |run| run.tags.join(", ")),
@@ -325,6 +318,8 @@ fn csv(runs: &[(usize, &RunSummary)]) -> String {
         ("steps", |run| run.steps.to_string()),
         ("validation_loss", |run| exact(run.val_loss)),
         ("best_validation_loss", |run| exact(run.best_val_loss)),
+        ("best_step", |run| run.best_step.map_or_else(String::new, |step| step.to_string())),
+        ("bytes", |run| run.bytes.map_or_else(String::new, |bytes| bytes.to_string())),
         ("seconds", |run| format!("{:.1}", run.seconds)),
         ("state", |run| run.state_words().to_owned()),
         ("device", |run| run.device.clone()),
