@@ -430,7 +430,7 @@ fn a_phone_shows_the_losses_of_runs() {
     tell(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Runs);
     let window = window(app, 390.0, 844.0);
-    let losses: Vec<_> = window.query_all_by_label("1.8407").map(|node| node.rect()).collect();
+    let losses: Vec<_> = window.query_all_by_label("1.841").map(|node| node.rect()).collect();
     assert!(losses.len() >= 2, "no losses");
     assert!(losses.iter().all(|place| place.left() >= 0.0 && place.right() <= 390.0), "{losses:?}");
 }

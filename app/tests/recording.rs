@@ -393,7 +393,11 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     session.show(PageName::Train, "light");
     let training = &session.state().training;
     // There are no alarms before there is a window to compare with.
-    assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
+    assert!(
+        raised < window || !training.guard.is_empty(),
+        "the guard saw nothing: {:?}",
+        training.points.last()
+    );
     let notice = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
     let changed = notice.split(", ").next().unwrap();
     let shows = format!("the guard's findings and actions in a run of nanogpt-cpu ({changed})");

@@ -75,8 +75,6 @@ pub struct Training {
     pub points: Vec<StepPoint>,
     /// Steps between kept points.
     pub stride: u64,
-    /// The last step, kept in the curves or not.
-    pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
     /// Accuracy on the training and the held-out rows by step, for runs with labels or answers.
     pub accuracies: Vec<(u64, [f32; 2])>,
@@ -203,7 +201,6 @@ impl Training {
         match *event {
             TrainEvent::Step { step, tokens_per_s, .. } => {
                 let point = StepPoint::of(event);
-                self.last = point;
                 let before = self.tokens_per_s.unwrap_or(tokens_per_s);
                 self.tokens_per_s = Some(before + 0.05 * (tokens_per_s - before));
                 self.points.extend(point.filter(|_| keeps(self.stride, step)));

@@ -41,7 +41,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
         quiet_text(ui, basis);
     }
     let lives = training.state != TrainingState::Idle;
-    if !lives && nothing_improved(training) {
+    if !lives && run.best_step == Some(0) && run.val_step > Some(0) {
         quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
     }
     // The title states the unit.
@@ -100,12 +100,6 @@ fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Opti
         format::whole(config.model.vocabulary as u64)
     ))
     .filter(|_| reached < first.val_loss)
-}
-
-/// Whether the initial weights scored best of several evaluations.
-fn nothing_improved(training: &Training) -> bool {
-    let best = training.evaluations.iter().rfind(|point| point.best);
-    training.evaluations.len() > 1 && best.is_some_and(|point| point.step == 0)
 }
 
 /// Remaining and total seconds, by the current speed or, before that is known, by the estimate.
@@ -243,28 +237,6 @@ fn press(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::TrainEvent;
-
-    #[test]
-    fn a_run_that_improved_nothing_is_told_of() {
-        let run = |evaluations: &[(u64, bool)]| {
-            let mut training = Training::default();
-            for (step, best) in evaluations {
-                training.take(&TrainEvent::Eval {
-                    step: *step,
-                    train_loss: 1.0,
-                    val_loss: 1.0,
-                    best: *best,
-                    preference: None,
-                });
-            }
-            nothing_improved(&training)
-        };
-        assert!(run(&[(0, true), (5, false), (10, false)]));
-        assert!(!run(&[(0, true)]) && !run(&[]) && !run(&[(0, true), (5, true), (10, false)]));
-        // The untrained model is not the best, or no evaluation is.
-        assert!(!run(&[(0, false), (5, true)]) && !run(&[(0, false), (5, false)]));
-    }
 
     #[test]
     fn a_run_leads_to_the_page_that_it_was_trained_for() {

@@ -3,7 +3,7 @@ use crate::RunRecord;
 use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
-use glasshouse_protocol::{RunState, TrainEvent, presets};
+use glasshouse_protocol::{Objective, RunState, TrainEvent, presets};
 
 fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();
