@@ -114,6 +114,8 @@ struct PlanKey {
     vocabulary: Option<usize>,
     /// The text's change count, whether its overview is known, and the tokenizer's training count.
     text: (u64, bool, u64),
+    /// Number of runs that ended, each with the speed of its device.
+    revision: u64,
     ms_per_step: Option<f64>,
 }
 
@@ -307,6 +309,7 @@ impl App {
                 self.state.documents.overview.is_some(),
                 self.state.tokenizer.trained,
             ),
+            revision: self.state.runs.revision,
             ms_per_step: self.state.planning.measured.as_ref().map(|measured| measured.ms_per_step),
         };
         if self.planned.as_ref() != Some(&key) {
@@ -358,6 +361,7 @@ impl App {
             // A field that loses the keyboard focus saves what is typed in it.
             ui.memory_mut(|memory| memory.surrender_focus(field));
         }
+        crate::format::set_loss_unit(self.preferences.loss_unit);
         self.keys(ui.ctx());
         self.incoming(ui.ctx());
         if let Some(reason) = self.state.lost.clone() {

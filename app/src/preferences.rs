@@ -21,6 +21,8 @@ pub struct Preferences {
     pub single_keys: bool,
     /// Folds that were opened or closed, by key, including the "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
+    #[serde(deserialize_with = "known_or_default")]
+    pub loss_unit: LossUnit,
     /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
@@ -36,6 +38,17 @@ pub enum ThemeChoice {
     System,
     Dark,
     Light,
+}
+
+/// The unit of losses on all pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossUnit {
+    /// Nats per token.
+    #[default]
+    Nats,
+    /// Bits per byte of the run's text, comparable between tokenizers; a run that learns rows has nats.
+    Bits,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +96,7 @@ impl Default for Preferences {
             project: None,
             single_keys: true,
             folds: BTreeMap::new(),
+            loss_unit: LossUnit::default(),
             moderation: ChosenModeration::default(),
             serving: ChosenServing::default(),
         }

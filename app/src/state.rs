@@ -133,7 +133,7 @@ impl State {
         self.projects.sent(id, command);
         let trains = self.training.state != TrainingState::Idle;
         let run = current_run(&self.training, &self.runs).map(|run| run.name.as_str());
-        self.writing.sent(id, command, (run, trains.then_some(self.training.step)));
+        self.writing.sent(id, command, (run, trains.then_some(self.training.step())));
         self.tokenizer.sent(command);
         self.planning.sent(id, command);
         self.cleaning.sent(id, command);
@@ -163,6 +163,8 @@ impl State {
         self.lab.apply(&event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
+        self.runs.follow(&self.training);
+        self.lab.follow(&self.training);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);
             if let Some(history) = name.and_then(|name| self.runs.histories.get(name)) {

@@ -61,6 +61,8 @@ mod learn;
 #[cfg(feature = "window")]
 mod meets;
 mod moderating;
+#[cfg(feature = "window")]
+mod numbers;
 mod preferences;
 mod proposing;
 #[cfg(feature = "window")]

@@ -112,7 +112,7 @@ fn a_projects_card_knows_of_the_run_in_training() {
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     let told = card(&window).unwrap();
-    assert!(told.starts_with("loss ") && told.ends_with("· 1 run"), "{told}");
+    assert!(told.starts_with("validation ") && told.ends_with("· 1 run"), "{told}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_projects_card_says_that_its_run_was_interrupted() {
     app.open(PageName::Home);
     let window = window(app, 1280.0, 800.0);
     let told = window.get_by_role_and_label(Role::Button, "Open Cut off").accesskit_node().value();
-    assert_eq!(told.as_deref(), Some("loss 1.842 · interrupted at step 1,200 of 5,000"));
+    assert_eq!(told.as_deref(), Some("validation 1.842 · interrupted at step 1,200 of 5,000"));
 }
 
 #[test]
@@ -194,9 +194,14 @@ fn digits_typed_while_a_field_loses_the_keyboard_open_no_page() {
 }
 
 #[test]
-fn the_headline_is_the_latest_loss_that_is_known() {
+fn the_headline_is_always_the_validation_loss() {
     let mut window = window(support::training_on(PageName::Train), 1280.0, 900.0);
-    assert!(is_shown(&window, "validation loss") && is_shown(&window, "at step 1,200"));
+    let is_headline = |window: &Harness<'_, App>| {
+        is_shown(window, "validation loss")
+            && is_shown(window, "1.935")
+            && is_shown(window, "best, step 1,200")
+    };
+    assert!(is_headline(&window));
     let step = TrainEvent::Step {
         step: 1201,
         loss: 1.234,
@@ -207,8 +212,8 @@ fn the_headline_is_the_latest_loss_that_is_known() {
     };
     tell(window.state_mut(), [Event::Training { events: vec![step], seconds: None }]);
     window.run_steps(2);
-    assert!(is_shown(&window, "training loss") && is_shown(&window, "at step 1,201"));
-    assert_eq!(window.query_all_by_label("1.234").count(), 1, "as the headline alone");
+    assert!(is_headline(&window));
+    assert_eq!(window.query_all_by_label("1.234").count(), 1, "the training loss has a row");
 }
 
 #[test]
@@ -442,7 +447,7 @@ fn a_phone_shows_the_losses_of_runs() {
     tell(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Runs);
     let window = window(app, 390.0, 844.0);
-    let losses: Vec<_> = window.query_all_by_label("1.8407").map(|node| node.rect()).collect();
+    let losses: Vec<_> = window.query_all_by_label("1.841").map(|node| node.rect()).collect();
     assert!(losses.len() >= 2, "no losses");
     assert!(losses.iter().all(|place| place.left() >= 0.0 && place.right() <= 390.0), "{losses:?}");
 }

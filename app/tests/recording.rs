@@ -384,16 +384,20 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     let (rate, window) = (config.train.learning_rate, config.train.guard.window as u64);
     session.train(config);
     session.until("steps to look back on", |state| {
-        state.training.state == TrainingState::Running && state.training.step >= raised
+        state.training.state == TrainingState::Running && state.training.step() >= raised
     });
     session.ask(Steer::Change { learning_rate: Some(10.0 * rate), steps: None });
-    session.until("what comes of it", |state| state.training.step >= ends);
+    session.until("what comes of it", |state| state.training.step() >= ends);
     session.send(Steer::Stop);
     session.until("the end of training", |state| state.training.state == TrainingState::Idle);
     session.show(PageName::Train, "light");
     let training = &session.state().training;
     // There are no alarms before there is a window to compare with.
-    assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
+    assert!(
+        raised < window || !training.guard.is_empty(),
+        "the guard saw nothing: {:?}",
+        training.points.last()
+    );
     let notice = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
     let changed = notice.split(", ").next().unwrap();
     let shows = format!("the guard's findings and actions in a run of nanogpt-cpu ({changed})");
@@ -511,14 +515,15 @@ fn whole_session_of_the_pages() {
     let share = if whole { 0.6 } else { 0.0 };
     session.until("a good part of the steps", |state| {
         let training = &state.training;
-        training.step as f64 >= share * training.steps as f64
+        training.step() as f64 >= share * training.steps() as f64
             || training.state == TrainingState::Idle && training.run.is_some()
     });
     session.show(PageName::Train, "dark");
     let training = &session.state().training;
     let shows = format!(
         "\"Grow your first model\" at step {} of {} on the built-in stories",
-        training.step, training.steps
+        training.step(),
+        training.steps()
     );
     session.picture("train-first", &shows);
     session.trained();

@@ -554,7 +554,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
-    assert_eq!(app.state().training.step, 1000);
+    assert_eq!(app.state().training.step(), 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 2400.0);

@@ -162,12 +162,13 @@ impl App {
             TrainingState::Preparing => (icons::ICON_PROGRESS_ACTIVITY, "Preparing", None),
             TrainingState::Stopping => (icons::ICON_PROGRESS_ACTIVITY, "Stopping", None),
         };
-        let share = training.step as f32 / training.steps.max(1) as f32;
+        let run = training.run.as_ref();
+        let share = run.map_or(0.0, RunSummary::share);
         let words = match training.state {
             TrainingState::Preparing => "preparing".to_owned(),
             TrainingState::Stopping => "saving".to_owned(),
             _ if narrow => format!("{:.0} %", share * 100.0),
-            _ => format!("{} / {}", format::whole(training.step), format::whole(training.steps)),
+            _ => run.map_or_else(String::new, RunSummary::progress),
         };
         let palette = Palette::of(ui);
         let mut pressed = false;
@@ -178,7 +179,7 @@ impl App {
             ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
                 // Reserve the width of the last step's number, so that the bar does not move.
-                let most = format::whole(training.steps);
+                let most = format::whole(training.steps());
                 let font = TextStyle::Body.resolve(ui.style());
                 let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
                 let size = Vec2::new(text_width(ui, &widest, &font), theme::CONTROL);

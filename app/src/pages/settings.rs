@@ -7,7 +7,7 @@ mod text;
 pub use text::WHAT;
 
 use crate::pages::prelude::*;
-use crate::preferences::ThemeChoice;
+use crate::preferences::{LossUnit, ThemeChoice};
 use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{DeviceSummary, DeviceType, Precision};
 
@@ -138,6 +138,10 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 ui.data_mut(|data| data.remove_temp::<f32>(id));
                 preferences.scale = scale;
             }
+        });
+        field(ui, "Losses in", "loss unit", None, |ui| {
+            let choices = [(LossUnit::Nats, "Nats per token"), (LossUnit::Bits, "Bits per byte")];
+            segmented(ui, &mut preferences.loss_unit, &choices);
         });
         quiet_text(ui, text::LANGUAGE);
     });

@@ -99,8 +99,8 @@ impl TunePage {
                     let rate = recipe.learning_rate.map(|_| before.learning_rate);
                     recipe.fill(context.draft, Some(before.steps), rate);
                     let train = &mut context.draft.train;
-                    (train.eval_interval, train.checkpoint_interval) =
-                        (before.eval_interval, before.checkpoint_interval);
+                    (train.eval_interval, train.checkpoint_interval, train.epochs) =
+                        (before.eval_interval, before.checkpoint_interval, before.epochs);
                 }
             }
         }
@@ -169,7 +169,7 @@ impl TunePage {
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
             head(ui, "Steps and learning rate");
-            settings::pace_ui(ui, context.draft, refused.as_ref());
+            settings::pace_ui(ui, context, refused.as_ref());
         });
     }
 
@@ -211,6 +211,7 @@ impl TunePage {
             for reason in missing.iter().chain(&refused) {
                 hint_line(ui, reason);
             }
+            data::repeats(context, self.learns_from).iter().for_each(|repeats| hint_line(ui, repeats));
             let waits = busy(context);
             if waits {
                 quiet_text(ui, "A run is training. Stop it first; it can be resumed.");

@@ -97,8 +97,9 @@ pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
-    MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
-    RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    HeldOut, MIN_HELD_OUT_TOKENS, MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry,
+    ProjectSummary, RunState, RunSummary, SpeedFrom, StorageSummary, TextSummary, TokenSummary,
+    TokenizerSummary, ValidationLoss, VocabularyEntry, WrittenToken,
 };
 pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};

@@ -383,7 +383,7 @@ pub struct SweepRow {
     pub steps: u64,
     /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
     pub losses: Vec<(u64, f32)>,
-    /// The lowest of them; in a ladder and an ablation, the last.
+    /// That of the run's best checkpoint; in a ladder and an ablation, the last of them.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,

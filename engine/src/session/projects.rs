@@ -1,14 +1,15 @@
 //! The shelf of projects, and the open one.
 
+use super::documents::raw_files;
 use super::training::ActiveRun;
 use super::undo::Undo;
 use super::{Session, idle, replacement};
-use crate::data::{self, Prepared, survey::Survey};
+use crate::data::{self, Prepared, read::may_hold_rows, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{
-    DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic, presets,
+    DataConfig, Event, Objective, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic, presets,
 };
 use crate::{Error, Result, refuse, storage};
 use std::io::{BufReader, Cursor};
@@ -49,6 +50,14 @@ impl OpenProject {
 
     pub(super) fn documents_folder(&self) -> PathBuf {
         self.project.folder().join("documents")
+    }
+
+    /// The files with rows for an objective.
+    pub(super) fn row_files(&self, objective: Objective) -> Vec<PathBuf> {
+        let (folder, endings) = (self.documents_folder(), objective.row_endings());
+        let has_rows = |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
+        named.map(|(name, _)| folder.join(name)).filter(|path| may_hold_rows(path)).collect()
     }
 
     /// Whether other programs may have it open too. The documents and the state of a window are then theirs.

@@ -31,7 +31,7 @@ use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
     Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig,
-    RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
+    RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -82,6 +82,7 @@ fn options(shelf: &Path) -> Options {
         device: "cpu".to_owned(),
         threads: Some(2),
         autotune: false,
+        cache: Some(shelf.join(".cache")),
         ..Options::default()
     }
 }
@@ -258,6 +259,34 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
     assert_eq!(ended, [(RunState::Finished, settled, settled), (RunState::Finished, 30, 30)]);
     let refused = failures(&heard);
     assert!(refused.len() == 1 && refused[0].contains("has already completed 30 steps"), "{refused:?}");
+}
+
+#[test]
+fn a_forecast_is_the_work_divided_by_the_speed_that_the_device_last_had() {
+    let shelf = tempfile::tempdir().unwrap();
+    let forecast = || {
+        let plan = Command::Plan { config: Box::new(tiny(1000)) };
+        let made = Command::CreateProject { name: "Owls".to_owned() };
+        let heard = play(shelf.path(), vec![after(made), after(plan)]);
+        let mut plans = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.clone());
+        let plan = plans.next_back().unwrap();
+        (plan.run_seconds.unwrap(), plan.speed_from)
+    };
+    let (typical, from) = forecast();
+    assert!(typical > 0.0 && from == SpeedFrom::Class, "a forecast before anything was measured");
+    let stored = |flops_per_s: f64, upkeep: f64| {
+        let speed = serde_json::json!({"flops_per_s": flops_per_s, "upkeep": upkeep, "from": "run"});
+        let speeds = serde_json::json!({"CPU": speed, "another device": speed});
+        std::fs::create_dir_all(shelf.path().join(".cache")).unwrap();
+        std::fs::write(shelf.path().join(".cache/speeds.json"), speeds.to_string()).unwrap();
+        forecast()
+    };
+    let (one, from) = stored(1e9, 1.0);
+    assert_eq!(from, SpeedFrom::Run);
+    let (other, _) = stored(1e9, 1.5);
+    assert!((other / one - 1.5).abs() < 1e-6, "{one} {other}");
+    std::fs::write(shelf.path().join(".cache/speeds.json"), "{").unwrap();
+    assert_eq!(forecast().1, SpeedFrom::Class, "damaged speeds are measured again");
 }
 
 #[test]

@@ -130,14 +130,14 @@ impl Session {
             request.launch;
         let work = (id, PREPARING);
         let prepare = async |session: &mut Self| session.prepare_run(request).await;
-        let (mut prepared_run, device, estimated) = self.stoppable(work, prepare).await?;
+        let (mut prepared_run, device, (estimated, bytes)) = self.stoppable(work, prepare).await?;
         let begins = !prepared_run.resumes();
         prepared_run.sweep = sweep;
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
         let folder = self.opened()?.is_beside_others().then(|| run.folder().display().to_string());
-        if let (true, Some(seconds)) = (begins, estimated) {
-            run.set_estimated_seconds(seconds)?;
+        if begins {
+            run.set_estimates(estimated, bytes)?;
         }
         self.current = Some(run.clone());
         self.keep_documents();
@@ -185,12 +185,12 @@ impl Session {
         }
     }
 
-    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device and
-    /// its estimated seconds.
+    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device, and
+    /// its estimated seconds and bytes.
     pub(super) async fn prepare_run(
         &mut self,
         request: RunRequest,
-    ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {
+    ) -> Result<(PreparedRun, DeviceSummary, (Option<f64>, Option<u64>))> {
         let (id, has_own_text) = (request.id, request.has_own_text());
         platform::energy::settings()?;
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
@@ -298,8 +298,8 @@ impl Session {
             self.sink.answer(id, Event::TokenizerReady { tokenizer });
         }
         let estimated = match &run {
-            Some(run) => run.record()?.estimated_seconds,
-            None => self.estimated_seconds(&config),
+            Some(run) => (run.record()?.estimated_seconds, None),
+            None => self.estimates(&config),
         };
         let options = DeviceOptions {
             request: chosen.unwrap_or_else(|| config.device.clone()),
@@ -371,6 +371,7 @@ impl Session {
         self.keep_files_meanwhile(control, trainer).await;
         let mut told = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<PendingSample<'_>> = None;
+        let began = trainer.step();
         loop {
             let waits = |command: &Command| control.stopping() && is_put_off(command);
             while let Some(request) = self.inbox.try_next_but(waits) {
@@ -427,6 +428,11 @@ impl Session {
                     // Flush before reporting a checkpoint as saved, because the engine may be killed right after.
                     if lasting {
                         self.keep_files_meanwhile(control, trainer).await;
+                    }
+                    if let TrainEvent::Done { step, seconds, tokens_per_s, .. } = event {
+                        let device = trainer.executor().describe();
+                        let trained = (step.saturating_sub(began), seconds, tokens_per_s);
+                        self.learn_speed(&device, trainer.config(), trained);
                     }
                     told.events.push(event);
                     if rare || told.last.elapsed() >= TOLD {

@@ -156,7 +156,7 @@ pub fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
 fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Option<String> {
     let step = match checkpoint_of(run).filter(|_| !is_in_training(context.state, run)) {
         Some(checkpoint) => checkpoint.step,
-        None => context.state.training.step,
+        None => context.state.training.step(),
     };
     let step = Some(step).filter(|step| *step > evaluation.step)?;
     Some(format!("The run has trained on to step {} since: evaluate it again.", format::whole(step)))

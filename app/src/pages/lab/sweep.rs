@@ -185,7 +185,9 @@ fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
         let colour = if is_best { palette.accent } else { palette.series[1] };
         sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
         let values = row.values.iter().map(|(_, value)| value.as_str());
-        let loss = row.loss.map(format::loss_exact).unwrap_or_default();
+        let run = context.state.runs.list.iter().find(|run| row.run.as_ref() == Some(&run.name));
+        let loss = row.loss.map(|loss| format::loss_in(run.and_then(|run| run.bytes_per_token), loss));
+        let loss = loss.unwrap_or_default();
         let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");
         let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
         ui.add(Label::new(text).truncate());

@@ -63,12 +63,19 @@ impl ModelPage {
             });
             caption(
                 ui,
-                "Sets width and steps too: every layer adds 64 to the width, and the run reads about twelve tokens per parameter of the blocks.",
+                "The number of layers sets the rest: 64 channels per layer, and about twelve training tokens per parameter of the blocks, but at \
+                 most 16 epochs of the text.",
             );
             crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
                 context.asks.replaced(format!("The settings are those of {}", config.preset));
+                let is_sized = config.preset.starts_with("layers-");
                 *context.draft = config.on_text_of(context.draft);
+                // A preset has the length that it was measured with.
+                if is_sized {
+                    let known = context.state.planning.plan.as_ref();
+                    context.draft.bound_epochs(known.map_or(0, |(_, plan)| plan.text_tokens));
+                }
             }
         });
     }

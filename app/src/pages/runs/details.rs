@@ -27,13 +27,16 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
         quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
         ui.add_space(space::SMALL);
-        let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
-        row(ui, "Best validation loss", &loss(run.best_val_loss));
+        let loss = format::validation(run).unwrap_or_else(|| format::NOTHING.to_owned());
+        stat_row(ui, "Validation loss", &loss, &format::best_rests_on(run).unwrap_or_default());
+        if let Some(loss) = run.train_loss {
+            row(ui, "Training loss", &format::loss_of(run, loss));
+        }
         if run.state == RunState::Imported {
             row(ui, "State", run.state_words());
         } else {
-            row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            row(ui, "Step", &run.progress());
         }
         if let Some(start) = &run.start {
             row(ui, "Initial weights", &start.to_string());
@@ -41,6 +44,9 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         row(ui, "Time", &format::duration(run.seconds));
         if let Some(estimated) = run.estimated_seconds {
             row(ui, "Estimated", &format::duration(estimated));
+        }
+        if let Some(bytes) = run.bytes {
+            row(ui, "Memory", &format::bytes(bytes));
         }
         facts_ui(ui, &run.energy.as_ref().map(EnergyUse::facts).unwrap_or_default());
         ui.add_space(space::SMALL);
@@ -214,7 +220,8 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     ui.label(format::whole(checkpoint.step));
                 }
                 "Validation" => {
-                    let loss = checkpoint.val_loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
+                    let loss = checkpoint.val_loss.map(|loss| format::loss_of(run, loss));
+                    let loss = loss.unwrap_or_else(|| format::NOTHING.to_owned());
                     let loss = RichText::new(loss);
                     ui.label(if checkpoint.best { loss.color(context.palette.accent) } else { loss });
                 }
@@ -232,7 +239,10 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     });
                     if checkpoint.best {
                         ui.label(icons::ICON_STAR.rich_text().size(14.0).color(context.palette.accent))
-                            .on_hover_text("The lowest validation loss of the run");
+                            .on_hover_text(
+                                format::best_rests_on(run)
+                                    .unwrap_or_else(|| "The lowest validation loss of the run".to_owned()),
+                            );
                     }
                 }
             });

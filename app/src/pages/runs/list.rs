@@ -18,12 +18,11 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
 type Order = fn(&RunSummary, &RunSummary) -> Ordering;
 
 /// The columns, each with the order of rows that it sorts by.
-const COLUMNS: [(Column<'static>, Order); 9] = [
+const COLUMNS: [(Column<'static>, Order); 8] = [
     (column("Run", 200.0, Align::Left), |a, b| called(a).cmp(&called(b))),
-    (column("Best", 56.0, Align::Right), |a, b| by_loss(a.best_val_loss, b.best_val_loss)),
-    (column("Validation", 64.0, Align::Right), |a, b| by_loss(a.val_loss, b.val_loss)),
     (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
     (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
+    (column("Validation", 76.0, Align::Right), by_loss),
     (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
     (column("State", 84.0, Align::Left), |a, b| a.state.cmp(&b.state)),
     (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
@@ -31,19 +30,23 @@ const COLUMNS: [(Column<'static>, Order); 9] = [
 ];
 
 /// Lowest first; a run without a loss is last.
-fn by_loss(a: Option<f32>, b: Option<f32>) -> Ordering {
-    a.unwrap_or(f32::INFINITY).total_cmp(&b.unwrap_or(f32::INFINITY))
+fn by_loss(a: &RunSummary, b: &RunSummary) -> Ordering {
+    let loss = |run: &RunSummary| {
+        let nats = f64::from(run.validation().map_or(f32::INFINITY, |shown| shown.loss));
+        nats * format::loss_factor(run.bytes_per_token)
+    };
+    loss(a).total_cmp(&loss(b))
 }
 
-const STATE: usize = 6;
-const DEVICE: usize = 7;
+const STATE: usize = 5;
+const DEVICE: usize = 6;
 /// Width of the state column with an icon only, in points.
 const STATE_ICON: f32 = 18.0;
 /// Maximum width of the name column.
 const NAME_WIDTH: f32 = 640.0;
 
 /// Indices of the columns, the least important last: those that do not fit are left out from there.
-const BY_IMPORTANCE: [usize; 9] = [0, 1, STATE, 3, 2, 4, 8, 5, DEVICE];
+const BY_IMPORTANCE: [usize; 8] = [0, 3, STATE, 1, 2, 7, 4, DEVICE];
 
 /// Number of runs from which the table has a search.
 const SEARCHED: usize = 4;
@@ -119,13 +122,13 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 impl List {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
-        let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
-        let names = lively.iter().map(|run| run.name.as_str());
-        let distinctions: BTreeMap<&str, Vec<String>> = names.zip(distinctions(&lively)).collect();
+        let all = &context.state.runs.list;
+        let names = all.iter().map(|run| run.name.as_str());
+        let distinctions: BTreeMap<&str, Vec<String>> = names.zip(distinctions(all)).collect();
         // Ignore the search once there are too few runs to show it.
-        let searched = lively.len() >= SEARCHED;
+        let searched = all.len() >= SEARCHED;
         let search = if searched { self.search.as_str() } else { "" };
-        let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
+        let mut runs: Vec<&RunSummary> = all.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
             let order = COLUMNS[self.by].1(a, b);
             if self.falling { order.reverse() } else { order }
@@ -203,21 +206,6 @@ fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// The run with its current progress if it is in training, since the summary lags behind.
-fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
-    let training = &context.state.training;
-    let mut run = run.clone();
-    let same = training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
-    if same && training.state != TrainingState::Idle {
-        run.step = training.step;
-        run.val_loss = training.evaluations.last().map(|point| point.val_loss).or(run.val_loss);
-        let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
-        let best = best.min(run.best_val_loss.unwrap_or(f32::INFINITY));
-        run.best_val_loss = best.is_finite().then_some(best);
-    }
-    run
-}
-
 fn count(runs: usize, chosen: usize) -> String {
     let runs = format::counted(runs as u64, "run");
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
@@ -251,14 +239,19 @@ fn columns_in(width: f32) -> (Vec<usize>, Vec<Column<'static>>) {
 }
 
 fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
-    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
     let text = match place {
-        1 => loss(run.best_val_loss),
-        2 => loss(run.val_loss),
-        3 => format::count(run.parameters),
-        4 if run.steps == 0 => return,
-        4 => format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
-        5 => format::duration(run.seconds),
+        1 => format::count(run.parameters),
+        2 if run.steps == 0 => return,
+        2 => run.progress(),
+        3 => {
+            let loss = run.validation().map(|shown| format::loss_of(run, shown.loss));
+            let cell = ui.label(loss.unwrap_or_else(|| format::NOTHING.to_owned()));
+            if let Some(exact) = format::validation(run) {
+                cell.on_hover_text(format!("validation {exact}"));
+            }
+            return;
+        }
+        4 => format::duration(run.seconds),
         DEVICE => return quiet_cell(ui, &run.device),
         _ => return quiet_cell(ui, &format::date_time(run.created)),
     };
@@ -326,7 +319,7 @@ fn exact(loss: Option<f32>) -> String {
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
     type Column = (&'static str, fn(&RunSummary) -> String);
-    let columns: [Column; 17] = [
+    let columns: [Column; 19] = [
         ("run", |run| run.name.clone()),
         ("title", |run| run.title.clone()),
         ("tags", |run| run.tags.join(", ")),
@@ -338,6 +331,8 @@ fn csv(runs: &[(usize, &RunSummary)]) -> String {
         ("steps", |run| run.steps.to_string()),
         ("validation_loss", |run| exact(run.val_loss)),
         ("best_validation_loss", |run| exact(run.best_val_loss)),
+        ("best_step", |run| run.best_step.map_or_else(String::new, |step| step.to_string())),
+        ("bytes", |run| run.bytes.map_or_else(String::new, |bytes| bytes.to_string())),
         ("seconds", |run| format!("{:.1}", run.seconds)),
         ("state", |run| run.state_words().to_owned()),
         ("device", |run| run.device.clone()),

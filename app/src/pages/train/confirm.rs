@@ -52,7 +52,8 @@ pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
     let planned = |name: &str, value: fn(&PlanSummary) -> Option<String>| {
         Fact::new(name, plan.and_then(value).unwrap_or_else(|| "estimating".to_owned()))
     };
-    let tokens = draft.tokens_per_step() as f64 * draft.train.steps as f64;
+    let steps = plan.map_or(draft.train.steps, |plan| plan.steps);
+    let tokens = draft.tokens_per_step() as f64 * steps as f64;
     let device = context.state.engine.as_ref().map(|engine| Fact::new("Device", &engine.device.name));
     let preset = if draft.preset.is_empty() { "your own settings" } else { &draft.preset };
     let weights = draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string);
@@ -63,11 +64,12 @@ pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
         planned("Parameters", |plan| Some(format::count(plan.parameters))),
         Fact::new("Initial weights", weights),
         Fact::new("Trains", trained(draft, plan)),
-        Fact::new("Steps", format::whole(draft.train.steps)),
+        Fact::new("Steps", format::whole(steps)),
         Fact::new("Tokens", format::quantity(tokens)),
         planned("Memory", |plan| Some(format::bytes(plan.bytes))),
         planned("On disk", |plan| Some(plan.disk())),
-        planned("Estimated time", |plan| plan.run_seconds.map(format::duration)),
+        planned("Estimated time", |plan| plan.run_seconds.map(format::duration))
+            .exact(plan.map_or_else(String::new, |plan| format!("By {}", plan.speed_from.title()))),
         Fact::new("Seed", draft.seed.to_string()),
     ];
     let energy = plan.and_then(|plan| plan.energy.as_ref()).map(EnergyUse::facts).unwrap_or_default();

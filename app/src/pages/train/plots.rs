@@ -183,10 +183,18 @@ impl Plots {
         if self.tab == Tab::Accuracy {
             return accuracy_curves(training, palette, place);
         }
+        let factor_of = |run: Option<&RunSummary>| match self.tab {
+            Tab::Loss => format::loss_factor(run.and_then(|run| run.bytes_per_token)),
+            _ => 1.0,
+        };
+        let factor = factor_of(training.run.as_ref());
         let points: Vec<[f64; 2]> =
-            training.points.iter().map(|point| [place(point.step), self.value(point)]).collect();
-        let evaluations: Vec<[f64; 2]> =
-            training.evaluations.iter().map(|point| [place(point.step), f64::from(point.val_loss)]).collect();
+            training.points.iter().map(|point| [place(point.step), factor * self.value(point)]).collect();
+        let evaluations: Vec<[f64; 2]> = training
+            .evaluations
+            .iter()
+            .map(|point| [place(point.step), factor * f64::from(point.val_loss)])
+            .collect();
         let mut curves = Vec::new();
         let [first, second, ..] = palette.series;
         let title = if self.tab == Tab::Loss { "training" } else { self.tab.name() };
@@ -213,8 +221,9 @@ impl Plots {
         for name in &self.overlaid {
             let Some(history) = context.state.runs.histories.get(name) else { continue };
             let (colour, _) = run_colour(palette, name);
+            let factor = factor_of(context.state.runs.list.iter().find(|run| run.name == *name));
             let rough = history_points(history, self.axis, |event| match self.tab {
-                Tab::Loss => evaluation(event),
+                Tab::Loss => evaluation(event).map(|[step, loss]| [step, factor * loss]),
                 _ => StepPoint::of(event).map(|point| [point.step as f64, self.value(&point)]),
             });
             let smooth = self.tab != Tab::Loss && !even;

@@ -1,5 +1,6 @@
 //! The data of a fine-tuning run.
 
+use super::settings::propose_length;
 use crate::pages::prelude::*;
 use crate::state::MIN_ROWS;
 use glasshouse_protocol::recipes::TuningRecipe;
@@ -64,8 +65,12 @@ pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, re
     if !choices.iter().any(|(choice, _)| choice == from) {
         *from = LearnsFrom::Documents;
     }
+    let before = *from;
     if choices.len() > 1 {
         segmented(ui, from, &choices);
+    }
+    if *from != before {
+        propose_length(context.draft, *from, recipe);
     }
     match from {
         LearnsFrom::Documents => files_ui(ui, context),
@@ -162,6 +167,25 @@ fn files_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn replies(count: u64) -> String {
     format!("{} {}", format::whole(count), if count == 1 { "reply" } else { "replies" })
+}
+
+/// Warnings if the run reads its rows too often.
+pub fn repeats(context: &Context<'_>, from: LearnsFrom) -> Vec<String> {
+    let (draft, said) = (&*context.draft, &context.state.feedback);
+    let rows = match (from, draft.train.objective) {
+        (LearnsFrom::Documents, _) => {
+            let plan = context.state.planning.plan_of(draft);
+            return plan.map(|plan| plan.proportions.clone()).unwrap_or_default();
+        }
+        (LearnsFrom::Tasks, _) => return Vec::new(),
+        (LearnsFrom::Feedback, Objective::Preference) if draft.train.judges_answers() => said.judged,
+        (LearnsFrom::Feedback, Objective::Preference) => said.pairs,
+        (LearnsFrom::Feedback, Objective::Classify) => said.labelled,
+        (LearnsFrom::Feedback, _) => said.learned,
+    };
+    let of_step = (draft.train.batch_size * draft.train.accumulate) as u64;
+    let read = draft.train.epochs.is_none() && rows > 0;
+    draft.repeats(rows as u64, of_step, "row").filter(|_| read).into_iter().collect()
 }
 
 /// Why there is no data to learn from, if so.

@@ -29,9 +29,16 @@ pub use locks::ProjectLock;
 const FOLDER: &str = "glasshouse";
 /// Name of the lock that lets one tab at a time change the storage.
 const WRITING: &str = "glasshouse-storage";
-/// Files needed for the list of projects, and the tuning results of the device's kernels.
-const RECORDS: [&str; 6] =
-    ["project.json", "run.json", "run.toml", "metrics.jsonl", "clock.jsonl", super::TUNING_FILE];
+/// Files needed for the list of projects, and what was measured on the devices.
+const RECORDS: [&str; 7] = [
+    "project.json",
+    "run.json",
+    "run.toml",
+    "metrics.jsonl",
+    "clock.jsonl",
+    super::TUNING_FILE,
+    super::SPEEDS_FILE,
+];
 
 thread_local! {
     /// Our folder, if there is one. Thread-local, because each worker is one thread with one storage.
