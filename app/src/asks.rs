@@ -25,6 +25,8 @@ pub struct Asks {
     pub export: Option<(String, ExportFormat)>,
     /// Compress a run, or measure its frontier (`None`); the Runs page asks for the settings.
     pub compress: Option<(String, Option<Compression>)>,
+    /// Remove a file of the project; the Data page offers to undo it.
+    pub remove: Option<String>,
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,

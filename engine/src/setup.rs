@@ -66,6 +66,8 @@ pub struct PreparedRun {
     pub on_own_device: bool,
     /// If the new run belongs to a sweep.
     pub sweep: Option<Box<SweptRun>>,
+    /// Title of a new run.
+    pub title: Option<String>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -158,6 +160,7 @@ impl PreparedRun {
             warnings,
             on_own_device: false,
             sweep: None,
+            title: None,
             run: None,
             optimizer,
             threads,
@@ -245,13 +248,15 @@ impl PreparedRun {
                 let learns_pairs = self.config.train.objective.learns_pairs();
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
-                let swept = self.sweep.take();
+                let (swept, title) = (self.sweep.take(), self.title.take());
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
                     if let Some(SweptRun { place, title, kept, .. }) = swept.as_deref() {
                         // Before the run exists, so that a killed sweep resumes with the same settings.
                         project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
+                    } else if let Some(title) = &title {
+                        run.set_title(title)?;
                     }
                     let sweep = swept.as_deref().map(|swept| swept.place.clone());
                     run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })

@@ -4,11 +4,11 @@ use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary,
-    DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event,
-    Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep,
+    DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Drafts, Ending, ErrorKind, ErrorReport,
+    Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep,
     Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary,
-    Prompt, Proposal, RangeCurve, Role, RuleEffect, RunConfig, RunLaunch, RunState, RunSummary, Scaling,
-    SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary, TokenizerSummary, Uncertainty,
+    Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig, RunLaunch, RunState, RunSummary,
+    Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary, TokenizerSummary, Uncertainty,
     VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
@@ -108,7 +108,12 @@ impl Engine {
             }
             Command::OpenProject { .. } => {
                 let (project, tokenizer) = (project(), self.tokenizer.then(tokenizer));
-                let opened = OpenedProject { project, config: config(), tokenizer, runs: self.listed_runs() };
+                let opened = OpenedProject {
+                    project,
+                    drafts: Drafts::new(config()),
+                    tokenizer,
+                    runs: self.listed_runs(),
+                };
                 vec![Event::Project { opened: Some(Box::new(opened)) }]
             }
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
@@ -262,6 +267,7 @@ impl Engine {
         let overview = DocumentsOverview {
             cleaned: false,
             problems: Vec::new(),
+            rows: if self.documents { vec![letters()] } else { Vec::new() },
             embedded: !self.documents,
             files: if self.documents {
                 vec![
@@ -637,4 +643,10 @@ fn sweep(toml: &str) -> Event {
         ..SweepSummary::default()
     };
     Event::Sweep { sweep: Box::new(sweep) }
+}
+
+/// A file of conversations.
+fn letters() -> RowFile {
+    let preview = "Who wrote to whom? Ada wrote to Eva.".to_owned();
+    RowFile { name: "letters-to-a-friend-2019.jsonl".to_owned(), rows: 20, characters: 4_000, preview }
 }

@@ -16,6 +16,7 @@ pub mod completion;
 mod compression;
 pub mod config;
 pub mod device;
+pub mod drafts;
 pub mod energy;
 pub mod evaluation;
 pub mod event;
@@ -69,6 +70,7 @@ pub use config::{
     Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
+pub use drafts::{DraftOf, Drafts, SearchDraft};
 pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{
@@ -95,10 +97,11 @@ pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
-    MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
-    RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RowFile,
+    RunState, RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
+    WrittenToken,
 };
-pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, SWEPT, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

@@ -9,7 +9,9 @@ mod token;
 pub use error::{ErrorKind, ErrorReport};
 pub use plan::{MemoryKind, PassFlops, PlanSummary, ProfileEntry};
 pub use run::{CheckpointSummary, FoundModel, OpenedRun, RunState, RunSummary};
-pub use text::{CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, TextSummary};
+pub use text::{
+    CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, RowFile, TextSummary,
+};
 pub use token::{
     Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,

@@ -55,13 +55,19 @@ impl Session {
                 return Ok(None);
             }
             LearnsFrom::Documents => {
-                let folder = self.opened()?.documents_folder();
+                let (folder, (_, rows)) = (self.opened()?.documents_folder(), self.own_files()?);
                 let endings = objective.row_endings();
                 let has_rows =
                     |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
-                let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
-                let paths = named.map(|(name, _)| folder.join(name)).filter(|path| may_hold_rows(path));
-                let rows: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+                let suits = |path: &PathBuf| has_rows(&path.to_string_lossy()) && may_hold_rows(path);
+                let (mut rows, all) =
+                    (rows, raw_files(&folder).into_iter().map(|(name, _)| folder.join(name)));
+                rows.retain(suits);
+                if rows.is_empty() {
+                    // Texts may be rows, too.
+                    rows = all.filter(suits).collect();
+                }
+                let rows: Vec<String> = rows.iter().map(|path| path.display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
             LearnsFrom::Feedback => {

@@ -28,9 +28,9 @@ mod made;
 use super::{Options, run};
 use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
-    Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
-    Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig,
-    RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
+    Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
+    Fit, Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange,
+    RunConfig, RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -392,8 +392,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found =
-            told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
+        let mut found = told!(heard, Event::Project { opened: Some(opened) } => (&opened.drafts.train, &opened.tokenizer));
         let (config, tokenizer) = found.next_back().unwrap();
         (config.clone(), tokenizer.clone())
     };
@@ -403,7 +402,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(Command::TrainTokenizer { tokenizer: tokenizer.clone(), validation: 0.1 }),
-            after(Command::SaveDraft { config: Box::new(draft.clone()) }),
+            after(Command::SaveDrafts { drafts: Box::new(Drafts::new(draft.clone())) }),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -820,7 +819,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         Command::CreateProject { name: "p".to_owned() },
         Command::Measure { config: Box::new(slow(1)) },
         Command::Measure { config: Box::new(slow(1)) },
-        Command::SaveDraft { config: Box::new(tiny(5)) },
+        Command::SaveDrafts { drafts: Box::new(Drafts::new(tiny(5))) },
         Command::Cancel { request: 3 },
     ];
     for (id, command) in (1..).zip(commands) {
@@ -1038,7 +1037,7 @@ fn a_document_is_held_out_by_its_name() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(DocumentsChange::Add { names }),
-            after(Command::SaveDraft { config: Box::new(config.clone()) }),
+            after(Command::SaveDrafts { drafts: Box::new(Drafts::new(config.clone())) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
             after(train(config, None)),
             after(Command::ReadRun { run: None, points: 0 }),

@@ -6,7 +6,7 @@ use crate::link::FOLDERS;
 use crate::pages::prelude::*;
 use egui::TextWrapMode;
 use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DocumentsOverview, Drafts, FileProblem};
 use std::path::Path;
 
 impl DataPage {
@@ -27,12 +27,19 @@ impl DataPage {
             head(ui, "Files");
             match &state.documents.overview {
                 None => quiet_text(ui, "Looking…"),
-                Some(overview) if overview.embedded => quiet_text(
-                    ui,
-                    "The built-in stories are used until you add text: short stories in simple English, enough for a first model.",
-                ),
                 Some(overview) => {
-                    for (name, bytes) in &overview.files {
+                    if overview.embedded {
+                        quiet_text(
+                            ui,
+                            "The built-in stories are used until you add text: short stories in simple English, enough for a first model.",
+                        );
+                    }
+                    // Without own text, only rows are the project's.
+                    let own = overview
+                        .files
+                        .iter()
+                        .filter(|(name, _)| !overview.embedded || overview.holds_rows(name));
+                    for (name, bytes) in own {
                         self.file_ui(ui, context, name, *bytes);
                         let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
                         wrong.for_each(|problem| problem_ui(ui, problem));
@@ -70,7 +77,9 @@ impl DataPage {
         let divided = overview.is_some_and(|overview| overview.cleaned);
         // At least one file has to remain for training.
         let others = overview.map_or(0, |overview| {
-            overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
+            let alike = |file: &str| overview.holds_rows(file) == overview.holds_rows(name);
+            let all = overview.files.iter().map(|(file, _)| file.as_str());
+            all.filter(|file| *file != name && alike(file) && !is_held_out(context, file)).count()
         });
         let mut switched = false;
         let leaving = self.removal.pending().is_some_and(|(leaving, _)| leaving == name);
@@ -91,10 +100,15 @@ impl DataPage {
                     }
                     pressed
                 };
-                let words = match (leaving, held && !divided) {
-                    (true, _) => "removed".to_owned(),
-                    (_, true) => format!("held out · {}", format::bytes(bytes)),
-                    _ => format::bytes(bytes),
+                let purpose =
+                    match (held && !divided, overview.is_some_and(|overview| overview.holds_rows(name))) {
+                        (true, _) => "validation",
+                        (false, true) => "fine-tuning rows",
+                        (false, false) => "text",
+                    };
+                let words = match leaving {
+                    true => "removed".to_owned(),
+                    false => format!("{purpose} · {}", format::bytes(bytes)),
                 };
                 caption(ui, words);
                 pressed
@@ -113,7 +127,8 @@ impl DataPage {
                 files.push(name.to_owned());
             }
             // The list's next request depends on the split.
-            context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
+            let drafts = Drafts { train: context.draft.clone(), ..context.drafts.clone() };
+            context.outbox.send(Command::SaveDrafts { drafts: Box::new(drafts) });
             self.listing.forget();
         }
         if pressed {

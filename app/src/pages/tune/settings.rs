@@ -56,7 +56,7 @@ pub fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     learn(draft, chosen);
 }
 
-/// Steps, batch and learning rate; other settings are on the Train page.
+/// Steps, batch and learning rate.
 pub fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
     ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {
@@ -72,7 +72,6 @@ pub fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>
         draft.set_learning_rate(rate);
     }
     prompt_loss_ui(ui, draft, refused);
-    caption(ui, "Schedule, precision and all other training settings are on Train.");
 }
 
 #[cfg(test)]
