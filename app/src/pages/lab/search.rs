@@ -44,7 +44,7 @@ pub fn base_ui(ui: &mut Ui, context: &mut Context<'_>, wanted: &mut WantedBase, 
     let facts = inherited(context, sweep);
     let note = format!("{} · {}", context.draft.beginning(), context.draft.model.shape());
     fold(ui, context.preferences, "lab:base", ("Inherited settings", &note), false, |ui, _| {
-        facts_ui(ui, &facts)
+        facts_ui(ui, &facts);
     });
 }
 
