@@ -4,7 +4,7 @@ use crate::format;
 use crate::link::Wish;
 use crate::preferences::ChosenServing;
 use egui::{Rect, Ui};
-use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report, RunConfig};
+use glasshouse_protocol::{Command, Compression, Drafts, Event, ExportFormat, Moderated, Report};
 
 /// Note when a part of the window is saved that is not entirely visible.
 pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
@@ -26,6 +26,8 @@ pub struct Asks {
     pub export: Option<(String, ExportFormat)>,
     /// Compress a run, or measure its frontier (`None`); the Runs page asks for the settings.
     pub compress: Option<(String, Option<Compression>)>,
+    /// Remove a file of the project; the Data page offers to undo it.
+    pub remove: Option<String>,
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,
@@ -86,8 +88,8 @@ impl Asks {
     }
 
     /// Shows a toast that leads back to the draft before.
-    pub fn undoable(&mut self, text: impl Into<String>, before: RunConfig) {
-        let undo = Some(Undo::Draft(Box::new(before)));
+    pub fn undoable(&mut self, text: impl Into<String>, before: Drafts) {
+        let undo = Some(Undo::Drafts(Box::new(before)));
         self.toast = Some(Toast { text: text.into(), undo, shown_at: None });
     }
 
@@ -142,5 +144,5 @@ pub enum Undo {
     /// Restores the cleared conversation on the Chat page.
     Conversation,
     /// Restores the draft before it was replaced as a whole.
-    Draft(Box<RunConfig>),
+    Drafts(Box<Drafts>),
 }

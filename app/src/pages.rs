@@ -26,7 +26,7 @@ use crate::theme::Palette;
 use crate::widgets;
 use egui::Ui;
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{DraftOf, Drafts, RunConfig};
 
 pub trait Page {
     fn needs(&self) -> Needs {
@@ -202,6 +202,15 @@ impl Pages {
 }
 
 impl PageName {
+    /// The draft that the page shows and edits.
+    pub fn draft(self) -> DraftOf {
+        match self {
+            Self::Tune => DraftOf::Tune,
+            Self::Lab => DraftOf::Search,
+            _ => DraftOf::Train,
+        }
+    }
+
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|page| page.key() == key)
     }
@@ -211,9 +220,11 @@ impl PageName {
 pub struct Context<'a> {
     pub state: &'a State,
     pub palette: &'a Palette,
-    /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together. The app keeps
-    /// [`Planning::plan`](crate::state::Planning::plan) up to date with it.
+    /// Settings of what the page would begin. The app keeps [`Planning::plan`](crate::state::Planning::plan) up to date with them, and
+    /// stores them as the [draft](PageName::draft) of the page.
     pub draft: &'a mut RunConfig,
+    /// The drafts of other pages. That of the page itself is replaced by `draft`.
+    pub drafts: &'a mut Drafts,
     pub outbox: &'a mut Outbox,
     /// The page to open after this frame.
     pub go: &'a mut Option<PageName>,

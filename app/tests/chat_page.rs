@@ -10,9 +10,9 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
-    Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary, Severity,
-    Uncertainty, WeightSource,
+    Adapter, ChatMessage, Command, DocumentsChange, Event, Feedback, FeedbackKind, LearnsFrom, Moderation,
+    ModerationMode, Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary,
+    Severity, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -566,6 +566,40 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     );
 }
 
+#[test]
+fn rows_are_counted_shown_and_removed_on_tune_and_never_change_the_next_new_run() {
+    let mut scene = wide(Engine::full(), PageName::Train);
+    let train = scene.planned();
+    scene.open(PageName::Tune);
+    assert!(scene.says("fine-tune: choose a base model"), "the header");
+    choose(&mut scene, "Base model", "1-first-stories");
+    assert!(scene.says("fine-tunes 1-first-stories (best) · "));
+    assert!(scene.says("20 rows, about ") && scene.says("Who wrote to whom?"));
+    for name in ["Base model", "Method", "Data", "Settings"] {
+        assert!(scene.harness.query_all_by_role_and_label(Role::Label, name).next().is_some(), "{name}");
+    }
+    choose(&mut scene, "Objective", "Preference");
+    assert_eq!(scene.planned().train.objective, Objective::Preference);
+    scene.picture("tune-rows");
+    scene.open(PageName::Lab);
+    assert_eq!(scene.planned(), train, "a search varies the next new run");
+    scene.open(PageName::Model);
+    assert_eq!(scene.planned(), train);
+    scene.open(PageName::Tune);
+    assert_eq!(scene.planned().train.objective, Objective::Preference, "its own draft");
+    scene.press("Remove letters-to-a-friend-2019.jsonl");
+    let removes = |scene: &mut Scene| {
+        scene
+            .sent_of(|command| matches!(command, Command::ChangeDocuments(DocumentsChange::Remove { .. })))
+            .len()
+    };
+    assert_eq!(removes(&mut scene), 0, "it can be undone");
+    for _ in 0..11 {
+        scene.settle();
+    }
+    assert_eq!(removes(&mut scene), 1);
+}
+
 /// The objective's own settings: the preference loss, and the source of rewards.
 #[test]
 fn a_reward_model_is_chosen_on_tune() {
@@ -607,8 +641,7 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     let recipe = |name| glasshouse_protocol::recipes::recipe(name).unwrap();
     scene.press(&recipe("classify").title);
     scene.press(&recipe("poems").title);
-    let files = "forest tales.txt, letters-to-a-friend-2019.jsonl";
-    let own = scene.harness.query_all_by_label(files).next().is_some();
+    let own = scene.harness.query_all_by_label("forest tales.txt").next().is_some();
     assert!(own, "text of the person's own comes first, too");
     scene.press(&recipe("summarise").title);
     scene.press(&recipe("summarise").title);

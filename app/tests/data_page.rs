@@ -343,7 +343,7 @@ fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
     assert!(contains(&window, "Share held out for validation"));
     let held = |window: &mut Window| {
         let saved = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
-            Command::SaveDraft { config } => Some(config.data.validation_files),
+            Command::SaveDrafts { drafts } => Some(drafts.train.data.validation_files),
             _ => None,
         });
         saved.unwrap()

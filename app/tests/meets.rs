@@ -86,7 +86,10 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
     open_page(&mut window, PageName::Data);
     assert!(is_shown(&window, &latest), "the latest, on another page");
     open_page(&mut window, PageName::Model);
-    assert!(contains(&window, "next run: ") && !is_shown(&window, &latest), "a draft as if it were a run");
+    assert!(
+        contains(&window, "new run from random weights · ") && !is_shown(&window, &latest),
+        "a draft as if it were a run"
+    );
 
     // The latest run was stopped before it had weights, so pages that compute with a model use the one before.
     let bare =
@@ -138,7 +141,8 @@ fn home_resumes_the_run_that_was_interrupted() {
     assert!(contains(&window, "7-cut-off was interrupted at step 230 of 650"));
     forget(window.state_mut());
     press(&mut window, "Resume");
-    let resumed = |command: &Command| matches!(command, Command::Resume { run: Some(run), .. } if run == "7-cut-off");
+    let resumed =
+        |command: &Command| matches!(command, Command::Resume { run: Some(run), .. } if run == "7-cut-off");
     assert!(sent(window.state_mut()).iter().any(resumed));
     assert_eq!(window.state().summary()["page"], "train");
     open_page(&mut window, PageName::Home);
@@ -431,6 +435,11 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
     let new = window.get_by_role_and_label(Role::Button, "New project").rect();
     assert!((grow.top() - new.top()).abs() < 2.0 && new.left() > grow.right(), "{grow:?} and {new:?}");
     press(&mut window, "New project");
+    let creates = |command: &Command| matches!(command, Command::CreateProject { .. });
+    assert!(!sent(window.state_mut()).iter().any(creates), "it asks for a name");
+    support::type_into(&mut window, "Project name", "Owls");
+    press(&mut window, "Create");
+    assert!(sent(window.state_mut()).contains(&Command::CreateProject { name: "Owls".to_owned() }));
     assert!(sent(window.state_mut()).iter().any(|command| matches!(command, Command::CreateProject { .. })));
     answer(
         window.state_mut(),

@@ -20,9 +20,9 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat, Fit,
-    GuardMode, LearnsFrom, Objective, RangeTest, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState,
-    View, WeightFormat, WeightSource, presets,
+    AuditSettings, CheckpointChoice, Command, DocumentsChange, Drafts, EvaluateSettings, Export,
+    ExportFormat, Fit, GuardMode, LearnsFrom, Objective, RangeTest, RunConfig, RunLaunch, RunState, Start,
+    Steer, TrainingState, View, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -201,7 +201,7 @@ fn smaller(session: &mut Session, run: &str) {
 fn experimented(session: &mut Session, mut config: RunConfig, steps: u64) {
     config.set_steps(steps);
     (config.train.eval_interval, config.train.checkpoint_interval) = (steps.div_ceil(4), steps);
-    session.ask(Command::SaveDraft { config: Box::new(config.clone()) });
+    session.ask(Command::SaveDrafts { drafts: Box::new(Drafts::new(config.clone())) });
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     session.ask(Command::OpenProject { id });
     session.show(PageName::Lab, "dark");
@@ -487,7 +487,7 @@ fn both_themes(session: &mut Session, name: &str, shows: &str) {
 fn beyond(session: &mut Session) {
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     let config = presets::preset("gpt2-124m").unwrap();
-    session.ask(Command::SaveDraft { config: Box::new(config) });
+    session.ask(Command::SaveDrafts { drafts: Box::new(Drafts::new(config)) });
     session.ask(Command::OpenProject { id });
     session.show(PageName::Model, "light");
     session.window.set_size(egui::vec2(SIZE[0], 1700.0));

@@ -455,7 +455,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
         forget(window.state_mut());
         window.run_steps(12);
         let sent = sent(window.state_mut());
-        let draft = found!(sent.into_iter(), Command::SaveDraft { config } => config).next();
+        let draft = found!(sent.into_iter(), Command::SaveDrafts { drafts } => drafts.train).next();
         draft.map(|config| (config.preset, config.train.precision))
     };
     let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));

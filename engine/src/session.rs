@@ -333,7 +333,7 @@ impl Session {
             Command::ChangeProject { id: project, change } => {
                 tell(apart(self.change_project(id, &project, change, &live)).await?);
             }
-            Command::SaveDraft { config } => self.save_draft(*config)?,
+            Command::SaveDrafts { drafts } => self.save_drafts(*drafts)?,
             Command::ImportProject { name, from } => {
                 tell(apart(self.import_project(id, name.as_deref(), from, bytes)).await?);
             }

@@ -66,6 +66,8 @@ pub struct PreparedRun {
     pub on_own_device: bool,
     /// If the new run belongs to a sweep.
     pub sweep: Option<Box<SweptRun>>,
+    /// Title of a new run.
+    pub title: Option<String>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -158,6 +160,7 @@ impl PreparedRun {
             warnings,
             on_own_device: false,
             sweep: None,
+            title: None,
             run: None,
             optimizer,
             threads,
@@ -250,13 +253,15 @@ impl PreparedRun {
                 let bytes_per_token = index.filter(|_| is_of_text).map(|index| {
                     index.bytes as f64 / (index.train.tokens + index.validation.tokens).max(1) as f64
                 });
-                let swept = self.sweep.take();
+                let (swept, title) = (self.sweep.take(), self.title.take());
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
                     if let Some(SweptRun { place, title, kept, .. }) = swept.as_deref() {
                         // Before the run exists, so that a killed sweep resumes with the same settings.
                         project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
+                    } else if let Some(title) = &title {
+                        run.set_title(title)?;
                     }
                     let sweep = swept.as_deref().map(|swept| swept.place.clone());
                     run.save_record(&RunRecord {

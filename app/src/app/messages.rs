@@ -146,7 +146,7 @@ impl App {
             Some(Undo::Command(command)) => _ = self.outbox.send(*command),
             Some(Undo::Removal) => self.pages.data.keep_file(),
             Some(Undo::Conversation) => self.pages.chat.put_back(),
-            Some(Undo::Draft(draft)) => self.draft = *draft,
+            Some(Undo::Drafts(drafts)) => self.drafts = *drafts,
             None => {}
         }
     }

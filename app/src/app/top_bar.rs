@@ -3,7 +3,7 @@
 use super::App;
 use crate::pages::prelude::*;
 use egui::Align;
-use glasshouse_protocol::{DeviceType, Fit};
+use glasshouse_protocol::{DeviceType, DraftOf, Fit};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -33,12 +33,15 @@ impl App {
         let line = match self.shown_runs().as_slice() {
             [run] => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
             [] => {
-                let shape = self.draft.model.shape();
-                match &self.state.planning.plan {
-                    Some((config, plan)) if config.model == self.draft.model => {
-                        format!("next run: {shape} · {}", format::count(plan.parameters))
-                    }
-                    _ => format!("next run: {shape}"),
+                let draft = self.drafts.of(self.page.draft());
+                let parameters =
+                    self.state.planning.plan.as_ref().filter(|(config, _)| config.model == draft.model);
+                let size = parameters.map(|(_, plan)| format!(" · {}", format::count(plan.parameters)));
+                let (shape, size) = (draft.model.shape(), size.unwrap_or_default());
+                match self.page.draft() {
+                    DraftOf::Tune if draft.start.is_none() => "fine-tune: choose a base model".to_owned(),
+                    DraftOf::Search => format!("search: {} · {shape}{size}", self.drafts.search.base_name()),
+                    DraftOf::Train | DraftOf::Tune => format!("{} · {shape}{size}", draft.beginning()),
                 }
             }
             several => format::counted(several.len() as u64, "run"),

@@ -412,12 +412,13 @@ impl ChatPage {
                 Awaited::Waits => return,
                 Awaited::Failed => {}
                 Awaited::Here(history) => {
-                    *context.draft = tune::tuning_of(&history.config, start.clone(), context.draft);
-                    tune::learn(context.draft, *objective);
+                    let mut config = tune::tuning_of(&history.config, start.clone(), context.draft);
+                    tune::learn(&mut config, *objective);
                     if objective.learns_pairs() {
-                        tune::learn_by(context.draft, *loss);
+                        tune::learn_by(&mut config, *loss);
                     }
-                    tune::tune(context, LearnsFrom::Feedback, None);
+                    context.drafts.put(config.clone());
+                    tune::tune(context, config, LearnsFrom::Feedback, None);
                     *context.go = Some(PageName::Tune);
                 }
             }

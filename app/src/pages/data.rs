@@ -147,6 +147,11 @@ impl Page for DataPage {
 
     /// A pending removal continues on other pages, and can be undone there.
     fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        if let Some(name) = context.asks.remove.take() {
+            self.remove_now(context.outbox);
+            self.removal.begin(ui, name);
+            self.told = false;
+        }
         self.carry_out_due(ui, context);
         if let Some((name, since)) = self.removal.pending()
             && !std::mem::replace(&mut self.told, true)

@@ -25,6 +25,7 @@ pub use runs::{called, distinctions, holds, offered, run_colour};
 
 use crate::pages::prelude::*;
 use egui::Align;
+use glasshouse_protocol::presets;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;
@@ -131,6 +132,16 @@ pub fn take_vocabulary(context: &mut Context<'_>) {
         (None, _) => tokenizer.vocabulary,
     };
     context.draft.model.vocabulary = vocabulary;
+}
+
+/// Settings of another origin on the project's text and device. Its tokenizer stays, too, once there is one or one was chosen.
+pub fn in_project(context: &Context<'_>, config: RunConfig) -> RunConfig {
+    let draft = &*context.draft;
+    let chosen = presets::named(&draft.preset).is_none_or(|preset| preset.tokenizer != draft.tokenizer);
+    if chosen || context.state.tokenizer.summary.is_some() {
+        return context.drafts.in_project(config);
+    }
+    config.on_text_of(draft)
 }
 
 /// A message if the text is too short for one window of the current settings, which a run would refuse.

@@ -99,6 +99,9 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             if radio(ui, context.draft.train.precision == precision, text.title, &detail) {
                 context.preferences.precision = precision;
                 context.draft.train.precision = precision;
+                if let Some(tune) = &mut context.drafts.tune {
+                    tune.train.precision = precision;
+                }
             }
         }
     });

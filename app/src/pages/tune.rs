@@ -17,8 +17,8 @@ pub use text::WHAT;
 use super::train::changes::Change;
 use super::train::plots::Plots;
 use super::train::{
-    Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
-    want_history,
+    Awaited, await_history, busy, confirm, controls, failure_ui, form, notices_ui, preparing_ui, samples,
+    start, want_history,
 };
 use crate::pages::prelude::*;
 use crate::state::Runs;
@@ -144,32 +144,25 @@ impl TunePage {
             return;
         }
         ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "For");
-            recipes::recipes_ui(ui, context, &mut self.recipe, &mut self.learns_from);
-        });
-        ui.add_space(space::TIGHT);
         let refused = context.state.planning.refused.clone();
         card(ui, |ui| {
-            head(ui, "Learn");
+            head(ui, "Method");
+            recipes::recipes_ui(ui, context, &mut self.recipe, &mut self.learns_from);
             settings::objective_ui(ui, context.draft);
             judge::judge_ui(ui, context.draft, &context.state.runs, refused.as_ref());
             judge::teacher_ui(ui, context, refused.as_ref());
-        });
-        ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "From");
-            data::data_ui(ui, context, &mut self.learns_from, self.recipe);
-        });
-        ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "Train");
             adapter::trains_ui(ui, context.draft, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
-            head(ui, "Steps and learning rate");
+            head(ui, "Data");
+            data::data_ui(ui, context, &mut self.learns_from, self.recipe);
+        });
+        ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "Settings");
             settings::pace_ui(ui, context, refused.as_ref());
+            form::fold_ui(ui, context);
         });
     }
 
@@ -192,7 +185,7 @@ impl TunePage {
             if self.wanted.is_some() {
                 caption(ui, "Reading the settings…");
             }
-            start::start_ui(ui, context.draft, &context.state.runs.list);
+            start::checkpoint_ui(ui, context.draft, &context.state.runs.list);
         }
         ui.horizontal_wrapped(|ui| super::runs::import_ui(ui, context));
     }
@@ -206,6 +199,7 @@ impl TunePage {
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;
             confirm::rows_ui(ui, context);
+            confirm::fits_ui(ui, context);
             let missing = data::missing(context, self.learns_from, self.recipe);
             let refused = context.state.planning.refused.as_ref().map(|error| error.message.clone());
             for reason in missing.iter().chain(&refused) {
@@ -219,7 +213,7 @@ impl TunePage {
             ui.add_space(space::TIGHT);
             let ready = !waits && refused.is_none() && missing.is_none();
             if pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
-                tune(context, self.learns_from, self.recipe);
+                tune(context, context.draft.clone(), self.learns_from, self.recipe);
             }
         });
     }
@@ -233,10 +227,15 @@ fn named<'a>(runs: &'a Runs, name: &str) -> Option<&'a RunSummary> {
     }
 }
 
-/// Starts the run that the draft describes.
-pub(super) fn tune(context: &mut Context<'_>, learns_from: LearnsFrom, recipe: Option<&TuningRecipe>) {
+/// Starts a fine-tune.
+pub(super) fn tune(
+    context: &mut Context<'_>,
+    config: RunConfig,
+    learns_from: LearnsFrom,
+    recipe: Option<&TuningRecipe>,
+) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
     let recipe = generated.map(|recipe| recipe.name.clone());
     let launch = RunLaunch { learns_from, recipe, ..RunLaunch::default() };
-    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
+    context.outbox.send(Command::Train { config: Box::new(config), launch });
 }

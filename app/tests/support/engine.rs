@@ -5,10 +5,10 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Conversation,
     ConversationChange, Cut, DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview,
-    Ending, ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law,
+    Drafts, Ending, ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law,
     LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
-    PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RuleEffect, RunConfig, RunLaunch,
-    RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
+    PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig,
+    RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
     TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
     presets,
 };
@@ -117,7 +117,7 @@ impl Engine {
                 let opened = OpenedProject {
                     opening: 1,
                     project,
-                    config: config(),
+                    drafts: Drafts::new(config()),
                     tokenizer,
                     runs: self.listed_runs(),
                 };
@@ -308,6 +308,7 @@ impl Engine {
         let overview = DocumentsOverview {
             cleaned: false,
             problems: Vec::new(),
+            rows: if self.documents { vec![letters()] } else { Vec::new() },
             embedded: !self.documents,
             files: if self.documents {
                 vec![
@@ -683,4 +684,10 @@ fn sweep(toml: &str) -> Event {
         ..SweepSummary::default()
     };
     Event::Sweep { sweep: Box::new(sweep) }
+}
+
+/// A file of conversations.
+fn letters() -> RowFile {
+    let preview = "Who wrote to whom? Ada wrote to Eva.".to_owned();
+    RowFile { name: "letters-to-a-friend-2019.jsonl".to_owned(), rows: 20, characters: 4_000, preview }
 }

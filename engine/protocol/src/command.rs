@@ -14,8 +14,8 @@ pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
 use crate::{
-    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings, RunConfig,
-    TokenizerConfig, View, WeightFormat, WeightSource,
+    Drafts, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings,
+    RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -76,8 +76,8 @@ pub enum Command {
         from: Option<String>,
     },
 
-    /// Saves draft settings for the open project's next run; they are restored when the project is opened again.
-    SaveDraft { config: Box<RunConfig> },
+    /// Saves the settings of the open project's next runs; they are restored when the project is opened again.
+    SaveDrafts { drafts: Box<Drafts> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// Changes the project's documents. A project without documents uses the built-in stories. Answered by `Documents`.
@@ -394,7 +394,7 @@ impl Command {
         match self {
             Self::Train { config, launch } => config.start.is_none() && launch.sweep.is_none(),
             Self::SpliceFeedback { at, .. } => at.is_none(),
-            Self::SaveDraft { .. }
+            Self::SaveDrafts { .. }
             | Self::ChangeDocuments(DocumentsChange::Add { .. })
             | Self::FetchCorpus { add: true, .. }
             | Self::ChangeRecipe(_)

@@ -10,8 +10,8 @@ use crate::summary::{
     WrittenToken,
 };
 use crate::{
-    Compressed, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
-    WeightFormat,
+    Compressed, Drafts, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty,
+    Verification, WeightFormat,
 };
 use serde::{Deserialize, Serialize};
 
@@ -395,8 +395,8 @@ pub struct OpenedProject {
     #[serde(default)]
     pub opening: u64,
     pub project: ProjectSummary,
-    /// Settings for the next run: those of the latest run, or the defaults for a first run.
-    pub config: RunConfig,
+    /// Settings of the next runs: as last saved, else those of the latest run of their kind, else the defaults for a first run.
+    pub drafts: Drafts,
     /// `None` before the first tokenizer is trained.
     pub tokenizer: Option<TokenizerSummary>,
     /// Its runs, oldest first.

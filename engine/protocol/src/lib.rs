@@ -17,6 +17,7 @@ mod compression;
 pub mod config;
 mod conversation;
 pub mod device;
+pub mod drafts;
 pub mod energy;
 pub mod evaluation;
 pub mod event;
@@ -71,6 +72,7 @@ pub use config::{
 };
 pub use conversation::{Conversation, ConversationChange, ConversationSummary, KeptMessage, ReplyOrigin};
 pub use device::{DeviceDescription, DeviceKind};
+pub use drafts::{DraftOf, Drafts, SearchDraft};
 pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{
@@ -98,10 +100,10 @@ pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
     HeldOut, MIN_HELD_OUT_TOKENS, MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry,
-    ProjectSummary, RunState, RunSummary, SpeedFrom, StorageSummary, TextSummary, TokenSummary,
+    ProjectSummary, RowFile, RunState, RunSummary, SpeedFrom, StorageSummary, TextSummary, TokenSummary,
     TokenizerSummary, ValidationLoss, VocabularyEntry, WrittenToken,
 };
-pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, SWEPT, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

@@ -12,7 +12,9 @@ pub use run::{
     CheckpointSummary, FoundModel, HeldOut, MIN_HELD_OUT_TOKENS, OpenedRun, RunState, RunSummary,
     ValidationLoss,
 };
-pub use text::{CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, TextSummary};
+pub use text::{
+    CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, RowFile, TextSummary,
+};
 pub use token::{
     Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,

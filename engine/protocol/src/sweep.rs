@@ -1,6 +1,10 @@
 //! Sweeps: runs over values of some settings, some stopped early by a rule, over the sizes of a [`Ladder`], or over the versions of a text
 //! ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep resumes at the same point.
 
+mod form;
+
+pub use form::SWEPT;
+
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
 use crate::config::{one_line, with_line};

@@ -128,11 +128,12 @@ impl Session {
         let (id, sweep) = (request.id, request.sweep.clone());
         let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
             request.launch;
+        let title = request.launch.title.clone();
         let work = (id, PREPARING);
         let prepare = async |session: &mut Self| session.prepare_run(request).await;
         let (mut prepared_run, device, (estimated, bytes)) = self.stoppable(work, prepare).await?;
         let begins = !prepared_run.resumes();
-        prepared_run.sweep = sweep;
+        (prepared_run.sweep, prepared_run.title) = (sweep, title);
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
         let folder = self.opened()?.is_beside_others().then(|| run.folder().display().to_string());
@@ -191,7 +192,7 @@ impl Session {
         &mut self,
         request: RunRequest,
     ) -> Result<(PreparedRun, DeviceSummary, (Option<f64>, Option<u64>))> {
-        let (id, has_own_text) = (request.id, request.has_own_text());
+        let (id, has_own_text, is_swept) = (request.id, request.has_own_text(), request.sweep.is_some());
         platform::energy::settings()?;
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
         let chosen =
@@ -205,15 +206,19 @@ impl Session {
                 Executor::check_request(&config.device).await?;
                 if !self.opened()?.is_beside_others() && !has_own_text {
                     let held_out = std::mem::take(&mut config.data.validation_files);
+                    let text = self.data_config()?;
                     config.data = DataConfig {
                         validation: config.data.validation,
                         validation_seed: config.data.validation_seed,
-                        validation_files: self.held_out(held_out)?,
+                        validation_files: match config.train.objective.learns_text() {
+                            true => text.validation_files,
+                            false => self.held_out(held_out)?,
+                        },
                         synthetic: config.data.synthetic,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,
-                        ..self.data_config()?
+                        ..text
                     };
                     if !config.data.synthetic.is_none() {
                         // Generated rows replace the project's text.
@@ -248,7 +253,12 @@ impl Session {
                 }
                 let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
                 let prepared = Arc::new(self.prepare(id, &config, given).await?);
+                let prompt = config.train.sample_prompt.clone();
                 prepared.complete(&mut config);
+                if !prompt.is_empty() && !self.opened()?.is_beside_others() {
+                    // A window shows the prompt before the run begins.
+                    config.train.sample_prompt = prompt;
+                }
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
                     self.sink.notice(notice);
@@ -288,7 +298,9 @@ impl Session {
         if let Some(precision) = precision {
             config.train.precision = precision;
         }
-        self.adopt(&config, &prepared)?;
+        if !is_swept {
+            self.adopt(&config, &prepared)?;
+        }
         if run.is_none() {
             let own = parameters(&config.model, &config.train)?;
             disk::settle_milestones(&own, &mut config.train, platform::MILESTONE_BYTES);

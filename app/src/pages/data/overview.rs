@@ -6,7 +6,7 @@ use crate::link::FOLDERS;
 use crate::pages::prelude::*;
 use egui::TextWrapMode;
 use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DocumentsOverview, Drafts, FileProblem};
 use std::path::Path;
 
 /// Minimum width of a file's line in points.
@@ -34,30 +34,35 @@ impl DataPage {
         let ((), zone) = card_with(ui, context.palette.panel, |ui| {
             match overview {
                 None => quiet_text(ui, "Looking…"),
-                Some(overview) if !own => {
-                    head(ui, "Drop your own text here");
-                    let stories = "The built-in stories are used until then: short stories in simple English, enough for a first model.";
-                    quiet_text(ui, if overview.embedded { stories } else { "There are no files yet." });
-                }
                 Some(overview) => {
-                    let files = overview.files.len();
-                    line_ui(
-                        ui,
-                        |ui| caption(ui, "Drop more files here"),
-                        |ui| head(ui, &format::counted(files as u64, "file")),
-                    );
-                    let gap = space::SECTION;
-                    let (columns, width) = columns_fit(ui.available_width(), FILE_WIDTH, gap);
-                    let columns = columns.min(files).max(1);
-                    let width = width.min(2.0 * FILE_WIDTH);
-                    let list = scrolled("files", FILES_HEIGHT).auto_shrink([false, true]);
-                    list.show(ui, |ui| {
-                        grid_ui(ui, (columns, width), gap, &overview.files, |ui, (name, bytes)| {
-                            self.file_ui(ui, context, name, *bytes);
-                            let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
-                            wrong.for_each(|problem| problem_ui(ui, problem));
+                    // Without own text, only rows are the project's.
+                    let is_own = |(name, _): &&(String, u64)| !overview.embedded || overview.holds_rows(name);
+                    let listed: Vec<&(String, u64)> = overview.files.iter().filter(is_own).collect();
+                    if own {
+                        line_ui(
+                            ui,
+                            |ui| caption(ui, "Drop more files here"),
+                            |ui| head(ui, &format::counted(listed.len() as u64, "file")),
+                        );
+                    } else {
+                        head(ui, "Drop your own text here");
+                        let stories = "The built-in stories are used until then: short stories in simple English, enough for a first model.";
+                        quiet_text(ui, if overview.embedded { stories } else { "There are no files yet." });
+                    }
+                    if !listed.is_empty() {
+                        let gap = space::SECTION;
+                        let (columns, width) = columns_fit(ui.available_width(), FILE_WIDTH, gap);
+                        let columns = columns.min(listed.len()).max(1);
+                        let width = width.min(2.0 * FILE_WIDTH);
+                        let list = scrolled("files", FILES_HEIGHT).auto_shrink([false, true]);
+                        list.show(ui, |ui| {
+                            grid_ui(ui, (columns, width), gap, &listed, |ui, (name, bytes)| {
+                                self.file_ui(ui, context, name, *bytes);
+                                let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
+                                wrong.for_each(|problem| problem_ui(ui, problem));
+                            });
                         });
-                    });
+                    }
                 }
             }
             ui.horizontal_wrapped(|ui| {
@@ -98,7 +103,9 @@ impl DataPage {
         let divided = overview.is_some_and(|overview| overview.cleaned);
         // At least one file has to remain for training.
         let others = overview.map_or(0, |overview| {
-            overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
+            let alike = |file: &str| overview.holds_rows(file) == overview.holds_rows(name);
+            let all = overview.files.iter().map(|(file, _)| file.as_str());
+            all.filter(|file| *file != name && alike(file) && !is_held_out(context, file)).count()
         });
         let mut switched = false;
         let leaving = self.removal.pending().is_some_and(|(leaving, _)| leaving == name);
@@ -119,10 +126,15 @@ impl DataPage {
                     }
                     pressed
                 };
-                let words = match (leaving, held && !divided) {
-                    (true, _) => "removed".to_owned(),
-                    (_, true) => format!("held out · {}", format::bytes(bytes)),
-                    _ => format::bytes(bytes),
+                let purpose =
+                    match (held && !divided, overview.is_some_and(|overview| overview.holds_rows(name))) {
+                        (true, _) => "validation",
+                        (false, true) => "fine-tuning rows",
+                        (false, false) => "text",
+                    };
+                let words = match leaving {
+                    true => "removed".to_owned(),
+                    false => format!("{purpose} · {}", format::bytes(bytes)),
                 };
                 caption(ui, words);
                 pressed
@@ -141,7 +153,8 @@ impl DataPage {
                 files.push(name.to_owned());
             }
             // The list's next request depends on the split.
-            context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
+            let drafts = Drafts { train: context.draft.clone(), ..context.drafts.clone() };
+            context.outbox.send(Command::SaveDrafts { drafts: Box::new(drafts) });
             self.listing.forget();
         }
         if pressed {

@@ -124,24 +124,30 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         let uses = press(ui, config.is_some(), icons::ICON_CONTENT_COPY, "Use its settings", "");
         if let Some(config) = config.filter(|_| uses) {
-            *context.draft = config.clone();
-            context.asks.replaced(format!("The next run uses the settings of {}", run.name));
+            match config.start {
+                Some(_) => {
+                    context.drafts.put(config.clone());
+                    *context.go = Some(PageName::Tune);
+                }
+                None => *context.draft = in_project(context, config.clone()),
+            }
+            let next = if config.start.is_some() { "fine-tune" } else { "run" };
+            context.asks.replaced(format!("The next {next} uses the settings of {}", run.name));
         }
         let begun =
             history.map(|history| RunConfig { start: Some(Start::best_of(name)), ..history.config.clone() });
-        let hint = "A new run starts from its weights and its tokenizer, on the text of this project";
+        let hint = "A fine-tune starts from its weights and its tokenizer, on the text of this project";
         let begins =
             press(ui, has_weights && begun.is_some(), icons::ICON_ALT_ROUTE, "Use as base model", hint);
         let original = history.and_then(|history| pruned_from(&history.config));
-        let hint = "A new run of 300 steps distils the original model into the pruned one";
+        let hint = "A fine-tune of 300 steps distils the original model into the pruned one";
         let recovers = original.is_some() && press(ui, has_weights, icons::ICON_SCHOOL, "Recover", hint);
         let recovered = original.filter(|_| recovers).zip(begun.clone());
         let recovered = recovered.map(|(original, begun)| begun.recovering(original));
         if let Some(config) = recovered.or(begun.filter(|_| begins)) {
-            *context.draft = config.on_text_of(context.draft);
-            context.asks.replaced(format!("The next run starts from {}", run.name));
-            context.asks.new_run = true;
-            *context.go = Some(PageName::Train);
+            context.drafts.put(config);
+            context.asks.replaced(format!("The next fine-tune starts from {}", run.name));
+            *context.go = Some(PageName::Tune);
         }
         if config.is_some_and(|config| config.train.adapter.is_some()) {
             let merges = changes(|change| matches!(change, RunChange::MergeAdapter { .. }));

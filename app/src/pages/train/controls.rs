@@ -194,6 +194,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let new = plain(ui, icons::ICON_ADD, "New run");
         if new.on_hover_text("Shows the run's memory and time before it starts").clicked() {
             context.asks.new_run = true;
+            *context.go = Some(PageName::Train);
         }
     });
 }

@@ -67,7 +67,7 @@ pub fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     learn(draft, chosen);
 }
 
-/// Steps, batch and learning rate; other settings are on the Train page.
+/// Steps, batch and learning rate.
 pub fn pace_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
     let planned = context.state.planning.plan_of(context.draft).map(|plan| plan.steps);
     let draft = &mut *context.draft;
@@ -88,7 +88,6 @@ pub fn pace_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorRep
         draft.set_learning_rate(rate);
     }
     prompt_loss_ui(ui, draft, refused);
-    caption(ui, "Schedule, precision and all other training settings are on Train.");
 }
 
 #[cfg(test)]

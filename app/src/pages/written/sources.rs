@@ -14,7 +14,8 @@ pub fn source_name(source: &WeightSource, state: &State) -> String {
             };
             let is_meant = |own: &&CheckpointSummary| checkpoint.file() == Some(own.file.as_str());
             let found = run.checkpoints.iter().find(is_meant);
-            let step = found.map_or_else(|| checkpoint.to_string(), |found| checkpoint_name(Some(run), found));
+            let step =
+                found.map_or_else(|| checkpoint.to_string(), |found| checkpoint_name(Some(run), found));
             let size = (run.parameters > 0).then(|| format!(" · {}", format::count(run.parameters)));
             format!("{}, {step}{}", called(run), size.unwrap_or_default())
         }
