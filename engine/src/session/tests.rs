@@ -267,7 +267,7 @@ fn a_forecast_is_the_work_divided_by_the_speed_that_the_device_last_had() {
     let shelf = tempfile::tempdir().unwrap();
     let forecast = || {
         let plan = Command::Plan { config: Box::new(tiny(1000)) };
-        let made = Command::CreateProject { name: "Owls".to_owned() };
+        let made = Command::create("Owls");
         let heard = play(shelf.path(), vec![after(made), after(plan)]);
         let mut plans = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.clone());
         let plan = plans.next_back().unwrap();
@@ -1149,7 +1149,7 @@ fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() 
     assert_eq!(openings, [1, 2]);
     for (project, steps) in [("a", 7), ("b", 9)] {
         let heard = play(shelf.path(), vec![after(Command::OpenProject { id: project.to_owned() })]);
-        has!(heard, Event::Project { opened: Some(opened) } if opened.config.train.steps == steps);
+        has!(heard, Event::Project { opened: Some(opened) } if opened.drafts.train.train.steps == steps);
         assert!(!shelf.path().join(project).join("documents/owls.txt").exists());
     }
 }
@@ -1170,10 +1170,10 @@ fn a_project_is_created_with_its_documents_or_not_at_all() {
     );
     has!(heard, Event::Documents { overview, .. } if !overview.embedded && overview.files.len() == 1);
     assert_eq!(ended(&heard, 3), Some(ErrorKind::Io));
-    let listed =
+    let mut listed =
         told!(heard, Event::Projects { projects, .. } => projects.iter().map(|project| project.id.clone()));
-    assert_eq!(listed.last().unwrap().collect::<Vec<_>>(), ["owls"]);
-    let opened =
+    assert_eq!(listed.next_back().unwrap().collect::<Vec<_>>(), ["owls"]);
+    let mut opened =
         told!(heard, Event::Project { opened } => opened.as_ref().map(|opened| opened.project.id.clone()));
-    assert_eq!(opened.last().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
+    assert_eq!(opened.next_back().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
 }
