@@ -327,7 +327,7 @@ fn the_window_shows_a_frontier_and_recovers_a_pruned_run() {
     support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
     window.run_steps(3);
     support::press(&mut window, "Recover");
-    support::press(&mut window, "Start");
+    support::press(&mut window, "Tune");
     let started = support::sent(window.state_mut()).into_iter().find_map(|command| match command {
         Command::Train { config, .. } => Some(config),
         _ => None,

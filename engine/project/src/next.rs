@@ -74,10 +74,10 @@ impl Project {
     pub fn next(&self) -> Result<Next> {
         let kept = storage::if_there(&self.folder.join(FILE), MAX_RECORD_BYTES, storage::read_json)?;
         let mut kept: Next = kept.unwrap_or_default();
-        if let Some((time, config)) = kept.draft.take().filter(|_| kept.drafts.is_none()) {
-            let mut drafts = Drafts::new(config.clone());
-            drafts.put(config);
-            kept.drafts = Some((time, drafts));
+        if let Some((time, config)) =
+            kept.draft.take().filter(|(_, config)| kept.drafts.is_none() && config.start.is_none())
+        {
+            kept.drafts = Some((time, Drafts::new(config)));
         }
         Ok(kept)
     }

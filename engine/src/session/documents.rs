@@ -350,9 +350,6 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if file_kind::is_private_key(head) {
         return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
     }
-    if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::bad_file(name, "is empty; choose a file with text"));
-    }
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use glasshouse_protocol::{EnergyUse, PlanSummary, Trainable, presets};
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
-    let (mut asked, mut changes) = (context.asks.new_run.then_some(()), false);
+    let (mut asked, mut changes, page) = (context.asks.new_run.then_some(()), false, *context.go);
     let decision = question(ui.ctx(), "new run", 440.0, &mut asked, |ui, ()| {
         section(ui, "Start a new run");
         ui.add_space(space::TIGHT);
@@ -31,7 +31,8 @@ pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     if let Some(((), true)) = decision {
         train(context);
     }
-    context.asks.new_run = asked.is_some() && !changes && context.go.is_none();
+    // A button in the dialog may lead to another page.
+    context.asks.new_run = asked.is_some() && !changes && *context.go == page;
 }
 
 /// A warning about a run that the device's memory cannot hold.

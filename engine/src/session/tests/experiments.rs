@@ -414,7 +414,7 @@ fn a_run_on_generated_rows_leaves_the_settings_of_the_project() {
 fn a_sweep_after_a_fine_tune_trains_new_runs_and_leaves_the_drafts() {
     let shelf = tempfile::tempdir().unwrap();
     let mut base = tiny(10);
-    base.model.context_length = 64;
+    (base.model.context_length, base.model.vocabulary) = (64, 300);
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..base.clone() };
     tuned.set_objective(Objective::Chat);
     (tuned.train.batch_size, tuned.train.learning_rate) = (2, 1e-3);
@@ -449,7 +449,10 @@ fn a_sweep_after_a_fine_tune_trains_new_runs_and_leaves_the_drafts() {
         assert_eq!(opened.drafts.train.train.learning_rate, base.train.learning_rate, "not the sweep's");
         assert_eq!(opened.drafts.train.train.objective, Objective::Text);
         let tune = opened.drafts.tune.unwrap();
-        assert_eq!((tune.train.objective, tune.start), (Objective::Chat, tuned.start.clone()));
+        assert_eq!(
+            (tune.train.objective, tune.start.unwrap().run.as_str()),
+            (Objective::Chat, "1-first-stories")
+        );
         assert_eq!(opened.tokenizer.unwrap().train_tokens, text.train_tokens, "not the chat rows'");
     }
     // Without saved drafts, each kind begins with the settings of its latest run.

@@ -48,8 +48,9 @@ pub struct Survey {
     train_files: Option<usize>,
     /// Those of the text, then the rows for fine-tuning.
     entries: Vec<DocumentEntry>,
-    /// Number of documents of the text.
+    /// Number of documents of the text, and of their files.
     texts: usize,
+    text_files: usize,
     counts: Vec<(char, u64)>,
     problems: Vec<FileProblem>,
 }
@@ -141,12 +142,13 @@ impl Survey {
         order::sort_by_key(&mut counts, |(character, count)| (std::cmp::Reverse(*count), *character));
         let mut problems = problems.list();
         let read = order::distinct(entries.iter().map(|entry| entry.file));
-        for (file, own) in own.iter().enumerate() {
+        // A run names the faults of rows.
+        for (file, own) in own.iter().enumerate().take(text_files) {
             let partly = read.binary_search(&file).is_ok();
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
         let texts = entries.partition_point(|entry| entry.file < text_files);
-        Ok(Self { sources, train_files, entries, texts, counts, problems })
+        Ok(Self { sources, train_files, entries, texts, text_files, counts, problems })
     }
 
     /// Statistics of all documents, with the share `validation` held out.
@@ -174,16 +176,16 @@ impl Survey {
             *lengths.entry(entry.characters.max(1).next_power_of_two()).or_default() += 1;
         }
         let names = self.sources.names();
-        let mut rows: Vec<RowFile> = Vec::new();
-        for entry in self.entries.iter().skip(self.texts) {
-            let name = names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default();
-            if rows.last().is_none_or(|last| last.name != name) {
-                rows.push(RowFile { name, preview: entry.preview.clone(), ..RowFile::default() });
+        let rows = names.iter().enumerate().skip(self.text_files).map(|(file, (name, _))| {
+            let own: Vec<_> = self.entries.iter().filter(|entry| entry.file == file).collect();
+            RowFile {
+                name: name.clone(),
+                rows: own.len() as u64,
+                characters: own.iter().map(|entry| entry.characters).sum(),
+                preview: own.first().map_or_else(String::new, |entry| entry.preview.clone()),
             }
-            if let Some(last) = rows.last_mut() {
-                (last.rows, last.characters) = (last.rows + 1, last.characters + entry.characters);
-            }
-        }
+        });
+        let rows = rows.collect();
         DocumentsOverview {
             cleaned: false,
             embedded: self.sources.stories.is_some(),
