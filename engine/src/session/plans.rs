@@ -341,12 +341,14 @@ fn lines_of(path: &Path) -> Option<u64> {
         return None;
     }
     let mut file = BufReader::new(files::File::open(path).ok()?);
-    let mut lines = 0;
+    let (mut lines, mut last) = (0, b'\n');
     loop {
         let block = file.fill_buf().ok()?;
         if block.is_empty() {
-            return Some(lines);
+            // The last line need not be ended.
+            return Some(lines + u64::from(last != b'\n'));
         }
+        last = block.last().copied().unwrap_or(last);
         lines += block.iter().filter(|byte| **byte == b'\n').count() as u64;
         let length = block.len();
         file.consume(length);

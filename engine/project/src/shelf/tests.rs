@@ -3,7 +3,7 @@ use crate::RunRecord;
 use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
-use glasshouse_protocol::{Objective, RunState, TrainEvent, presets};
+use glasshouse_protocol::{Objective, RunState, Start, TrainEvent, presets};
 
 fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();
@@ -152,6 +152,7 @@ fn a_card_shows_the_best_run_on_a_text_that_has_something_to_show() {
     assert_eq!(shown, (better.name(), vec![3.5], Some(1.5), ""));
     // The loss of a fine-tune on conversations is not comparable with a text's.
     let mut config = run.config().unwrap();
+    config.start = Some(Start::best_of(&run.name()));
     config.set_objective(Objective::Chat);
     let tuned = project.create_run(&config, &project.folder().join("data")).unwrap();
     let mut writer = MetricsWriter::create(&tuned.metrics_path()).unwrap();
