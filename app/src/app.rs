@@ -348,7 +348,7 @@ impl App {
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         theme::apply(ui.ctx(), &self.preferences);
         let closes = ui.input(|input| input.viewport().close_requested());
-        if closes && let Some(field) = ui.memory(|memory| memory.focused()) {
+        if closes && let Some(field) = ui.memory(egui::Memory::focused) {
             // A field that loses the keyboard focus saves what is typed in it.
             ui.memory_mut(|memory| memory.surrender_focus(field));
         }

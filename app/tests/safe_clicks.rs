@@ -11,7 +11,7 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, Chosen, Link, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, DocumentsChange, Envelope, ErrorKind, ErrorReport, Event, Export, Hint, Report, Request,
+    Command, DocumentsChange, Envelope, ErrorKind, ErrorReport, Event, Hint, Report, Request,
     RunChange, RunLaunch, TrainingState,
 };
 use std::path::PathBuf;
@@ -230,6 +230,7 @@ fn remedies_are_buttons_and_say_where_the_error_comes_from() {
     press(&mut window, "Train");
     refuse(&mut window, trains, error(ErrorKind::TooLarge, &[]), Vec::new());
     assert!(is_shown(&window, "Fit to my device"));
+    support::picture(&mut window, "GLASSHOUSE_SCREENSHOTS", "strip-remedies");
     let alert = window.get_by_role(Role::Alert).accesskit_node().bounding_box().unwrap();
     let source = window.get_all_by_label("Train").filter(|node| {
         node.accesskit_node().bounding_box().is_some_and(|place| place.y0 >= alert.y0 && place.y1 <= alert.y1)
@@ -284,6 +285,7 @@ fn messages_queue_in_a_strip_that_covers_nothing() {
         window.run_steps(2);
         assert!(is_shown(&window, "the second error") && !is_shown(&window, "the first error"));
         assert!(is_shown(&window, "1 more"));
+        support::picture(&mut window, "GLASSHOUSE_SCREENSHOTS", &format!("strip-{}", size[0]));
         // Those that wait are shown for their full time.
         wait(&mut window, 30.0);
         press(&mut window, "Dismiss");

@@ -11,7 +11,7 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, DocumentSummary, DocumentsChange, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument,
+    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument,
     GuardKind, GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer,
     TrainEvent, TrainingState,
 };

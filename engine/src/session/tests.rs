@@ -756,7 +756,7 @@ fn added_names_are_those_that_every_file_system_takes() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let listed = told!(heard, Event::Documents { overview, .. } => overview.files.clone()).next();
+    let mut listed = told!(heard, Event::Documents { overview, .. } => overview.files.clone()).next();
     let listed: Vec<String> = listed.unwrap().into_iter().map(|(name, _)| name).collect();
     let wanted = ["README 2.md", "Readme.md", "_con.txt", "a_b.txt"];
     assert!(listed.iter().all(|name| wanted.contains(&name.as_str())), "{listed:?}");
@@ -1043,7 +1043,7 @@ fn a_document_is_held_out_by_its_name() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let listed =
+    let mut listed =
         told!(heard, Event::Documents { overview, documents, .. } => (overview, documents)).next_back();
     let (overview, documents) = listed.unwrap();
     assert_eq!((overview.train, overview.validation), ((1, 1000), (1, 330)));
@@ -1140,10 +1140,10 @@ fn a_project_is_created_with_its_documents_or_not_at_all() {
     );
     has!(heard, Event::Documents { overview, .. } if !overview.embedded && overview.files.len() == 1);
     assert_eq!(ended(&heard, 3), Some(ErrorKind::Io));
-    let listed =
+    let mut listed =
         told!(heard, Event::Projects { projects, .. } => projects.iter().map(|project| project.id.clone()));
-    assert_eq!(listed.last().unwrap().collect::<Vec<_>>(), ["owls"]);
-    let opened =
+    assert_eq!(listed.next_back().unwrap().collect::<Vec<_>>(), ["owls"]);
+    let mut opened =
         told!(heard, Event::Project { opened } => opened.as_ref().map(|opened| opened.project.id.clone()));
-    assert_eq!(opened.last().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
+    assert_eq!(opened.next_back().unwrap().as_deref(), Some("owls"), "the open project was left for nothing");
 }

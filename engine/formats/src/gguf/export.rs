@@ -9,7 +9,7 @@ use glasshouse_compiler::blocks::gguf as blocks;
 use glasshouse_compiler::graph::ParameterId;
 use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{ModelConfig, WeightFormat};
 use glasshouse_text::tokenizer::TokenizerFiles;
