@@ -22,8 +22,15 @@ const BUILD = "development";
 /** First request id of scripts; the app's ids start at 1. */
 const SCRIPTED = 2 ** 40;
 
+/** Folder of the visitor's projects in the browser's storage (web/worker/src/lib.rs). */
+const VISITORS = "/projects";
+/** Checks and milliseconds between them, until a reloaded page's projects are free. */
+const FREE = { looks: 8, apart: 150 };
+
 const element = (id) => document.getElementById(id);
-const engine = new EngineLink({ firstId: SCRIPTED });
+const embedded = (new URLSearchParams(location.search).get("embed") ?? "0") !== "0";
+const shelf = embedded ? shelfOf() : Promise.resolve(VISITORS);
+const engine = new EngineLink({ firstId: SCRIPTED, shelf });
 let page = null;
 let device = "no device yet";
 /** Scripts (writing systems) with requested fonts. */
@@ -42,12 +49,40 @@ globalThis.glasshouse = {
   build: BUILD,
 };
 
-if ((new URLSearchParams(location.search).get("embed") ?? "0") !== "0") followMessages(globalThis.glasshouse);
+if (embedded) followMessages(globalThis.glasshouse);
 
 const mirror = new Mirror(element("mirror"), element("canvas"), (id, action, value) => page?.act(id, action, value));
 
-/** Substitute for local storage if it is blocked. */
+/** Substitute for local storage if it is blocked or nothing is stored. */
 const memory = new Map();
+/** The resolved `shelf`. */
+let place = VISITORS;
+/** An embedded page's own preferences do not replace the visitor's. */
+const placed = (name) => (place === VISITORS ? name : `${name} ${place}`);
+
+/** Begins a ticket for a file that the page holds (app/src/link/files_web.rs), so that its bytes are never copied through the page. */
+const HELD = new TextEncoder().encode("\0a file that the page holds\0");
+/** Bytes of a file in its ticket, which show its kind. */
+const HEAD = 4096;
+const held = [];
+
+/** A file's name, and a ticket or its bytes; or its name, null and the reason why it could not be read. */
+async function read(file, name = file.name, whole = false) {
+  try {
+    const head = new Uint8Array(await (whole ? file : file.slice(0, HEAD)).arrayBuffer());
+    if (head.length === file.size) return [name, head];
+    const number = new Uint8Array(new Uint32Array([held.push(file) - 1]).buffer);
+    return [name, Uint8Array.of(...HELD, ...number, ...head)];
+  } catch (error) {
+    return [name, null, error.message];
+  }
+}
+
+/** The file of a ticket; other bytes unchanged. */
+function redeemed(bytes) {
+  if (!HELD.every((byte, at) => bytes[at] === byte)) return bytes;
+  return held[new DataView(bytes.buffer, bytes.byteOffset).getUint32(HELD.length, true)] ?? bytes;
+}
 
 // Functions for the page's module; app/src/link/web/boot.rs declares the same names.
 globalThis.glasshouseBoot = {
@@ -55,12 +90,15 @@ globalThis.glasshouseBoot = {
   query: location.search,
   listen(hear, lose) {
     engine.listen((text, files) => {
-      if (text.includes('"event":"ready"')) meet(JSON.parse(text).event);
+      hearRun(text);
       hear(text, files);
     });
     engine.whenLost(({ message }) => lose(message));
   },
-  send: (request, files) => engine.send(request, files),
+  send(request, files) {
+    unsaved ||= request.includes('"command":"change_documents"');
+    engine.send(request, files.map(redeemed));
+  },
   restart: () => engine.restart(),
   opened(handle) {
     page = handle;
@@ -77,15 +115,16 @@ globalThis.glasshouseBoot = {
     anchor.href = URL.createObjectURL(new Blob([bytes]));
     anchor.download = name;
     anchor.click();
+    if (name.endsWith(".glasshouse")) unsaved = false;
     setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
   },
-  pickFiles(accept, several) {
+  pickFiles(accept, several, whole) {
     const input = document.createElement("input");
     Object.assign(input, { type: "file", accept, multiple: several });
     return new Promise((resolve, reject) => {
       input.addEventListener("cancel", () => resolve([]));
       input.addEventListener("change", () => {
-        Promise.all([...input.files].map((file) => read(file))).then(resolve, reject);
+        Promise.all([...input.files].map((file) => read(file, file.name, whole))).then(resolve, reject);
       });
       input.click();
     });
@@ -109,14 +148,15 @@ globalThis.glasshouseBoot = {
   },
   recall(name) {
     try {
-      return localStorage.getItem(name) ?? undefined;
+      return memory.get(name) ?? localStorage.getItem(placed(name)) ?? localStorage.getItem(name) ?? undefined;
     } catch {
       return memory.get(name);
     }
   },
   keep(name, text) {
     try {
-      localStorage.setItem(name, text);
+      if (place === null) throw new Error("nothing is stored");
+      localStorage.setItem(placed(name), text);
     } catch {
       memory.set(name, text);
     }
@@ -126,8 +166,49 @@ globalThis.glasshouseBoot = {
 /** Handles the engine's `ready` event. */
 function meet(ready) {
   device = `${ready.device.name} (${ready.device.kind}), storage: ${ready.storage.place}`;
+  lasting &&= ready.storage.lasting;
   spoken(ready);
 }
+
+// ---- A run in training --------------------------------------------------------------------------------------------------
+
+/** `TrainingState` of the protocol. */
+let training = "idle";
+/** Whether a run or a text of this visit was not exported in a project's file. */
+let unsaved = false;
+/** Whether the browser promised to keep the projects. */
+let lasting = true;
+/** The promise of a wake lock. */
+let awake = null;
+
+/** Follows the events of a run, and the engine's `ready`. */
+function hearRun(text) {
+  const kind = /"event":"(ready|training_started|training_state|training_ended)"/.exec(text.slice(0, 200))?.[1];
+  if (!kind) return;
+  if (kind === "ready") meet(JSON.parse(text).event);
+  else if (kind === "training_started") training = "running";
+  else if (kind === "training_ended") training = "idle";
+  else training = JSON.parse(text).event.state;
+  unsaved ||= kind === "training_started";
+  stayAwake();
+}
+
+/** Keeps the screen on while a run trains in a visible page; browsers release the lock of a hidden one. */
+function stayAwake() {
+  const wanted = (training === "running" || training === "preparing") && document.visibilityState === "visible";
+  if (wanted) {
+    // Refused if the battery is low.
+    awake ??= navigator.wakeLock?.request("screen").catch(() => null) ?? null;
+  } else {
+    awake?.then((lock) => lock?.release());
+    awake = null;
+  }
+}
+
+addEventListener("beforeunload", (event) => {
+  const isDead = engine.lost !== null || !element("notice").hidden;
+  if (!embedded && !isDead && (training !== "idle" || (unsaved && !lasting))) event.preventDefault();
+});
 
 // ---- When something dies ------------------------------------------------------------------------------------------------
 
@@ -182,6 +263,12 @@ function died(what) {
   );
 }
 
+// The run ended with it.
+engine.whenLost(() => {
+  training = "idle";
+  stayAwake();
+});
+
 // Once it draws, the app itself reports the loss and starts another worker.
 engine.whenLost(({ message }) => {
   if (!page) refuse("The engine could not be started", [message], message);
@@ -189,28 +276,30 @@ engine.whenLost(({ message }) => {
 
 // ---- Browser integration --------------------------------------------------------------------------------------------------
 
-/** Shows a message at the bottom of the page, with a button for each of `actions`; pressing one closes it. */
+/**
+ * Shows a message at the bottom of the page, with a button for each of `actions`; pressing one closes it. Returns the message: `text` can be
+ * changed, and `remove()` closes it.
+ */
 function say(text, actions = {}) {
-  const bar = element("bar");
-  bar.replaceChildren(text);
+  const [bar, line, words] = [element("bar"), document.createElement("div"), document.createElement("span")];
+  const remove = () => {
+    line.remove();
+    bar.hidden = bar.childElementCount === 0;
+  };
+  words.textContent = text;
+  line.append(words);
   for (const [name, act] of Object.entries(actions)) {
     const button = document.createElement("button");
     button.textContent = name;
     button.addEventListener("click", () => {
-      bar.hidden = true;
+      remove();
       act();
     });
-    bar.append(button);
+    line.append(button);
   }
+  bar.append(line);
   bar.hidden = false;
-}
-
-/** A file's name and bytes; or its name, null and the reason why it could not be read. */
-function read(file, name = file.name) {
-  return file.arrayBuffer().then(
-    (bytes) => [name, new Uint8Array(bytes)],
-    (error) => [name, null, error.message],
-  );
+  return { set text(text) { words.textContent = text; }, remove };
 }
 
 /** All dropped files, including those in folders. Folder paths distinguish files of the same name. */
@@ -236,16 +325,17 @@ async function filesOf(entries) {
   return Promise.all(found.map((one) => read(one[1], name(one))));
 }
 
-// egui handles dropped files, but not folders.
+// Dropped files and folders. egui would read the files as a whole, and no folders.
 document.addEventListener(
   "drop",
   (event) => {
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    if (!entries.some((entry) => entry.isDirectory)) return;
+    const { items, files } = event.dataTransfer;
+    if (files.length === 0) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     element("canvas").dispatchEvent(new DragEvent("dragleave"));
-    filesOf(entries).then(
+    const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    (entries.length > 0 ? filesOf(entries) : Promise.all([...files].map((file) => read(file)))).then(
       (files) => page?.drop_files(files),
       (error) => say(`The folder could not be read: ${error.message}`, { Close: () => {} }),
     );
@@ -256,20 +346,74 @@ document.addEventListener(
 /** A hidden tab lets the engine use the machine without regard to responsiveness. */
 function tellVisibility() {
   const visible = document.visibilityState === "visible";
+  stayAwake();
   engine.request({ command: "visible", visible }).catch(() => {});
 }
+
+// ---- Where an embedded page's projects are ------------------------------------------------------------------------------
+
+/** Whether the surrounding page is of another origin. */
+function isForeign() {
+  try {
+    return parent.document === undefined;
+  } catch {
+    return true;
+  }
+}
+
+/** Reserves the projects of a folder for this page; returns whether no other page uses them. */
+async function claim(folder) {
+  try {
+    const { held } = await navigator.locks.query();
+    if (held.some(({ name }) => name.startsWith(`glasshouse-project:${folder}/`))) return false;
+    return await new Promise((resolve, reject) => {
+      const hold = (lock) => {
+        resolve(lock !== null);
+        // Until the page is closed.
+        return lock && new Promise(() => {});
+      };
+      navigator.locks.request(`glasshouse-frame:${folder}`, { ifAvailable: true }, hold).catch(reject);
+    });
+  } catch {
+    // No locks, or none for this page.
+    return true;
+  }
+}
+
+/**
+ * The folder of an embedded page's projects: the visitor's own, unless another tab uses them, and not in a page of another origin, which must
+ * not learn of them. Else a folder for embedded pages; null if that is in use as well, so that nothing is stored.
+ */
+async function shelfOf() {
+  const foreign = isForeign();
+  const around = location.ancestorOrigins?.[0] ?? (document.referrer && new URL(document.referrer).origin);
+  const own = foreign ? `/frames/${(around || "unknown").replace(/[^a-z0-9]+/gi, "-")}` : "/frames/own";
+  for (const folder of foreign ? [own] : [VISITORS, own]) {
+    // A page that was just closed or reloaded may use them for a moment.
+    for (let look = 0; look < FREE.looks; look += 1) {
+      if (await claim(folder)) return folder;
+      await new Promise((resolve) => setTimeout(resolve, FREE.apart));
+    }
+  }
+  return null;
+}
+
+// ---- Projects by the address --------------------------------------------------------------------------------------------
 
 /** Maximum size in bytes of a project file from a URL. */
 const MAX_FILE_BYTES = 1e9;
 /** Maximum length in characters of a model in a link; every browser accepts URLs of this length. */
 const MAX_LINK_CHARACTERS = 1e6;
 
-/** Fetches a project file. Stops at the size limit, whatever length the server declares. */
-async function file(address) {
-  const response = await fetch(address);
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Fetches a project file. Stops at the size limit, whatever length the server declares. `onBytes` is told how many of how many came. */
+async function file(address, { signal, onBytes } = {}) {
+  const response = await fetch(address, { signal });
   if (!response.ok) throw new Error(`its server answers ${response.status}`);
   const tooLarge = new Error(`it is larger than ${MAX_FILE_BYTES / 1e9} GB; save it, and choose it by Open a project file`);
-  if (Number(response.headers.get("content-length")) > MAX_FILE_BYTES) throw tooLarge;
+  const length = Number(response.headers.get("content-length"));
+  if (length > MAX_FILE_BYTES) throw tooLarge;
   const [reader, parts] = [response.body.getReader(), []];
   let bytes = 0;
   for (;;) {
@@ -281,8 +425,9 @@ async function file(address) {
       throw tooLarge;
     }
     parts.push(value);
+    onBytes?.(bytes, length);
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+  return new Blob(parts);
 }
 
 /** Removes a project parameter from the page's address, so that a reload creates no second copy. */
@@ -294,51 +439,85 @@ function forget() {
   history.replaceState(null, "", here);
 }
 
-/** Asks before opening a project, because links are untrusted. `bytes` fetches the file. */
-function offer(text, name, bytes) {
-  say(text, {
-    Open: async () => {
-      forget();
-      try {
-        const files = [await bytes()];
-        await engine.request({ command: "import_project", name: null, from: null }, { files });
-      } catch (error) {
-        say(`${name} could not be opened: ${error.message}`, { Close: () => {} });
-      }
+/** Asks before opening a project, because links are untrusted. `fetched` returns the file. */
+function offer(text, name, fetched) {
+  say(text, { Open: () => take(text, name, fetched), "Leave it": forget });
+}
+
+/** Fetches and opens a project. The address keeps it until it is open, so that a reload asks again. */
+async function take(text, name, fetched) {
+  const stop = new AbortController();
+  const message = say(`${name} is being opened.`, {
+    Cancel: () => {
+      stop.abort();
+      offer(text, name, fetched);
     },
-    "Leave it": forget,
   });
+  const onBytes = (bytes, length) => {
+    message.text = `${name} is being fetched: ${megabytes(bytes)}${length > 0 ? ` of ${megabytes(length)}` : ""}.`;
+  };
+  const sent = (request) => {
+    message.text = `${name} is being unpacked.`;
+    stop.signal.addEventListener("abort", () => engine.request({ command: "cancel", request }).catch(() => {}));
+  };
+  try {
+    const files = [await fetched({ signal: stop.signal, onBytes })];
+    stop.signal.throwIfAborted();
+    await engine.request({ command: "import_project", name: null, from: null }, { files, sent });
+    forget();
+  } catch (error) {
+    if (stop.signal.aborted) return;
+    say(`${name} could not be opened: ${error.message}`, { "Try again": () => take(text, name, fetched), "Leave it": forget });
+  } finally {
+    message.remove();
+  }
+}
+
+/** The name of the file at a URL, without characters that could change how the question reads. */
+function nameOf({ pathname }) {
+  const last = pathname.split("/").at(-1) || pathname;
+  let name = last;
+  try {
+    name = decodeURIComponent(last);
+  } catch {
+    // Malformed: shown as it is.
+  }
+  return name.replace(/[\p{Cc}\p{Cf}]/gu, "");
 }
 
 /** Opens a project by URL. */
 function offerProject(address) {
-  let from;
+  let from = null;
   try {
     from = new URL(address, location.href);
   } catch {
-    say(`The link refers to a project at ${address}, which is not a valid URL.`, { Close: forget });
+    // Named below.
+  }
+  if (!["http:", "https:"].includes(from?.protocol)) {
+    const advice = "it must begin with https://, or be the path of a file on this site";
+    say(`The link refers to a project at ${address}, which is not a valid URL: ${advice}.`, { "Leave it": forget });
     return;
   }
-  const name = decodeURIComponent(from.pathname.split("/").at(-1));
   const host = from.origin === location.origin ? `this site, ${from.host}` : from.host;
-  offer(`The link asks to fetch the project ${name} from ${host} and to open it here.`, `The project at ${from}`, () => file(from));
+  const fetched = (options) => file(from, options);
+  offer(`The link asks to fetch the project ${nameOf(from)} from ${host} and to open it here.`, `The project at ${from}`, fetched);
 }
 
 /** Opens a model from the address: a project file in base64 after `#m=`. */
 function offerLinked(text) {
   if (text.length > MAX_LINK_CHARACTERS) {
-    say(`The link is longer than ${MAX_LINK_CHARACTERS / 1000} kB, too long for a model in a link; ask for the project's file.`, { Close: forget });
+    say(`The link is longer than ${MAX_LINK_CHARACTERS / 1000} kB, too long for a model in a link; ask for the project's file.`, { "Leave it": forget });
     return;
   }
   let bytes;
   try {
     bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
   } catch {
-    say("The model in this link is damaged: the link was truncated or changed. Ask for a new link.", { Close: forget });
+    say("The model in this link is damaged: the link was truncated or changed. Ask for a new link.", { "Leave it": forget });
     return;
   }
   const size = `${(bytes.length / 1000).toFixed(0)} kB`;
-  offer(`The link contains a model of ${size}. Open it as a project here?`, "The model in the link", () => bytes.slice());
+  offer(`The link contains a model of ${size}. Open it as a project here?`, "The model in the link", () => new Blob([bytes]));
 }
 
 /** Opens a model sent by the opener, a shared model's page (web/share/page.js). */
@@ -358,7 +537,7 @@ function offerHanded() {
     // A page opened as a file has no origin.
     const from = origin === "null" ? "Another page" : new URL(origin).host;
     const size = `${(bytes.byteLength / 1e6).toFixed(1)} MB`;
-    offer(`${from} hands over a model of ${size}. Open it as a project here?`, "The model", () => bytes.slice());
+    offer(`${from} hands over a model of ${size}. Open it as a project here?`, "The model", () => new Blob([bytes]));
   };
   addEventListener("message", hear);
   opener.postMessage({ glasshouse: 1, type: "ready" }, "*");
@@ -369,7 +548,7 @@ async function offerSample() {
   const events = await engine.request({ command: "list_projects" });
   if (events.find(({ event }) => event === "projects").projects.length > 0) return;
   try {
-    page.offer_sample(await file("sample.glasshouse"));
+    page.offer_sample(new Uint8Array(await (await file("sample.glasshouse")).arrayBuffer()));
   } catch (error) {
     console.warn(`the sample project did not come: ${error.message}`);
   }
@@ -405,10 +584,12 @@ async function workOffline() {
 
 async function boot() {
   engine.start();
-  const megabytes = (bytes) => `Glasshouse is loading: ${(bytes / 1e6).toFixed(1)} MB`;
   const module = await compile(new URL("page_bg.wasm", import.meta.url), (bytes) => {
-    element("progress").textContent = megabytes(bytes);
+    element("progress").textContent = `Glasshouse is loading: ${megabytes(bytes)}`;
   });
+  // The page reads its preferences first.
+  place = await shelf;
+  if (place === null) say("Other frames use the stored projects: nothing that is made in this one is kept.", { Close: () => {} });
   await init({ module_or_path: module });
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
@@ -427,8 +608,11 @@ boot().catch((error) => {
     refuse("Glasshouse could not be loaded", ["A part of it failed to load or to start."], String(error?.stack ?? error));
   }
 });
-// The page loads first; files for offline use are fetched afterwards.
+// The page loads first; files for offline use are fetched afterwards. Browsers may ask the visitor whether to keep the projects, and answer
+// late or never, so that comes last.
 globalThis.glasshouse.ready
-  .then(() => navigator.storage?.persist?.())
   .then(workOffline)
-  .catch((error) => console.warn(`Glasshouse will not work offline: ${error.message}`));
+  .catch((error) => console.warn(`Glasshouse will not work offline: ${error.message}`))
+  .then(() => embedded || (navigator.storage?.persist?.() ?? true))
+  .then((kept) => (lasting &&= kept))
+  .catch((error) => console.warn(`the browser was not asked to keep the projects: ${error.message}`));

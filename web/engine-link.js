@@ -56,20 +56,21 @@ export class EngineLink {
   #timer = null;
   #module = null;
   #threads;
-  #keep;
+  #shelf;
 
   /** The cause of the loss; null while the worker is alive. */
   lost = null;
 
   /**
    * `base` is the URL of the folder with worker.js and the engine. `firstId` is the first request id, to avoid collisions with the app's
-   * requests. `threads` limits the cores for training on the CPU [default: all]. Without `keep`, projects exist only in memory.
+   * requests. `threads` limits the cores for training on the CPU [default: all]. `shelf` is the folder of the projects in the
+   * browser's storage [default: the visitor's], or a promise of it; null if nothing is stored.
    */
-  constructor({ base = import.meta.url, firstId = 1, threads, keep = true } = {}) {
+  constructor({ base = import.meta.url, firstId = 1, threads, shelf } = {}) {
     this.#base = base;
     this.#next = firstId;
     this.#threads = threads;
-    this.#keep = keep;
+    this.#shelf = shelf;
   }
 
   /** Starts the worker; messages sent before it is ready are queued. */
@@ -78,7 +79,8 @@ export class EngineLink {
       // Opened first: the worker loads its script while the page compiles the module.
       this.#open();
       this.#module ??= await (bundle ? WebAssembly.compile(bundle.files.get("engine_bg.wasm")) : compile(new URL("engine_bg.wasm", this.#base)));
-      this.#worker?.postMessage({ module: this.#module, threads: this.#threads, keep: this.#keep });
+      const shelf = await this.#shelf;
+      this.#worker?.postMessage({ module: this.#module, threads: this.#threads, shelf });
     } catch (error) {
       this.#lose("failed", `The engine could not be loaded: ${error.message ?? error}`);
     }
@@ -180,9 +182,13 @@ export class EngineLink {
     this.#unheard.splice(0).forEach(([text, files]) => hear(text, files));
   }
 
-  /** Sends a request in JSON. The files' memory is transferred to the worker. */
+  /** Sends a request in JSON. The files are Uint8Arrays, whose memory is transferred to the worker, or Blobs, which the worker reads. */
   send(request, files = []) {
-    if (!this.lost) this.#worker?.postMessage({ request, files }, files.map((file) => file.buffer));
+    if (this.lost) return;
+    const given = files.find((file) => !(file instanceof Uint8Array || file instanceof Blob));
+    if (given !== undefined) throw new GlasshouseError("invalid", `a file must be a Uint8Array or a Blob, not ${given}`, "files");
+    const memories = files.filter((file) => !(file instanceof Blob)).map((file) => file.buffer);
+    this.#worker?.postMessage({ request, files }, memories);
   }
 
   /** Sends a command; resolves to the events of its answer or rejects with a GlasshouseError. Calls `sent` with the request id. */
@@ -193,8 +199,9 @@ export class EngineLink {
         return;
       }
       const id = this.#next++;
-      this.#waiting.set(id, { resolve, reject, onEvent, events: [] });
+      // Fails if it cannot be sent; nothing waits for it then.
       this.send(JSON.stringify({ id, command }), files);
+      this.#waiting.set(id, { resolve, reject, onEvent, events: [] });
       // After sending, so that the engine knows a request that is cancelled immediately.
       sent?.(id);
     });
@@ -208,8 +215,9 @@ export class EngineLink {
         return;
       }
       const id = this.#next++;
+      const configure = JSON.stringify(wish) ?? "null";
       this.#waiting.set(id, { resolve, reject, events: [] });
-      this.#worker?.postMessage({ configure: JSON.stringify(wish), id });
+      this.#worker?.postMessage({ configure, id });
     });
   }
 

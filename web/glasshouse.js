@@ -22,20 +22,19 @@ const VERSION = 1;
 /** The last event of a kind in an answer. */
 const last = (events, kind) => events.findLast(({ event }) => event === kind);
 
-/** Names and bytes of the given documents: a text, Files, or objects with a name and a text or bytes. */
-async function documents({ text, files }) {
+/** Names and contents of the given documents: a text, Files, or objects with a name and a text or bytes. */
+function documents({ text, files }) {
   const given = [...(files ?? [])];
   if (text !== undefined) given.push({ name: "text.txt", text });
   const encoder = new TextEncoder();
-  return Promise.all(
-    given.map(async (file) => {
-      if (typeof file.name !== "string") throw new GlasshouseError("invalid", "each of files needs a name", "files");
-      if (file instanceof Blob) return [file.name, new Uint8Array(await file.arrayBuffer())];
-      if (typeof file.text === "string") return [file.name, encoder.encode(file.text)];
-      if (file.bytes instanceof Uint8Array) return [file.name, file.bytes.slice()];
-      throw new GlasshouseError("invalid", `${file.name} needs a text, or bytes in a Uint8Array`, "files");
-    }),
-  );
+  return given.map((file) => {
+    if (typeof file?.name !== "string") throw new GlasshouseError("invalid", "each of files needs a name", "files");
+    // Read by the engine.
+    if (file instanceof Blob) return [file.name, file];
+    if (typeof file.text === "string") return [file.name, encoder.encode(file.text)];
+    if (file.bytes instanceof Uint8Array) return [file.name, file.bytes.slice()];
+    throw new GlasshouseError("invalid", `${file.name} needs a text, or bytes in a Uint8Array`, "files");
+  });
 }
 
 /** Names of evaluation and task options in JavaScript and in the protocol. */
@@ -47,7 +46,7 @@ const TASK = { task: "task", metrics: "metrics", rows: "rows", maxTokens: "max_t
 async function fetched(address) {
   try {
     const response = await fetch(address);
-    if (response.ok) return await response.arrayBuffer();
+    if (response.ok) return await response.blob();
     throw new GlasshouseError("io", `${address}: the server answers ${response.status}`);
   } catch (error) {
     if (error instanceof GlasshouseError) throw error;
@@ -66,10 +65,11 @@ function onAbort(signal, stop) {
 export class Glasshouse {
   #link;
   #projectName;
+  /** The open project, or the promise of it. */
   #project = null;
   #training = null;
-  /** Whether a run is being prepared or trained; set at the start of `train`, before anything is sent. */
-  #busy = false;
+  /** The work on a run, from its preparation to its end; set at the start of `train`, before anything is sent. */
+  #work = null;
   #aborted = false;
   #paused = false;
 
@@ -90,7 +90,7 @@ export class Glasshouse {
     const lab = new Glasshouse();
     lab.#projectName = project;
     const place = base === undefined ? {} : { base: new URL(base, globalThis.location?.href) };
-    lab.#link = new EngineLink({ ...place, threads, keep });
+    lab.#link = new EngineLink({ ...place, threads, shelf: keep ? undefined : null });
     // Requests receive their own answers; other reports are discarded.
     lab.#link.listen(() => {});
     lab.#link.start();
@@ -122,15 +122,23 @@ export class Glasshouse {
     return this.device;
   }
 
-  /** Opens or creates the project. */
-  async #open() {
-    if (this.#project) return this.#project;
+  /** Opens or creates the project, once. */
+  #open() {
+    const opening = (this.#project ??= this.#openProject());
+    // The next call tries again.
+    opening.catch(() => {
+      if (this.#project === opening) this.#project = null;
+    });
+    return opening;
+  }
+
+  async #openProject() {
     const listed = last(await this.#link.request({ command: "list_projects" }), "projects").projects;
     const known = listed.find(({ name, deleted }) => name === this.#projectName && !deleted);
     const command = known
       ? { command: "open_project", id: known.id }
       : { command: "create_project", name: this.#projectName };
-    return (this.#project = last(await this.#link.request(command), "project").opened.project);
+    return last(await this.#link.request(command), "project").opened.project;
   }
 
   /** The complete settings of a run from a preset, a number of layers or a configuration, with overrides. */
@@ -155,7 +163,7 @@ export class Glasshouse {
   async train(options = {}) {
     return this.#alone(async () => {
       const config = await this.#config(options);
-      const given = await documents(options);
+      const given = documents(options);
       await this.#open();
       if (given.length > 0) await this.#replaceDocuments(given);
       return this.#follow({ command: "train", config }, options);
@@ -170,18 +178,14 @@ export class Glasshouse {
 
   /** Runs `work` exclusively. */
   async #alone(work) {
-    this.#refuseSecond();
-    this.#busy = true;
+    if (this.#work) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
     this.#aborted = false;
+    this.#work = work();
     try {
-      return await work();
+      return await this.#work;
     } finally {
-      this.#busy = false;
+      this.#work = null;
     }
-  }
-
-  #refuseSecond() {
-    if (this.#busy) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
   }
 
   async #follow(command, { onStep, onEval, onSample, onGuard, onPreparing, signal } = {}) {
@@ -228,13 +232,15 @@ export class Glasshouse {
     return undefined;
   }
 
-  /** Stops training after the current step and saves the run, which can be resumed. Resolves when it is saved. */
+  /** Stops training after the current step, or what prepares it, and saves the run, which can be resumed. Resolves when it is saved. */
   async abort() {
     this.#aborted = true;
-    const training = this.#training;
-    if (!training) return;
-    await this.#link.request({ command: "steer", action: "stop" });
-    await training.catch(() => {});
+    const [work, training] = [this.#work, this.#training];
+    // Refused if the run ends meanwhile.
+    const stopping = training && this.#link.request({ command: "steer", action: "stop" }).catch((error) => error);
+    await work?.catch(() => {});
+    const refused = await stopping;
+    if (refused?.kind === "lost") throw refused;
   }
 
   /** Continues a prompt or answers messages, by default with the current weights, also during training. */
@@ -294,7 +300,7 @@ export class Glasshouse {
     const [prompt, ...further] = promptsOf(options);
     const source = await this.#source(options);
     const command = { command: "inspect", source, prompt, further, views, settings };
-    const events = await this.#link.request(command);
+    const events = await this.#cancellable(command, options);
     return options.prompts === undefined ? arranged(events) : each(events);
   }
 
@@ -308,7 +314,7 @@ export class Glasshouse {
     const text = pairs instanceof Blob ? await pairs.text() : pairs;
     const given = Object.entries({ sections, samples, pairs: text, seed, keep }).filter(([, value]) => value !== undefined);
     const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
-    return camel(last(await this.#judge(command, options), "evaluations").audits[0]);
+    return camel(last(await this.#cancellable(command, options), "evaluations").audits[0]);
   }
 
   /**
@@ -317,16 +323,17 @@ export class Glasshouse {
    */
   async evaluate(options = {}) {
     const given = [...(options.tasks ?? [])];
-    const files = await documents({ files: given });
+    const files = documents({ files: given });
     const tasks = files.map(([file], at) => ({ file, ...renamed(given[at], TASK) }));
     const settings = { ...renamed(options, EVALUATION), tasks };
     const command = { command: "evaluate", source: await this.#source(options), settings };
-    const events = await this.#judge(command, options, files.map(([, bytes]) => bytes));
+    const events = await this.#cancellable(command, options, files.map(([, bytes]) => bytes));
     return camel(last(events, "evaluations").evaluations[0]);
   }
 
-  /** An evaluation or an audit, with progress and cancellation. */
-  async #judge(command, { onProgress, signal }, files = []) {
+  /** A request with progress and cancellation. */
+  async #cancellable(command, { onProgress, signal }, files = []) {
+    if (signal?.aborted) throw new GlasshouseError("cancelled", "the signal was aborted before the request was sent");
     const onEvent = ({ event, what, done, total }) => {
       if (event === "progress") onProgress?.({ what, done, total });
     };
@@ -372,18 +379,20 @@ export class Glasshouse {
     return last(events, "exported").files[0];
   }
 
-  /** Opens a `.glasshouse` file, given as bytes or a URL, as the project. */
+  /** Opens a `.glasshouse` file, given as bytes, a File or a URL, as the project. */
   async load(source) {
     return this.#alone(() => this.#load(source));
   }
 
   async #load(source) {
-    let bytes = source;
-    if (typeof source === "string" || source instanceof URL) bytes = await fetched(source);
-    const file = new Uint8Array(bytes).slice();
+    const given = typeof source === "string" || source instanceof URL ? await fetched(source) : source;
+    const isBytes = given instanceof ArrayBuffer || ArrayBuffer.isView(given);
+    if (!isBytes && !(given instanceof Blob)) throw new GlasshouseError("invalid", "load takes a File, bytes or a URL", "source");
+    // A copy, because its memory is transferred.
+    const file = isBytes ? new Uint8Array(given.buffer ?? given, given.byteOffset ?? 0, given.byteLength).slice() : given;
     const events = await this.#link.request({ command: "import_project", name: null, from: null }, { files: [file] });
     const { project, runs } = last(events, "project").opened;
-    this.#project = project;
+    this.#project = Promise.resolve(project);
     return { name: project.name, runs: camel(runs) };
   }
 
@@ -402,7 +411,7 @@ export class Glasshouse {
   /** Closes the engine after stopping and saving an active run. */
   async close() {
     const link = this.#link;
-    if (this.#training && !link.lost) await this.abort().catch(() => {});
+    if (this.#work && !link.lost) await this.abort().catch(() => {});
     if (this.#project && !link.lost) await link.request({ command: "close_project" }).catch(() => {});
     link.close();
   }

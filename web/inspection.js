@@ -13,7 +13,7 @@ export function camel(value) {
 
 /** Names of all views; a test compares the list with the engine's. */
 export const VIEWS = [
-  "walk", "tokens", "embeddings", "positions", "attention", "head", "residual", "neurons", "logit-lens", "next-token",
+  "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "neurons", "logit-lens", "next-token",
   "weights", "what-if", "provenance", "graph",
 ];
 

@@ -1,6 +1,6 @@
 // The pictures of <glasshouse-lens>, one function per view with a picture.
 
-import { MEASURES, NAMED, make, said, slice, textsOf, word } from "./lens-tables.js";
+import { MEASURES, NAMED, make, said, slice, textsOf, visible, word } from "./lens-tables.js";
 
 /** Minimum attention for a line. */
 const FAINT = 0.02;
@@ -28,6 +28,23 @@ function heat(values, rows, columns, colour, highest = Math.max(largest(values),
   }
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+const tokenNames = ({ tokens }) => tokens.map(({ text }) => visible(text));
+
+/** Width in pixels that a heat map's cells fill, and the least and the largest side of a cell. */
+const MAP = 420;
+const [LEAST, MOST] = [14, 36];
+
+/** A heat map with the names of its rows on the left and of its columns below; it scrolls if they need more room. */
+function named(canvas, rows, columns) {
+  const side = Math.max(LEAST, Math.min(MOST, Math.floor(MAP / columns.length)));
+  const names = (kind, all) => make("div", { className: kind }, ...all.map((name) => make("span", { textContent: name, title: name })));
+  const map = make("div", { className: "map", tabIndex: -1 }, names("rows", rows), canvas, make("i"), names("columns", columns));
+  map.style.setProperty("--side", `${side}px`);
+  Object.assign(canvas.style, { width: `${side * columns.length}px`, height: `${side * rows.length}px` });
+  map.setAttribute("aria-hidden", "true");
+  return map;
 }
 
 /** Calls `tell(row, column)` for the entry under the pointer. */
@@ -128,7 +145,9 @@ function attention(about) {
   // Lines need the layout of the row, which exists once it is displayed.
   requestAnimationFrame(() => row.isConnected && drawLines(svg, buttons, inspection.position, reads(inspection.position)));
   const grid = depth * heads > 1 ? [miniatures(about, known, shown)] : [];
-  return make("div", {}, ...grid, make("div", { className: "map" }, large), row);
+  const names = tokenNames(inspection);
+  const title = make("p", { textContent: `Layer ${shown.layer}, head ${shown.head}: each row's token reads from the columns' tokens` });
+  return make("div", {}, title, named(large, names, names), row, ...grid);
 }
 
 function tokens(about) {
@@ -197,7 +216,7 @@ function logitLens(about) {
     return made;
   };
   const row = (stage) => make("tr", {}, make("th", { textContent: labels[stage], scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
-  const heads = inspection.tokens.map(({ text }) => make("th", { className: "word", textContent: word(text), scope: "col" }));
+  const heads = tokenNames(inspection).map((textContent) => make("th", { className: "word", textContent, scope: "col" }));
   const caption = make("caption", { textContent: "The most likely next token at each layer" });
   return make("table", {}, caption, make("tr", {}, make("td"), ...heads), ...Array.from({ length: stages }, (_, stage) => row(stage)));
 }
@@ -210,16 +229,15 @@ function residual(about) {
   const row = (value, part) => [attribution.labels[0][part], [signed(value, highest)], said(value)];
   const [stages, time] = norms.shape;
   const map = heat(norms.data, stages, time, colour("--accent"));
-  map.style.height = `${12 * stages}px`;
   onEntry(map, (stage, at) => say(`norm after ${norms.labels[0][stage]} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
   const text = token ? textsOf(about).get(token.data[0]) : undefined;
   const title = text === undefined ? "Contribution of each part to the logit" : `Contribution of each part to the logit of “${text}”`;
   const norm = make("p", { textContent: "Norm of the residual stream, from the embedding down" });
-  return make("div", {}, make("p", { textContent: title }), bars(Array.from(attribution.data, row)), norm, map);
+  return make("div", {}, make("p", { textContent: title }), bars(Array.from(attribution.data, row)), norm, named(map, norms.labels[0], tokenNames(inspection)));
 }
 
 /** The similarity matrix of positions; `say` shows the entry under the pointer. */
-function positions({ seen, say, colour }) {
+function positions({ inspection, seen, say, colour }) {
   const { similarity } = seen.tensors;
   if (!similarity) return null;
   const { data, shape: [count] } = similarity;
@@ -227,7 +245,9 @@ function positions({ seen, say, colour }) {
   const map = heat(data.map((value) => Math.max(value, 0)), count, count, colour("--accent"), 1);
   onEntry(map, (one, other) => say(`positions ${one} and ${other}: ${said(data[one * count + other])}`));
   const title = make("p", { textContent: "Similarity of positions: from the first, down and to the right" });
-  return make("div", {}, title, make("div", { className: "map" }, map));
+  const texts = tokenNames(inspection);
+  const names = Array.from({ length: count }, (_, at) => (at < texts.length ? `${at} ${texts[at]}` : `${at}`));
+  return make("div", {}, title, named(map, names, names));
 }
 
 /** The embedding map, with labels for the prompt's tokens, the selected token and its neighbours. */
@@ -280,7 +300,8 @@ function head({ inspection, seen, say, colour }) {
       const value = isSeen(to * time + from) ? said(data[to * time + from]) : "masked";
       say(`${title} of ${quoted(to)} and ${quoted(from)}: ${value}`);
     });
-    return make("div", {}, make("p", { textContent: title }), make("div", { className: "map" }, canvas));
+    const names = tokenNames(inspection);
+    return make("div", {}, make("p", { textContent: title }), named(canvas, names, names));
   };
   // Later positions, and those before a sliding window, are masked.
   const isSeen = (at) => at % time <= Math.floor(at / time) && probabilities.data[at] > 0;

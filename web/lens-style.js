@@ -28,10 +28,18 @@ th, td { border: 1px solid var(--hairline); padding: 2px 6px; text-align: right;
 th { color: var(--quiet) }
 .token, .word { font-family: ui-monospace, monospace; white-space: pre; text-align: left }
 canvas { display: block; width: 100%; image-rendering: pixelated; background: var(--raised); border-radius: 4px }
-.heads { display: grid; gap: 4px; margin-bottom: 12px; max-width: 480px }
+.heads { display: grid; gap: 4px; margin: 12px 0; max-width: 480px }
 .heads button { padding: 1px; min-height: 20px }
-.map { max-width: 420px; aspect-ratio: 1; margin-bottom: 12px }
-.map canvas { height: 100% }
+.map { display: grid; grid-template-columns: max-content max-content; justify-content: start; max-height: 560px; overflow: auto; margin-bottom: 12px; color: var(--quiet);
+  font: 11px ui-monospace, monospace }
+.map canvas { border-radius: 0 }
+.map span { overflow: hidden; text-overflow: ellipsis; white-space: pre }
+.rows { position: sticky; left: 0; z-index: 1; display: grid; grid-auto-rows: var(--side); max-width: 120px; padding-right: 6px; background: var(--ground) }
+.rows span { line-height: var(--side); text-align: right }
+.map i { position: sticky; left: 0; bottom: 0; z-index: 2; background: var(--ground) }
+.columns { position: sticky; bottom: 0; display: grid; grid-auto-flow: column; grid-auto-columns: var(--side); justify-content: start; max-height: 92px;
+  padding-top: 4px; background: var(--ground) }
+.columns span { writing-mode: vertical-rl; line-height: var(--side); max-height: 88px }
 .points { max-width: 480px; margin-bottom: 12px }
 .points svg { display: block; width: 100%; background: var(--raised); border-radius: 4px; font: 3px ui-monospace, monospace }
 .beside { display: flex; flex-wrap: wrap; gap: 0 16px }

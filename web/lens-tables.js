@@ -32,6 +32,9 @@ export function said(value) {
 /** A token's text with visible line breaks. */
 export const word = (text) => text.replaceAll("\n", "↵");
 
+/** A token's text with all its white space visible. */
+export const visible = (text) => word(text).replaceAll(" ", "·").replaceAll("\t", "→");
+
 /** Texts of a view's token ids. */
 export function textsOf({ inspection, seen }) {
   const listed = seen.details.filter(({ kind }) => kind === "tokens").flatMap(({ tokens }) => tokens);

@@ -1,6 +1,7 @@
 // The engine's worker: starts the WebAssembly engine from a module compiled by the page, and passes messages.
 //
-// Receives { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
+// Receives { module, threads, shelf } once, then { request, files } (the protocol's JSON, and Uint8Arrays or Blobs), { configure, id }
+// and { ping }.
 // Sends { report, files, request } (`request` is the id of the answered request, if any), { configured, id, error }, { pong } or { pulse } as
 // signs of life, and { panic, stack } or { failed } as the last message.
 
@@ -39,21 +40,36 @@ function answer({ configure: wish, id }) {
   }
 }
 
+/** A file's bytes. Blobs are read here, so that their bytes are never in the page, and at once, so that requests stay in order. */
+function bytesOf(file) {
+  if (!(file instanceof Blob)) return file;
+  try {
+    return new Uint8Array(new FileReaderSync().readAsArrayBuffer(file));
+  } catch (error) {
+    throw Object.assign(new Error(`cannot read ${file.name ?? "the file"}: ${error.message}; choose it again`), { kind: "io" });
+  }
+}
+
+/** Reports that a request failed before the engine took it. `id` is undefined if the request has none. */
+function fail(id, kind, message) {
+  const event = { event: "failed", error: { kind, message } };
+  post(JSON.stringify(id === undefined ? { event } : { request: id, event }), [], id);
+}
+
 function receive(data) {
   if (dead) return;
-  if (data.configure) {
+  if (data.configure !== undefined) {
     answer(data);
     return;
   }
-  const { request, files } = data;
+  let id;
   try {
-    engine.receive(request, files);
+    const { id: given } = JSON.parse(data.request);
+    if (Number.isSafeInteger(given) && given >= 0) id = given;
+    engine.receive(data.request, data.files.map(bytesOf));
   } catch (error) {
-    if (dead) return;
-    const message = `the engine does not know this request: ${error.message ?? error}`;
-    const failed = { event: "failed", error: { kind: "invalid", message } };
-    const { id } = JSON.parse(request);
-    post(JSON.stringify(Number.isInteger(id) ? { request: id, event: failed } : { event: failed }), [], id);
+    // A panic is reported by itself.
+    if (!dead) fail(id, error.kind ?? "invalid", error.kind ? error.message : `the engine does not know this request: ${error.message ?? error}`);
   }
 }
 
@@ -63,11 +79,11 @@ function hideStorage() {
   if (navigator.storage) Object.defineProperty(navigator.storage, "getDirectory", { value: getDirectory });
 }
 
-async function start({ module, threads, keep }) {
-  if (!keep) hideStorage();
+async function start({ module, threads, shelf }) {
+  if (shelf === null) hideStorage();
   try {
     await init({ module_or_path: module });
-    engine = new Engine(post, threads);
+    engine = new Engine(post, threads, shelf);
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
     return;
@@ -77,7 +93,8 @@ async function start({ module, threads, keep }) {
 }
 
 addEventListener("message", ({ data }) => {
-  if (data.module) start(data);
+  if (typeof data !== "object" || data === null) fail(undefined, "invalid", "a message to the engine must be an object");
+  else if (data.module) start(data);
   else if (data.ping) postMessage({ pong: data.ping });
   else if (engine) receive(data);
   else early.push(data);

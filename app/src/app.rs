@@ -29,7 +29,9 @@ use crate::preferences::Preferences;
 use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Event, Export, Precision, ProjectChange, RunConfig, message, presets};
+use glasshouse_protocol::{
+    Command, Drafts, Event, Export, Precision, ProjectChange, RunConfig, message, presets,
+};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
@@ -59,13 +61,13 @@ pub struct App {
     link: Link,
     outbox: Outbox,
     page: PageName,
-    draft: RunConfig,
-    /// Opening number of the project whose draft settings were loaded.
+    drafts: Drafts,
+    /// Opening number of the project whose drafts were loaded.
     taken: u64,
-    /// The draft as stored by the engine.
-    kept_draft: RunConfig,
-    /// A changed draft, and the time of its last change, in seconds of egui's clock.
-    resting_draft: Option<(RunConfig, f64)>,
+    /// The drafts as stored by the engine.
+    kept_drafts: Drafts,
+    /// Changed drafts, and the time of their last change, in seconds of egui's clock.
+    resting_drafts: Option<(Drafts, f64)>,
     /// Inputs of the last plan request.
     planned: Option<PlanKey>,
     /// Projects were listed, and one was opened if there was any.
@@ -84,6 +86,10 @@ pub struct App {
     origins: BTreeMap<u64, PageName>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
+    /// The page in the rail that the arrow keys moved to, and whether it has yet to take the focus.
+    rail: Option<(PageName, bool)>,
+    /// The request whose progress dialog the person closed.
+    background: Option<u64>,
     visible: bool,
     /// The window had the keyboard focus in the last frame.
     focused: bool,
@@ -93,12 +99,12 @@ pub struct App {
     start: AppOptions,
     asks: Asks,
     #[cfg(feature = "command-line")]
-    server: Option<crate::serve::Server>,
+    server: serving::WindowServer,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     pages: Pages,
 }
 
-/// Seconds without a change before a draft is stored.
+/// Seconds without a change before the drafts are stored.
 const DRAFT_RESTS: f64 = 0.5;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +116,8 @@ struct PlanKey {
     vocabulary: Option<usize>,
     /// The text's change count, whether its overview is known, and the tokenizer's training count.
     text: (u64, bool, u64),
+    /// Number of runs that ended, each with the speed of its device.
+    revision: u64,
     ms_per_step: Option<f64>,
 }
 
@@ -121,6 +129,7 @@ impl App {
     pub fn new(link: Link, preferences: Preferences, start: AppOptions) -> Result<Self, String> {
         let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
         draft.seed = start.seed.unwrap_or(draft.seed);
+        let drafts = Drafts::new(draft);
         let inspect = inspect::InspectPage::beginning_with(start.inspect.clone(), start.embed);
         let mut pages = Pages { inspect, ..Pages::default() };
         if let Some(number) = start.lesson {
@@ -137,9 +146,11 @@ impl App {
             ticked: 0.0,
             origins: BTreeMap::new(),
             typed: None,
-            kept_draft: draft.clone(),
-            resting_draft: None,
-            draft,
+            rail: None,
+            background: None,
+            kept_drafts: drafts.clone(),
+            resting_drafts: None,
+            drafts,
             taken: 0,
             planned: None,
             settled: false,
@@ -151,7 +162,7 @@ impl App {
             start,
             asks: Asks::default(),
             #[cfg(feature = "command-line")]
-            server: None,
+            server: serving::WindowServer::Off,
             answers: mpsc::channel(),
             pages,
         };
@@ -204,7 +215,7 @@ impl App {
             self.state.lost = self.link.lost();
         }
         self.settle();
-        self.take_over_draft();
+        self.take_over_drafts();
         self.outbox.opening = self.state.projects.open.as_ref().map(|open| open.number);
         self.plan();
         self.send();
@@ -261,39 +272,41 @@ impl App {
         self.outbox.send_with(Command::ImportProject { name: None, from: None }, vec![file]);
     }
 
-    /// Loads the draft settings of a newly opened project.
-    fn take_over_draft(&mut self) {
+    /// Loads the drafts of a newly opened project.
+    fn take_over_drafts(&mut self) {
         let opening = self.state.projects.open.as_ref().map_or(self.taken, |open| open.opening);
         if self.taken != opening {
             // What was changed since the other project was asked for is still for the former one.
-            self.flush_draft();
+            self.flush_drafts();
         }
         let Some(open) = &self.state.projects.open else { return };
         if self.taken != open.opening {
             self.taken = open.opening;
-            self.draft = open.config.clone();
+            self.drafts = open.drafts.clone();
             self.preferences.project = Some(open.summary.id.clone());
-            self.kept_draft = self.draft.clone();
+            self.kept_drafts = self.drafts.clone();
+            let draft = &mut self.drafts.train;
             let offered = self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
             if open.summary.runs == 0 && offered && self.preferences.precision != Precision::F32 {
-                self.draft.train.precision = self.preferences.precision;
+                draft.train.precision = self.preferences.precision;
             }
             if let Some(preset) = self.start.preset.take().and_then(|name| presets::preset(&name).ok()) {
-                self.draft = preset;
+                *draft = preset;
             }
-            self.draft.seed = self.start.seed.take().unwrap_or(self.draft.seed);
+            draft.seed = self.start.seed.take().unwrap_or(draft.seed);
         }
     }
 
-    /// Keeps the plan up to date with the draft, with one request at a time.
+    /// Keeps the plan up to date with the open page's draft, with one request at a time.
     fn plan(&mut self) {
         let Some(engine) = &self.state.engine else { return };
         if self.state.planning.asked.is_some() {
             return;
         }
+        let draft = self.drafts.of(self.page.draft());
         let key = PlanKey {
             opening: self.state.projects.openings,
-            draft: self.draft.clone(),
+            draft: draft.clone(),
             device: engine.device.name.clone(),
             vocabulary: self.state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary),
             text: (
@@ -301,44 +314,45 @@ impl App {
                 self.state.documents.overview.is_some(),
                 self.state.tokenizer.trained,
             ),
+            revision: self.state.runs.revision,
             ms_per_step: self.state.planning.measured.as_ref().map(|measured| measured.ms_per_step),
         };
         if self.planned.as_ref() != Some(&key) {
             self.planned = Some(key);
-            self.outbox.send(Command::Plan { config: Box::new(self.draft.clone()) });
+            self.outbox.send(Command::Plan { config: Box::new(draft) });
         }
     }
 
-    /// Stores changed draft settings with the project at once.
-    fn flush_draft(&mut self) {
-        if self.outbox.opening.is_some() && self.draft != self.kept_draft {
-            self.kept_draft = self.draft.clone();
-            self.resting_draft = None;
-            self.outbox.send(Command::SaveDraft { config: Box::new(self.draft.clone()) });
+    /// Stores changed drafts with the project at once.
+    fn flush_drafts(&mut self) {
+        if self.outbox.opening.is_some() && self.drafts != self.kept_drafts {
+            self.kept_drafts = self.drafts.clone();
+            self.resting_drafts = None;
+            self.outbox.send(Command::SaveDrafts { drafts: Box::new(self.drafts.clone()) });
         }
     }
 
-    /// Stores changed draft settings with the project once they have been unchanged for `DRAFT_RESTS`; at once if the project is being left
-    /// or the window `closes`.
-    fn keep_draft(&mut self, context: &egui::Context, closes: bool) {
+    /// Stores changed drafts with the project once they have been unchanged for `DRAFT_RESTS`; at once if the project is being left or the
+    /// window `closes`.
+    fn keep_drafts(&mut self, context: &egui::Context, closes: bool) {
         if closes || self.state.projects.is_leaving() {
-            return self.flush_draft();
+            return self.flush_drafts();
         }
-        if self.state.projects.open.is_none() || self.draft == self.kept_draft {
-            self.resting_draft = None;
+        if self.state.projects.open.is_none() || self.drafts == self.kept_drafts {
+            self.resting_drafts = None;
             return;
         }
         let now = context.input(|input| input.time);
-        match &self.resting_draft {
-            Some((draft, since)) if *draft == self.draft => {
+        match &self.resting_drafts {
+            Some((drafts, since)) if *drafts == self.drafts => {
                 if now - since >= DRAFT_RESTS {
-                    self.flush_draft();
+                    self.flush_drafts();
                 } else {
                     context.request_repaint_after_secs((DRAFT_RESTS - (now - since)) as f32);
                 }
             }
             _ => {
-                self.resting_draft = Some((self.draft.clone(), now));
+                self.resting_drafts = Some((self.drafts.clone(), now));
                 context.request_repaint_after_secs(DRAFT_RESTS as f32);
             }
         }
@@ -352,6 +366,7 @@ impl App {
             // A field that loses the keyboard focus saves what is typed in it.
             ui.memory_mut(|memory| memory.surrender_focus(field));
         }
+        crate::format::set_loss_unit(self.preferences.loss_unit);
         self.keys(ui.ctx());
         self.incoming(ui.ctx());
         if let Some(reason) = self.state.lost.clone() {
@@ -361,22 +376,26 @@ impl App {
         }
         self.typed_path_ui(ui.ctx());
         self.importing_ui(ui.ctx());
+        self.progress_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
         #[cfg(feature = "command-line")]
-        self.serve_or_not();
-        self.keep_draft(ui.ctx(), closes);
+        self.serve_or_not(ui.ctx());
+        self.keep_drafts(ui.ctx(), closes);
         self.send();
         self.keep_preferences();
     }
 
     fn page_ui(&mut self, ui: &mut egui::Ui) {
         let (mut go, mut lesson, mut look) = (None, None, None);
-        let (before, first) = (self.draft.clone(), self.outbox.last);
+        let (before, first) = (self.drafts.clone(), self.outbox.last);
+        let own = self.page.draft();
+        let mut draft = self.drafts.of(own);
         let mut context = Context {
             state: &self.state,
             palette: Palette::of(ui),
-            draft: &mut self.draft,
+            draft: &mut draft,
+            drafts: &mut self.drafts,
             outbox: &mut self.outbox,
             go: &mut go,
             lesson: &mut lesson,
@@ -389,12 +408,13 @@ impl App {
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
         let page = self.page;
         ui.push_id(("project", of_project), |ui| self.pages.ui(page, ui, &mut context));
+        self.drafts.set(own, draft);
         self.origins.extend((first + 1..=self.outbox.last).map(|id| (id, page)));
         if let Some(text) = self.asks.replaced.take() {
             // While a slider is dragged, its replacements are one.
             let dragged = ui.input(|input| input.pointer.press_start_time());
             let is_of_drag =
-                |toast: &&mut Toast| matches!(toast.undo, Some(Undo::Draft(_))) && toast.shown_at >= dragged;
+                |toast: &&mut Toast| matches!(toast.undo, Some(Undo::Drafts(_))) && toast.shown_at >= dragged;
             match self.asks.toast.as_mut().filter(|toast| dragged.is_some() && is_of_drag(toast)) {
                 Some(toast) => toast.text = text,
                 None => self.asks.undoable(text, before),

@@ -2,8 +2,9 @@
 
 use crate::format;
 use crate::link::Wish;
+use crate::preferences::ChosenServing;
 use egui::{Rect, Ui};
-use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report, RunConfig};
+use glasshouse_protocol::{Command, Compression, Drafts, Event, ExportFormat, Moderated, Report};
 
 /// Note when a part of the window is saved that is not entirely visible.
 pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
@@ -25,6 +26,8 @@ pub struct Asks {
     pub export: Option<(String, ExportFormat)>,
     /// Compress a run, or measure its frontier (`None`); the Runs page asks for the settings.
     pub compress: Option<(String, Option<Compression>)>,
+    /// Remove a file of the project; the Data page offers to undo it.
+    pub remove: Option<String>,
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,
@@ -41,10 +44,21 @@ pub struct Asks {
 pub struct Serving {
     /// The base URL for clients; `None` if off.
     pub address: Option<String>,
+    /// The server is starting.
+    pub starting: bool,
+    /// The settings it was started with.
+    pub chosen: ChosenServing,
     /// Why the server could not start.
     pub refused: Option<String>,
     /// Moderation hits in its answers so far.
     pub moderated: Moderated,
+}
+
+impl Serving {
+    /// Whether the server runs or starts.
+    pub fn is_on(&self) -> bool {
+        self.starting || self.address.is_some()
+    }
 }
 
 /// A line in the strip of messages about a completed action, with an optional undo.
@@ -74,8 +88,8 @@ impl Asks {
     }
 
     /// Shows a toast that leads back to the draft before.
-    pub fn undoable(&mut self, text: impl Into<String>, before: RunConfig) {
-        let undo = Some(Undo::Draft(Box::new(before)));
+    pub fn undoable(&mut self, text: impl Into<String>, before: Drafts) {
+        let undo = Some(Undo::Drafts(Box::new(before)));
         self.toast = Some(Toast { text: text.into(), undo, shown_at: None });
     }
 
@@ -130,5 +144,5 @@ pub enum Undo {
     /// Restores the cleared conversation on the Chat page.
     Conversation,
     /// Restores the draft before it was replaced as a whole.
-    Draft(Box<RunConfig>),
+    Drafts(Box<Drafts>),
 }

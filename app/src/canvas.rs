@@ -1,7 +1,7 @@
 //! The application on a web page's canvas.
 
 use crate::app::{Address, App};
-use crate::link::{Answer, EngineLink, Link, Wish, boot, chosen_files, fonts, load_preferences, mirrored};
+use crate::link::{self, EngineLink, Link, boot, fonts, load_preferences, mirrored};
 use crate::theme;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::UrlSearchParams;
@@ -72,10 +72,10 @@ impl Page {
         }
     }
 
-    /// Takes in files dropped as a folder: a list of `[name, Uint8Array]`.
+    /// Takes in dropped files: a list as of `Boot::pick_files`.
     pub fn drop_files(&self, files: &js_sys::Array) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
-            page.app.answer(Answer { wish: Wish::Dropped, files: Ok(chosen_files(files)) });
+            link::dropped(files).into_iter().for_each(|answer| page.app.answer(answer));
             page.context.request_repaint();
         }
     }

@@ -8,10 +8,12 @@ pub use glasshouse_protocol::quantity::{
     NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
     scientific, tokens_per_second, whole,
 };
-pub use time::{ago, clock, date_time, now};
+pub use time::{ago, clock, date_time, now, now_micros};
 
-use glasshouse_protocol::Moderated;
+use crate::preferences::LossUnit;
 use glasshouse_protocol::config::Category;
+use glasshouse_protocol::{Moderated, RunSummary};
+use std::cell::Cell;
 
 /// Moderation hits as `3 profanity, 1 self harm`; empty without hits.
 pub fn moderated(moderated: &Moderated) -> String {
@@ -40,24 +42,58 @@ pub fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// A changing loss: `1.842`.
+/// A loss: `1.842`; in [`scientific`] notation if its decimals would all be 0 although it is not.
 pub fn loss(value: f32) -> String {
-    decimals_or_exponent(value, 3)
-}
-
-/// A loss in a table: `1.8421`.
-pub fn loss_exact(value: f32) -> String {
-    decimals_or_exponent(value, 4)
-}
-
-/// A number with some decimals; in [`scientific`] notation if those would all be 0 although it is not.
-fn decimals_or_exponent(value: f32, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
+    let text = format!("{value:.3}");
     match value {
         _ if !value.is_finite() => NOTHING.to_owned(),
         _ if value != 0.0 && is_zero(&text) => scientific(f64::from(value)),
         _ => text,
     }
+}
+
+thread_local! {
+    static LOSS_UNIT: Cell<LossUnit> = const { Cell::new(LossUnit::Nats) };
+}
+
+/// Sets the unit of losses for the pages drawn by this thread, from the preferences.
+pub fn set_loss_unit(unit: LossUnit) {
+    LOSS_UNIT.set(unit);
+}
+
+/// Factor from nats per token to the person's unit; 1 for a run whose bytes per token are unknown.
+pub fn loss_factor(bytes_per_token: Option<f64>) -> f64 {
+    match (LOSS_UNIT.get(), bytes_per_token) {
+        (LossUnit::Bits, Some(bytes)) if bytes > 0.0 => 1.0 / std::f64::consts::LN_2 / bytes,
+        _ => 1.0,
+    }
+}
+
+/// A loss of a run in the person's unit: `1.842`; with the unit if it is another one.
+pub fn loss_of(run: &RunSummary, nats: f32) -> String {
+    loss_in(run.bytes_per_token, nats)
+}
+
+pub fn loss_in(bytes_per_token: Option<f64>, nats: f32) -> String {
+    let other = if LOSS_UNIT.get() == LossUnit::Bits && bytes_per_token.is_none() { " nats" } else { "" };
+    format!("{}{other}", loss((f64::from(nats) * loss_factor(bytes_per_token)) as f32))
+}
+
+/// The loss that represents a run, with its weights: `3.206, best, step 140`.
+pub fn validation(run: &RunSummary) -> Option<String> {
+    let shown = run.validation()?;
+    let at = shown.at();
+    let parts = [loss_of(run, shown.loss), at].into_iter().filter(|part| !part.is_empty());
+    Some(parts.collect::<Vec<_>>().join(", "))
+}
+
+/// What the choice of the best checkpoint rests on.
+pub fn best_rests_on(run: &RunSummary) -> Option<String> {
+    let held_out = run.held_out?;
+    Some(match held_out.chooses() {
+        true => format!("Best of the evaluations on {held_out}"),
+        false => format!("The last evaluation: {held_out} are too few to choose the best checkpoint by"),
+    })
 }
 
 /// A number with its sign: `+0.250`, `−0.250`; without a sign if it rounds to 0.
@@ -94,11 +130,22 @@ mod tests {
     #[test]
     fn losses_keep_their_decimals_and_rates_their_exponent() {
         assert_eq!(loss(1.8421), "1.842");
-        assert_eq!(loss_exact(1.88), "1.8800");
         assert_eq!(loss(f32::NAN), NOTHING);
         // Small numbers are not shown as 0.
         assert_eq!([0.0005, 0.000_21, -0.000_21, 0.0].map(loss), ["0.001", "2.1e-4", "-2.1e-4", "0.000"]);
-        assert_eq!([0.000_21, 0.000_021].map(loss_exact), ["0.0002", "2.1e-5"]);
+    }
+
+    #[test]
+    fn all_losses_have_the_persons_unit() {
+        let mut run = RunSummary { bytes_per_token: Some(2.0), ..RunSummary::default() };
+        assert_eq!(loss_of(&run, 2.0), "2.000");
+        set_loss_unit(LossUnit::Bits);
+        assert_eq!(loss_of(&run, 2.0 * std::f32::consts::LN_2), "1.000");
+        (run.best_val_loss, run.best_step) = (Some(4.0 * std::f32::consts::LN_2), Some(140));
+        assert_eq!(validation(&run).unwrap(), "2.000, best, step 140");
+        run.bytes_per_token = None;
+        assert_eq!(loss_of(&run, 2.0), "2.000 nats");
+        set_loss_unit(LossUnit::Nats);
     }
 
     #[test]

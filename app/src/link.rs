@@ -30,7 +30,7 @@ pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, mod
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, bytes_of, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, HERE, bytes_of, chosen_files, expanded, pick, read_dropped, save};
+pub use files_web::{FOLDERS, HERE, bytes_of, dropped, expanded, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -26,7 +26,7 @@ use crate::theme::Palette;
 use crate::widgets;
 use egui::Ui;
 use egui_material_icons::{MaterialIcon, icons};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{DraftOf, Drafts, RunConfig};
 
 pub trait Page {
     fn needs(&self) -> Needs {
@@ -39,6 +39,13 @@ pub trait Page {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
+
+    /// Whether the page has a part that stays at the bottom while the rest scrolls above it.
+    fn has_foot(&self, _context: &Context<'_>) -> bool {
+        false
+    }
+
+    fn foot_ui(&mut self, _ui: &mut Ui, _context: &mut Context<'_>) {}
 
     /// The page after a project was opened: without anything that belongs to the former one, but with what was typed
     /// if it `is_same`, as after a restart of the engine.
@@ -170,6 +177,10 @@ impl Pages {
         self.follow_project(context.state);
         let page = self.get_mut(name);
         let id = format!("{} {}", name.key(), page.part());
+        let has_model = context.state.projects.open.is_some() && written::has_model(context);
+        if has_model && page.has_foot(context) {
+            widgets::page_foot(ui, name.key(), |ui| page.foot_ui(ui, context));
+        }
         widgets::page(ui, &id, |ui| {
             widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
             match page.needs() {
@@ -191,6 +202,15 @@ impl Pages {
 }
 
 impl PageName {
+    /// The draft that the page shows and edits.
+    pub fn draft(self) -> DraftOf {
+        match self {
+            Self::Tune => DraftOf::Tune,
+            Self::Lab => DraftOf::Search,
+            _ => DraftOf::Train,
+        }
+    }
+
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|page| page.key() == key)
     }
@@ -200,9 +220,11 @@ impl PageName {
 pub struct Context<'a> {
     pub state: &'a State,
     pub palette: &'a Palette,
-    /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together. The app keeps
-    /// [`Planning::plan`](crate::state::Planning::plan) up to date with it.
+    /// Settings of what the page would begin. The app keeps [`Planning::plan`](crate::state::Planning::plan) up to date with them, and
+    /// stores them as the [draft](PageName::draft) of the page.
     pub draft: &'a mut RunConfig,
+    /// The drafts of other pages. That of the page itself is replaced by `draft`.
+    pub drafts: &'a mut Drafts,
     pub outbox: &'a mut Outbox,
     /// The page to open after this frame.
     pub go: &'a mut Option<PageName>,

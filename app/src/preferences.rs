@@ -21,9 +21,14 @@ pub struct Preferences {
     pub single_keys: bool,
     /// Folds that were opened or closed, by key, including the "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
+    #[serde(deserialize_with = "known_or_default")]
+    pub loss_unit: LossUnit,
     /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
+    /// Settings of the window's server.
+    #[serde(deserialize_with = "known_or_default")]
+    pub serving: ChosenServing,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,17 @@ pub enum ThemeChoice {
     Light,
 }
 
+/// The unit of losses on all pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossUnit {
+    /// Nats per token.
+    #[default]
+    Nats,
+    /// Bits per byte of the run's text, comparable between tokenizers; a run that learns rows has nats.
+    Bits,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChosenModeration {
@@ -42,6 +58,17 @@ pub struct ChosenModeration {
     pub settings: Moderation,
     /// Name of the file with those rules.
     pub rules_of: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChosenServing {
+    /// 0 takes 8080, or any free port.
+    pub port: u16,
+    /// Bearer token that requests must send; empty for none.
+    pub token: String,
+    /// Origin of web pages that may send requests, or `*`; empty for none.
+    pub cors: String,
 }
 
 impl ChosenModeration {
@@ -69,7 +96,9 @@ impl Default for Preferences {
             project: None,
             single_keys: true,
             folds: BTreeMap::new(),
+            loss_unit: LossUnit::default(),
             moderation: ChosenModeration::default(),
+            serving: ChosenServing::default(),
         }
     }
 }

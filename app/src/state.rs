@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod cleaning;
+mod conversations;
 mod documents;
 mod evaluation;
 mod feedback;
@@ -20,6 +21,7 @@ mod writing;
 
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
+pub use conversations::Conversations;
 pub use documents::{Documents, ReadDocument};
 pub use evaluation::{Evaluations, Work};
 pub use feedback::{MIN_ROWS, Said};
@@ -65,6 +67,7 @@ pub struct State {
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
+    pub conversations: Conversations,
     pub feedback: Said,
     /// A teacher's lessons, and the progress in all lessons.
     pub lessons: Lessons,
@@ -130,7 +133,7 @@ impl State {
         self.projects.sent(id, command);
         let trains = self.training.state != TrainingState::Idle;
         let run = current_run(&self.training, &self.runs).map(|run| run.name.as_str());
-        self.writing.sent(id, command, (run, trains.then_some(self.training.step)));
+        self.writing.sent(id, command, (run, trains.then_some(self.training.step())));
         self.tokenizer.sent(command);
         self.planning.sent(id, command);
         self.cleaning.sent(id, command);
@@ -154,11 +157,14 @@ impl State {
         self.writing.apply(request, asked.as_ref(), &event);
         self.inspections.apply(request, asked.as_ref(), &event, &bytes);
         self.evaluation.apply(request, asked.as_ref(), &event);
+        self.conversations.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
         self.lessons.apply(&event);
         self.lab.apply(&event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
+        self.runs.follow(&self.training);
+        self.lab.follow(&self.training);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);
             if let Some(history) = name.and_then(|name| self.runs.histories.get(name)) {

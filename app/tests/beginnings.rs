@@ -8,53 +8,46 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
-    Command, Event, Forecast, ModelSource, PlanSummary, RunState, RunSummary, Start, TokenizerKind,
+    Command, ErrorKind, ErrorReport, Event, Forecast, ModelSource, Objective, PlanSummary, RunState,
+    RunSummary, Start, TokenizerKind,
 };
 
 #[test]
-fn a_run_is_begun_from_another_and_may_begin_with_random_weights_after_all() {
-    let mut window = on(PageName::Runs, [1280.0, 900.0]);
+fn a_fine_tune_is_begun_from_a_run_and_leaves_the_next_new_run_alone() {
+    let mut window = on(PageName::Runs, [1280.0, 1400.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
-    window.run_steps(3);
-    press(&mut window, "Use as base model");
-    assert!(contains(&window, "2-llama-tiny (best)"), "the dialog names the base model");
-    press(&mut window, "Start");
-    let started = sent(window.state_mut()).into_iter().find_map(|command| match command {
-        Command::Train { config, .. } => Some(*config),
-        _ => None,
-    });
-    assert_eq!(started.unwrap().start, Some(Start::best_of("2-llama-tiny")));
-}
-
-#[test]
-fn settings_that_begin_with_an_imported_model_get_a_tokenizer_of_their_own_without_it() {
-    let mut window = on(PageName::Runs, [1280.0, 900.0]);
-    let imported = RunSummary { steps: 0, ..support::run("4-smollm2", RunState::Imported, 0, 0) };
-    let runs = vec![support::run("2-llama-tiny", RunState::Finished, 9, 9), imported];
-    tell(window.state_mut(), [Event::Runs { runs }]);
-    window.run_steps(2);
-    window.get_by_role_and_label(Role::Row, "4-smollm2").click_accesskit();
-    let Event::History { run: _, mut config, events, checkpoints } = support::history("4-smollm2", 1e-3)
+    let Event::History { run, mut config, events, checkpoints } = support::history("2-llama-tiny", 1e-3)
     else {
         panic!("no history")
     };
     config.tokenizer.kind = TokenizerKind::Imported;
-    tell(window.state_mut(), [Event::History { run: "4-smollm2".to_owned(), config, events, checkpoints }]);
+    tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
     window.run_steps(3);
     press(&mut window, "Use as base model");
-    press(&mut window, "Change settings");
-    assert!(contains(&window, "Starts from the weights, tokenizer and shape of 4-smollm2"));
-    press(&mut window, "Use random weights");
-    assert!(!contains(&window, "Starts from the weights"));
+    assert!(contains(&window, "fine-tunes 2-llama-tiny (best)"), "the header names what the page begins");
+    press(&mut window, "Tune");
+    let started = |window: &mut egui_kittest::Harness<'_, glasshouse::app::App>| {
+        let mut sent = sent(window.state_mut()).into_iter().rev();
+        sent.find_map(|command| match command {
+            Command::Train { config, .. } => Some(*config),
+            _ => None,
+        })
+        .unwrap()
+    };
+    assert_eq!(started(&mut window).start, Some(Start::best_of("2-llama-tiny")));
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::Train { .. }),
+        [Event::Failed { error: ErrorReport::new(ErrorKind::Refused, "not now".to_owned()) }],
+    );
+    support::open_page(&mut window, PageName::Model);
+    assert!(contains(&window, "new run from random weights · "));
+    support::open_page(&mut window, PageName::Train);
     press(&mut window, "New run");
     press(&mut window, "Start");
-    let started = sent(window.state_mut()).into_iter().find_map(|command| match command {
-        Command::Train { config, .. } => Some(*config),
-        _ => None,
-    });
-    let started = started.unwrap();
-    assert_eq!((started.start, started.tokenizer.kind), (None, TokenizerKind::Bpe));
+    let config = started(&mut window);
+    assert_eq!((config.start, config.tokenizer.kind), (None, TokenizerKind::Bpe));
+    assert_eq!(config.train.objective, Objective::Text);
 }
 
 #[test]
@@ -105,6 +98,38 @@ fn a_run_that_does_not_fit_the_device_is_offered_to_many_gpus() {
         let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
         assert_eq!(sent(window.state_mut()).iter().any(asked), !fits);
     }
+}
+
+#[test]
+fn train_says_at_its_button_that_a_run_does_not_fit() {
+    for fits in [true, false] {
+        let mut app = support::app("light");
+        tell(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
+        let plan = PlanSummary { fits: Some(fits), ..support::plan() };
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
+        answer(&mut app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
+        app.open(PageName::Train);
+        let mut window = support::window(app, 1280.0, 900.0);
+        window.run_steps(3);
+        assert_eq!(contains(&window, "does not fit the device"), !fits);
+        if !fits {
+            press(&mut window, "Choose a smaller model");
+            assert!(is_shown(&window, "Fit to my device"));
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_is_refused_as_a_binary_one_is() {
+    let mut window = on(PageName::Data, [1280.0, 800.0]);
+    let before = sent(window.state_mut());
+    for (name, bytes) in [("empty.txt", ""), ("blank.md", " \n\n"), ("owl.exe", "\u{0}\u{1}")] {
+        let file = Chosen { name: name.to_owned(), bytes: Some(bytes.as_bytes().to_vec()) };
+        window.state_mut().answer(Answer { wish: Wish::AddDocuments, files: Ok(vec![file]) });
+        window.run_steps(2);
+        assert!(contains(&window, &format!("{name} was not added")), "{name}");
+    }
+    assert_eq!(sent(window.state_mut()), before, "nothing is sent, and the text stays");
 }
 
 #[test]

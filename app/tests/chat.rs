@@ -118,6 +118,92 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     }
 }
 
+#[cfg(unix)]
+/// Types into a program in a terminal: each text once the output since the one before contains its first part, or has so many bytes.
+const TERMINAL: &str = r#"
+import json, os, pty, signal, sys
+signal.alarm(300)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen = [b""]
+def read():
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        piece = b""
+    seen[-1] += piece
+    return piece
+for wanted, typed in json.loads(sys.argv[1]):
+    while (len(seen[-1]) < wanted if isinstance(wanted, int) else wanted.encode() not in seen[-1]) and read():
+        pass
+    seen.append(b"")
+    os.write(terminal, typed.encode())
+while read():
+    pass
+sys.stdout.buffer.write(b"".join(seen))
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+/// Runs `glasshouse` in a terminal. Returns its output and exit code.
+#[cfg(unix)]
+fn in_a_terminal(folder: &Path, arguments: &[&str], typed: &serde_json::Value) -> (String, Option<i32>) {
+    let own = program(folder);
+    let mut command = std::process::Command::new("python3");
+    command.current_dir(folder).args(["-c", TERMINAL, &typed.to_string()]).arg(own.get_program());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.args(arguments).output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_answer_and_at_the_prompt_leaves() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let chat = ["chat", "--project", "first", "--device", "cpu", "--greedy", "--max-tokens", "1000000"];
+    let stop = "\u{3}";
+    let typed = serde_json::json!([["> ", "One\n"], [40, stop], ["stopping the answer", ""], ["> ", stop]]);
+    let (output, code) = in_a_terminal(folder, &chat, &typed);
+    assert_eq!(code, Some(130), "{output}");
+    // What was written until then is kept, and continued conversations stay one.
+    let kept = std::fs::read_to_string(folder.join("first/conversations.jsonl")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["messages"][0]["content"], "One");
+    assert_eq!(kept["messages"][1]["origin"]["config"]["max_tokens"], 1_000_000);
+    assert!(!kept["messages"][1]["content"].as_str().unwrap().is_empty());
+    chat_with(folder, "first", "One\nday\n/new\nThe\n", &["--max-tokens", "4"]);
+    let kept = std::fs::read_to_string(folder.join("first/conversations.jsonl")).unwrap();
+    let counts = kept.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["messages"].as_array().unwrap().len()
+    });
+    assert_eq!(counts.collect::<Vec<_>>(), [2, 4, 2]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_shows_the_control_characters_of_titles_and_texts() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let run = std::fs::read_dir(folder.join("first/runs")).unwrap().flatten();
+    let run = run.map(|entry| entry.path().join("run.json")).find(|path| path.is_file()).unwrap();
+    let mut record = json_of(&run);
+    record["title"] = "\u{1b}[31mred".into();
+    std::fs::write(&run, record.to_string()).unwrap();
+    let nothing = serde_json::json!([]);
+    let (output, _) = in_a_terminal(folder, &["runs", "--project", "first"], &nothing);
+    assert!(output.contains("␛[31mred") && !output.contains("\u{1b}[31m"), "{output}");
+    let prompt = "One\u{1b}]0;owned\u{7}";
+    let generate =
+        ["generate", "--project", "first", "--device", "cpu", "--max-tokens", "4", "--prompt", prompt];
+    let (output, _) = in_a_terminal(folder, &generate, &nothing);
+    assert!(output.contains("One␛]0;owned␇") && !output.contains("\u{1b}]0;"), "{output}");
+    // A file or another program gets the text as it is.
+    assert!(succeed(folder, &generate).contains(prompt));
+}
+
 /// The one pretrained model that a package ships, with its own template, gives the same answers as transformers.
 #[test]
 fn slow_python_smollm2_answers_what_transformers_lets_it_answer() {

@@ -10,9 +10,9 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
-    Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary, Severity,
-    Uncertainty, WeightSource,
+    Adapter, ChatMessage, Command, DocumentsChange, Event, Feedback, FeedbackKind, LearnsFrom, Moderation,
+    ModerationMode, Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary,
+    Severity, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -108,6 +108,93 @@ fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     say(&mut scene, "Why?");
     assert!(scene.harness.query_by_label("Undo").is_none(), "it would take what was said since with it");
     assert_eq!(said(&asked(&mut scene).last().unwrap().0), [System, User]);
+}
+
+/// The scene after the application was started again.
+fn again(scene: Scene, size: [f32; 2]) -> Scene {
+    Scene::new(scene.engine, PageName::Chat, size, "dark")
+}
+
+#[test]
+fn conversations_are_shown_again_after_a_start_and_continued() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
+    scene.frame();
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");
+    scene.frame();
+    say(&mut scene, "Who was it?");
+    let [kept] = scene.engine.conversations.as_slice() else { panic!("{:?}", scene.engine.conversations) };
+    let [told, asked_first, reply] = kept.messages.as_slice() else { panic!("{kept:?}") };
+    assert_eq!((told.role, asked_first.content.as_str()), (Speaker::System, "Who was it?"));
+    let origin = reply.origin.as_ref().unwrap();
+    assert!(reply.content.contains("It was Mia") && reply.when >= asked_first.when && reply.when > 0);
+    assert_eq!((origin.run.as_str(), &origin.source), ("2-first-stories", &WeightSource::Current));
+    let seed = origin.config.seed;
+    assert_eq!(asked(&mut scene)[0].1, seed);
+
+    let mut scene = again(scene, WIDE);
+    assert!(scene.says("Who was it?") && scene.says("It was Mia"));
+    assert_eq!(system_prompt(&scene), "Be brief.");
+    scene.picture("chat-again");
+    say(&mut scene, "And where?");
+    let (messages, _) = asked(&mut scene).pop().unwrap();
+    assert_eq!(messages.len(), 4);
+    scene.press("New conversation");
+    say(&mut scene, "Why?");
+    let counts: Vec<usize> = scene.engine.conversations.iter().map(|own| own.messages.len()).collect();
+    assert_eq!(counts, [5, 3]);
+
+    let mut scene = again(scene, WIDE);
+    assert!(scene.says("Why?") && !scene.says("And where?"), "the last one");
+    scene.press("Open conversation 2: Who was it?");
+    assert!(scene.harness.query_by_label("Edit message 2").is_some());
+    scene.press("Rename conversation 2");
+    scene.type_into("Title", " The fox");
+    scene.press("Rename");
+    assert!(scene.engine.conversations[0].title.contains("The fox"));
+    say(&mut scene, "When?");
+    assert!(
+        scene.engine.conversations.iter().any(|own| own.messages.len() == 7 && own.title.contains("fox"))
+    );
+    scene.press("Remove conversation 1");
+    assert!(scene.harness.query_by_label("Edit message 1").is_none(), "it was open");
+    assert!(scene.harness.query_by_label_contains("Open conversation 2").is_none());
+    scene.press("Undo");
+    assert!(scene.harness.query_by_label_contains("Open conversation 2").is_some());
+}
+
+#[test]
+fn damaged_lines_are_named_and_a_deleted_run_is_replaced() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    say(&mut scene, "Who was it?");
+    let damaged = vec!["conversations.jsonl, line 3: expected value".to_owned()];
+    scene.engine = Engine { damaged, ..scene.engine };
+    let reply = scene.engine.conversations[0].messages.last_mut().unwrap();
+    let origin = reply.origin.as_mut().unwrap();
+    (origin.run, origin.source) = ("9-gone".to_owned(), WeightSource::best_of("9-gone"));
+    let mut scene = again(scene, WIDE);
+    assert!(scene.says("line 3: expected value") && scene.says("9-gone, which wrote this conversation"));
+    say(&mut scene, "And where?");
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
+    assert!(matches!(&sent[..], [Command::Generate { source: WeightSource::Current, .. }]), "{sent:?}");
+}
+
+#[test]
+fn the_composer_stays_at_the_bottom() {
+    for size in [PHONE, WIDE] {
+        let mut scene = Scene::new(Engine::full(), PageName::Chat, size, "light");
+        let place = |scene: &Scene| scene.harness.get_by_label("Message").rect();
+        let before = place(&scene);
+        for _ in 0..6 {
+            send(&mut scene, "Who was it, and where did all of them go?");
+        }
+        assert_eq!(place(&scene), before);
+        assert!(before.bottom() > size[1] - 260.0, "{before:?}");
+        let last = scene.harness.get_by_label("Edit message 6").rect();
+        assert!(last.top() > 0.0 && last.bottom() < before.top(), "the newest is in view: {last:?}");
+        scene.check_edges();
+        scene.picture(if size == PHONE { "chat-long-narrow" } else { "chat-long" });
+    }
 }
 
 #[test]
@@ -479,6 +566,40 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     );
 }
 
+#[test]
+fn rows_are_counted_shown_and_removed_on_tune_and_never_change_the_next_new_run() {
+    let mut scene = wide(Engine::full(), PageName::Train);
+    let train = scene.planned();
+    scene.open(PageName::Tune);
+    assert!(scene.says("fine-tune: choose a base model"), "the header");
+    choose(&mut scene, "Base model", "1-first-stories");
+    assert!(scene.says("fine-tunes 1-first-stories (best) · "));
+    assert!(scene.says("20 rows, about ") && scene.says("Who wrote to whom?"));
+    for name in ["Base model", "Method", "Data", "Settings"] {
+        assert!(scene.harness.query_all_by_role_and_label(Role::Label, name).next().is_some(), "{name}");
+    }
+    choose(&mut scene, "Objective", "Preference");
+    assert_eq!(scene.planned().train.objective, Objective::Preference);
+    scene.picture("tune-rows");
+    scene.open(PageName::Lab);
+    assert_eq!(scene.planned(), train, "a search varies the next new run");
+    scene.open(PageName::Model);
+    assert_eq!(scene.planned(), train);
+    scene.open(PageName::Tune);
+    assert_eq!(scene.planned().train.objective, Objective::Preference, "its own draft");
+    scene.press("Remove letters-to-a-friend-2019.jsonl");
+    let removes = |scene: &mut Scene| {
+        scene
+            .sent_of(|command| matches!(command, Command::ChangeDocuments(DocumentsChange::Remove { .. })))
+            .len()
+    };
+    assert_eq!(removes(&mut scene), 0, "it can be undone");
+    for _ in 0..11 {
+        scene.settle();
+    }
+    assert_eq!(removes(&mut scene), 1);
+}
+
 /// The objective's own settings: the preference loss, and the source of rewards.
 #[test]
 fn a_reward_model_is_chosen_on_tune() {
@@ -520,8 +641,7 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     let recipe = |name| glasshouse_protocol::recipes::recipe(name).unwrap();
     scene.press(&recipe("classify").title);
     scene.press(&recipe("poems").title);
-    let files = "forest tales.txt, letters-to-a-friend-2019.jsonl";
-    let own = scene.harness.query_all_by_label(files).next().is_some();
+    let own = scene.harness.query_all_by_label("forest tales.txt").next().is_some();
     assert!(own, "text of the person's own comes first, too");
     scene.press(&recipe("summarise").title);
     scene.press(&recipe("summarise").title);

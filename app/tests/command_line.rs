@@ -686,5 +686,5 @@ fn a_text_seen_too_often_and_a_model_too_large_for_it_are_told_before_training()
     let notices: Vec<&str> =
         of(&lines, "notice").into_iter().filter_map(|line| line["text"].as_str()).collect();
     let told = |part: &str| notices.iter().any(|text| text.contains(part));
-    assert!(told("reads its text about") && told("parameters per token"), "{notices:?}");
+    assert!(told("reads its text about") && told("tokens per parameter"), "{notices:?}");
 }

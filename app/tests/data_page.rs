@@ -66,7 +66,7 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
     assert_eq!((asked(&mut window, &Command::ShowRecipe), asked(&mut window, &sample)), (1, 1));
     assert!(contains(&window, "drops 15 of 100 after earlier steps, 21 on its own"));
     assert!(contains(&window, "off · would drop 9 of 100"));
-    assert!(contains(&window, "keeps 71 of 100 documents in a sample"));
+    assert!(contains(&window, "Keeps 71 of 100 sampled documents"));
     assert!(contains(&window, "Nothing leaves this machine."));
 }
 
@@ -312,12 +312,12 @@ fn files_are_shown_when_one_that_was_added_cannot_be_read() {
     overview.problems.clear();
     let well = Event::Documents { overview, search, offset, found, documents };
     let mut window = window(well, [bench::recipe(), bench::judged()], [1280.0, 1200.0]);
-    assert!(window.query_by_role_and_label(Role::Button, "Add files").is_none(), "the recipe comes first");
+    let add = window.get_by_role_and_label(Role::Button, "Add files").rect();
+    let clean = window.get_by_role_and_label(Role::Button, "Clean").rect();
+    assert!(add.bottom() < clean.top(), "the person's files come first");
     tell(window.state_mut(), [bench::documents(false)]);
     window.run_steps(3);
     assert!(contains(&window, "Not read: empty."));
-    press(&mut window, Role::Tab, "Recipe");
-    assert!(!contains(&window, "Not read: empty."), "and the person can go on");
 }
 
 #[test]
@@ -325,8 +325,6 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     // High enough for the whole list of files.
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
-    assert!(contains(&window, "2 files were not read, or only in part: see Files."));
-    press(&mut window, Role::Tab, "Files");
     assert!(contains(&window, "Not read: empty."));
     assert!(contains(&window, "Read in part: has a line that is no JSON."));
     forget(window.state_mut());
@@ -341,11 +339,11 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
 fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
-    press(&mut window, Role::Tab, "Files");
+    press(&mut window, Role::Tab, "Split");
     assert!(contains(&window, "Share held out for validation"));
     let held = |window: &mut Window| {
         let saved = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
-            Command::SaveDraft { config } => Some(config.data.validation_files),
+            Command::SaveDrafts { drafts } => Some(drafts.train.data.validation_files),
             _ => None,
         });
         saved.unwrap()

@@ -10,6 +10,7 @@ use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
+use glasshouse_protocol::evaluation::DocumentLoss;
 use glasshouse_protocol::{Command, Envelope, Event, Export, Report, RunState, View, WeightSource};
 use std::path::PathBuf;
 
@@ -100,6 +101,34 @@ fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
         choose(&mut scene, "1-first-stories");
         assert!(is_checked(&scene, "1-first-stories"), "one run stays");
     }
+}
+
+/// The verdict comes first, and numbers that are not comparable do not stand next to each other.
+#[test]
+fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
+    let mut scene = evaluated([1280.0, TALL], "light");
+    let top = |scene: &Scene, words: &str| scene.harness.get_by_label_contains(words).rect().top();
+    assert!(top(&scene, "The model beats every baseline; the best is 5-gram") < top(&scene, "0.8400"));
+    let left = |words: &str| scene.harness.get_by_label_contains(words).rect().left();
+    assert!(left("Reliability diagram") > left("Staged: 5-gram.") + 300.0, "the right half is used");
+    choose(&mut scene, "1-first-stories");
+    assert!(top(&scene, "1-first-stories predicts the text best: 0.8400") < top(&scene, "Side by side"));
+    assert!(scene.says("0.8900"));
+    let runs = ["1-first-stories", "2-first-stories"].map(str::to_owned);
+    let Event::Evaluations { mut evaluations, audits, .. } = evaluation::kept(&runs, false) else { panic!() };
+    let likelihood = evaluations[0].likelihood.as_mut().unwrap();
+    likelihood.tokens = 8;
+    likelihood.by_document = vec![DocumentLoss { text_crc32c: 5, ..DocumentLoss::default() }];
+    let comparisons = Vec::new();
+    support::tell(scene.harness.state_mut(), [Event::Evaluations { evaluations, audits, comparisons }]);
+    scene.settle();
+    assert!(scene.says("Not comparable: the runs were evaluated on different texts"));
+    assert!(scene.says("1-first-stories on 8 tokens and 2-first-stories on 64,000 tokens"));
+    assert!(
+        scene.says("0.8900") && !scene.says("0.8400"),
+        "the loss over 8 tokens is not put beside the other"
+    );
+    scene.picture("evaluate-refused");
 }
 
 #[test]

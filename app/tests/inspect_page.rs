@@ -156,6 +156,21 @@ fn arrow_keys_read_the_cells_of_a_head() {
 }
 
 #[test]
+fn attention_comes_first_with_its_tokens_on_both_axes() {
+    for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
+        for theme in ["dark", "light"] {
+            let mut scene = scene(Engine::full(), size, &[View::Attention, View::Positions]);
+            scene.harness.state_mut().preferences().theme = support::theme_of(theme);
+            scene.settle();
+            let top = |name| scene.harness.get_by_role_and_label(Role::DisclosureTriangle, name).rect().top();
+            assert!(View::ALL[1..].iter().all(|view| top(view.title()) > top("Attention")));
+            scene.check_edges();
+            scene.picture(&format!("inspect-attention-{name}-{theme}"));
+        }
+    }
+}
+
+#[test]
 fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Walk]);
     for title in
@@ -319,6 +334,10 @@ fn what_changed_is_asked_of_the_second_model_and_once() {
     assert!(matches!(source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"), "{source:?}");
     assert_eq!(settings.reference, Some(WeightSource::Current));
     assert!(scene.says("What changed"));
+    scene.picture("inspect-diff");
+    let top = |words: &str| scene.harness.get_by_label_contains(words).rect().top();
+    let parts = ["1-first-stories went", "predicts this text better", "Held-out text instead"].map(top);
+    assert!(parts.is_sorted(), "two texts, the verdict, and then the numbers: {parts:?}");
     scene.click("One model");
     assert!(!scene.says("What changed"));
 }

@@ -19,7 +19,11 @@ fn controls(window: &Harness<'_, App>) -> BTreeMap<String, String> {
             node.data().supports_action(Action::Click) || node.data().supports_action(Action::SetValue);
         // Selectable text is not a control, and scroll bars follow the focus.
         let is_control = !matches!(node.role(), Role::ScrollBar | Role::Label);
-        if acts && is_control && !node.is_disabled() {
+        // The rail is one stop, from which the arrow keys lead on; its first line leads to Home.
+        let is_in_rail = node.role() == Role::Tab
+            && PageName::ALL.iter().any(|page| node.label().as_deref() == Some(page.title()))
+            || node.label().is_some_and(|label| label.starts_with("Project "));
+        if acts && is_control && !is_in_rail && !node.is_disabled() {
             found.insert(format!("{:?}", node.id()), format!("{:?} {:?}", node.role(), node.label()));
         }
     }
@@ -28,7 +32,7 @@ fn controls(window: &Harness<'_, App>) -> BTreeMap<String, String> {
 
 fn assert_reached(window: &mut Harness<'_, App>, page: PageName) {
     let wanted = controls(window);
-    assert!(wanted.len() > PageName::ALL.len(), "{page:?} has no controls");
+    assert!(!wanted.is_empty(), "{page:?} has no controls");
     let mut missing = wanted.clone();
     for _ in 0..2 * wanted.len() + 20 {
         window.key_press(Key::Tab);

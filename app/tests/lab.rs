@@ -2,7 +2,8 @@
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
-use egui_kittest::kittest::Queryable as _;
+use egui::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, Fit};
 
@@ -39,6 +40,54 @@ fn a_sweep_is_started_from_its_file_and_shown() {
 }
 
 #[test]
+fn a_sweep_is_chosen_from_lists_and_its_base_is_named() {
+    for size in [WIDE, [420.0, 2000.0]] {
+        let mut scene = Scene::new(Engine::full(), PageName::Lab, size, "light");
+        assert!(scene.says("search: settings of the next new run"), "in the header or the form");
+        scene.press_role(Role::CheckBox, "Layers 2");
+        assert!(scene.says("4 runs"), "one of two values is left");
+        assert!(scene.is_disabled("Layers 4"), "a varied setting keeps a value");
+        scene.press("Do not vary Layers");
+        scene.type_into("Another value of Learning rate", "0.5");
+        scene.harness.key_press(egui::Key::Enter);
+        scene.settle();
+        assert!(scene.says("5 runs, about"), "with the time");
+        scene.press("Inherited settings");
+        assert!(scene.says("Weight decay") && !scene.says("of the next new run, fine-tunes"));
+        scene.check_edges();
+        scene.picture("lab-lists");
+        scene.press("Start the sweep");
+        let (config, launch) = scene.started();
+        let text = launch.sweep.unwrap();
+        assert!(text.contains("0.5") && !text.contains("model.layers"), "{text}");
+        assert_eq!(config.start, None);
+    }
+}
+
+/// The search draft is that of the project: other pages neither change it nor are changed by it.
+#[test]
+fn a_search_may_vary_the_settings_of_a_run() {
+    let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
+    let before = scene.planned();
+    scene.press("Base settings");
+    let run = scene.harness.get_all_by_label_contains(", its settings").next().unwrap();
+    let name = run.accesskit_node().label().unwrap();
+    run.click_accesskit();
+    scene.settle();
+    let run = name.split(',').next().unwrap().to_owned();
+    let saved = scene.sent_of(|command| matches!(command, Command::SaveDrafts { .. })).pop();
+    let Some(Command::SaveDrafts { drafts }) = saved else { panic!("not saved") };
+    assert_eq!(drafts.search.base.as_ref().map(|(name, _)| name), Some(&run));
+    assert_eq!(drafts.train, before, "the next new run is as it was");
+    assert_eq!(drafts.tune, None);
+    scene.press("Start the sweep");
+    let (config, _) = scene.started();
+    let base = &drafts.search.base.as_ref().unwrap().1;
+    assert_eq!(config.train, base.train);
+    assert_eq!(config.tokenizer, before.tokenizer, "the project's");
+}
+
+#[test]
 fn a_ladder_shows_its_prediction_before_the_largest_model_is_trained() {
     for size in [WIDE, [420.0, 1600.0]] {
         let mut scene = Scene::new(Engine::full(), PageName::Lab, size, "dark");
@@ -72,6 +121,7 @@ fn cleaning_rules_are_measured_and_their_intervals_are_put_in_words() {
 #[test]
 fn a_sweep_file_that_cannot_be_used_says_why_and_does_not_start() {
     let mut scene = Scene::new(Engine::full(), PageName::Lab, WIDE, "dark");
+    scene.press("As a file");
     scene.harness.get_by_label("Sweep file").focus();
     scene.frame();
     scene.harness.get_by_label("Sweep file").type_text("\nserch = 1");

@@ -1,5 +1,6 @@
 //! The Learn page: lessons match their files, and one is worked through from start to check.
 
+use crate::support;
 use crate::support::engine::Engine;
 use crate::support::repository;
 use crate::support::scene::Scene;
@@ -9,7 +10,7 @@ use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::{Address, AppOptions};
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
-use glasshouse_protocol::{Command, LessonProgress, RunState, View};
+use glasshouse_protocol::{Command, Event, LessonProgress, RunState, TrainingState, View};
 use std::time::Duration;
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
@@ -53,6 +54,11 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     scene.press_last("Lesson 1: Text and tokens, not begun");
     assert!(scene.says("Where tokens come from"), "its text is there");
     assert!(scene.harness.query_by_label("Measure").is_none(), "nothing is measured before a prediction");
+    let (text, question) = ("Text to tokenize", "How many characters of this sentence");
+    let [shown, asked] =
+        [text, question].map(|words| scene.harness.get_by_label_contains(words).rect().top());
+    assert!(shown < asked && scene.says("id 1"), "the sentence and its tokens come before the question");
+    assert!(scene.says("68 characters") && !scene.says("tokens for 68 characters"), "but not their number");
     scene.press_last("Between one and three: pieces of words");
     scene.press_last("Predict");
     assert!(scene.says("Your prediction: Between one and three"));
@@ -110,8 +116,14 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
             .sent_of(|command| matches!(command, Command::Inspect { views, .. } if *views == [View::Head]))
             .len()
     };
-    assert_eq!(asked(&mut scene), 0, "what the instrument shows is the answer");
-    assert!(scene.says("Predict first to see your model"));
+    assert_eq!(asked(&mut scene), 0, "what the view shows is the answer");
+    assert!(scene.says("Predict first to see the measurement"));
+    let prompt = scene.harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt").value();
+    assert_eq!(prompt.as_deref(), Some("Mia had a red ball. Mia"), "but the question's text is there");
+    assert!(
+        scene.says("Position 0: ") && scene.says("Head 0"),
+        "with its tokens and the head that is asked about"
+    );
     scene.press_last("Between a quarter and three quarters");
     scene.press_last("Predict");
     assert!(asked(&mut scene) > 0, "the instrument asks");
@@ -135,7 +147,7 @@ fn a_lesson_that_asks_otherwise_by_now_asks_again() {
     for press in ["All lessons", "Read lessons again", "Lesson 1: Text and tokens, not begun"] {
         scene.press_last(press);
     }
-    assert!(!scene.says("Your prediction:") && scene.says("Predict first to see your model"));
+    assert!(!scene.says("Your prediction:") && scene.says("Predict first to see the measurement"));
 }
 
 #[test]
@@ -144,7 +156,7 @@ fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
     scene.press_last("Lesson 4: Heads, not begun");
     scene.press_last("30 to 70 %: a head does so partly");
     scene.press_last("Predict");
-    scene.press_last("Its arithmetic");
+    scene.press_last("Show the calculation");
     let asked = scene.sent_of(|command| match command {
         Command::Inspect { prompt, views, settings, .. } => {
             let of_lesson = prompt == "Once upon a time there was a cat. Once upon a time";
@@ -231,12 +243,52 @@ fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
         scene.check_edges();
         scene.picture(&format!("learn-{}-{theme}", size[0]));
         scene.press_last("Lesson 1: Text and tokens, not begun");
-        for _ in 0..15 {
+        for number in 1..16 {
             scene.check_edges();
+            scene.picture(&format!("learn-{number}-{}-{theme}", size[0]));
             scene.press_last("Next lesson");
         }
         assert!(scene.harness.query_by_label("Next lesson").is_none(), "it is the last");
     }
+}
+
+#[test]
+fn home_knows_which_lessons_are_done() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
+    scene.press_last("Lesson 1: Text and tokens, not begun");
+    for press in ["Between one and three: pieces of words", "Predict", "Measure"] {
+        scene.press(press);
+    }
+    // Home asks on its own: here, Learn was never opened.
+    let mut scene = Scene::new(scene.engine, PageName::Home, WIDE, "light");
+    assert!(scene.says(&format!("1 of {} done", BUILT_IN.len())));
+    assert!(scene.says("Lesson 2: ") && !scene.says("Lesson 1: "));
+    scene.picture("home-lessons");
+}
+
+#[test]
+fn the_runs_of_a_plot_are_named_before_their_curves_are_drawn() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
+    scene.press_last("Lesson 7: The loss and the first step, not begun");
+    assert!(scene.says("2-first-stories") && !scene.says("validation"));
+}
+
+#[test]
+fn an_early_curve_of_the_loss_begins_at_that_of_guessing() {
+    let mut scene = Scene::new(Engine::full(), PageName::Train, WIDE, "dark");
+    let mut events = support::in_training(TrainingState::Running);
+    events[1] = Event::Training { events: support::steps(0, 20, 2000), seconds: None };
+    events[2] = Event::TrainingState { state: TrainingState::Running, step: 20, steps: 2000 };
+    support::tell(scene.harness.state_mut(), events);
+    scene.settle();
+    assert!(scene.says("from guessing (ln V)"));
+    scene.picture("train-early");
+    support::tell(
+        scene.harness.state_mut(),
+        [Event::Training { events: support::steps(21, 200, 2000), seconds: None }],
+    );
+    scene.settle();
+    assert!(!scene.says("from guessing (ln V)"), "a longer curve shows the fall itself");
 }
 
 #[test]

@@ -61,8 +61,12 @@ mod learn;
 #[cfg(feature = "window")]
 mod meets;
 mod moderating;
+#[cfg(feature = "window")]
+mod numbers;
 mod preferences;
 mod proposing;
+#[cfg(feature = "window")]
+mod readable;
 mod recipes;
 #[cfg(feature = "window")]
 mod recording;

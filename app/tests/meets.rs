@@ -86,7 +86,10 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
     open_page(&mut window, PageName::Data);
     assert!(is_shown(&window, &latest), "the latest, on another page");
     open_page(&mut window, PageName::Model);
-    assert!(contains(&window, "next run: ") && !is_shown(&window, &latest), "a draft as if it were a run");
+    assert!(
+        contains(&window, "new run from random weights · ") && !is_shown(&window, &latest),
+        "a draft as if it were a run"
+    );
 
     // The latest run was stopped before it had weights, so pages that compute with a model use the one before.
     let bare =
@@ -112,7 +115,7 @@ fn a_projects_card_knows_of_the_run_in_training() {
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     let told = card(&window).unwrap();
-    assert!(told.starts_with("loss ") && told.ends_with("· 1 run"), "{told}");
+    assert!(told.starts_with("validation ") && told.ends_with("· 1 run"), "{told}");
 }
 
 #[test]
@@ -125,7 +128,25 @@ fn a_projects_card_says_that_its_run_was_interrupted() {
     app.open(PageName::Home);
     let window = window(app, 1280.0, 800.0);
     let told = window.get_by_role_and_label(Role::Button, "Open Cut off").accesskit_node().value();
-    assert_eq!(told.as_deref(), Some("loss 1.842 · interrupted at step 1,200 of 5,000"));
+    assert_eq!(told.as_deref(), Some("validation 1.842 · interrupted at step 1,200 of 5,000"));
+}
+
+#[test]
+fn home_resumes_the_run_that_was_interrupted() {
+    let mut window = on(PageName::Home, [1280.0, 800.0]);
+    assert!(window.query_by_role_and_label(Role::Button, "Resume").is_none(), "nothing was interrupted");
+    let runs = vec![support::run("7-cut-off", RunState::Interrupted, 230, 650)];
+    tell(window.state_mut(), [support::opened("letters", "Letters", runs)]);
+    window.run_steps(2);
+    assert!(contains(&window, "7-cut-off was interrupted at step 230 of 650"));
+    forget(window.state_mut());
+    press(&mut window, "Resume");
+    let resumed =
+        |command: &Command| matches!(command, Command::Resume { run: Some(run), .. } if run == "7-cut-off");
+    assert!(sent(window.state_mut()).iter().any(resumed));
+    assert_eq!(window.state().summary()["page"], "train");
+    open_page(&mut window, PageName::Home);
+    assert!(window.query_by_role_and_label(Role::Button, "Resume").is_none(), "it was resumed already");
 }
 
 #[test]
@@ -177,9 +198,14 @@ fn digits_typed_while_a_field_loses_the_keyboard_open_no_page() {
 }
 
 #[test]
-fn the_headline_is_the_latest_loss_that_is_known() {
+fn the_headline_is_always_the_validation_loss() {
     let mut window = window(support::training_on(PageName::Train), 1280.0, 900.0);
-    assert!(is_shown(&window, "validation loss") && is_shown(&window, "at step 1,200"));
+    let is_headline = |window: &Harness<'_, App>| {
+        is_shown(window, "validation loss")
+            && is_shown(window, "1.935")
+            && is_shown(window, "best, step 1,200")
+    };
+    assert!(is_headline(&window));
     let step = TrainEvent::Step {
         step: 1201,
         loss: 1.234,
@@ -190,8 +216,8 @@ fn the_headline_is_the_latest_loss_that_is_known() {
     };
     tell(window.state_mut(), [Event::Training { events: vec![step], seconds: None }]);
     window.run_steps(2);
-    assert!(is_shown(&window, "training loss") && is_shown(&window, "at step 1,201"));
-    assert_eq!(window.query_all_by_label("1.234").count(), 1, "as the headline alone");
+    assert!(is_headline(&window));
+    assert_eq!(window.query_all_by_label("1.234").count(), 1, "the training loss has a row");
 }
 
 #[test]
@@ -409,6 +435,11 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
     let new = window.get_by_role_and_label(Role::Button, "New project").rect();
     assert!((grow.top() - new.top()).abs() < 2.0 && new.left() > grow.right(), "{grow:?} and {new:?}");
     press(&mut window, "New project");
+    let creates = |command: &Command| matches!(command, Command::CreateProject { .. });
+    assert!(!sent(window.state_mut()).iter().any(creates), "it asks for a name");
+    support::type_into(&mut window, "Project name", "Owls");
+    press(&mut window, "Create");
+    assert!(sent(window.state_mut()).contains(&Command::CreateProject { name: "Owls".to_owned() }));
     assert!(sent(window.state_mut()).iter().any(|command| matches!(command, Command::CreateProject { .. })));
     answer(
         window.state_mut(),
@@ -425,7 +456,7 @@ fn a_phone_shows_the_losses_of_runs() {
     tell(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Runs);
     let window = window(app, 390.0, 844.0);
-    let losses: Vec<_> = window.query_all_by_label("1.8407").map(|node| node.rect()).collect();
+    let losses: Vec<_> = window.query_all_by_label("1.841").map(|node| node.rect()).collect();
     assert!(losses.len() >= 2, "no losses");
     assert!(losses.iter().all(|place| place.left() >= 0.0 && place.right() <= 390.0), "{losses:?}");
 }

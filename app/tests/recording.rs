@@ -20,9 +20,9 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat, Fit,
-    GuardMode, LearnsFrom, Objective, RangeTest, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState,
-    View, WeightFormat, WeightSource, presets,
+    AuditSettings, CheckpointChoice, Command, DocumentsChange, Drafts, EvaluateSettings, Export,
+    ExportFormat, Fit, GuardMode, LearnsFrom, Objective, RangeTest, RunConfig, RunLaunch, RunState, Start,
+    Steer, TrainingState, View, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -201,7 +201,7 @@ fn smaller(session: &mut Session, run: &str) {
 fn experimented(session: &mut Session, mut config: RunConfig, steps: u64) {
     config.set_steps(steps);
     (config.train.eval_interval, config.train.checkpoint_interval) = (steps.div_ceil(4), steps);
-    session.ask(Command::SaveDraft { config: Box::new(config.clone()) });
+    session.ask(Command::SaveDrafts { drafts: Box::new(Drafts::new(config.clone())) });
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     session.ask(Command::OpenProject { id });
     session.show(PageName::Lab, "dark");
@@ -384,16 +384,20 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     let (rate, window) = (config.train.learning_rate, config.train.guard.window as u64);
     session.train(config);
     session.until("steps to look back on", |state| {
-        state.training.state == TrainingState::Running && state.training.step >= raised
+        state.training.state == TrainingState::Running && state.training.step() >= raised
     });
     session.ask(Steer::Change { learning_rate: Some(10.0 * rate), steps: None });
-    session.until("what comes of it", |state| state.training.step >= ends);
+    session.until("what comes of it", |state| state.training.step() >= ends);
     session.send(Steer::Stop);
     session.until("the end of training", |state| state.training.state == TrainingState::Idle);
     session.show(PageName::Train, "light");
     let training = &session.state().training;
     // There are no alarms before there is a window to compare with.
-    assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
+    assert!(
+        raised < window || !training.guard.is_empty(),
+        "the guard saw nothing: {:?}",
+        training.points.last()
+    );
     let notice = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
     let changed = notice.split(", ").next().unwrap();
     let shows = format!("the guard's findings and actions in a run of nanogpt-cpu ({changed})");
@@ -483,7 +487,7 @@ fn both_themes(session: &mut Session, name: &str, shows: &str) {
 fn beyond(session: &mut Session) {
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     let config = presets::preset("gpt2-124m").unwrap();
-    session.ask(Command::SaveDraft { config: Box::new(config) });
+    session.ask(Command::SaveDrafts { drafts: Box::new(Drafts::new(config)) });
     session.ask(Command::OpenProject { id });
     session.show(PageName::Model, "light");
     session.window.set_size(egui::vec2(SIZE[0], 1700.0));
@@ -511,14 +515,15 @@ fn whole_session_of_the_pages() {
     let share = if whole { 0.6 } else { 0.0 };
     session.until("a good part of the steps", |state| {
         let training = &state.training;
-        training.step as f64 >= share * training.steps as f64
+        training.step() as f64 >= share * training.steps() as f64
             || training.state == TrainingState::Idle && training.run.is_some()
     });
     session.show(PageName::Train, "dark");
     let training = &session.state().training;
     let shows = format!(
         "\"Grow your first model\" at step {} of {} on the built-in stories",
-        training.step, training.steps
+        training.step(),
+        training.steps()
     );
     session.picture("train-first", &shows);
     session.trained();

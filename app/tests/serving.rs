@@ -48,6 +48,21 @@ fn completions_are_what_generate_writes() {
     assert_eq!(body["usage"], json!({ "prompt_tokens": 3, "completion_tokens": 24, "total_tokens": 27 }));
     assert_eq!(answer.choice()["finish_reason"], "length");
 
+    // A title with a colon names a run, with or without a checkpoint.
+    succeed(folder, &["runs", "rename", "--project", "p", "1", "tales: first"]);
+    for (model, status) in
+        [("tales: first", 200), ("tales: first:best", 200), ("tales: none", 404), ("1:none", 404)]
+    {
+        let mut asked = greedy.clone();
+        asked["model"] = json!(model);
+        let answer = serving.complete(&asked);
+        assert_eq!(answer.status, status, "{model}");
+        if status == 200 {
+            assert_eq!(answer.choice()["text"], expected["text"], "{model}");
+        }
+    }
+    assert_eq!(serving.get("/models/tales:%20first").json()["id"], RUN);
+
     // Sampling with a seed gives the same text, also with several prompts and answers per request.
     let drawn = json!({
         "prompt": ["One", "The"], "n": 2, "max_tokens": 24, "temperature": 0.8, "seed": 5, "stop": ["e", ""],
@@ -393,14 +408,21 @@ fn bad_requests_are_told_what_is_wrong() {
             .raw(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 403")
     );
+    // An address cannot be another site's name.
+    let by_address = b"GET /health HTTP/1.1\r\nHost: 192.168.0.1:80\r\nConnection: close\r\n\r\n";
+    assert!(serving.raw(by_address).starts_with("HTTP/1.1 200"));
     // Pages of other sites cannot keep the server busy either, although they could not read the response.
-    let foreign = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
-    assert!(serving.raw(foreign.as_bytes()).starts_with("HTTP/1.1 403"));
+    for (method, path) in [("POST", "/v1/completions"), ("GET", "/v1/models")] {
+        let foreign = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+        );
+        assert!(serving.raw(foreign.as_bytes()).starts_with("HTTP/1.1 403"), "{method}");
+    }
     let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(200_000));
     assert!(serving.raw(long.as_bytes()).starts_with("HTTP/1.1 431"));
     // The server still works, and no page of another site may read its responses.
     let alive = serving.raw(
-        b"GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nConnection: close\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\nConnection: close\r\n\r\n",
     );
     assert!(alive.starts_with("HTTP/1.1 200") && !alive.to_lowercase().contains("access-control"), "{alive}");
 
@@ -430,6 +452,13 @@ fn a_token_is_asked_for() {
     }
     let health = b"GET /health HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
     assert!(serving.raw(health).starts_with("HTTP/1.1 200"));
+    // A token does not admit pages of other origins than the chosen one.
+    for (origin, wanted) in [("http://a.example", "403"), ("http://localhost:3000", "200")] {
+        let from = format!(
+            "GET /v1/models HTTP/1.1\r\nHost: example.org\r\nOrigin: {origin}\r\nAuthorization: Bearer secret\r\nConnection: close\r\n\r\n"
+        );
+        assert!(serving.raw(from.as_bytes()).starts_with(&format!("HTTP/1.1 {wanted}")), "{origin}");
+    }
     let ask = "OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n\
         Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\nConnection: close\r\n\r\n";
     let allowed = serving.raw(ask.as_bytes()).to_lowercase();

@@ -17,8 +17,19 @@ use std::time::{Duration, Instant};
 
 /// Toggles the switch.
 pub fn press(window: &mut Harness<'_, App>) {
-    window.get_by_role_and_label(Role::Switch, "Answer other programs").click_accesskit();
+    window.get_by_role_and_label(Role::Switch, "API server").click_accesskit();
     window.run_steps(3);
+    settle(window);
+}
+
+/// Waits until the server has started.
+fn settle(window: &mut Harness<'_, App>) {
+    let since = Instant::now();
+    while contains(window, "Starting…") {
+        assert!(since.elapsed() < Duration::from_secs(60), "the server does not start");
+        std::thread::sleep(Duration::from_millis(5));
+        window.run_steps(1);
+    }
 }
 
 /// The port of the displayed address.
@@ -42,6 +53,49 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     assert!(contains(&window, "A run is training") && port(&window) == Some(first));
     press(&mut window);
     assert!(port(&window).is_none() && contains(&window, "Off"));
+}
+
+#[test]
+fn port_token_and_origin_are_chosen_and_applied() {
+    let mut window = support::on(PageName::Settings, [1280.0, 2000.0]);
+    window.run_steps(2);
+    press(&mut window);
+    let first = port(&window).expect("an address");
+    // The port of another program is refused, and the choice can be corrected.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let apply = |window: &mut Harness<'_, App>| {
+        window.run_steps(2);
+        window.get_by_label("Apply").click_accesskit();
+        window.run_steps(3);
+        settle(window);
+    };
+    window.state_mut().preferences().serving.port = taken.local_addr().unwrap().port();
+    apply(&mut window);
+    assert!(port(&window).is_none() && contains(&window, "in use by another program"));
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    window.state_mut().preferences().serving.port = free;
+    for (name, text) in [("Token", "secret"), ("Web pages", "http://a.example")] {
+        window.get_by_label(name).focus();
+        window.run_steps(1);
+        window.get_by_label(name).type_text(text);
+        window.run_steps(1);
+    }
+    press(&mut window);
+    assert_eq!(port(&window), Some(free));
+    assert!(std::net::TcpStream::connect(("127.0.0.1", first)).is_err(), "the first one ended");
+    let status = |header: [&str; 2]| {
+        let asked = ureq::get(format!("http://127.0.0.1:{free}/unknown")).header(header[0], header[1]);
+        match asked.call() {
+            Err(ureq::Error::StatusCode(status)) => status,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(status(["Accept", "*/*"]), 401);
+    assert_eq!(status(["Authorization", "Bearer secret"]), 404);
+    assert_eq!(status(["Origin", "http://b.example"]), 403);
+    window.state_mut().preferences().serving.token = "two words".to_owned();
+    apply(&mut window);
+    assert!(port(&window).is_none() && contains(&window, "without spaces"));
 }
 
 #[test]

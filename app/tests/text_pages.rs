@@ -271,7 +271,7 @@ fn a_removal_is_carried_out_before_the_text_is_used() {
 #[test]
 fn a_changed_draft_is_kept_once_it_rests() {
     let mut scene = wide(Engine::full(), PageName::Model);
-    let kept = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::SaveDraft { .. }));
+    let kept = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::SaveDrafts { .. }));
     scene.settle();
     assert_eq!(kept(&mut scene), [], "nothing was changed");
     scene.click("Attention and positions");
@@ -282,7 +282,8 @@ fn a_changed_draft_is_kept_once_it_rests() {
     }
     assert_eq!(kept(&mut scene), [], "it has not rested");
     scene.settle();
-    let [Command::SaveDraft { config }] = &kept(&mut scene)[..] else { panic!("kept once") };
+    let [Command::SaveDrafts { drafts }] = &kept(&mut scene)[..] else { panic!("kept once") };
+    let config = &drafts.train;
     assert_eq!(config.model.heads, 8);
 }
 
@@ -408,6 +409,29 @@ fn the_list_of_presets_says_what_each_is() {
     entry.click();
     scene.settle();
     assert!(says(&scene, sentence), "it was not chosen");
+}
+
+#[test]
+fn a_preset_keeps_the_projects_tokenizer_and_says_when_it_was_changed() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    let before = scene.planned();
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Preset").click();
+    scene.settle();
+    scene.harness.get_all_by_label_contains("nanogpt-cpu: ").next().unwrap().click();
+    scene.settle();
+    let after = scene.planned();
+    assert_eq!((after.preset.as_str(), &after.tokenizer), ("nanogpt-cpu", &before.tokenizer));
+    assert_eq!(after.model.vocabulary, before.model.vocabulary);
+    assert!(scene.says("The project's tokenizer stays"));
+    assert!(!scene.says("modified"), "the tokenizer is none of the preset's");
+    scene.set(Role::SpinButton, "Layers", 2.0);
+    assert!(scene.says("nanogpt-cpu, modified"));
+    scene.open(PageName::Train);
+    scene.press("New run");
+    assert!(scene.says("layers 2 · nanogpt-cpu"), "its name begins with what differs");
+    scene.press("Start");
+    let (config, launch) = scene.started();
+    assert_eq!((config.model.layers, launch.title.as_deref()), (2, Some("layers 2 · nanogpt-cpu")));
 }
 
 #[test]

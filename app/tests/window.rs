@@ -455,7 +455,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
         forget(window.state_mut());
         window.run_steps(12);
         let sent = sent(window.state_mut());
-        let draft = found!(sent.into_iter(), Command::SaveDraft { config } => config).next();
+        let draft = found!(sent.into_iter(), Command::SaveDrafts { drafts } => drafts.train).next();
         draft.map(|config| (config.preset, config.train.precision))
     };
     let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));
@@ -554,7 +554,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
-    assert_eq!(app.state().training.step, 1000);
+    assert_eq!(app.state().training.step(), 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 2400.0);

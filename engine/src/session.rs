@@ -62,7 +62,7 @@ use glasshouse_corpus::pipeline::StartOptions;
 use glasshouse_corpus::recipe::Recipe;
 use inbox::{Ended, Inbox};
 use models::Generations;
-use plans::MeasuredSpeed;
+use plans::Speeds;
 use projects::OpenProject;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -83,14 +83,16 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Choose a GPU's kernels by measuring before it is first used for training or benchmarks.
     pub autotune: bool,
+    /// Folder of what was measured on the devices; `None` to measure anew.
+    pub cache: Option<PathBuf>,
     /// For benchmarks: a GPU runs every operation of a layer separately with the default kernels, without fusion or tuning.
     pub unfused: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (shelf, device) = (PathBuf::new(), String::new());
-        Self { shelf, device, threads: None, autotune: true, unfused: false }
+        let (shelf, device, cache) = (PathBuf::new(), String::new(), platform::cache_folder());
+        Self { shelf, device, threads: None, autotune: true, cache, unfused: false }
     }
 }
 
@@ -106,7 +108,7 @@ struct Session {
     /// Number of projects opened so far.
     openings: u64,
     generations: Generations,
-    speed: Option<MeasuredSpeed>,
+    speeds: Speeds,
     visible: bool,
     /// The last model that was previewed but not imported.
     looked: Option<Rc<imports::Looked>>,
@@ -153,6 +155,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         Err(error) => return sink.failed(None, &error),
     };
     let device = ChosenDevice::unknown(&options.device, options.threads);
+    let speeds = options.cache.as_deref().map(plans::stored_speeds).unwrap_or_default();
     let mut session = Session {
         options,
         sink: Rc::new(sink),
@@ -163,7 +166,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         project: None,
         openings: 0,
         generations: Generations::default(),
-        speed: None,
+        speeds,
         visible: true,
         looked: None,
         current: None,
@@ -330,7 +333,7 @@ impl Session {
             Command::ChangeProject { id: project, change } => {
                 tell(apart(self.change_project(id, &project, change, &live)).await?);
             }
-            Command::SaveDraft { config } => self.save_draft(*config)?,
+            Command::SaveDrafts { drafts } => self.save_drafts(*drafts)?,
             Command::ImportProject { name, from } => {
                 tell(apart(self.import_project(id, name.as_deref(), from, bytes)).await?);
             }
@@ -403,6 +406,19 @@ impl Session {
             Command::ListLessons => tell(self.list_lessons()?),
             Command::KeepLesson { lesson, progress } => {
                 tell(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
+            }
+            Command::ListConversations => tell(self.list_conversations(None)?),
+            Command::ReadConversation { id } => {
+                let conversation = Box::new(self.opened()?.project.conversation(id)?);
+                tell(Event::Conversation { conversation });
+            }
+            Command::KeepConversation { conversation } => {
+                let kept = self.opened()?.project.keep_conversation(*conversation)?;
+                tell(self.list_conversations(Some(kept))?);
+            }
+            Command::ChangeConversation { id, change } => {
+                self.opened()?.project.change_conversation(id, change)?;
+                tell(self.list_conversations(None)?);
             }
             Command::ListFeedback => tell(self.list_feedback()?),
             Command::SpliceFeedback { at, removed, expected, rows } => {

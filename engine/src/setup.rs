@@ -66,6 +66,8 @@ pub struct PreparedRun {
     pub on_own_device: bool,
     /// If the new run belongs to a sweep.
     pub sweep: Option<Box<SweptRun>>,
+    /// Title of a new run.
+    pub title: Option<String>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -158,6 +160,7 @@ impl PreparedRun {
             warnings,
             on_own_device: false,
             sweep: None,
+            title: None,
             run: None,
             optimizer,
             threads,
@@ -181,7 +184,7 @@ impl PreparedRun {
     /// Describes the run about to be trained. Fails if a trainer has already taken the device.
     pub fn about(&mut self) -> Result<OpenedRun> {
         let executor = self.executor()?;
-        let (target, bytes, device) = (executor.target(), executor.bytes(), executor.describe());
+        let (target, device) = (executor.target(), executor.describe());
         let on_gpu = executor.gpu().is_some();
         let RunConfig { model, train, .. } = &self.config;
         let text = self.prepared.store.index().map(|index| TextSummary {
@@ -200,7 +203,7 @@ impl PreparedRun {
             parameters,
             trained_parameters: needs.trained_parameters,
             flops_per_token: needs.flops_per_token,
-            bytes,
+            bytes: needs.bytes,
             device: device.to_string(),
             on_gpu,
             settled: self.settled.take(),
@@ -243,18 +246,32 @@ impl PreparedRun {
                 let imported_as = beginning.map(|beginning| beginning.imported_as()).transpose()?;
                 let (family, whole_context) = imported_as.unwrap_or_default();
                 let learns_pairs = self.config.train.objective.learns_pairs();
-                let index = self.prepared.store.index().filter(|_| learns_pairs);
-                let plain_pairs = index.map(|index| index.plain);
-                let swept = self.sweep.take();
+                let index = self.prepared.store.index();
+                let plain_pairs = index.filter(|_| learns_pairs).map(|index| index.plain);
+                let is_of_text =
+                    self.config.train.objective.learns_text() && self.config.data.synthetic.is_none();
+                let bytes_per_token = index.filter(|_| is_of_text).map(|index| {
+                    index.bytes as f64 / (index.train.tokens + index.validation.tokens).max(1) as f64
+                });
+                let (swept, title) = (self.sweep.take(), self.title.take());
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
                     if let Some(SweptRun { place, title, kept, .. }) = swept.as_deref() {
                         // Before the run exists, so that a killed sweep resumes with the same settings.
                         project.keep_sweep(&place.name, kept)?;
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
+                    } else if let Some(title) = &title {
+                        run.set_title(title)?;
                     }
                     let sweep = swept.as_deref().map(|swept| swept.place.clone());
-                    run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })
+                    run.save_record(&RunRecord {
+                        family,
+                        whole_context,
+                        plain_pairs,
+                        sweep,
+                        bytes_per_token,
+                        ..run.record()?
+                    })
                 })?
             }
         };

@@ -106,7 +106,7 @@ try {
   const large = await page.evaluate(() => globalThis.glasshouse.engine.configure({ preset: "gpt2-124m" }));
   const { projects } = event(await send(page, { command: "list_projects" }), "projects");
   const { id } = projects.find(({ name }) => name === PROJECT);
-  await send(page, { command: "save_draft", config: large });
+  await send(page, { command: "save_drafts", drafts: { train: large } });
   await send(page, { command: "open_project", id });
   await press("tab", "Model");
   await page.setViewportSize({ width: 1280, height: 1700 });

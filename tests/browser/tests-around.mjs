@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { event, losses, ready, send, tiny, until } from "./site.mjs";
+import { event, losses, ready, send, serve, tiny, until } from "./site.mjs";
 import { FULL, patched, storage } from "./storage.mjs";
 
 /** Waits until the service worker has a whole version. */
@@ -344,4 +344,156 @@ export async function a_permalink_opens_what_it_names_ready_to_train(site) {
   assert.deepEqual([again.project.runs, again.projects.length], [1, 1]);
   await page.evaluate(() => globalThis.glasshouse.follow("?page=write"));
   await until(page, ({ page }) => page === "write", "the other page");
+}
+
+/** Whether leaving the page is asked about. */
+const asks = (page) => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+
+export async function leaving_is_asked_about_while_something_would_be_lost(site) {
+  for (const kept of [true, false]) {
+    const context = await site.profile();
+    await context.addInitScript((kept) => {
+      StorageManager.prototype.persist = () => Promise.resolve(kept);
+      globalThis.locks = 0;
+      const request = async () => {
+        globalThis.locks += 1;
+        return { release: () => (globalThis.locks -= 1) };
+      };
+      Object.defineProperty(navigator, "wakeLock", { value: { request } });
+    }, kept);
+    const page = await site.tab(context);
+    assert.equal(await asks(page), false, "nothing was made here");
+    await send(page, { command: "create_project", name: "Leaving" });
+    const config = await tiny(page, 100_000);
+    await page.evaluate((config) => void (globalThis.ending = globalThis.glasshouse.send({ command: "train", config })), config);
+    await until(page, ({ training }) => training.step > 0, "training");
+    assert.equal(await asks(page), true, "a run trains");
+    assert.equal(await page.evaluate(() => globalThis.locks), 1, "the screen stays on");
+    await send(page, { command: "steer", action: "pause" });
+    await page.waitForFunction(() => globalThis.locks === 0);
+    assert.equal(await asks(page), true, "a paused run is in training");
+    await send(page, { command: "steer", action: "stop" });
+    await page.evaluate(() => globalThis.ending.then(() => undefined));
+    assert.equal(await page.evaluate(() => globalThis.locks), 0);
+    assert.equal(await asks(page), !kept, "the browser may drop the run");
+    await page.evaluate(() => globalThis.glasshouseBoot.saveFile("leaving.glasshouse", new Uint8Array(1)));
+    assert.equal(await asks(page), false, "it was exported");
+  }
+}
+
+export async function offline_use_waits_for_no_answer_about_storage(site) {
+  const context = await site.profile();
+  await context.addInitScript(() => {
+    StorageManager.prototype.persist = () => new Promise(() => {});
+  });
+  const page = await site.tab(context, "?project=sample.glasshouse", { project: false });
+  await page.getByRole("button", { name: "Open", exact: true }).waitFor();
+  await installed(page);
+}
+
+export async function no_script_in_the_page_itself_runs(site) {
+  const page = await site.tab(await site.profile());
+  const ran = await page.evaluate(async () => {
+    const blocked = new Promise((resolve) => addEventListener("securitypolicyviolation", ({ violatedDirective }) => resolve(violatedDirective)));
+    document.body.append(Object.assign(document.createElement("script"), { textContent: "globalThis.injected = true" }));
+    return [await blocked, globalThis.injected ?? false];
+  });
+  assert.match(ran[0], /^script-src/);
+  assert.equal(ran[1], false);
+  assert.deepEqual(page.problems.filter((problem) => !problem.includes("Content Security Policy")), []);
+}
+
+export async function a_run_of_another_tab_is_not_interrupted_until_that_tab_dies(site) {
+  const context = await site.profile();
+  const first = await site.tab(context);
+  await send(first, { command: "create_project", name: "Busy" });
+  const config = await tiny(first, 100_000, { eval_interval: 0, checkpoint_interval: 10 });
+  await first.evaluate((config) => void globalThis.glasshouse.send({ command: "train", config }).catch(() => {}), config);
+  await until(first, ({ training }) => training.saved >= 20, "two checkpoints");
+  const second = await site.tab(context, "", { project: false });
+  const listed = async () => event(await send(second, { command: "list_projects" }), "projects").projects.find(({ name }) => name === "Busy");
+  const busy = await listed();
+  assert.deepEqual([busy.runs, busy.interrupted ?? null], [1, null]);
+  await first.evaluate(() => globalThis.glasshouse.engine.kill());
+  await first.close();
+  for (let trial = 0; !(await listed()).interrupted; trial += 1) {
+    assert(trial < 40, "the run of the closed tab is interrupted");
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  // Home offers to continue it once its project is open.
+  await send(second, { command: "open_project", id: busy.id });
+  await second.evaluate(() => globalThis.glasshouse.follow("?page=home"));
+  await second.getByText(/was interrupted at step \d/).first().waitFor();
+  await second.getByRole("button", { name: "Resume", exact: true }).dispatchEvent("click");
+  await until(second, ({ training, page }) => training.step > 20 && page === "train", "the run to go on");
+}
+
+/** A page with the application in a frame; resolves to the frame. */
+async function framed(page, src) {
+  await page.evaluate((src) => {
+    const frame = Object.assign(document.createElement("iframe"), { id: "frame", src, style: "width: 100%; height: 700px; border: 0" });
+    document.body.append(frame);
+    return new Promise((resolve) => frame.addEventListener("load", resolve));
+  }, src);
+  const frame = await (await page.locator("#frame").elementHandle()).contentFrame();
+  await frame.waitForFunction(() => globalThis.glasshouse?.state()?.project);
+  return frame;
+}
+
+const preferred = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("glasshouse.preferences")).project);
+
+export async function an_embedded_lesson_works_beside_the_open_application(site) {
+  const context = await site.profile();
+  const app = await site.tab(context);
+  await send(app, { command: "create_project", name: "Mine" });
+  const { project } = await until(app, ({ project }) => project?.name === "Mine", "the project");
+  await app.waitForFunction((id) => JSON.parse(localStorage.getItem("glasshouse.preferences"))?.project === id, project.id);
+  const article = await context.newPage();
+  await article.goto(`${site.address}glasshouse.js`);
+  const lesson = await framed(article, `${site.address}?lesson=4&embed=1`);
+  const state = await until(lesson, ({ project, waiting }) => project && waiting === 0, "the lesson");
+  assert.deepEqual([state.page, state.messages, state.storage.lasting], ["learn", [], true]);
+  assert.notEqual(state.project.name, "Mine");
+  // A second one in the same page has its own copy, in memory.
+  await article.evaluate(() => document.getElementById("frame").removeAttribute("id"));
+  const other = await framed(article, `${site.address}?lesson=5&embed=1`);
+  const beside = await until(other, ({ project, waiting }) => project && waiting === 0, "the other lesson");
+  assert.deepEqual([beside.messages, beside.storage.lasting], [[], false]);
+  // The visitor's own project and preferences are as they were.
+  assert.equal(await preferred(app), project.id);
+  const { projects } = event(await send(app, { command: "list_projects" }), "projects");
+  assert.equal(projects.filter(({ deleted }) => !deleted).length, 2, "the sample and the own project");
+}
+
+export async function a_page_of_another_origin_learns_nothing_of_the_visitors_projects(site) {
+  const context = await site.profile();
+  const app = await site.tab(context);
+  await send(app, { command: "create_project", name: "Private" });
+  await send(app, { command: "train", config: await tiny(app, 3) });
+  await until(app, ({ project }) => project?.name === "Private", "the project");
+  await app.close();
+  // Another port is another origin with the same storage.
+  const { server, address } = await serve(() => site.folder);
+  try {
+    const page = await context.newPage();
+    await page.goto(`${address}glasshouse.js`);
+    const frame = await framed(page, `${site.address}?page=inspect&view=tokens&prompt=One+day&device=cpu&embed=1`);
+    const { projects } = event(await send(frame, { command: "list_projects" }), "projects");
+    assert.equal(projects.some(({ name }) => name === "Private"), false);
+    const answer = await page.evaluate(() => {
+      const heard = new Promise((resolve) => addEventListener("message", ({ data }) => resolve(data)));
+      document.getElementById("frame").contentWindow.postMessage({ glasshouse: 1, type: "inspect", view: "tokens", prompt: "One day" }, "*");
+      return heard.then(({ type, inspection, message }) => ({ type, step: inspection?.step, message }));
+    });
+    assert.equal(answer.type, "inspected", answer.message);
+    assert(answer.step > 3, "the sample's model");
+    // The same frame in a page of the site itself shows the visitor's last project.
+    const own = await context.newPage();
+    await own.goto(`${site.address}glasshouse.js`);
+    const inside = await framed(own, `${site.address}?page=inspect&embed=1`);
+    await until(inside, ({ project }) => project?.name === "Private", "the visitor's own project");
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 }

@@ -68,16 +68,16 @@ export async function a_lesson_goes_from_its_prediction_to_its_check(site) {
     const page = await site.tab(await site.profile({ viewport }), "?lesson=1&device=cpu");
     await until(page, ({ page }) => page === "learn", "the lesson's page");
     await page.getByRole("radio").first().waitFor();
-    // What is measured is seen after the prediction alone.
-    const instrument = page.getByRole("textbox", { name: "Text to tokenize" });
-    assert.equal(await instrument.count(), 0);
+    // The sentence is there from the start, what is measured of it only after the prediction.
+    await page.getByRole("textbox", { name: "Text to tokenize" }).waitFor();
+    await page.getByText(/^\d+ characters$/).waitFor();
     assert.equal(await page.getByRole("button", { name: /^Measure$/ }).count(), 0);
     const choices = page.getByRole("radio");
     assert.equal(await choices.count(), 4);
     await choices.nth(2).dispatchEvent("click");
     await pressOnce(page, /^Predict$/);
     await page.getByText(/^Your prediction: Between three and five/).waitFor();
-    await instrument.waitFor();
+    await page.getByText(/^\d+ tokens for \d+ characters$/).waitFor();
     await pressOnce(page, /^Measure$/);
     await page.getByText(/^Your prediction (held|did not hold)\.$/).waitFor();
     await page.getByRole("button", { name: /^Measure again$/ }).waitFor();

@@ -202,11 +202,13 @@ export async function an_embed_draws_and_can_be_read_as_tables(site) {
       const root = document.querySelector("glasshouse-lens[view=attention]").shadowRoot;
       const canvas = root.querySelector(".map canvas");
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      return { size: [canvas.width, canvas.height], seen: data.filter((_, at) => at % 4 === 3 && data[at] > 0).length, heads: root.querySelectorAll(".heads button").length };
+      return { size: [canvas.width, canvas.height], seen: data.filter((_, at) => at % 4 === 3 && data[at] > 0).length, heads: root.querySelectorAll(".heads button").length, axes: ["rows", "columns"].map((axis) => [...root.querySelectorAll(`.map .${axis} span`)].map(({ textContent }) => textContent)) };
     });
     assert(painted.size[0] > 2 && painted.size[0] === painted.size[1]);
     assert(painted.seen > painted.size[0], "attention is painted");
     assert.equal(painted.heads, 4);
+    assert.deepEqual(painted.axes[0], painted.axes[1], "its tokens are on both axes");
+    assert(painted.axes[0].length === painted.size[0] && painted.axes[0].includes("·day"), `${painted.axes[0]}`);
     for (const view of views) {
       const own = page.locator(`glasshouse-lens[view=${view}]`);
       assert(await own.locator(".tables table tbody tr").count() > 0, `${view} has a table`);

@@ -222,3 +222,127 @@ export async function the_example_trains_and_writes(site) {
   await page.getByText(/^Trained 15 steps/).waitFor({ timeout: 180_000 });
   await page.waitForFunction(() => document.getElementById("story").textContent.length > 20);
 }
+
+export async function first_calls_at_once_open_one_project(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu", project: "At once" });
+    const [runs, more, file] = await Promise.all([lab.runs(), lab.runs(), lab.save()]);
+    await lab.close();
+    const { EngineLink } = await import("/engine-link.js");
+    const link = new EngineLink();
+    link.listen(() => {});
+    link.start();
+    const { projects } = (await link.request({ command: "list_projects" })).find(({ event }) => event === "projects");
+    link.close();
+    return { names: projects.map(({ name }) => name), runs: [runs, more], bytes: file.length };
+  });
+  assert.deepEqual(result.names, ["At once"]);
+  assert.deepEqual(result.runs, [[], []]);
+  assert(result.bytes > 0);
+}
+
+export async function the_script_loads_files_and_cancels_what_it_asked(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const caught = (work) => work.then(() => null, ({ kind, message }) => ({ kind, message }));
+    const lab = await Glasshouse.create({ device: "cpu", keep: false });
+    const bytes = new Uint8Array(await (await fetch("/sample.glasshouse")).arrayBuffer());
+    const loaded = await lab.load(new File([bytes], "sample.glasshouse"));
+    const again = await lab.load(bytes.buffer);
+    const wrong = await caught(lab.load(undefined));
+    const stopped = new AbortController();
+    stopped.abort();
+    const early = await caught(lab.inspect({ prompt: "One day", views: "tokens", signal: stopped.signal }));
+    const stopping = new AbortController();
+    const prompts = Array.from({ length: 200 }, (_, at) => `One day ${at}`);
+    const views = ["walk", "attention", "neurons", "logit-lens", "weights", "graph"];
+    const work = caught(lab.inspect({ prompts, views, signal: stopping.signal }));
+    setTimeout(() => stopping.abort(), 20);
+    const late = await work;
+    const after = await lab.inspect({ prompt: "One day", views: "tokens", signal: new AbortController().signal });
+    await lab.close();
+    return { runs: [loaded.runs.length, again.runs.length], left: bytes.length, wrong, early, late, tokens: after.tokens.length };
+  });
+  assert(result.runs[0] > 0 && result.runs[0] === result.runs[1]);
+  assert(result.left > 0, "the caller's bytes stay the caller's");
+  assert.equal(result.wrong.kind, "invalid");
+  assert.equal(result.early.kind, "cancelled");
+  assert.equal(result.late?.kind, "cancelled");
+  assert(result.tokens > 0);
+}
+
+export async function an_abort_resolves_when_the_run_is_saved(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const stored = async () => {
+      const states = [];
+      const walk = async (folder) => {
+        for await (const [name, handle] of folder.entries()) {
+          if (handle.kind === "directory") await walk(handle);
+          else if (name === "run.json") states.push(JSON.parse(await (await handle.getFile()).text()).state);
+        }
+      };
+      await walk(await navigator.storage.getDirectory());
+      return states;
+    };
+    const lab = await Glasshouse.create({ device: "cpu", project: "Aborted" });
+    // While it is prepared.
+    let ended = null;
+    const first = lab.train({ ...tiny, steps: 100_000 }).then(() => "run", ({ kind }) => kind).then((how) => (ended = how));
+    await lab.abort();
+    await new Promise((resolve) => setTimeout(resolve));
+    const early = { ended, stored: await stored() };
+    await first;
+    // While it trains.
+    let step;
+    const begun = new Promise((resolve) => (step = resolve));
+    const second = lab.train({ ...tiny, steps: 100_000, onStep: step });
+    await begun;
+    await lab.abort();
+    const late = await stored();
+    const run = await second;
+    await lab.abort();
+    await lab.close();
+    return { early, late, finished: run.finished };
+  });
+  assert.deepEqual(result.early, { ended: "cancelled", stored: [] });
+  assert.deepEqual(result.late, ["stopped"]);
+  assert.equal(result.finished, false);
+}
+
+export async function a_garbled_request_is_an_error_and_ends_nothing(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async () => {
+    const { EngineLink } = await import("/engine-link.js");
+    const link = new EngineLink({ shelf: null });
+    const reports = [];
+    let heard;
+    const next = () => new Promise((resolve) => (heard = resolve));
+    link.listen((text) => {
+      const report = JSON.parse(text);
+      if (report.event.event !== "failed") return;
+      reports.push([report.request ?? null, report.event.error.kind]);
+      heard?.();
+    });
+    link.start();
+    const caught = (work) => work.then(() => null, ({ kind }) => kind);
+    const kinds = [];
+    for (const request of ["{", "", "null", '{"id":"7","command":"list_projects"}', '{"id":900,"command":"lst"}', undefined]) {
+      const told = next();
+      link.send(request);
+      await told;
+    }
+    kinds.push(await caught(link.request({ command: "lst" })), await caught(link.request(undefined)), await caught(link.request({ command: "hello" })));
+    kinds.push(await caught(link.request({ command: "list_projects" }, { files: ["no file"] })), await caught(link.configure(undefined)));
+    const listed = await link.request({ command: "list_projects" });
+    const lost = link.lost;
+    link.close();
+    return { reports, kinds, listed: listed.map(({ event }) => event), lost };
+  });
+  assert.equal(result.lost, null);
+  assert(result.reports.every(([, kind]) => kind === "invalid"), JSON.stringify(result.reports));
+  assert.deepEqual(result.reports.slice(0, 6).map(([request]) => request), [null, null, null, null, 900, null]);
+  assert.deepEqual(result.kinds, ["invalid", "invalid", "invalid", "invalid", "invalid"]);
+  assert(result.listed.includes("projects"));
+}

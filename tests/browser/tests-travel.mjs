@@ -270,3 +270,104 @@ export async function an_address_that_leads_nowhere_is_said(site) {
   const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
   assert.match(messages[0].message, /kitchen/);
 }
+
+export async function a_malformed_address_is_named_and_left(site) {
+  // `%E0%A4` is no text in UTF-8.
+  const odd = await site.tab(await site.profile(), `?project=${encodeURIComponent("https://example.org/%E0%A4.glasshouse")}`);
+  await odd.getByText("asks to fetch the project %E0%A4.glasshouse from example.org").waitFor();
+  const context = await site.profile();
+  for (const address of ["https://", "javascript:alert(1)", "http://[::1"]) {
+    const page = await site.tab(context, `?project=${encodeURIComponent(address)}&page=runs`);
+    await page.getByText(`a project at ${address}, which is not a valid URL`).waitFor();
+    assert.equal(await page.locator("#notice").first().isHidden(), true);
+    await page.getByRole("button", { name: "Leave it" }).click();
+    await page.waitForFunction(() => location.search === "?page=runs");
+    await page.close();
+  }
+}
+
+export async function a_linked_project_shows_its_progress_and_is_cancelled(site) {
+  let asked = 0;
+  let left;
+  const ended = new Promise((resolve) => (left = resolve));
+  const stalls = (path, response) => {
+    asked += 1;
+    if (asked === 1) response.on("close", left);
+    return asked === 1;
+  };
+  const headers = { "access-control-allow-origin": "*", "cache-control": "no-store" };
+  const { server, address } = await serve(() => site.folder, headers, stalls);
+  try {
+    const page = await site.tab(await site.profile(), `?project=${encodeURIComponent(`${address}sample.glasshouse`)}&page=runs`);
+    const ids = async () => event(await send(page, { command: "list_projects" }), "projects").projects.map(({ id }) => id);
+    const before = await ids();
+    await page.getByRole("button", { name: "Open", exact: true }).click();
+    await page.getByText(/is being fetched: [\d.]+ MB of [\d.]+ MB/).waitFor();
+    assert.match(page.url(), /project=/, "a reload asks again");
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+    await within(ended, "the transfer's end");
+    // The question is back, and the address with it.
+    await page.getByRole("button", { name: "Open", exact: true }).waitFor();
+    assert.match(page.url(), /project=/);
+    assert.deepEqual(await ids(), before);
+    await page.getByRole("button", { name: "Open", exact: true }).click();
+    await page.waitForFunction(() => location.search === "?page=runs");
+    assert.equal((await ids()).length, before.length + 1);
+    assert.equal(await page.locator("#bar").isHidden(), true);
+    assert.equal(asked, 2);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+export function a_chosen_file_is_read_once_by_the_engine(site) {
+  return inFolder(async (folder) => {
+    const text = "The owl reads one line of this text after the other. ".repeat(200_000);
+    writeFileSync(join(folder, "large.txt"), text);
+    writeFileSync(join(folder, "picture.png"), Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 0]));
+    const context = await site.profile();
+    await context.addInitScript(() => {
+      globalThis.moved = { read: 0, posted: 0, files: 0 };
+      const { arrayBuffer } = Blob.prototype;
+      Blob.prototype.arrayBuffer = function () {
+        globalThis.moved.read += this.size;
+        return arrayBuffer.call(this);
+      };
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (message, ...rest) {
+        for (const file of message.files ?? []) {
+          if (file instanceof Blob) globalThis.moved.files += 1;
+          else globalThis.moved.posted += file.byteLength;
+        }
+        return postMessage.call(this, message, ...rest);
+      };
+    });
+    const page = await site.tab(context, "?page=data");
+    await send(page, { command: "create_project", name: "Large" });
+    await until(page, ({ project }) => project?.name === "Large", "the project");
+    const before = await page.evaluate(() => ({ ...globalThis.moved }));
+    const choosing = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Add files" }).first().dispatchEvent("click");
+    await (await choosing).setFiles([join(folder, "large.txt"), join(folder, "picture.png")]);
+    await until(page, ({ documents }) => documents?.files === 1, "the chosen text");
+    const after = await page.evaluate(() => globalThis.moved);
+    assert.equal(after.files - before.files, 1);
+    assert(after.read - before.read < 10_000 && after.posted === before.posted, JSON.stringify([before, after]));
+    const list = { command: "list_documents", search: "", offset: 0, count: 1, validation: 0.1 };
+    assert.equal(event(await send(page, list), "documents").overview.bytes, text.length);
+    // Its kind is known all the same: a picture is refused by its name and its first bytes.
+    const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
+    assert(messages.some(({ message }) => message.startsWith("picture.png was not added")), JSON.stringify(messages));
+
+    // Dropped, too.
+    const devtools = await page.context().newCDPSession(page);
+    writeFileSync(join(folder, "dropped.txt"), text);
+    const data = { items: [], files: [join(folder, "dropped.txt")], dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"]) {
+      await devtools.send("Input.dispatchDragEvent", { type, x: 640, y: 400, data });
+    }
+    await until(page, ({ documents }) => documents?.files === 2, "the dropped text");
+    assert.equal(await page.evaluate(() => globalThis.moved.files) - after.files, 1);
+  });
+}

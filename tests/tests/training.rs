@@ -695,6 +695,36 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
 }
 
 #[test]
+fn too_few_held_out_tokens_choose_no_checkpoint() {
+    let (_folder, project) = project();
+    let best_step = |held_out: u64| {
+        // A rate that ruins the weights: the first evaluation is the lowest.
+        let train = TrainConfig {
+            learning_rate: 3.0,
+            warmup_steps: 0,
+            steps: 15,
+            eval_interval: 5,
+            ..config().train
+        };
+        let run = create(&project, &RunConfig { train, ..config() });
+        let events = session(&run, &runs::store_of(4000, held_out), "cpu", Options::default()).unwrap();
+        let losses = validations(&events);
+        let summary = run.summary().unwrap();
+        assert_eq!(summary.held_out.map(|held_out| held_out.tokens), Some(held_out - 1));
+        assert_eq!((summary.val_step, summary.val_loss), (Some(15), losses.last().map(|(_, loss)| *loss)));
+        let best = summary.best_step.unwrap();
+        let of_best = losses.iter().find(|(step, _)| *step == best).map(|(_, loss)| *loss);
+        assert_eq!((summary.best_val_loss, summary.validation().unwrap().step), (of_best, Some(best)));
+        let lowest = losses[1..].iter().min_by(|one, other| one.1.total_cmp(&other.1)).unwrap().0;
+        (best, lowest)
+    };
+    let (best, _) = best_step(120);
+    assert_eq!(best, 15, "the last weights, which wrote the last sample");
+    let (best, lowest) = best_step(700);
+    assert_eq!(best, lowest);
+}
+
+#[test]
 fn a_run_that_gets_no_better_is_stopped_early_and_can_go_on() {
     let (_folder, project) = project();
     let store = store();
@@ -1129,7 +1159,7 @@ fn notes_written_during_training_stay() {
     session_until(&run, &store(), "cpu", Options::default(), |event| {
         if event.step() == Some(20) && matches!(event, TrainEvent::Step { .. }) {
             run.set_notes("the one with\ndropout").unwrap();
-            run.set_estimated_seconds(12.5).unwrap();
+            run.set_estimates(Some(12.5), Some(1 << 20)).unwrap();
         }
         false
     })

@@ -120,7 +120,10 @@ impl App {
                 self.start.seed = address.seed;
                 self.open_for(preset);
             }
-            None => self.draft.seed = address.seed.unwrap_or(self.draft.seed),
+            None => {
+                let draft = &mut self.drafts.train;
+                draft.seed = address.seed.unwrap_or(draft.seed);
+            }
         }
         self.complain(&address.problems);
     }
@@ -138,7 +141,7 @@ mod tests {
     use crate::link::Link;
     use crate::preferences::Preferences;
     use glasshouse_protocol::{
-        Command, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary,
+        Command, Drafts, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary,
     };
 
     fn read(pairs: &[(&str, &str)]) -> Address {
@@ -160,7 +163,7 @@ mod tests {
         let app = App::new(Link::script(), Preferences::default(), address.clone().into()).unwrap();
         assert!(app.start.embed);
         assert_eq!(app.page, PageName::Train);
-        assert_eq!(app.draft.seed, 7);
+        assert_eq!(app.drafts.train.seed, 7);
         assert_eq!(read(&[("preset", "nanogpt-cpu")]).page, Some(PageName::Train));
     }
 
@@ -203,10 +206,11 @@ mod tests {
             ..ProjectSummary::default()
         };
         let config = presets::preset("first-stories").unwrap();
-        let opened = OpenedProject { opening: 1, project, config, tokenizer: None, runs: Vec::new() };
+        let drafts = Drafts::new(config);
+        let opened = OpenedProject { opening: 1, project, drafts, tokenizer: None, runs: Vec::new() };
         tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
-        assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));
-        assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);
+        assert_eq!((app.page, app.drafts.train.seed), (PageName::Train, 7));
+        assert_eq!(app.drafts.train.model, presets::preset("nanogpt-cpu").unwrap().model);
         // A reload opens the project made before.
         let (_, sent) = opening(address.clone().into(), &["Owls", "nanogpt-cpu"], None);
         assert!(sent.contains(&open) && !sent.contains(&make), "{sent:?}");
@@ -214,7 +218,7 @@ mod tests {
         let (app, sent) = opening(AppOptions::default(), &["Owls"], Some(&address));
         assert!(sent.contains(&make), "{sent:?}");
         assert_eq!(
-            (app.page, app.draft.model),
+            (app.page, app.drafts.train.model),
             (PageName::Train, presets::preset("first-stories").unwrap().model)
         );
         assert!(app.state.messages.is_empty());
@@ -262,7 +266,7 @@ mod tests {
         let address = read(&[("lesson", "3"), ("preset", "first-stories-small"), ("seed", "7")]);
         assert_eq!((address.page, address.lesson), (Some(PageName::Learn), Some(3)));
         let app = App::new(Link::script(), Preferences::default(), address.into()).unwrap();
-        assert_eq!((app.page, app.draft.seed), (PageName::Learn, 7));
+        assert_eq!((app.page, app.drafts.train.seed), (PageName::Learn, 7));
         let address = read(&[("lesson", "three")]);
         assert_eq!((address.page, address.problems.len()), (None, 1));
     }

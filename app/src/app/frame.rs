@@ -81,7 +81,8 @@ impl App {
     /// The logo and the open project's name.
     fn project_ui(&mut self, ui: &mut Ui, slim: bool) {
         let palette = Palette::of(ui);
-        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 40.0), Sense::click());
+        // By keyboard, Home leads there.
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 40.0), Sense::CLICK);
         let centre = if slim { rect.center() } else { pos2(rect.left() + 20.0, rect.center().y) };
         let size = 9.0;
         let corners = [Vec2::DOWN, Vec2::RIGHT, Vec2::UP, Vec2::LEFT];
@@ -97,7 +98,6 @@ impl App {
             let place = pos2(rect.left() + 42.0, rect.center().y - galley.size().y / 2.0);
             ui.painter().galley(place, galley, palette.text);
         }
-        focus_ring(ui, &response, CORNER);
         let label = format!("Project {name}");
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
         if response.on_hover_text(name).clicked() {
@@ -127,6 +127,7 @@ impl App {
         }
     }
 
+    /// A page's button. All pages together are one stop of the Tab key: arrow keys move between them, Enter opens one.
     fn entry_ui(
         &mut self,
         ui: &mut Ui,
@@ -135,8 +136,27 @@ impl App {
         draw: impl FnOnce(&mut Ui, Rect, Color32),
     ) -> Response {
         let palette = Palette::of(ui);
-        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let open = self.page == page;
+        let is_stop = self.rail.map_or(open, |(stop, _)| stop == page);
+        let sense = if is_stop { Sense::click() } else { Sense::CLICK };
+        let (rect, response) = ui.allocate_exact_size(size, sense);
+        let arrives = self.rail == Some((page, true));
+        if arrives {
+            self.rail = Some((page, false));
+            response.request_focus();
+        } else if self.rail == Some((page, false)) && !response.has_focus() {
+            self.rail = None;
+        }
+        let [right, down] = arrow_keys(ui, &response, [true, true]);
+        let line = if is_narrow(ui) { PageName::ALL.len().div_ceil(2) as isize } else { 1 };
+        let place = PageName::ALL.iter().position(|other| *other == page).unwrap_or_default();
+        // The key that led here leads no further.
+        let moves = !arrives && (right != 0 || down != 0);
+        let next = place.checked_add_signed(right + down * line).filter(|_| moves);
+        if let Some(next) = next.and_then(|next| PageName::ALL.get(next)) {
+            self.rail = Some((*next, true));
+            ui.ctx().request_repaint();
+        }
         if open {
             ui.painter().rect_filled(rect, CORNER, palette.chosen());
         } else if response.hovered() {

@@ -53,6 +53,51 @@ impl App {
         }
     }
 
+    /// The import, export or other change of a model or project that is in progress, from the click on. Closed, it continues: the top
+    /// bar shows it then.
+    pub(super) fn progress_ui(&mut self, context: &egui::Context) {
+        if self.typed.is_some() || self.state.importing.is_some() {
+            return;
+        }
+        // The page itself shows that a sample or a link is opened at the start.
+        let is_first = self.state.projects.open.is_none();
+        let waiting = self.state.waiting.iter().rev();
+        let mut waiting =
+            waiting.filter(|(_, command)| !(is_first && matches!(command, Command::ImportProject { .. })));
+        let Some((request, work)) = waiting.find_map(|(id, command)| Some((*id, carried(command)?))) else {
+            return;
+        };
+        if self.background == Some(request) {
+            return;
+        }
+        let known = self.state.underway.get(&request);
+        let (work, share) = known.map_or((work, None), |(work, share)| (work.as_str(), *share));
+        let shown = dialog(context, "progress").show(context, |ui| {
+            ui.set_width((context.content_rect().width() - 64.0).min(380.0));
+            ui.horizontal(|ui| {
+                ui.spinner();
+                head(ui, &capitalized(work));
+                if let Some(share) = share {
+                    quiet_text(ui, format!("{:.0} %", 100.0 * share));
+                }
+            });
+            progress_bar(ui, share.unwrap_or(0.0) as f32, ui.available_width());
+            ui.add_space(space::TIGHT);
+            ui.horizontal_wrapped(|ui| {
+                let hides = plain(ui, None, "Continue in the background").clicked();
+                (hides, plain(ui, None, "Cancel").clicked())
+            })
+            .inner
+        });
+        let (hides, cancels) = shown.inner;
+        if cancels {
+            self.outbox.send(Command::Cancel { request });
+        }
+        if hides || cancels || shown.should_close() {
+            self.background = Some(request);
+        }
+    }
+
     /// Whether the import of an inspected model failed or was cancelled, so that the engine should drop it: no dialog offers it
     /// again, and in a tab its files occupy memory. Not if another model was inspected since, which already replaced it.
     pub(super) fn gives_up_import(&self, report: &Report) -> bool {
@@ -90,6 +135,22 @@ impl App {
             }
         }
     }
+}
+
+/// The work of an import, an export, or another change of a model or project that may take long.
+fn carried(command: &Command) -> Option<&'static str> {
+    let is_carried = matches!(
+        command,
+        Command::Export { .. }
+            | Command::ImportModel { .. }
+            | Command::ImportBundle { .. }
+            | Command::ImportProject { .. }
+            | Command::ListModelFiles { .. }
+            | Command::LookAtModel { .. }
+            | Command::ChangeRun { .. }
+            | Command::ChangeProject { .. }
+    );
+    command.label().filter(|_| is_carried)
 }
 
 fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Option<u64>) {

@@ -146,7 +146,7 @@ impl App {
             Some(Undo::Command(command)) => _ = self.outbox.send(*command),
             Some(Undo::Removal) => self.pages.data.keep_file(),
             Some(Undo::Conversation) => self.pages.chat.put_back(),
-            Some(Undo::Draft(draft)) => self.draft = *draft,
+            Some(Undo::Drafts(drafts)) => self.drafts = *drafts,
             None => {}
         }
     }
@@ -197,7 +197,7 @@ impl App {
         match self.link.restart() {
             Ok(()) => {
                 // Reconnect the server to the new engine.
-                if self.asks.serving.address.is_some() {
+                if self.asks.serving.is_on() {
                     self.asks.serve = Some(true);
                 }
                 let openings = self.state.projects.openings;

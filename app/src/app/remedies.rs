@@ -3,7 +3,7 @@
 use super::App;
 use crate::pages::prelude::*;
 use crate::state::Message;
-use glasshouse_protocol::{ErrorKind, Export, ExportFormat, Fit, Hint, Precision};
+use glasshouse_protocol::{Drafts, ErrorKind, Export, ExportFormat, Fit, Hint, Precision};
 
 /// Most buttons of a message.
 const MOST: usize = 3;
@@ -16,7 +16,7 @@ pub(super) enum Remedy {
     /// The page and the setting with this path.
     OpenSetting(String),
     /// Applies refused settings to the open project.
-    Take(Box<RunConfig>),
+    Take(Box<Drafts>),
     Ask(Wish),
     UseCpu,
     Fit,
@@ -27,8 +27,8 @@ pub(super) fn remedies(message: &Message, state: &State) -> Vec<(&'static str, R
     let (error, command) = (&message.error, message.command.as_ref());
     let mut found: Vec<_> = error.hints.iter().flat_map(|hint| of_hint(*hint, command, state)).collect();
     match (error.kind, command) {
-        (ErrorKind::Stale, Some(Command::SaveDraft { config })) => {
-            found.push(("Apply here", Remedy::Take(config.clone())));
+        (ErrorKind::Stale, Some(Command::SaveDrafts { drafts })) => {
+            found.push(("Apply here", Remedy::Take(drafts.clone())));
         }
         (ErrorKind::Stale, Some(command)) if command.is_portable() => {
             found.push(("Apply here", Remedy::Send(Box::new(command.clone()))));
@@ -216,8 +216,8 @@ impl App {
                     }
                 };
             }
-            Remedy::Take(config) => {
-                let before = std::mem::replace(&mut self.draft, *config);
+            Remedy::Take(drafts) => {
+                let before = std::mem::replace(&mut self.drafts, *drafts);
                 self.asks.undoable("Applied the settings to this project", before);
             }
             Remedy::Ask(wish) => self.asks.wish = Some(wish),
@@ -226,7 +226,7 @@ impl App {
                 self.outbox.send(Command::ChooseDevice { device: "cpu".to_owned() });
             }
             Remedy::Fit => {
-                self.outbox.send(Fit::ToDevice { config: Box::new(self.draft.clone()) });
+                self.outbox.send(Fit::ToDevice { config: Box::new(self.drafts.train.clone()) });
                 self.page = PageName::Model;
             }
         }

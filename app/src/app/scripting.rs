@@ -34,9 +34,9 @@ impl App {
             "training": {
                 "state": training.state,
                 "run": training.run.as_ref().map(|run| &run.name),
-                "step": training.step,
-                "steps": training.steps,
-                "loss": training.last.map(|last| last.loss),
+                "step": training.step(),
+                "steps": training.steps(),
+                "loss": training.run.as_ref().and_then(|run| run.train_loss),
                 "saved": training.saved,
                 "val_loss": training.evaluations.last().map(|evaluation| evaluation.val_loss),
                 "sample": training.samples.last().map(|sample| &sample.text),

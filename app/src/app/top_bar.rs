@@ -3,7 +3,7 @@
 use super::App;
 use crate::pages::prelude::*;
 use egui::Align;
-use glasshouse_protocol::{DeviceType, Fit};
+use glasshouse_protocol::{DeviceType, DraftOf, Fit};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -33,12 +33,15 @@ impl App {
         let line = match self.shown_runs().as_slice() {
             [run] => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
             [] => {
-                let shape = self.draft.model.shape();
-                match &self.state.planning.plan {
-                    Some((config, plan)) if config.model == self.draft.model => {
-                        format!("next run: {shape} · {}", format::count(plan.parameters))
-                    }
-                    _ => format!("next run: {shape}"),
+                let draft = self.drafts.of(self.page.draft());
+                let parameters =
+                    self.state.planning.plan.as_ref().filter(|(config, _)| config.model == draft.model);
+                let size = parameters.map(|(_, plan)| format!(" · {}", format::count(plan.parameters)));
+                let (shape, size) = (draft.model.shape(), size.unwrap_or_default());
+                match self.page.draft() {
+                    DraftOf::Tune if draft.start.is_none() => "fine-tune: choose a base model".to_owned(),
+                    DraftOf::Search => format!("search: {} · {shape}{size}", self.drafts.search.base_name()),
+                    DraftOf::Train | DraftOf::Tune => format!("{} · {shape}{size}", draft.beginning()),
                 }
             }
             several => format::counted(several.len() as u64, "run"),
@@ -162,12 +165,13 @@ impl App {
             TrainingState::Preparing => (icons::ICON_PROGRESS_ACTIVITY, "Preparing", None),
             TrainingState::Stopping => (icons::ICON_PROGRESS_ACTIVITY, "Stopping", None),
         };
-        let share = training.step as f32 / training.steps.max(1) as f32;
+        let run = training.run.as_ref();
+        let share = run.map_or(0.0, RunSummary::share);
         let words = match training.state {
             TrainingState::Preparing => "preparing".to_owned(),
             TrainingState::Stopping => "saving".to_owned(),
             _ if narrow => format!("{:.0} %", share * 100.0),
-            _ => format!("{} / {}", format::whole(training.step), format::whole(training.steps)),
+            _ => run.map_or_else(String::new, RunSummary::progress),
         };
         let palette = Palette::of(ui);
         let mut pressed = false;
@@ -178,7 +182,7 @@ impl App {
             ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
                 // Reserve the width of the last step's number, so that the bar does not move.
-                let most = format::whole(training.steps);
+                let most = format::whole(training.steps());
                 let font = TextStyle::Body.resolve(ui.style());
                 let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
                 let size = Vec2::new(text_width(ui, &widest, &font), theme::CONTROL);

@@ -1,5 +1,6 @@
 //! Progress at the bottom of the terminal: one bar at a time, with other output above it.
 
+use super::report::printable;
 use super::trained::note;
 use super::wants_json;
 use glasshouse_engine::protocol::Event;
@@ -50,7 +51,7 @@ impl Progress {
                     self.bar = None;
                 }
                 self.part.clone_from(&what);
-                self.show(done, total, "{bar:30} {pos}/{len} · {wide_msg}").set_message(what);
+                self.show(done, total, "{bar:30} {pos}/{len} · {wide_msg}").set_message(printable(&what));
             }
             Event::Notice { .. } | Event::CharactersLost { .. } => above(|| note(&event)),
             event => {

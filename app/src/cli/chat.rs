@@ -1,4 +1,5 @@
-//! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
+//! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one. It is kept in the
+//! project.
 
 use super::driver::is_of;
 use super::generate::{SamplingArguments, generate_config};
@@ -35,8 +36,40 @@ fn add(said: &mut Prompt, role: Role, words: &str) {
 }
 
 const TEXT_HELP: &str = "Type the beginning of a text and press Enter: the model continues it. An empty line continues without new text; \
-    /new starts over, /quit ends.";
-const CHAT_HELP: &str = "Type a message and press Enter: the model answers. /new starts over, /quit ends.";
+    Ctrl-C stops it, /new starts over, /quit ends.";
+const CHAT_HELP: &str = "Type a message and press Enter: the model answers. Ctrl-C stops the answer, /new starts over, /quit ends.";
+
+const STOPPING: &str = "stopping the answer";
+
+/// The conversation as it is kept in the project.
+#[derive(Default)]
+struct Record {
+    conversation: Conversation,
+    /// Saving failed, which was reported.
+    failed: bool,
+}
+
+impl Record {
+    /// Saves a message and its answer.
+    async fn keep(&mut self, engine: &mut Engine, said: &str, answer: KeptMessage) {
+        let when = crate::format::now();
+        let own = &mut self.conversation;
+        if own.id == 0 {
+            own.id = crate::format::now_micros();
+        }
+        own.messages.extend([KeptMessage::new(Role::User, said, when), KeptMessage { when, ..answer }]);
+        let command = Command::KeepConversation { conversation: Box::new(own.clone()) };
+        match engine.ask_for(command, picked!(Event::Conversations { kept, .. } => kept)).await {
+            Ok(Some(id)) if id != own.id => (own.id, own.revision) = (id, 1),
+            Ok(_) => own.revision += 1,
+            Err(_) if self.failed => {}
+            Err(error) => {
+                tell!("note: this conversation is not kept: {error}");
+                self.failed = true;
+            }
+        }
+    }
+}
 
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
@@ -60,26 +93,37 @@ async fn converse(
         false => (", with its own chat template", CHAT_HELP),
     };
     tell!("{} at step {}{template}. {help}", model.run, model.step);
+    let flags = interrupt::flags(STOPPING)?;
+    let mut record = Record::default();
+    if let Prompt::Messages { messages, .. } = &said {
+        let told = messages.iter().map(|own| KeptMessage::new(own.role, &own.content, 0));
+        record.conversation.messages.extend(told);
+    }
+    let beginning = record.conversation.messages.clone();
     let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {
         if interactive {
             std::io::stderr().write_all(b"> ").ok();
         }
-        let Some((number, line)) = lines.next() else { return Ok(()) };
+        flags.idle.store(true, Ordering::SeqCst);
+        let next = lines.next();
+        flags.idle.store(false, Ordering::SeqCst);
+        let Some((number, line)) = next else { return Ok(()) };
         let line = line.map_err(|error| unreadable(number, &error))?;
         let before = said.clone();
         match line.trim() {
             "/quit" | "/exit" => return Ok(()),
             "/new" => {
                 said.clone_from(&nothing);
+                record.conversation = Conversation { messages: beginning.clone(), ..Conversation::default() };
                 continue;
             }
             "" if !is_text => continue,
             _ => add(&mut said, Role::User, &line),
         }
-        let mut answer = String::new();
+        let (mut answer, mut changed) = (String::new(), false);
         let show = |event| {
-            let mut output = std::io::stdout().lock();
+            let mut output = terminal::out();
             match event {
                 Event::Written { text: piece, .. } => {
                     write!(output, "{piece}")?;
@@ -88,6 +132,7 @@ async fn converse(
                 Event::Completed { completion } => {
                     writeln!(output)?;
                     trained::tell_moderated(&completion.moderated);
+                    changed = config.moderation.mode.hides() && !completion.moderated.is_empty();
                     answer = completion.text;
                 }
                 _ => {}
@@ -101,16 +146,37 @@ async fn converse(
             config: config.clone(),
             output: Output::Tokens,
         };
-        // Another seed per turn, so that repeated prompts give different replies.
-        config.seed = config.seed.wrapping_add(1);
-        match engine.ask(command, shown(show)).await {
-            Ok(()) => add(&mut said, Role::Assistant, &answer),
+        let answered = engine.ask_until_signal(command, STOPPING, shown(show)).await;
+        let stopped = flags.stop.load(Ordering::SeqCst);
+        match answered {
+            // It was stopped before it began.
+            Ok(()) if stopped && answer.is_empty() => said = before,
+            Ok(()) => {
+                add(&mut said, Role::Assistant, &answer);
+                let settings = GenerateConfig { moderation: Box::default(), ..config.clone() };
+                let origin = ReplyOrigin {
+                    run: model.run.clone(),
+                    step: Some(model.step),
+                    source: model.source.clone(),
+                    config: settings,
+                    moderated: changed,
+                    ..ReplyOrigin::default()
+                };
+                let answer = KeptMessage::new(Role::Assistant, answer, 0);
+                record.keep(engine, &line, KeptMessage { origin: Some(Box::new(origin)), ..answer }).await;
+            }
             // At a terminal, it can be rephrased.
             Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
                 tell!("{error}");
                 said = before;
             }
             Err(error) => return Err(error),
+        }
+        // Another seed per turn, so that repeated prompts give different replies.
+        config.seed = config.seed.wrapping_add(1);
+        // At a terminal, Ctrl-C stops only the answer.
+        if stopped && !(interactive && flags.forget_interrupt()) {
+            return Ok(());
         }
     }
 }

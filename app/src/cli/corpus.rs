@@ -10,7 +10,7 @@ use std::io::BufWriter;
 pub(super) fn corpus(command: &CorpusCommand) -> anyhow::Result<()> {
     match command {
         CorpusCommand::Stories { bytes, seed } => {
-            let mut output = BufWriter::new(std::io::stdout().lock());
+            let mut output = BufWriter::new(terminal::out());
             stories::write_corpus(*bytes, *seed, &mut output)?;
             Ok(output.flush()?)
         }

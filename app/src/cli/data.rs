@@ -33,8 +33,7 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
 /// Reports files that could not be read, entirely or in part.
 pub(super) fn tell(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
-        // Ignore a closed stderr.
-        writeln!(std::io::stderr(), "{name} {reason}; the other files are read").ok();
+        tell!("{name} {reason}; the other files are read");
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         // The samples that have ended but are not printed, because earlier ones have not.
         let (mut tokens, mut ended, mut printed) = (0, BTreeMap::new(), 0);
         let show = |event| {
-            let mut output = std::io::stdout().lock();
+            let mut output = terminal::out();
             match event {
                 Event::ModelOpened { run, step, device, weights, .. } => {
                     begun = Instant::now();

@@ -1,4 +1,5 @@
-//! Signals: the first termination signal lets the current work finish, a second Ctrl-C or SIGTERM ends the program.
+//! Signals: the first termination signal lets the current work finish, a second Ctrl-C or SIGTERM ends the program. Without work,
+//! the first one ends it.
 
 use super::bar;
 use anyhow::Result;
@@ -13,6 +14,8 @@ type Raised = Box<dyn Fn(&Flags) + Send>;
 pub(super) struct Flags {
     pub stop: AtomicBool,
     pub save: AtomicBool,
+    /// No work is in progress that could finish.
+    pub idle: AtomicBool,
     /// Exit code of the termination signal; 0 before one.
     code: AtomicU8,
     /// Printed at the first termination signal.
@@ -22,6 +25,16 @@ pub(super) struct Flags {
 }
 
 impl Flags {
+    /// Forgets a Ctrl-C whose work has ended, if the program goes on after it. Returns whether it was one.
+    pub(super) fn forget_interrupt(&self) -> bool {
+        let is_interrupt = self.code.load(Ordering::SeqCst) == Signal::Interrupt.exit_code();
+        if is_interrupt {
+            self.stop.store(false, Ordering::SeqCst);
+            self.code.store(0, Ordering::SeqCst);
+        }
+        is_interrupt
+    }
+
     /// Calls `stop` once a termination signal arrives, or now if one has arrived. Replaces the thread's callback before.
     pub(super) fn on_stop(&self, stop: impl Fn() + Send + 'static) {
         self.when_raised(move |flags| {
@@ -68,6 +81,10 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
             return;
         }
         let code = signal.exit_code();
+        if flags.idle.load(Ordering::SeqCst) {
+            tell!("");
+            std::process::exit(code.into());
+        }
         if !flags.stop.load(Ordering::SeqCst) {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);

@@ -4,14 +4,14 @@
 /// Prints a line to standard output; a closed pipe is an error instead of a panic.
 macro_rules! say {
     ($($argument:tt)*) => {
-        std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($argument)*)))
+        std::io::Write::write_fmt(&mut $crate::cli::terminal::out(), format_args!("{}\n", format_args!($($argument)*)))
     };
 }
 
 /// Prints a line to standard error, ignoring a closed pipe or full disk.
 macro_rules! tell {
     ($($argument:tt)*) => {{
-        std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok();
+        std::io::Write::write_fmt(&mut $crate::cli::terminal::err(), format_args!("{}\n", format_args!($($argument)*))).ok();
     }};
 }
 
@@ -61,6 +61,7 @@ mod selftest;
 mod serve;
 mod settings;
 mod share;
+mod terminal;
 mod tokenizer;
 mod train;
 mod trained;

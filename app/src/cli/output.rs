@@ -94,7 +94,7 @@ impl Output {
             self.put(&format!("step {step}/{} · {told}", self.steps));
         }
         self.bar.set_position(step);
-        self.bar.set_message(told);
+        self.bar.set_message(printable(&told));
     }
 
     fn put_json(&self, event: &TrainEvent) {
@@ -109,7 +109,7 @@ impl Output {
         if self.gone.get() {
             return;
         }
-        let mut output = std::io::stdout().lock();
+        let mut output = terminal::out();
         if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
             self.gone.set(true);
             tell!("note: cannot write to stdout ({error}); training continues and is saved");

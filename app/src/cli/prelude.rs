@@ -8,7 +8,7 @@ pub(super) use super::driver::{Engine, drive, shown};
 pub(super) use super::report::{self, printable, say_event, say_json};
 pub(super) use super::settings::{changed, check_device, check_new_file, run_config, usage};
 pub(super) use super::train::quoted;
-pub(super) use super::{hints, interrupt, trained};
+pub(super) use super::{hints, interrupt, terminal, trained};
 pub(super) use anyhow::{Context as _, Result, anyhow, bail, ensure};
 pub(super) use clap::builder::{PossibleValue, TypedValueParser};
 pub(super) use clap::{Args, Subcommand};

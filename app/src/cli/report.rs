@@ -1,6 +1,6 @@
 //! Reports as text for a terminal: tables by its width, headings in bold if it has colours.
 //!
-//! Control characters are removed from texts: a document must not move the cursor or colour the screen.
+//! Texts are on one line, with symbols for control characters: a document must not move the cursor or colour the screen.
 
 use super::prelude::*;
 use console::{Alignment, measure_text_width, pad_str};
@@ -36,7 +36,7 @@ pub(super) fn print_rows(blocks: &[Block], most: usize) -> Result<()> {
     let width = if is_terminal { usize::from(console::Term::stdout().size().1) } else { PIPE };
     let mut screen = Screen { width, most, is_bold: console::colors_enabled(), ..Screen::default() };
     screen.blocks(blocks, 0);
-    say!("{}", screen.text.trim_end())
+    terminal::say_styled(screen.text.trim_end())
 }
 
 /// JSON objects of the same fields as blocks: fields with one value for all as facts, the others as a table, and lists of objects as
@@ -342,16 +342,10 @@ fn cut_cell(own: &Cell) -> String {
     if let Cell::Text(text) = own { cut(text) } else { cell(own) }
 }
 
-/// A text on one line, without control characters of the terminal and of text direction.
+/// A text on one line, with symbols for control characters of the terminal and of text direction.
 pub(super) fn printable(text: &str) -> String {
-    let steers = |letter: char| {
-        letter.is_control() && !letter.is_whitespace()
-            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    text.chars()
-        .filter(|letter| !steers(*letter))
-        .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
-        .collect()
+    let shown = |letter: char| terminal::symbol(letter).unwrap_or(letter);
+    text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { shown(letter) }).collect()
 }
 
 /// A text on one line, truncated to `CELL`.

@@ -2,7 +2,7 @@
 
 use super::moderate::{ModerationArguments, moderation};
 use super::prelude::*;
-use crate::serve::{Server, ServerSettings, Switchboard};
+use crate::serve::{Server, ServerSettings, Switchboard, check_token};
 use futures_util::future::{Either, select};
 use glasshouse_engine::project::ParsedJudges;
 use glasshouse_engine::protocol::completion::PLACES;
@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
-    let token = arguments.token.as_deref().map(checked_token).transpose()?;
+    arguments.token.as_deref().map_or(Ok(()), check_token).map_err(usage)?;
     glasshouse_engine::use_small_pages();
     let options = arguments.device.options();
     let moderation = moderation(&arguments.moderation)?;
@@ -22,7 +22,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,
-            token: token.map(str::to_owned),
+            token: arguments.token.clone(),
             places: arguments.parallel,
             queue: arguments.queue,
             cors: arguments.cors.clone(),
@@ -43,14 +43,6 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());
         relay(engine, &board, &server).await
     })
-}
-
-/// Checks that a token fits into a header. The error does not quote it, since it is a secret.
-fn checked_token(token: &str) -> Result<&str> {
-    if token.is_empty() || !token.bytes().all(|letter| letter.is_ascii_graphic()) {
-        bail!("--token must be printable ASCII without spaces");
-    }
-    Ok(token)
 }
 
 /// Passes events to their requesters until the server has ended.

@@ -313,7 +313,7 @@ impl Follower<'_> {
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
                     let (time, device) = (duration(seconds), &device.name);
-                    self.output.say(&format!("estimated time: {time} (measured on {device})"));
+                    self.output.say(&format!("estimated time: {time} on {device}"));
                 }
                 if step >= self.steps {
                     let (name, project, steps) = (&run.name, project_option(project), whole(self.steps));

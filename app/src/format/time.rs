@@ -5,7 +5,14 @@ use chrono::{DateTime, Datelike as _, Local, Utc};
 
 /// Current time in seconds since 1970, UTC.
 pub fn now() -> u64 {
-    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    now_micros() / 1_000_000
+}
+
+/// Microseconds since 1970, UTC.
+pub fn now_micros() -> u64 {
+    web_time::SystemTime::now()
+        .duration_since(web_time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros() as u64)
 }
 
 /// Age of a time: `just now`, `5 min ago`, `yesterday`, `3 days ago`, then its date.

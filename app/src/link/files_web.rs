@@ -13,12 +13,20 @@ pub const FOLDERS: bool = false;
 /// Name of the place where the engine runs.
 pub const HERE: &str = "this tab";
 
-/// The bytes of a chosen file.
+/// Begins a ticket: the bytes that stand for a file which the boot script holds and sends to the engine itself, so that it is not
+/// copied through this module's memory. The file's number follows in four bytes, then its first bytes (`web/boot.js`).
+const HELD: &[u8] = b"\0a file that the page holds\0";
+
+/// The bytes of a chosen file; of a ticket, the file's first bytes.
 ///
 /// # Errors
 /// A sentence: there are none.
 pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>, String> {
-    bytes.ok_or_else(|| format!("cannot read {name}; choose it again"))
+    let mut bytes = bytes.ok_or_else(|| format!("cannot read {name}; choose it again"))?;
+    if bytes.starts_with(HELD) {
+        bytes.drain(..bytes.len().min(HELD.len() + 4));
+    }
+    Ok(bytes)
 }
 
 /// Opens a dialog and sends an answer when files were chosen.
@@ -50,7 +58,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         | Wish::Saved { .. } => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
-    let picking = boot().pick_files(&accept, several);
+    // Small files that the app itself reads.
+    let whole =
+        matches!(wish, Wish::TaskFiles | Wish::RaceFiles | Wish::SentencePairs | Wish::ModerationRules);
+    let picking = boot().pick_files(&accept, several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());
         match JsFuture::from(picking).await {
@@ -81,9 +92,15 @@ fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems
     }
 }
 
-/// The readable ones of the boot script's files.
-pub fn chosen_files(files: &Array) -> Vec<Chosen> {
-    files.iter().filter_map(|file| chosen(&Array::from(&file)).ok()).collect()
+/// Answers for files from the boot script that were dropped.
+pub fn dropped(files: &Array) -> Vec<Answer> {
+    let (sender, answers) = std::sync::mpsc::channel();
+    let (read, problems): (Vec<_>, Vec<_>) =
+        files.iter().map(|file| chosen(&Array::from(&file))).partition(Result::is_ok);
+    let problems = problems.into_iter().filter_map(Result::err).collect();
+    answer_each(&sender, Wish::Dropped, read.into_iter().flatten().collect(), problems);
+    drop(sender);
+    answers.iter().collect()
 }
 
 /// A file from the boot script: name and bytes, or null and an error message.
@@ -99,23 +116,8 @@ fn described(error: &wasm_bindgen::JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| error.message().into())
 }
 
-/// Answers with files that were dropped on the window.
-pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Sender<Answer>) {
-    let (files, context, answers) = (files.to_vec(), context.clone(), answers.clone());
-    spawn_local(async move {
-        let mut read = Vec::with_capacity(files.len());
-        let mut problems = Vec::new();
-        for file in &files {
-            let name = file.path().display().to_string();
-            match file.bytes_async().await {
-                Ok(bytes) => read.push(Chosen { name, bytes: Some(bytes) }),
-                Err(error) => problems.push(format!("cannot read {name}: {error}; drop it again")),
-            }
-        }
-        answer_each(&answers, Wish::Dropped, read, problems);
-        context.request_repaint();
-    });
-}
+/// Nothing to do: the boot script takes dropped files before egui does, and passes them to the page.
+pub fn read_dropped(_files: &[DroppedFileHandle], _context: &Context, _answers: &Sender<Answer>) {}
 
 /// A typed path, unchanged.
 pub fn expanded(path: &str) -> String {

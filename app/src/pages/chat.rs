@@ -4,6 +4,7 @@ mod conversation;
 mod exchange;
 mod feedback;
 mod judging;
+mod kept;
 mod queue;
 mod text;
 
@@ -21,8 +22,14 @@ use conversation::{Exchange, Reply, messages};
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{ChatMessage, Output, Prompt, Uncertainty};
+use glasshouse_protocol::{ChatMessage, Output, Prompt, ReplyOrigin, Uncertainty};
 use judging::{Saying, keeps};
+use kept::Kept;
+
+/// Distance of the conversation's end from the lower edge up to which it counts as visible, in points.
+const FOLLOWED: f32 = 80.0;
+/// Width of the settings next to the conversation, in points.
+const SETTINGS: f32 = 248.0;
 
 #[derive(Debug, Default)]
 pub struct ChatPage {
@@ -36,6 +43,11 @@ pub struct ChatPage {
     opened: Option<RequestedModel>,
     /// The end of the conversation was visible in the last frame.
     follows: bool,
+    /// A reply was being written in the last frame.
+    wrote: bool,
+    /// Scroll to the end of the conversation.
+    jumps: bool,
+    kept: Kept,
     rows: FeedbackRows,
     /// The uncertainty measure for proposing prompts.
     measure: Uncertainty,
@@ -51,6 +63,11 @@ pub struct ChatPage {
 /// A conversation and its system prompt.
 #[derive(Debug, Default)]
 struct Talk {
+    /// As in the project, where 0 stands for a conversation that is not saved.
+    id: u64,
+    revision: u64,
+    /// It has changes to be saved.
+    unsaved: bool,
     exchanges: Vec<Exchange>,
     edits: Edits,
     system: String,
@@ -94,18 +111,36 @@ impl Page for ChatPage {
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.take(ui, context);
+        self.keep_up(ui, context);
         self.open_model(context);
         self.rows.want(context);
         self.train(context);
-        beside_ui(ui, 248.0, space::LARGE, |ui, place| match place {
+        beside_ui(ui, SETTINGS, space::LARGE, |ui, place| match place {
             0 => self.conversation_ui(ui, context),
             _ => self.settings_ui(ui, context),
         });
     }
 
-    /// Drops a training start that is still pending.
-    fn away(&mut self, _: &Ui, _: &mut Context<'_>) {
+    /// Drops a training start that is still pending, and saves a reply that goes on.
+    fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.trains = None;
+        if !self.talk.exchanges.is_empty() {
+            self.take(ui, context);
+            self.keep_up(ui, context);
+        }
+    }
+
+    fn has_foot(&self, context: &Context<'_>) -> bool {
+        let opened = self.known(context.state);
+        silence(&self.sampling.source, context.state).is_none() && opened.is_none_or(|opened| opened.chats)
+    }
+
+    fn foot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        beside_ui(ui, SETTINGS, space::LARGE, |ui, place| {
+            if place == 0 {
+                self.composer_ui(ui, context);
+            }
+        });
     }
 
     fn for_project(self, is_same: bool) -> Self {
@@ -130,7 +165,7 @@ impl ChatPage {
     fn take(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let writing = &context.state.writing;
         for reply in self.talk.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
-            reply.take(writing);
+            self.talk.unsaved |= reply.take(writing);
             if let Some(text) = reply.text(writing) {
                 let config = self.sampling.settings(text.config.seed);
                 reply.look.ask(ui, context, (reply.request, text), &config);
@@ -169,6 +204,9 @@ impl ChatPage {
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if is_narrow(ui) {
+            self.kept_ui(ui, context, false);
+        }
         let run = run_of(&self.sampling.source, context.state).filter(|run| run.classifies());
         let labels: &[String] = run.map_or(&[][..], |run| run.labels.as_slice());
         if let Some(words) = silence(&self.sampling.source, context.state) {
@@ -205,7 +243,13 @@ impl ChatPage {
         if let Some((at, wanted)) = wanted {
             self.see_to(context, at, wanted);
         }
-        self.composer_ui(ui, context, busy);
+        // Keep the end of the reply in view if it was in view.
+        let (end, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 1.0), Sense::hover());
+        let (jumps, wrote) = (std::mem::take(&mut self.jumps), std::mem::replace(&mut self.wrote, busy));
+        if jumps || (busy || wrote) && self.follows {
+            ui.scroll_to_rect(end, Some(egui::Align::BOTTOM));
+        }
+        self.follows = jumps || ui.clip_rect().bottom() + FOLLOWED >= end.bottom();
     }
 
     /// Shows the conversation's template. Returns whether there is one, as far as known.
@@ -230,6 +274,12 @@ impl ChatPage {
         }
         let template = if opened.chatml { "ChatML template" } else { "its own chat template" };
         let run = opened.run.clone();
+        if let Some(missing) = self.missing_run(context.state) {
+            hint_line(
+                ui,
+                &format!("{missing}, which wrote this conversation, was deleted; {run} answers now."),
+            );
+        }
         ui.horizontal_wrapped(|ui| {
             caption(ui, format!("{run} · {template}"));
             let share = quiet(ui, icons::ICON_LINK, "Share");
@@ -241,11 +291,11 @@ impl ChatPage {
         true
     }
 
-    fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, busy: bool) {
-        let mut sends = false;
+    fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let (busy, mut sends) = (self.is_writing(), false);
         // A phone's keyboard has Enter but no Shift+Enter.
         let enters = !is_narrow(ui);
-        let (_, composer) = card_with(ui, context.palette.panel, |ui| {
+        card_with(ui, context.palette.panel, |ui| {
             let (field, entered) = widgets::composer(ui, "Message", "Say something", enters, &mut self.typed);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
@@ -272,11 +322,6 @@ impl ChatPage {
                 }
             });
         });
-        // Keep the end of the reply in view if it was in view.
-        if busy && self.follows || sends {
-            composer.scroll_to_me(Some(egui::Align::BOTTOM));
-        }
-        self.follows = ui.clip_rect().bottom() + composer.rect.height() >= composer.rect.bottom();
         if sends {
             let asked = std::mem::take(&mut self.typed).trim().to_owned();
             self.say(context, self.talk.exchanges.len(), asked);
@@ -284,6 +329,9 @@ impl ChatPage {
     }
 
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if !is_narrow(ui) {
+            self.kept_ui(ui, context, true);
+        }
         card(ui, |ui| {
             term(ui, "System prompt", None);
             let hint = "Instructions to the model before the conversation";
@@ -334,7 +382,9 @@ impl ChatPage {
         let config = self.sampling.moderated(context, self.sampling.config.seed);
         let messages = messages(&self.talk.system, &self.talk.exchanges, &asked);
         let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
-        self.talk.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
+        let when = format::now();
+        self.talk.exchanges.push(Exchange { asked, when, messages, replies: vec![reply] });
+        (self.talk.unsaved, self.jumps) = (true, true);
     }
 
     fn see_to(&mut self, context: &mut Context<'_>, at: usize, wanted: Wanted) {
@@ -362,12 +412,13 @@ impl ChatPage {
                 Awaited::Waits => return,
                 Awaited::Failed => {}
                 Awaited::Here(history) => {
-                    *context.draft = tune::tuning_of(&history.config, start.clone(), context.draft);
-                    tune::learn(context.draft, *objective);
+                    let mut config = tune::tuning_of(&history.config, start.clone(), context.draft);
+                    tune::learn(&mut config, *objective);
                     if objective.learns_pairs() {
-                        tune::learn_by(context.draft, *loss);
+                        tune::learn_by(&mut config, *loss);
                     }
-                    tune::tune(context, LearnsFrom::Feedback, None);
+                    context.drafts.put(config.clone());
+                    tune::tune(context, config, LearnsFrom::Feedback, None);
                     *context.go = Some(PageName::Tune);
                 }
             }
@@ -383,6 +434,8 @@ impl ChatPage {
 
     /// Ends the conversation, cancels its replies, and restores the person's own system prompt.
     fn leave(&mut self, context: &mut Context<'_>) -> Talk {
+        self.talk.unsaved |= self.is_writing();
+        self.save(context);
         self.stop(context);
         let left = std::mem::take(&mut self.talk);
         self.talk = left.emptied();
@@ -429,6 +482,9 @@ fn ask(
 ) -> Reply {
     // Another run may become the latest before feedback on the reply is stored.
     let run = start_of(&source, context.state).map(|start| start.run).unwrap_or_default();
+    let settings = GenerateConfig { moderation: Box::default(), ..config.clone() };
+    let origin = ReplyOrigin { run, source: source.clone(), config: settings, ..ReplyOrigin::default() };
     let prompt = Prompt::Messages { messages, rendering: None };
-    Reply::to(context.outbox.send(Command::Generate { source, prompt, config, output: Output::Tokens }), run)
+    let command = Command::Generate { source, prompt, config, output: Output::Tokens };
+    Reply::to(context.outbox.send(command), origin)
 }

@@ -1,6 +1,6 @@
-//! Data: the training text, and the bench that cleans it. Left, the documents with a search; middle, one document, with removed
-//! passages struck through and the reasons; right, the files, the recipe as cards, and the result of the cleaning. A bar above
-//! shows how many bytes each stage keeps, from raw to kept.
+//! Data: the training text, and the bench that cleans it. First the files, and a bar that shows how many bytes each stage keeps,
+//! from raw to kept. Below, left, the documents with a search; middle, one document, with removed passages struck through and the
+//! reasons; right, the recipe as cards, the split of the text, and the result of the cleaning.
 
 mod bench;
 mod catalogue;
@@ -104,23 +104,18 @@ impl Page for DataPage {
         self.ask_bench(ui, context);
         self.paste_ui(ui, context);
         self.catalogue_ui(ui, context);
+        self.files_ui(ui, context);
         next::next_ui(ui, context);
         self.flow_ui(ui, context);
         let width = ui.available_width();
         let gap = space::LARGE;
         match Breakpoint::of(width) {
             Breakpoint::Phone => {
-                let own = self.own(context);
-                if !own {
-                    self.side_ui(ui, context);
-                }
                 self.documents_ui(ui, context, 360.0);
                 if self.open.is_some() || self.looked.is_some() {
                     self.middle_ui(ui, context, 480.0);
                 }
-                if own {
-                    self.side_ui(ui, context);
-                }
+                self.side_ui(ui, context);
             }
             Breakpoint::Tablet => {
                 let height = 420.0;
@@ -152,6 +147,11 @@ impl Page for DataPage {
 
     /// A pending removal continues on other pages, and can be undone there.
     fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        if let Some(name) = context.asks.remove.take() {
+            self.remove_now(context.outbox);
+            self.removal.begin(ui, name);
+            self.told = false;
+        }
         self.carry_out_due(ui, context);
         if let Some((name, since)) = self.removal.pending()
             && !std::mem::replace(&mut self.told, true)

@@ -22,6 +22,8 @@ use glasshouse_protocol::{Audit, Evaluation};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_RUNS: usize = 4;
+/// Width in points from which results have two columns.
+const TWO_COLUMNS: f32 = 900.0;
 
 #[derive(Debug, Default)]
 pub struct EvaluatePage {
@@ -46,6 +48,7 @@ type ReportOf = (u64, String, Vec<(String, String)>);
 /// The results of a run as blocks.
 #[derive(Debug, Default)]
 struct EvaluationBlocks {
+    /// In two columns if there is room.
     predicted: Vec<Block>,
     suite: Option<Block>,
     tasks: Vec<Section>,
@@ -123,6 +126,7 @@ impl EvaluatePage {
             }
             return;
         }
+        verdict_ui(ui, context, &shown);
         cards::cards_ui(ui, context, &shown);
         if shown.len() > 1 {
             compare::compare_ui(ui, context, &shown);
@@ -152,18 +156,51 @@ impl EvaluatePage {
         let answers = &mut self.answers;
         ui.push_id(&run.name, |ui| {
             if let Some(evaluation) = evaluation {
-                let pressed = report_ui(ui, context, "evaluate", &report.predicted);
+                let pressed = in_columns_ui(ui, context, &report.predicted);
                 look(context, &evaluation.run, &evaluation.checkpoint, pressed);
                 report_ui(ui, context, "evaluate", &report.suite);
                 tasks::tasks_ui(ui, context, evaluation, &report.tasks, answers);
             }
             if let Some(audit) = audit {
-                let pressed = report_ui(ui, context, "evaluate", &report.audited);
+                let pressed = in_columns_ui(ui, context, &report.audited);
                 look(context, &audit.run, &audit.checkpoint, pressed);
             }
             report_ui(ui, context, "evaluate", &report.about);
         });
     }
+}
+
+/// The verdict on one run, or on several compared, and what speaks against the numbers.
+fn verdict_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
+    let found = &context.state.evaluation;
+    let evaluated = compare::evaluated(context.state, shown);
+    let verdict = match &evaluated[..] {
+        [] => return,
+        [(_, one)] => blocks::verdict(one),
+        several => compare::verdict(several, &found.comparisons),
+    };
+    let warnings: Vec<Block> = evaluated.iter().flat_map(|(_, own)| blocks::warnings(own)).collect();
+    card(ui, |ui| {
+        if let Some(verdict) = verdict {
+            ui.add(Label::new(RichText::new(verdict).text_style(theme::section())).wrap());
+        }
+        blocks_ui(ui, context, "evaluate:verdict", &warnings);
+    });
+    ui.add_space(space::TIGHT);
+}
+
+/// Draws sections in two columns if there is room, else one below the other. Returns the passage of the clicked row.
+fn in_columns_ui(ui: &mut Ui, context: &mut Context<'_>, sections: &[Block]) -> Option<Passage> {
+    if ui.available_width() < TWO_COLUMNS || sections.len() < 2 {
+        return report_ui(ui, context, "evaluate", sections);
+    }
+    let mut pressed = None;
+    halves(ui, space::MEDIUM, |ui, column| {
+        let own = sections.iter().skip(column).step_by(2);
+        let found = ui.push_id(column, |ui| report_ui(ui, context, "evaluate", own)).inner;
+        pressed = found.or(pressed.take());
+    });
+    pressed
 }
 
 /// Runs that have weights, oldest first.
@@ -216,8 +253,13 @@ fn predicted(state: &State, evaluation: &Evaluation, shown: &[&RunSummary]) -> V
         same_text(own, likelihood).then(|| (called(run), likelihood))
     });
     let models: Vec<_> = models.collect();
-    let sections =
-        [blocks::baselines(evaluation, &models, &date), Some(blocks::losses(own)), blocks::calibration(own)];
+    let seen = evaluation.contamination.as_ref();
+    let sections = [
+        blocks::baselines(evaluation, &models, &date),
+        blocks::calibration(own),
+        Some(blocks::losses(own)),
+        seen.map(|seen| Section::new("Contamination", blocks::contamination(own.unit(), seen))),
+    ];
     sections.into_iter().flatten().chain(blocks::errors(own)).filter_map(Section::block).collect()
 }
 

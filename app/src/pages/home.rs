@@ -6,6 +6,7 @@ mod text;
 pub use text::WHAT;
 
 use super::learn::NextLessons;
+use super::train;
 use crate::link;
 use crate::pages::prelude::*;
 use glasshouse_protocol::presets::FIRST_SECONDS;
@@ -19,17 +20,20 @@ const NEW: &str = "New project";
 pub struct HomePage {
     cards: cards::Cards,
     lessons: NextLessons,
+    /// The name of a new project, while it is typed.
+    naming: Option<String>,
 }
 
 impl Page for HomePage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        resume_ui(ui, context);
         let wide = ui.available_width() > 760.0;
         if wide {
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = space::SECTION;
                 ui.vertical(|ui| {
                     ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
-                    first_step_ui(ui, context);
+                    first_step_ui(ui, context, &mut self.naming);
                 });
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.x = space::SMALL;
@@ -37,10 +41,11 @@ impl Page for HomePage {
                 });
             });
         } else {
-            first_step_ui(ui, context);
+            first_step_ui(ui, context, &mut self.naming);
             ui.add_space(space::SMALL);
             own_text_ui(ui, context);
         }
+        self.naming_ui(ui, context);
         ui.add_space(space::PAGE);
         self.projects_ui(ui, context);
         if context.state.projects.listed {
@@ -55,6 +60,28 @@ impl Page for HomePage {
 }
 
 impl HomePage {
+    /// Asks for the name of a new project, and creates it.
+    fn naming_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        let mut entered = false;
+        let decision = question(ui.ctx(), "new project", 360.0, &mut self.naming, |ui, name| {
+            section(ui, NEW);
+            let field = line_edit(ui, "Project name", "My project", ui.available_width(), name);
+            if ui.memory(|memory| memory.focused().is_none()) {
+                field.request_focus();
+            }
+            entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            quiet_text(ui, "It begins without text, runs or settings of other projects.");
+            (Some(icons::ICON_CREATE_NEW_FOLDER), "Create", !name.trim().is_empty())
+        });
+        let named = |name: &String| !name.trim().is_empty();
+        let entered = if entered { self.naming.take_if(|name| named(name)) } else { None };
+        let agreed = decision.filter(|(_, agrees)| *agrees).map(|(name, _)| name);
+        if let Some(name) = agreed.or(entered) {
+            context.outbox.send(Command::CreateProject { name: name.trim().to_owned() });
+            *context.go = Some(PageName::Data);
+        }
+    }
+
     fn projects_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !context.state.projects.listed {
             working(ui, text::STARTING, None, None);
@@ -78,8 +105,24 @@ impl HomePage {
 /// [`FIRST_SECONDS`] in words.
 const FIRST_TAKES: &str = "about three minutes";
 
+/// Continues the open project's latest run if its tab or program ended while it trained.
+fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let run = context.state.runs.latest().filter(|run| run.state == RunState::Interrupted);
+    let Some(run) = run.filter(|_| !train::busy(context)).cloned() else { return };
+    let at = format!("{} of {}", format::whole(run.step), format::whole(run.steps));
+    ui.horizontal_wrapped(|ui| {
+        if primary(ui, icons::ICON_PLAY_ARROW, "Resume").clicked() {
+            let name = Some(run.name.clone());
+            context.outbox.send(Command::Resume { run: name, launch: RunLaunch::default() });
+            *context.go = Some(PageName::Train);
+        }
+        ui.label(format!("{} was interrupted at step {at}.", run.name));
+    });
+    ui.add_space(space::SECTION);
+}
+
 /// The first step, and next to it a project of one's own for returning users.
-fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
+fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>, naming: &mut Option<String>) {
     let ready = context.state.engine.is_some();
     // Until the projects are listed, both buttons are drawn, so that they stay in place.
     let projects = &context.state.projects;
@@ -105,8 +148,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
             column(ui, width, |ui| {
                 let text = "for your own text";
                 if hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text, tall).clicked() {
-                    context.outbox.send(Command::create("My project"));
-                    *context.go = Some(PageName::Data);
+                    naming.get_or_insert_default();
                 }
             });
         };

@@ -159,10 +159,10 @@ impl InspectPage {
             return [context.state.runs.revision; 2];
         }
         let now = ui.input(|input| input.time);
-        let mut moments = [training.step; 2];
+        let mut moments = [training.step(); 2];
         for ((looked, moment), seconds) in self.looked.iter_mut().zip(&mut moments).zip(LOOKS) {
-            let (step, at) = *looked.get_or_insert((training.step, now));
-            if step == training.step {
+            let (step, at) = *looked.get_or_insert((training.step(), now));
+            if step == training.step() {
                 continue;
             }
             let left = seconds - (now - at);
@@ -170,7 +170,7 @@ impl InspectPage {
                 ui.ctx().request_repaint_after_secs(left.max(0.1) as f32);
                 *moment = step;
             } else {
-                *looked = Some((training.step, now));
+                *looked = Some((training.step(), now));
             }
         }
         moments

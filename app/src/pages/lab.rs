@@ -1,6 +1,7 @@
 //! Lab: experiments that choose settings. A range test of learning rates, and sweeps with their table, curves and parallel coordinates.
 
 mod parallel;
+mod search;
 mod sweep;
 
 use crate::link::{self, Chosen};
@@ -48,8 +49,9 @@ impl Page for LabPage {
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        let Self { test, sweep, races, race_table } = self;
-        if is_same { Self { test, sweep: sweep.typed(), races, race_table } } else { Self::default() }
+        let Self { test, races, race_table, .. } = self;
+        let sweep = sweep::SweepForm::default();
+        if is_same { Self { test, sweep, races, race_table } } else { Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -96,7 +98,7 @@ impl LabPage {
         section(ui, "Learning rate");
         caption(
             ui,
-            "Trains the next run's model with a rate that rises exponentially, and discards it. Good rates are somewhat above the \
+            "Trains a model with the base settings of the sweep below and a rate that rises exponentially, and discards it. Good rates are somewhat above the \
              one where the loss falls fastest.",
         );
         ui.add_space(space::SMALL);
@@ -171,7 +173,7 @@ fn curve_ui(ui: &mut Ui, context: &mut Context<'_>, curve: &RangeCurve) {
             let exact = "4.7 times the rate at which the fall of the loss slows to 0.65 of its steepest";
             stat(ui, 180.0, Stat { name: "Suggested learning rate", value: &value, exact });
             if primary(ui, icons::ICON_CHECK, "Use it for the next run").clicked() {
-                context.draft.set_learning_rate(rate);
+                context.drafts.train.set_learning_rate(rate);
                 context.asks.replaced("The next run has this learning rate");
             }
         });

@@ -45,11 +45,14 @@ pub struct LearnPage {
 pub struct NextLessons {
     library: Library,
     /// As in [`LearnPage`].
+    asked: Option<u64>,
+    /// As in [`LearnPage`].
     read: Option<u64>,
 }
 
 impl NextLessons {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        request(&mut self.asked, context);
         let lessons = &context.state.lessons;
         if self.read.replace(lessons.revision) != Some(lessons.revision) {
             self.library = Library::of(&lessons.files);
@@ -57,10 +60,8 @@ impl NextLessons {
         let all = self.library.lessons.iter().enumerate();
         let next = all.filter(|(_, lesson)| !is_done(context, lesson)).take(columns(ui).0);
         let next: Vec<(usize, &Lesson)> = next.collect();
-        if next.is_empty() {
-            return;
-        }
         section(ui, "Lessons");
+        quiet_text(ui, done(context, &self.library));
         ui.add_space(space::SMALL);
         if let Some(place) = row_ui(ui, context, &next) {
             *context.lesson = Some(place + 1);
@@ -105,13 +106,10 @@ impl LearnPage {
         self.wanted = Some(number);
     }
 
-    /// Requests a teacher's lessons when a project opens, reads them, and opens the lesson named in the address.
+    /// Reads the lessons, and opens the one named in the address.
     fn read(&mut self, context: &mut Context<'_>) {
-        let (openings, revision) = (context.state.projects.openings, context.state.lessons.revision);
-        if self.asked != Some(openings) && context.state.engine.is_some() {
-            self.asked = Some(openings);
-            context.outbox.send(Command::ListLessons);
-        }
+        request(&mut self.asked, context);
+        let revision = context.state.lessons.revision;
         // Parse the lesson files again if they changed.
         if self.read.replace(revision) != Some(revision) {
             self.library = Library::of(&context.state.lessons.files);
@@ -138,9 +136,8 @@ impl LearnPage {
     }
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let finished = self.library.lessons.iter().filter(|lesson| is_done(context, lesson)).count();
         ui.horizontal_wrapped(|ui| {
-            quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
+            quiet_text(ui, done(context, &self.library));
             if quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
                 self.asked = None;
             }
@@ -212,7 +209,8 @@ impl LearnPage {
             }
             if quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
                 let address = address(context, place, lesson);
-                let page = sheet::html(lesson, place + 1, &address).into_bytes();
+                let pieces = self.shown.pieces(context, &lesson.head.instrument);
+                let page = sheet::html(lesson, place + 1, &address, &pieces).into_bytes();
                 context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
             }
             if quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
@@ -222,25 +220,22 @@ impl LearnPage {
         });
     }
 
-    /// The exercises of a lesson: test, prediction, instrument, measurement, test, code.
+    /// The exercises of a lesson: test, what is asked about, prediction, measurement, instrument, test, code.
     fn work_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         self.quiz.before_ui(ui, context, lesson);
+        let predicted = check::progress(context, lesson).is_some();
+        widgets::card(ui, |ui| self.shown.given_ui(ui, context, &lesson.head, predicted));
+        ui.add_space(space::TIGHT);
         widgets::card(ui, |ui| self.checking.prediction_ui(ui, context, lesson));
         ui.add_space(space::TIGHT);
-        let predicted = check::progress(context, lesson).is_some();
-        widgets::card(ui, |ui| {
-            if predicted {
-                self.shown.ui(ui, context, &lesson.head);
-            } else {
-                // The instrument would reveal the answer.
-                quiet_text(ui, text::PREDICT_FIRST);
-            }
-        });
-        ui.add_space(space::TIGHT);
         let begun = widgets::card(ui, |ui| self.checking.check_ui(ui, context, lesson));
+        ui.add_space(space::TIGHT);
         if begun && lesson.head.instrument.tokens.is_some() {
             // The measurement uses the lesson's own text, not one typed since.
             self.shown = Shown::default();
+        }
+        if predicted {
+            self.shown.ui(ui, context, &lesson.head);
         }
         self.quiz.after_ui(ui, context, lesson);
         ui.add_space(space::TIGHT);
@@ -275,6 +270,19 @@ fn is_done(context: &Context<'_>, lesson: &Lesson) -> bool {
     check::progress(context, lesson).is_some_and(|progress| progress.measurement.is_some())
 }
 
+fn done(context: &Context<'_>, library: &Library) -> String {
+    let finished = library.lessons.iter().filter(|lesson| is_done(context, lesson)).count();
+    format!("{finished} of {} done", library.lessons.len())
+}
+
+/// Requests a teacher's lessons and the progress in all lessons, once per opened project.
+fn request(asked: &mut Option<u64>, context: &mut Context<'_>) {
+    let openings = context.state.projects.openings;
+    if context.state.engine.is_some() && asked.replace(openings) != Some(openings) {
+        context.outbox.send(Command::ListLessons);
+    }
+}
+
 /// Lessons per row, and the width of each in points.
 fn columns(ui: &Ui) -> (usize, f32) {
     columns_fit(ui.available_width(), 300.0, space::MEDIUM)
@@ -299,7 +307,7 @@ fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -
     let (icon, words) = match (progress, measured) {
         (_, Some(_)) => (icons::ICON_CHECK_CIRCLE, "done"),
         (Some(_), None) => (icons::ICON_PENDING, "predicted"),
-        (None, None) => (icons::ICON_CIRCLE, "not begun"),
+        (None, None) => (icons::ICON_RADIO_BUTTON_UNCHECKED, "not begun"),
     };
     let (_, card) = card_with(ui, palette.panel, |ui| {
         ui.horizontal(|ui| {

@@ -21,10 +21,11 @@ pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, 
 pub use kept::Kept;
 pub use moderation::{moderation_of, moderation_ui};
 pub use ranked::{Ranked, Ranking, bar_rows};
-pub use runs::{called, holds, run_colour};
+pub use runs::{called, distinctions, holds, offered, run_colour};
 
 use crate::pages::prelude::*;
 use egui::Align;
+use glasshouse_protocol::presets;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;
@@ -133,6 +134,16 @@ pub fn take_vocabulary(context: &mut Context<'_>) {
     context.draft.model.vocabulary = vocabulary;
 }
 
+/// Settings of another origin on the project's text and device. Its tokenizer stays, too, once there is one or one was chosen.
+pub fn in_project(context: &Context<'_>, config: RunConfig) -> RunConfig {
+    let draft = &*context.draft;
+    let chosen = presets::named(&draft.preset).is_none_or(|preset| preset.tokenizer != draft.tokenizer);
+    if chosen || context.state.tokenizer.summary.is_some() {
+        return context.drafts.in_project(config);
+    }
+    config.on_text_of(draft)
+}
+
 /// A message if the text is too short for one window of the current settings, which a run would refuse.
 pub fn too_short(context: &Context<'_>) -> Option<String> {
     let length = context.draft.model.context_length;
@@ -161,7 +172,7 @@ pub fn caption_label(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
-    ui.add(Label::new(text).wrap())
+    readable(ui, text)
 }
 
 /// A small formula, in the code font because it has mathematical symbols.

@@ -32,6 +32,13 @@ impl RunsPage {
 
 impl Page for RunsPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let exported = context.asks.export.iter().map(|(run, _)| run.clone());
+        let compressed = context.asks.compress.iter().map(|(run, _)| run.clone());
+        for run in exported.chain(compressed).collect::<Vec<_>>() {
+            super::train::want_history(context, &mut self.asked, &run);
+        }
+        export::ask_ui(ui, context);
+        compress::ask_ui(ui, context);
         if context.state.runs.list.is_empty() {
             let (title, button) = match context.state.projects.open {
                 Some(_) => ("No runs yet", "Go to Train"),
@@ -62,8 +69,6 @@ impl Page for RunsPage {
             [one] => details::ui(ui, context, one),
             several => self.compare.ui(ui, context, several),
         }
-        export::ask_ui(ui, context);
-        compress::ask_ui(ui, context);
     }
 
     fn for_project(self, _: bool) -> Self {

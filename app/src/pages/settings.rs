@@ -7,7 +7,7 @@ mod text;
 pub use text::WHAT;
 
 use crate::pages::prelude::*;
-use crate::preferences::ThemeChoice;
+use crate::preferences::{LossUnit, ThemeChoice};
 use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{DeviceSummary, DeviceType, Precision};
 
@@ -99,6 +99,9 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             if radio(ui, context.draft.train.precision == precision, text.title, &detail) {
                 context.preferences.precision = precision;
                 context.draft.train.precision = precision;
+                if let Some(tune) = &mut context.drafts.tune {
+                    tune.train.precision = precision;
+                }
             }
         }
     });
@@ -115,7 +118,7 @@ fn describe(device: &DeviceSummary) -> String {
 }
 
 fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Look", |ui| {
+    group(ui, "Appearance", |ui| {
         let preferences = &mut *context.preferences;
         field(ui, "Theme", "theme", None, |ui| {
             let choices =
@@ -138,6 +141,10 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 ui.data_mut(|data| data.remove_temp::<f32>(id));
                 preferences.scale = scale;
             }
+        });
+        field(ui, "Losses in", "loss unit", None, |ui| {
+            let choices = [(LossUnit::Nats, "Nats per token"), (LossUnit::Bits, "Bits per byte")];
+            segmented(ui, &mut preferences.loss_unit, &choices);
         });
         quiet_text(ui, text::LANGUAGE);
     });
@@ -165,7 +172,7 @@ fn storage_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 fn keys_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Keys", |ui| {
+    group(ui, "Keyboard", |ui| {
         let single = &mut context.preferences.single_keys;
         switch_line(ui, single, "Single keys open pages and pause training");
         let palette = theme::Palette::of(ui);

@@ -7,6 +7,8 @@ mod settings;
 mod text;
 mod vocabulary;
 
+pub(super) use settings::full_name;
+
 use crate::pages::prelude::*;
 use glasshouse_protocol::VocabularyOrder;
 

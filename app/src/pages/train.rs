@@ -18,7 +18,7 @@ pub use text::WHAT;
 
 use super::home;
 use crate::pages::prelude::*;
-use glasshouse_protocol::ErrorKind;
+use glasshouse_protocol::{ErrorKind, presets};
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -160,7 +160,6 @@ impl TrainPage {
                     .map(|seconds| format!("about {} on this device", format::duration(seconds))),
             );
             quiet_text(ui, line.join(" · "));
-            start::begins_ui(ui, context.draft);
             confirm::proportions_ui(ui, context);
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {
@@ -195,9 +194,8 @@ impl TrainPage {
 }
 
 pub(super) fn train(context: &mut Context<'_>) {
-    context
-        .outbox
-        .send(Command::Train { config: Box::new(context.draft.clone()), launch: RunLaunch::default() });
+    let launch = RunLaunch { title: presets::title_of(context.draft), ..RunLaunch::default() };
+    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
 }
 
 /// Whether a run is training or starting.

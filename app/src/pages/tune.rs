@@ -17,8 +17,8 @@ pub use text::WHAT;
 use super::train::changes::Change;
 use super::train::plots::Plots;
 use super::train::{
-    Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
-    want_history,
+    Awaited, await_history, busy, confirm, controls, failure_ui, form, notices_ui, preparing_ui, samples,
+    start, want_history,
 };
 use crate::pages::prelude::*;
 use crate::state::Runs;
@@ -99,8 +99,8 @@ impl TunePage {
                     let rate = recipe.learning_rate.map(|_| before.learning_rate);
                     recipe.fill(context.draft, Some(before.steps), rate);
                     let train = &mut context.draft.train;
-                    (train.eval_interval, train.checkpoint_interval) =
-                        (before.eval_interval, before.checkpoint_interval);
+                    (train.eval_interval, train.checkpoint_interval, train.epochs) =
+                        (before.eval_interval, before.checkpoint_interval, before.epochs);
                 }
             }
         }
@@ -144,32 +144,25 @@ impl TunePage {
             return;
         }
         ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "For");
-            recipes::recipes_ui(ui, context, &mut self.recipe, &mut self.learns_from);
-        });
-        ui.add_space(space::TIGHT);
         let refused = context.state.planning.refused.clone();
         card(ui, |ui| {
-            head(ui, "Learn");
+            head(ui, "Method");
+            recipes::recipes_ui(ui, context, &mut self.recipe, &mut self.learns_from);
             settings::objective_ui(ui, context.draft);
             judge::judge_ui(ui, context.draft, &context.state.runs, refused.as_ref());
             judge::teacher_ui(ui, context, refused.as_ref());
-        });
-        ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "From");
-            data::data_ui(ui, context, &mut self.learns_from, self.recipe);
-        });
-        ui.add_space(space::TIGHT);
-        card(ui, |ui| {
-            head(ui, "Train");
             adapter::trains_ui(ui, context.draft, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
-            head(ui, "Steps and learning rate");
-            settings::pace_ui(ui, context.draft, refused.as_ref());
+            head(ui, "Data");
+            data::data_ui(ui, context, &mut self.learns_from, self.recipe);
+        });
+        ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "Settings");
+            settings::pace_ui(ui, context, refused.as_ref());
+            form::fold_ui(ui, context);
         });
     }
 
@@ -183,7 +176,7 @@ impl TunePage {
             let wanted = self.wanted.as_ref().map(|(name, _)| name.clone());
             let before = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
             let mut begun = before.clone();
-            let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), called(run))).collect();
+            let choices: Vec<_> = runs.iter().map(|run| (Some(run.name.clone()), offered(run))).collect();
             let (head, width) = (("Base model", "Choose a model"), ui.available_width().min(360.0));
             choice_or(ui, head, &mut begun, Some(width), &choices);
             if begun != before {
@@ -192,7 +185,7 @@ impl TunePage {
             if self.wanted.is_some() {
                 caption(ui, "Reading the settings…");
             }
-            start::start_ui(ui, context.draft, &context.state.runs.list);
+            start::checkpoint_ui(ui, context.draft, &context.state.runs.list);
         }
         ui.horizontal_wrapped(|ui| super::runs::import_ui(ui, context));
     }
@@ -206,11 +199,13 @@ impl TunePage {
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;
             confirm::rows_ui(ui, context);
+            confirm::fits_ui(ui, context);
             let missing = data::missing(context, self.learns_from, self.recipe);
             let refused = context.state.planning.refused.as_ref().map(|error| error.message.clone());
             for reason in missing.iter().chain(&refused) {
                 hint_line(ui, reason);
             }
+            data::repeats(context, self.learns_from).iter().for_each(|repeats| hint_line(ui, repeats));
             let waits = busy(context);
             if waits {
                 quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
@@ -218,7 +213,7 @@ impl TunePage {
             ui.add_space(space::TIGHT);
             let ready = !waits && refused.is_none() && missing.is_none();
             if pressed(ui, ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune")) {
-                tune(context, self.learns_from, self.recipe);
+                tune(context, context.draft.clone(), self.learns_from, self.recipe);
             }
         });
     }
@@ -232,10 +227,15 @@ fn named<'a>(runs: &'a Runs, name: &str) -> Option<&'a RunSummary> {
     }
 }
 
-/// Starts the run that the draft describes.
-pub(super) fn tune(context: &mut Context<'_>, learns_from: LearnsFrom, recipe: Option<&TuningRecipe>) {
+/// Starts a fine-tune.
+pub(super) fn tune(
+    context: &mut Context<'_>,
+    config: RunConfig,
+    learns_from: LearnsFrom,
+    recipe: Option<&TuningRecipe>,
+) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
     let recipe = generated.map(|recipe| recipe.name.clone());
     let launch = RunLaunch { learns_from, recipe, ..RunLaunch::default() };
-    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
+    context.outbox.send(Command::Train { config: Box::new(config), launch });
 }

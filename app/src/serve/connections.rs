@@ -33,11 +33,11 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
             format!(
-                "port {port} is in use by another program; choose another (--port {next}), or --port 0 for any"
+                "port {port} is in use by another program; choose another one, such as {next}, or 0 for any free one"
             )
         }
         ErrorKind::PermissionDenied => {
-            format!("port {port} needs special privileges; use a port from 1024, such as --port 8080")
+            format!("port {port} needs special privileges; use a port from 1024, such as 8080")
         }
         ErrorKind::AddrNotAvailable => {
             format!(

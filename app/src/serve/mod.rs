@@ -100,12 +100,21 @@ pub struct Server {
     over: async_channel::Receiver<()>,
 }
 
+/// Checks that a token fits into a header. The error does not quote it, since it is a secret.
+pub fn check_token(token: &str) -> Result<(), String> {
+    match !token.is_empty() && token.bytes().all(|letter| letter.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err("the token must be printable ASCII without spaces".to_owned()),
+    }
+}
+
 impl Server {
     /// Binds the address and starts serving.
     ///
     /// # Errors
-    /// A sentence: the port is in use, the address does not belong to this machine, or no thread could be started.
+    /// A sentence: the token or the origin is invalid, the port is in use, the address does not belong to this machine, or no thread could be started.
     pub fn start(settings: ServerSettings, board: Switchboard) -> Result<Self, String> {
+        settings.token.as_deref().map_or(Ok(()), check_token)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -117,7 +126,7 @@ impl Server {
             Mutex::new(Moderating { settings: settings.moderation.clone(), found: Moderated::new() });
         let places = Arc::new(Semaphore::new(settings.places + settings.queue));
         let served = Arc::new(Served { settings, board, places, moderating });
-        let router = routes::router(&served, address)?;
+        let router = routes::router(&served)?;
         let (stop, stopped) = watch::channel(false);
         let (last, over) = async_channel::bounded::<()>(1);
         let serve = move || {

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glasshouse_protocol::{Command, Completion, Ending, Event, RunSummary};
 use serde_json::{Value, json};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
@@ -33,7 +33,7 @@ type Answer = Result<Response, Refusal>;
 ///
 /// # Errors
 /// `cors` is not an origin.
-pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router, String> {
+pub(super) fn router(served: &Arc<Served>) -> Result<Router, String> {
     let completions = |endpoint| {
         post(move |State(served): State<Arc<Served>>, body: Body| complete(endpoint, served, body))
     };
@@ -54,7 +54,7 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, None, message)
         })
         .with_state(served.clone())
-        .layer(from_fn_with_state((served.clone(), address.ip().is_loopback()), admit));
+        .layer(from_fn_with_state(served.clone(), admit));
     Ok(match cors(&served.settings)? {
         Some(cors) => router.layer(cors),
         None => router,
@@ -78,9 +78,22 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     }
 }
 
-/// Access control of requests. `local`: the server listens only on the loopback interface.
-async fn admit(State((served, local)): State<(Arc<Served>, bool)>, request: Request, next: Next) -> Response {
+/// Access control of requests.
+async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
+    let forbidden = |message: &str| Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
+    // Other sites' pages must not keep the server busy, even if they could not read the response.
+    let allowed = served.settings.cors.as_deref();
+    let is_refused = |origin: &HeaderValue| {
+        let is_allowed =
+            allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
+        !is_allowed && origin.to_str().ok().is_none_or(is_foreign)
+    };
+    if headers.get(ORIGIN).is_some_and(is_refused) {
+        return forbidden(
+            "web pages of other sites are not allowed; start the server with --cors, or set the page's origin on the Settings page",
+        );
+    }
     match &served.settings.token {
         // Monitoring has no token, and learns nothing else here.
         Some(_) if request.uri().path() == HEALTH => {}
@@ -94,26 +107,16 @@ async fn admit(State((served, local)): State<(Arc<Served>, bool)>, request: Requ
                 return Refusal::new(StatusCode::UNAUTHORIZED, code, message).into_response();
             }
         }
-        // Protects against DNS rebinding: another site's name may resolve to this machine, but then `Host` contains it.
-        None if local => {
-            let is_ours = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_local));
-            if !is_ours {
-                let message = "this server answers only requests to 127.0.0.1 and localhost; start it with --token for other names";
-                return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
-            }
-            // Other sites' pages must not keep the server busy either, even if they could not read the response.
-            let allowed = served.settings.cors.as_deref();
-            let is_refused = |origin: &HeaderValue| {
-                let is_allowed =
-                    allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
-                !is_allowed && origin.to_str().ok().is_none_or(is_foreign)
-            };
-            if request.method() == Method::POST && headers.get(ORIGIN).is_some_and(is_refused) {
-                let message = "web pages of other sites are not allowed; start the server with --cors and the origin of the page";
-                return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
+        // Protects against DNS rebinding: another site's name may resolve to this machine, but then `Host` contains it. The other site
+        // does not know a token.
+        None => {
+            let is_ours = |host: &HeaderValue| host.to_str().is_ok_and(|host| is_host(host, |_| true));
+            if !headers.get(HOST).is_none_or(is_ours) {
+                return forbidden(
+                    "this server answers requests to IP addresses and localhost; a server with a token also answers to other names",
+                );
             }
         }
-        None => {}
     }
     next.run(request).await
 }
@@ -124,12 +127,11 @@ fn shown(header: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer").then(|| token.trim_ascii_start())
 }
 
-/// Whether a `Host` header names the local machine.
-fn is_local(host: &str) -> bool {
+/// Whether a `Host` header is localhost, or an IP address that `is_meant`.
+fn is_host(host: &str, is_meant: impl Fn(IpAddr) -> bool) -> bool {
     let local = |name: &str| {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
-        let address = bare.parse::<IpAddr>();
-        bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+        bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(&is_meant)
     };
     // An IPv6 address without a port contains colons.
     match host.rsplit_once(':') {
@@ -141,7 +143,7 @@ fn is_local(host: &str) -> bool {
 /// Whether an `Origin` header names a web page that is not from this machine. Programs other than browsers use other schemes.
 fn is_foreign(origin: &str) -> bool {
     match origin.split_once("://") {
-        Some(("http" | "https", host)) => !is_local(host),
+        Some(("http" | "https", host)) => !is_host(host, |address| address.is_loopback()),
         Some(_) => false,
         None => true,
     }
@@ -154,7 +156,7 @@ async fn models(State(served): State<Arc<Served>>) -> Answer {
 
 async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> Answer {
     let runs = runs(&served).await?;
-    let run = runs.iter().rev().find(|run| run.is_called(&name)).ok_or_else(|| {
+    let run = named(&runs, &name).ok_or_else(|| {
         let known: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
         Refusal::no_model(match known.as_slice() {
             [] => format!("there is no model {name}, and no other model; train one first"),
@@ -162,6 +164,12 @@ async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> A
         })
     })?;
     Ok(json_response(StatusCode::OK, &described(run)))
+}
+
+/// The run with this number, name or title.
+fn named<'run>(runs: &'run [RunSummary], name: &str) -> Option<&'run RunSummary> {
+    let called = runs.iter().rev().find(|run| run.is_called(name));
+    called.or_else(|| runs.iter().rev().find(|run| run.title == name))
 }
 
 /// The runs that can generate text.
@@ -190,7 +198,14 @@ fn described(run: &RunSummary) -> Value {
 }
 
 async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer {
-    let wanted = Wanted::new(endpoint, Fields::read(endpoint, body).await?, &served)?;
+    let fields = Fields::read(endpoint, body).await?;
+    // A title may contain the colon that separates a run from its checkpoint.
+    let name = fields.model.as_deref().filter(|name| name.contains(':'));
+    let is_run = match name {
+        Some(name) => named(&runs(&served).await?, name).is_some(),
+        None => false,
+    };
+    let wanted = Wanted::new(endpoint, fields, is_run, &served)?;
     let places = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {
@@ -223,15 +238,20 @@ pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_foreign, is_local};
+    use super::{is_foreign, is_host};
 
     #[test]
     fn names_of_this_machine_are_told_from_others() {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "::1"] {
-            assert!(is_local(host), "{host}");
+            assert!(is_host(host, |address| address.is_loopback()), "{host}");
         }
         for host in ["example.org", "localhost.example.org:80", "192.168.0.1:8080", "", ":80"] {
-            assert!(!is_local(host), "{host}");
+            assert!(!is_host(host, |address| address.is_loopback()), "{host}");
+        }
+        for (host, wanted) in
+            [("192.168.0.1:8080", true), ("[2001:db8::1]:80", true), ("1.2.3.4.example.org", false)]
+        {
+            assert_eq!(is_host(host, |_| true), wanted, "{host}");
         }
     }
 

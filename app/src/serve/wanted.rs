@@ -47,8 +47,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn new(endpoint: Endpoint, mut fields: Fields, served: &Served) -> Result<Self, Refusal> {
-        let (model, source) = model(&fields, served)?;
+    /// `is_run`: the model's whole name is that of a run, even if it contains a colon.
+    pub(super) fn new(
+        endpoint: Endpoint,
+        mut fields: Fields,
+        is_run: bool,
+        served: &Served,
+    ) -> Result<Self, Refusal> {
+        let (model, source) = model(&fields, is_run, served)?;
         let prompts = match endpoint {
             Endpoint::Completions => prompts(fields.prompt.take())?,
             Endpoint::Chat | Endpoint::Responses => vec![chat(&mut fields)?],
@@ -114,11 +120,11 @@ impl Wanted {
     }
 }
 
-fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
+fn model(fields: &Fields, is_run: bool, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.model.as_deref().filter(|name| !name.is_empty());
     let Some(name) = named.or(settings.run.as_deref()) else { return Ok((None, WeightSource::Current)) };
-    let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
+    let (run, checkpoint) = match named.filter(|_| !is_run).and_then(|name| name.rsplit_once(':')) {
         Some((run, word)) => match CheckpointChoice::from(word) {
             // It would be a path on this machine.
             CheckpointChoice::File(other) => {

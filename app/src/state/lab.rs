@@ -1,5 +1,6 @@
 //! Experiments on the open project.
 
+use super::Training;
 use glasshouse_protocol::{Event, RangeCurve, SweepSummary};
 
 #[derive(Debug, Default)]
@@ -27,5 +28,19 @@ impl Lab {
             Event::Progress { what, .. } => self.work.clone_from(what),
             _ => {}
         }
+    }
+
+    /// Gives the sweep's row the current numbers of the run in training.
+    pub(super) fn follow(&mut self, training: &Training) {
+        let (Some(run), Some(sweep)) = (&training.run, &mut self.sweep) else { return };
+        let is_ablation = sweep.ablation.is_some();
+        let Some(row) = sweep.rows.iter_mut().find(|row| row.run.as_ref() == Some(&run.name)) else { return };
+        let before = (row.step, row.steps, row.loss);
+        (row.step, row.steps, row.seconds) = (run.step, run.steps, run.seconds);
+        // Ladders and ablations compare losses at the end.
+        if !is_ablation && row.size.is_none() {
+            row.loss = run.best_val_loss.or(row.loss);
+        }
+        self.reports += u64::from(before != (row.step, row.steps, row.loss));
     }
 }

@@ -1,6 +1,6 @@
 //! All projects, and the open one.
 
-use glasshouse_protocol::{Command, Event, ProjectChange, ProjectSummary, RunConfig};
+use glasshouse_protocol::{Command, Drafts, Event, ProjectChange, ProjectSummary};
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
@@ -19,8 +19,8 @@ pub struct Projects {
 pub struct OpenProject {
     /// Its summary at the time of opening.
     pub summary: ProjectSummary,
-    /// Settings for its next run, as proposed by the engine.
-    pub config: RunConfig,
+    /// Settings of its next runs, as proposed by the engine.
+    pub drafts: Drafts,
     /// Number of the opening, so that pages know when to load the settings.
     pub opening: u64,
     /// The engine's number of the opening, as in [`Request::opening`](glasshouse_protocol::Request::opening).
@@ -80,7 +80,7 @@ impl Projects {
                 self.openings += 1;
                 self.open = Some(OpenProject {
                     summary: opened.project.clone(),
-                    config: opened.config.clone(),
+                    drafts: opened.drafts.clone(),
                     opening: self.openings,
                     number: opened.opening,
                 });

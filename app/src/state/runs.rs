@@ -1,8 +1,9 @@
 //! The open project's runs.
 
+use super::Training;
 use glasshouse_protocol::{
     CheckpointSummary, Command, Compressed, Event, RunChange, RunConfig, RunState, RunSummary, Steer,
-    TrainEvent,
+    TrainEvent, TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -89,6 +90,16 @@ impl Runs {
                 self.histories.insert(run.clone(), history);
             }
             _ => {}
+        }
+    }
+
+    /// Gives the list the current numbers of the run in training.
+    pub(super) fn follow(&mut self, training: &Training) {
+        let Some(run) = training.run.as_ref().filter(|_| training.state != TrainingState::Idle) else {
+            return;
+        };
+        if let Some(known) = self.list.iter_mut().find(|known| known.name == run.name) {
+            known.clone_from(run);
         }
     }
 }

@@ -56,18 +56,16 @@ pub struct Sample {
 #[derive(Debug, Default)]
 pub struct Training {
     pub state: TrainingState,
-    /// `None` before the first run.
+    /// `None` before the first run. While it trains, its numbers follow the events; the list of runs has the same.
     pub run: Option<RunSummary>,
     pub device: Option<DeviceSummary>,
-    pub step: u64,
-    pub steps: u64,
     /// The step at which this session began.
     pub began_at: u64,
     /// The history before `began_at` is included.
     pub whole: bool,
     pub estimated_seconds: Option<f64>,
-    /// Elapsed and estimated remaining seconds, once the engine can tell.
-    pub seconds: Option<(f64, f64)>,
+    /// Estimated remaining seconds, once the engine can tell.
+    pub left: Option<f64>,
     /// Reward metrics by step, for runs that learn from their own answers. Thinned like the curves, but the last one is always
     /// kept.
     pub rewards: Vec<(u64, RewardMetrics)>,
@@ -77,8 +75,6 @@ pub struct Training {
     pub points: Vec<StepPoint>,
     /// Steps between kept points.
     pub stride: u64,
-    /// The last step, kept in the curves or not.
-    pub last: Option<StepPoint>,
     pub evaluations: Vec<EvalPoint>,
     /// Accuracy on the training and the held-out rows by step, for runs with labels or answers.
     pub accuracies: Vec<(u64, [f32; 2])>,
@@ -100,24 +96,28 @@ impl Training {
         match event {
             Event::TrainingStarted { run, device, step, estimated_seconds, .. } => {
                 let goes_on =
-                    self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step == *step;
+                    self.run.as_ref().is_some_and(|before| before.name == run.name) && self.step() == *step;
                 if !goes_on {
                     *self = Self { stride: 1, whole: *step == 0, ..Self::default() };
                 }
                 self.state = TrainingState::Running;
-                (self.step, self.began_at, self.steps) = (*step, *step, run.steps);
+                self.began_at = *step;
                 self.estimated_seconds = *estimated_seconds;
                 self.device = Some((**device).clone());
-                self.run = Some(run.clone());
+                self.run = Some(RunSummary { step: *step, ..run.clone() });
             }
             Event::Training { events, seconds } => {
                 events.iter().for_each(|event| self.take(event));
-                self.seconds = seconds.or(self.seconds);
+                if let (Some((spent, left)), Some(run)) = (seconds, &mut self.run) {
+                    (run.seconds, self.left) = (*spent, Some(*left));
+                }
             }
             Event::TrainingState { state, step, steps } => {
                 self.state = *state;
-                if !matches!(state, TrainingState::Idle | TrainingState::Preparing) {
-                    (self.step, self.steps) = (*step, *steps);
+                if !matches!(state, TrainingState::Idle | TrainingState::Preparing)
+                    && let Some(run) = &mut self.run
+                {
+                    (run.step, run.steps) = (*step, *steps);
                 }
             }
             Event::TrainingEnded { run } => {
@@ -140,10 +140,16 @@ impl Training {
             Event::Runs { runs } => {
                 let known = self.run.as_ref().and_then(|own| runs.iter().find(|run| run.name == own.name));
                 match (known, &mut self.run) {
-                    (Some(known), Some(own)) => {
-                        (own.title, own.tags, own.notes) =
-                            (known.title.clone(), known.tags.clone(), known.notes.clone());
+                    // The engine's record lags behind the events.
+                    (Some(known), Some(own)) if self.state != TrainingState::Idle => {
+                        (own.title, own.tags, own.notes, own.checkpoints) = (
+                            known.title.clone(),
+                            known.tags.clone(),
+                            known.notes.clone(),
+                            known.checkpoints.clone(),
+                        );
                     }
+                    (Some(known), Some(own)) => own.clone_from(known),
                     (None, Some(_)) if self.state == TrainingState::Idle => *self = Self::default(),
                     _ => {}
                 }
@@ -157,8 +163,6 @@ impl Training {
     pub fn of_history(run: &RunSummary, history: &super::History) -> Self {
         let mut training = Self { stride: 1, whole: true, ..Self::default() };
         history.events.iter().for_each(|event| training.take(event));
-        training.step = run.step;
-        training.steps = run.steps;
         training.estimated_seconds = run.estimated_seconds;
         training.run = Some(run.clone());
         training
@@ -182,11 +186,21 @@ impl Training {
         self.whole = true;
     }
 
+    pub fn step(&self) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.step)
+    }
+
+    pub fn steps(&self) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.steps)
+    }
+
     pub fn take(&mut self, event: &TrainEvent) {
+        if let Some(run) = &mut self.run {
+            run.follow(event);
+        }
         match *event {
             TrainEvent::Step { step, tokens_per_s, .. } => {
                 let point = StepPoint::of(event);
-                (self.step, self.last) = (step, point);
                 let before = self.tokens_per_s.unwrap_or(tokens_per_s);
                 self.tokens_per_s = Some(before + 0.05 * (tokens_per_s - before));
                 self.points.extend(point.filter(|_| keeps(self.stride, step)));
@@ -230,15 +244,19 @@ impl Training {
                 ));
             }
             TrainEvent::Notice { ref text } => self.notices.push(text.clone()),
-            TrainEvent::Done { step, .. } => self.step = step,
+            TrainEvent::Done { .. } => {}
         }
     }
 
     /// Forgets everything after `step`, to which the run was rolled back.
     fn go_back(&mut self, step: u64) {
-        self.step = step;
         self.points.retain(|point| point.step <= step);
         self.evaluations.retain(|point| point.step <= step);
+        if let (Some(run), Some(last)) = (&mut self.run, self.evaluations.last()) {
+            let best = self.evaluations.iter().rfind(|point| point.best);
+            (run.val_loss, run.val_step) = (Some(last.val_loss), Some(last.step));
+            (run.best_val_loss, run.best_step) = (best.map(|best| best.val_loss), best.map(|best| best.step));
+        }
         self.accuracies.retain(|(at, _)| *at <= step);
         self.rewards.retain(|(at, _)| *at <= step);
         self.pairs.retain(|(at, _)| *at <= step);
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_run_that_went_back_has_one_past_and_what_the_guard_saw() {
-        let mut training = Training::default();
+        let mut training = Training { run: Some(RunSummary::default()), ..Training::default() };
         let step = |step: u64, loss: f32| {
             let (lr, grad_norm, tokens_per_s, skipped) = (1e-3, 1.0, 1e3, false);
             TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped }
@@ -306,12 +324,12 @@ mod tests {
             documents: Vec::new(),
         };
         training.take(&TrainEvent::Guard(report.clone()));
-        assert_eq!((training.step, training.points.len()), (10, 10), "a note changes nothing");
+        assert_eq!((training.step(), training.points.len()), (10, 10), "a note changes nothing");
         (report.step, report.action) = (6, GuardAction::GoBack);
         training.take(&TrainEvent::Guard(report));
         training.take(&step(7, 2.0));
         let steps: Vec<u64> = training.points.iter().map(|point| point.step).collect();
-        assert_eq!((steps, training.step), ((1..=7).collect(), 7));
+        assert_eq!((steps, training.step()), ((1..=7).collect(), 7));
         assert!(training.samples.is_empty(), "{:?}", training.samples);
         let [back] = training.guard.as_slice() else { panic!("{:?}", training.guard) };
         assert_eq!((back.seen, back.step), (10, 6), "what was noted of a step that is gone is void");

@@ -38,6 +38,8 @@ pub struct Text {
     pub run: Option<String>,
     /// The step of the run in training at the time of the request.
     pub step: Option<u64>,
+    /// The run and step of the weights, once they are loaded.
+    pub weights: Option<(String, u64)>,
     /// Empty for a reply.
     pub prompt: String,
     pub is_reply: bool,
@@ -104,7 +106,10 @@ impl Writing {
         }
         let Some(id) = request else { return };
         match event {
-            Event::ModelOpened { run, chats, chatml, .. } => {
+            Event::ModelOpened { run, step, chats, chatml, .. } => {
+                if let Some(text) = self.texts.get_mut(&id) {
+                    text.weights = Some((run.clone(), *step));
+                }
                 if let Some(Command::OpenModel { source, .. }) = asked {
                     let (source, run) = (source.clone(), run.clone());
                     self.opened = Some(OpenedModel { source, run, chats: *chats, chatml: *chatml });

@@ -148,7 +148,8 @@ fn visuals(palette: &Palette) -> Visuals {
     }
 }
 
-/// Widgets by tone: raised at rest, lit under the pointer, outlined with the accent while pressed or focused.
+/// Widgets by tone: raised at rest, lit under the pointer, outlined with the accent while pressed or focused. What can be edited or
+/// ticked has an outline at rest; buttons have none ([`crate::widgets::plain`]).
 fn widgets(palette: &Palette) -> Widgets {
     let corner_radius = CornerRadius::same(CONTROL_CORNER);
     let tone = |fill: Color32, mark: Color32, ring: Stroke, text: Color32| WidgetVisuals {
@@ -160,6 +161,7 @@ fn widgets(palette: &Palette) -> Widgets {
         expansion: 0.0,
     };
     let mark = mix(palette.hairline, palette.quiet, 0.25);
+    let outline = Stroke::new(1.0, mix(palette.hairline, palette.quiet, 0.6));
     let ring = Stroke::new(1.5, palette.accent);
     Widgets {
         noninteractive: WidgetVisuals {
@@ -170,9 +172,9 @@ fn widgets(palette: &Palette) -> Widgets {
             fg_stroke: Stroke::new(1.0, palette.text),
             expansion: 0.0,
         },
-        inactive: tone(palette.raised, mark, Stroke::NONE, palette.text),
-        hovered: tone(palette.lit(), mix(mark, palette.accent, 0.4), Stroke::NONE, palette.text),
+        inactive: tone(palette.raised, Color32::TRANSPARENT, outline, palette.text),
+        hovered: tone(palette.lit(), palette.lit(), outline, palette.text),
         active: tone(palette.lit(), mix(mark, palette.accent, 0.6), ring, palette.text),
-        open: tone(palette.lit(), mark, Stroke::NONE, palette.text),
+        open: tone(palette.lit(), mark, outline, palette.text),
     }
 }

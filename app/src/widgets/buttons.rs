@@ -52,7 +52,7 @@ fn toned(ui: &mut Ui, icon: Option<MaterialIcon>, text: &str, tone: &Tone, style
         widgets.active.bg_stroke = ring;
         style.spacing.icon_spacing = 6.0;
     };
-    let response = styled(ui, look, button.min_size(Vec2::new(0.0, CONTROL)));
+    let response = framed(ui, look, button.min_size(Vec2::new(0.0, CONTROL)));
     named(ui, &response, text);
     response
 }
@@ -64,6 +64,17 @@ fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::W
     let response = ui.add(widget);
     ui.set_style(before);
     response
+}
+
+/// A button without the outline of a field, in a modified style.
+fn framed(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), button: Button<'_>) -> Response {
+    let plain = |style: &mut egui::Style| {
+        style.visuals.widgets.inactive.bg_stroke = Stroke::NONE;
+        style.visuals.widgets.hovered.bg_stroke = Stroke::NONE;
+        style.visuals.widgets.open.bg_stroke = Stroke::NONE;
+        look(style);
+    };
+    styled(ui, plain, button)
 }
 
 /// Draws a button, disabled unless `enabled`. Returns whether it was clicked.
@@ -81,7 +92,7 @@ pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
         style.spacing.button_padding = Vec2::splat(5.0);
     };
     let button = Button::new(icon.rich_text().size(18.0)).min_size(Vec2::splat(side));
-    let response = styled(ui, look, button);
+    let response = framed(ui, look, button);
     named(ui, &response, name);
     response.on_hover_text(name)
 }
@@ -149,6 +160,9 @@ pub fn slider(ui: &mut Ui, slider: Slider<'_>) -> Response {
     let look = |style: &mut egui::Style| {
         style.spacing.interact_size.y = SLIDER;
         style.spacing.button_padding.y = 2.0;
+        let widgets = &mut style.visuals.widgets;
+        widgets.inactive.bg_fill = widgets.open.bg_fill;
+        widgets.hovered.bg_fill = widgets.open.bg_fill;
     };
     styled(ui, look, slider)
 }
@@ -183,7 +197,7 @@ fn segment(ui: &mut Ui, palette: &Palette, chosen: bool, text: &str) -> Response
         style.visuals.widgets.hovered.weak_bg_fill = if chosen { fill } else { palette.lit() };
     };
     let button = Button::new(RichText::new(text).color(colour)).min_size(Vec2::new(0.0, 24.0));
-    let response = styled(ui, look, button);
+    let response = framed(ui, look, button);
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, chosen, text));
     response
@@ -198,7 +212,7 @@ pub fn tab(ui: &mut Ui, chosen: bool, text: &str) -> Response {
         style.visuals.widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
         style.spacing.button_padding.x = space::SMALL;
     };
-    let response = styled(ui, look, Button::new(RichText::new(text).text_style(style).color(colour)));
+    let response = framed(ui, look, Button::new(RichText::new(text).text_style(style).color(colour)));
     if chosen {
         let line = response.rect.x_range().shrink(space::SMALL);
         ui.painter().hline(line, response.rect.bottom(), Stroke::new(2.0, palette.accent));

@@ -128,7 +128,7 @@ pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text
         ui.spacing_mut().button_padding.x = 0.0;
         ui.spacing_mut().interact_size.y = 18.0;
         let words = RichText::new("Hide this").text_style(theme::caption()).color(quiet).underline();
-        let hide = ui.add(egui::Button::new(words).fill(Color32::TRANSPARENT).min_size(Vec2::ZERO));
+        let hide = ui.add(egui::Button::new(words).frame(false).min_size(Vec2::ZERO));
         if hide.on_hover_text("Show it again with the question mark next to the title").clicked() {
             preferences.folds.insert(name, false);
         }

@@ -60,7 +60,7 @@ pub struct Heatmap<'a> {
     /// Row-major.
     pub values: &'a [f32],
     pub scale: Scale,
-    /// Size in points; [`fitted`] keeps cells square.
+    /// Size in points.
     pub size: Vec2,
     pub chosen: Option<(usize, usize)>,
     /// Text in a cell.
@@ -76,12 +76,6 @@ pub struct Touched {
     pub clicked: Option<(usize, usize)>,
     /// The cell that an arrow key led to.
     pub reached: Option<(usize, usize)>,
-}
-
-/// Size of a heat map that fits a width, with square cells at most `cell` points wide.
-pub fn fitted(rows: usize, columns: usize, width: f32, cell: f32) -> Vec2 {
-    let side = (width / columns.max(1) as f32).min(cell);
-    vec2(side * columns as f32, side * rows as f32)
 }
 
 impl<'a> Heatmap<'a> {
@@ -107,7 +101,7 @@ impl<'a> Heatmap<'a> {
         let from_pointer = response.hover_pos().filter(|_| whole).map(|at| self.cell_at(rect, at));
         let (mut cursor, has_moved) = self.moved(ui, &response, whole);
         let reached = cursor.filter(|_| has_moved);
-        if let Some(cell) = reached.filter(|_| self.words.is_some()) {
+        if let Some(cell) = reached {
             ui.scroll_to_rect(self.rect_of(rect, cell), None);
         }
         if from_pointer.is_some() && response.hovered() {
@@ -364,11 +358,5 @@ mod tests {
         assert_eq!(frame(true), before + 1, "it would be made anew in each frame");
         frame(false);
         assert_eq!(frame(false), before, "its texture would stay for ever");
-    }
-
-    #[test]
-    fn cells_are_square_and_no_larger_than_asked() {
-        assert_eq!(fitted(2, 4, 400.0, 20.0), vec2(80.0, 40.0));
-        assert_eq!(fitted(2, 4, 40.0, 20.0), vec2(40.0, 20.0));
     }
 }

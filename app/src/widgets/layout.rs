@@ -7,7 +7,7 @@ use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
-const PAGE_WIDTH: f32 = 2400.0;
+const PAGE_WIDTH: f32 = 1760.0;
 /// Width in points from which a page has a third column.
 pub const WIDE: f32 = 1480.0;
 
@@ -34,6 +34,16 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         })
         .inner
         .inner
+}
+
+/// The part of a page that stays at the bottom, below what scrolls; with the margins of [`page`].
+pub fn page_foot(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui)) {
+    let side = if is_narrow(ui) { 16 } else { 28 };
+    let frame = Frame::new().inner_margin(Margin { left: side, right: side, top: 4, bottom: 12 });
+    egui::Panel::bottom(Id::unique(name)).frame(frame).show_separator_line(false).show(ui, |ui| {
+        ui.set_width(ui.available_width().min(PAGE_WIDTH));
+        contents(ui);
+    });
 }
 
 /// A list that scrolls beyond a height. A scroll area alone requests little height from a dialog or card.
@@ -150,7 +160,21 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
     let text = with_code(ui, &text, |words| words.color(quiet));
-    ui.add(Label::new(text).wrap());
+    readable(ui, text);
+}
+
+/// A text that wraps, on wide pages at a readable width.
+pub fn readable(ui: &mut Ui, text: impl Into<WidgetText>) -> Response {
+    const WIDTH: f32 = theme::PROSE + 160.0;
+    let label = Label::new(text).wrap();
+    if ui.layout().is_horizontal() || ui.available_width() <= WIDTH {
+        return ui.add(label);
+    }
+    ui.scope(|ui| {
+        ui.set_max_width(WIDTH);
+        ui.add(label)
+    })
+    .inner
 }
 
 /// A line laid out to at most `width`, truncated with an ellipsis.

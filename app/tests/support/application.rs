@@ -9,9 +9,10 @@ use glasshouse::pages::PageName;
 use glasshouse::preferences::{Preferences, ThemeChoice};
 use glasshouse::theme;
 use glasshouse_protocol::{
-    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Envelope,
-    Event, Forecast, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary,
-    Report, RunState, RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
+    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Drafts,
+    Envelope, Event, Forecast, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod,
+    ProjectSummary, Report, RunState, RunSummary, StorageSummary, TokenizerSummary, TrainEvent,
+    TrainingState, presets,
 };
 use std::path::PathBuf;
 
@@ -330,7 +331,8 @@ pub fn numbered(opening: u64, id: &str, name: &str, runs: Vec<RunSummary>) -> Ev
     config.train.sample_interval = 200;
     let trained = !runs.is_empty();
     let (project, tokenizer) = (project(id, name, runs.len()), trained.then(tokenizer));
-    Event::Project { opened: Some(Box::new(OpenedProject { opening, project, config, tokenizer, runs })) }
+    let drafts = Drafts::new(config);
+    Event::Project { opened: Some(Box::new(OpenedProject { opening, project, drafts, tokenizer, runs })) }
 }
 
 pub fn tokenizer() -> TokenizerSummary {

@@ -597,6 +597,7 @@ pub fn documents(cleaned: bool) -> Event {
         overview: DocumentsOverview {
             cleaned,
             problems,
+            rows: Vec::new(),
             embedded: false,
             files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(),
             documents: 10_301,

@@ -3,13 +3,14 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary,
-    DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event,
-    Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress, MemoryKind, MergeStep,
-    Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction, PreparationStage, ProjectSummary,
-    Prompt, Proposal, RangeCurve, Role, RuleEffect, RunConfig, RunLaunch, RunState, RunSummary, Scaling,
-    SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary, TokenizerSummary, Uncertainty,
-    VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
+    Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Conversation,
+    ConversationChange, Cut, DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview,
+    Drafts, Ending, ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law,
+    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
+    PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig,
+    RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
+    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
+    presets,
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +39,9 @@ pub struct Engine {
     /// The runs were audited.
     pub audited: bool,
     pub feedback: Vec<Feedback>,
+    pub conversations: Vec<Conversation>,
+    /// Lines of the file of conversations that cannot be read.
+    pub damaged: Vec<String>,
     pub lessons: BTreeMap<String, LessonProgress>,
     /// How trained runs end; `None` if training commands are answered without creating a run.
     pub trains: Option<RunState>,
@@ -61,6 +65,8 @@ impl Engine {
             evaluated: false,
             audited: false,
             feedback: Vec::new(),
+            conversations: Vec::new(),
+            damaged: Vec::new(),
             lessons: BTreeMap::new(),
             trains: None,
             trained: 0,
@@ -111,7 +117,7 @@ impl Engine {
                 let opened = OpenedProject {
                     opening: 1,
                     project,
-                    config: config(),
+                    drafts: Drafts::new(config()),
                     tokenizer,
                     runs: self.listed_runs(),
                 };
@@ -187,6 +193,33 @@ impl Engine {
                 };
                 vec![self.lessons()]
             }
+            Command::ListConversations => vec![self.conversations(None)],
+            Command::ReadConversation { id } => {
+                let found = self.conversations.iter().find(|own| own.id == *id).cloned();
+                found.into_iter().map(|own| Event::Conversation { conversation: Box::new(own) }).collect()
+            }
+            Command::KeepConversation { conversation } => {
+                let mut kept = (**conversation).clone();
+                let place = self.conversations.iter().position(|own| own.id == kept.id);
+                let before = place.map(|place| self.conversations.remove(place));
+                let known = before.as_ref().map_or(0, |own| own.revision);
+                assert_eq!(kept.revision, known, "each save follows the one before");
+                kept.title = before.map_or_else(String::new, |own| own.title);
+                let newest = self.conversations.iter().map(|own| own.changed).max();
+                (kept.revision, kept.changed) = (known + 1, newest.unwrap_or(1_700_000_000) + 60);
+                let id = kept.id;
+                self.conversations.push(kept);
+                vec![self.conversations(Some(id))]
+            }
+            Command::ChangeConversation { id, change } => {
+                if let Some(own) = self.conversations.iter_mut().find(|own| own.id == *id) {
+                    match change {
+                        ConversationChange::Title(title) => own.title.clone_from(title),
+                        change => own.deleted = *change == ConversationChange::Delete,
+                    }
+                }
+                vec![self.conversations(None)]
+            }
             Command::ListFeedback => vec![Event::Feedback { rows: self.feedback.clone() }],
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 let at = at.unwrap_or(self.feedback.len()).min(self.feedback.len());
@@ -244,6 +277,13 @@ impl Engine {
         }
     }
 
+    fn conversations(&self, kept: Option<u64>) -> Event {
+        let there = self.conversations.iter().filter(|own| !own.deleted);
+        let mut conversations: Vec<_> = there.map(Conversation::summary).collect();
+        conversations.sort_by_key(|own| std::cmp::Reverse(own.changed));
+        Event::Conversations { conversations, problems: self.damaged.clone(), kept }
+    }
+
     fn listed_runs(&self) -> Vec<RunSummary> {
         let mut listed = if self.runs { runs() } else { Vec::new() };
         listed.last_mut().into_iter().for_each(|run| run.labels.clone_from(&self.labels));
@@ -268,6 +308,7 @@ impl Engine {
         let overview = DocumentsOverview {
             cleaned: false,
             problems: Vec::new(),
+            rows: if self.documents { vec![letters()] } else { Vec::new() },
             embedded: !self.documents,
             files: if self.documents {
                 vec![
@@ -643,4 +684,10 @@ fn sweep(toml: &str) -> Event {
         ..SweepSummary::default()
     };
     Event::Sweep { sweep: Box::new(sweep) }
+}
+
+/// A file of conversations.
+fn letters() -> RowFile {
+    let preview = "Who wrote to whom? Ada wrote to Eva.".to_owned();
+    RowFile { name: "letters-to-a-friend-2019.jsonl".to_owned(), rows: 20, characters: 4_000, preview }
 }

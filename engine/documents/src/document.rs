@@ -33,6 +33,18 @@ impl Kind {
     }
 }
 
+/// Reliability of a page's metadata, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Machine-readable.
+    Stated,
+    /// Stated for readers.
+    Shown,
+    /// Found in the text, possibly about something else.
+    Found,
+}
+
 /// A document, from the reader to a line of `kept.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +58,9 @@ pub struct Document {
     /// Its licence, if stated by the record, its catalogue entry or the recipe; an SPDX name if there is one. Always written:
     /// `null` if unknown.
     pub licence: Option<String>,
+    /// For a licence read from a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence_rank: Option<Rank>,
     /// Stated or identified language, as ISO 639-3 such as `eng`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -66,4 +81,22 @@ pub struct Document {
     /// The record, if training needs more than text (`messages`, `prompt`/`chosen`/`rejected`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Map<String, Value>>,
+}
+
+impl Document {
+    /// Approximate memory of its text and record.
+    pub fn bytes(&self) -> usize {
+        let record = self.record.iter().flatten().map(|(name, value)| name.len() + of_value(value));
+        self.text.len() + record.sum::<usize>()
+    }
+}
+
+fn of_value(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(of_value).sum(),
+            Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + of_value(value)).sum(),
+            _ => 0,
+        }
 }

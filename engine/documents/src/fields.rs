@@ -76,9 +76,10 @@ pub fn creative_commons(address: &str) -> Option<String> {
     let (_, path) = address.split_once("creativecommons.org/")?;
     let mut parts = path.split(['/', '?', '#']);
     let name = match (parts.next()?, parts.next()?) {
+        ("licenses", "publicdomain") | ("publicdomain", "mark") => return Some("Public-Domain".to_owned()),
         ("licenses", name) => format!("cc{name}"),
         ("publicdomain", "zero") => "cc0".to_owned(),
-        _ => return Some("Public-Domain".to_owned()),
+        _ => return None,
     };
     LICENCES.get(&key(&(name + parts.next()?))).map(|name| (*name).to_owned())
 }

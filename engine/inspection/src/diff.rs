@@ -18,7 +18,7 @@ use glasshouse_platform::{Error, Result, Yielder, refuse};
 use glasshouse_protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
 use glasshouse_protocol::order;
-use glasshouse_protocol::quantity::NOTHING;
+use glasshouse_protocol::quantity::{NOTHING, figures as figure};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
@@ -72,18 +72,19 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     }
     let mut found = Found::default();
     let outputs = [&*base.lens, &*subject.lens].map(|lens| lens.config().outputs());
-    if outputs[0] == outputs[1] && base.tokenizer.to_json()? == subject.tokenizer.to_json()? {
-        by_token(subject, &mut base, &new, &mut found).await?;
-    } else {
-        by_byte(subject, &mut base, [&old, &new], &mut found).await?;
-    }
+    let alike = outputs[0] == outputs[1] && base.tokenizer.to_json()? == subject.tokenizer.to_json()?;
+    let verdict = match alike {
+        true => by_token(subject, &mut base, &new, &mut found).await?,
+        false => by_byte(subject, &mut base, [&old, &new], &mut found).await?,
+    };
     let prompt = beginning(subject.prompt);
     let mut texts = Vec::with_capacity(2);
     let models = [(&*base.lens, base.tokenizer), (&*subject.lens, subject.tokenizer)];
     for ((lens, tokenizer), name) in models.into_iter().zip(base.names) {
         texts.push((name, sample(lens, tokenizer, prompt, subject.settings).await?));
     }
-    found.detail(Detail::Samples { prompt: prompt.to_owned(), texts });
+    // What the models write says more than any table.
+    found.details.insert(0, Detail::Samples { prompt: prompt.to_owned(), texts, verdict });
     Ok(found)
 }
 
@@ -97,7 +98,7 @@ async fn by_token(
     base: &mut Base<'_>,
     tokens: &[u32],
     found: &mut Found,
-) -> Result<()> {
+) -> Result<String> {
     let (before, after) = (&*base.lens, &*subject.lens);
     let (heads, layers) = (after.heads(), after.config().layers);
     let alike = before.parameters() == after.parameters() && before.heads() == heads;
@@ -127,10 +128,10 @@ async fn by_token(
         done += 1;
         (base.tell)(done, total);
     }
-    seen.show(subject, &base.names, tokens, found);
+    let verdict = seen.show(subject, &base.names, tokens, found);
     if !alike {
         found.notice("The models have different shapes: changes of weights and of outputs, and effects of parts, are left out.");
-        return Ok(());
+        return Ok(verdict);
     }
     let loss = mean(&losses(base.lens, tokens, context).await?);
     let [mut weights, mut effects] = [const { Vec::new() }; 2];
@@ -176,7 +177,7 @@ async fn by_token(
     }
     let about = "Relative change of each parameter, and the share of the largest singular direction of a matrix's change.";
     show(found, about, ranked("Parameters", ["parameter", "change", "largest direction"], rows));
-    Ok(())
+    Ok(verdict)
 }
 
 /// A table in descending order of the rows' ranks.
@@ -332,9 +333,10 @@ impl Predictions {
         }));
     }
 
-    fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) {
+    /// Shows them; returns the verdict of [`figures`].
+    fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) -> String {
         let values = [("KL(before ‖ after)", &self.divergence), ("KL(after ‖ before)", &self.back)];
-        figures(found, names, ("bits per token", BLOCK), &values, &self.losses);
+        let verdict = figures(found, names, ("bits per token", BLOCK), &values, &self.losses);
         let change = difference(&self.losses[0], &self.losses[1]);
         let divergence: Vec<f32> = self.divergence.iter().map(|bits| *bits as f32).collect();
         let row = |at: u32| {
@@ -353,6 +355,7 @@ impl Predictions {
         let axes = [("text", tokens.len())];
         found.floats("divergence", "", &axes, after_first(&self.divergence)).unit = "bits".to_owned();
         found.floats("divergence_back", "", &axes, after_first(&self.back));
+        verdict
     }
 }
 
@@ -401,7 +404,7 @@ async fn by_byte(
     base: &mut Base<'_>,
     [old, new]: [&[u32]; 2],
     found: &mut Found,
-) -> Result<()> {
+) -> Result<String> {
     let text = subject.prompt;
     let (Some(old_sizes), Some(new_sizes)) =
         (byte_counts(base.tokenizer, old, text), byte_counts(subject.tokenizer, new, text))
@@ -427,7 +430,7 @@ async fn by_byte(
     // No first token has a prediction, so the longer of them is left out for both.
     let unknown = old_sizes.first().max(new_sizes.first()).copied().unwrap_or_default();
     let losses = [before, after].map(|mut bits| bits.split_off(unknown.min(bits.len())));
-    figures(found, &base.names, ("bits per byte", BLOCK_BYTES), &[], &losses);
+    let verdict = figures(found, &base.names, ("bits per byte", BLOCK_BYTES), &[], &losses);
     let mut bits = std::iter::repeat_n(0.0, unknown).chain(difference(&losses[0], &losses[1]));
     let changes: Vec<f64> = new_sizes.iter().map(|size| bits.by_ref().take(*size).sum()).collect();
     text_of(subject, new, changes.get(1..).unwrap_or_default(), found);
@@ -435,7 +438,7 @@ async fn by_byte(
         "The models have different tokenizers: compared by bytes of the text; losses are in bits per byte. Divergence, weights, outputs and \
          effects of parts are left out.",
     );
-    Ok(())
+    Ok(verdict)
 }
 
 /// The number of bytes of the text that each token spells; `None` if together they spell another text.
@@ -460,27 +463,45 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Shows means of values, of the losses before and after, and of their difference.
+/// Shows means of values, of the losses before and after, and of their difference. Returns a sentence on that difference.
 fn figures(
     found: &mut Found,
     [before, after]: &[String; 2],
     (unit, block): (&str, usize),
     values: &[(&str, &Vec<f64>)],
     losses: &[Vec<f64>; 2],
-) {
+) -> String {
     let more = difference(&losses[1], &losses[0]);
-    let losses = [("loss before", &losses[0]), ("loss after", &losses[1]), ("loss after − before", &more)];
-    let rows = values.iter().chain(&losses).map(|(name, values)| {
+    let measured = |values: &[f64]| {
         let blocks = values.chunks(block).map(|block| [block.iter().sum(), block.len() as f64]);
         let blocks: Vec<[f64; 2]> = blocks.collect();
         let interval = Bootstrap::default()
             .sums(&blocks, ratio)
             .filter(|ends| blocks.len() >= MIN_BLOCKS && ends.iter().all(|end| end.is_finite()));
         let value = Some(mean(values)).filter(|value| value.is_finite());
-        [Cell::from(*name), (&Metric { value, interval, ..Metric::default() }).into()]
-    });
+        Metric { value, interval, ..Metric::default() }
+    };
+    let rows = [("loss before", &losses[0]), ("loss after", &losses[1]), ("loss after − before", &more)];
+    let rows = values.iter().chain(&rows).map(|(name, values)| [(*name).into(), (&measured(values)).into()]);
     let about = format!("From {before} to {after}. Means with 95 % intervals.");
-    show(found, &about, Table::new("The whole text", ["", unit], rows));
+    let table = Table::new("The whole text", ["", unit], rows);
+    show(found, &about, table);
+    let (old, new) = (figure(mean(&losses[0])), figure(mean(&losses[1])));
+    let Metric { value: Some(change), interval, .. } = measured(&more) else {
+        return format!("The losses of {before} and {after} cannot be compared: they are not finite.");
+    };
+    let better = if change < 0.0 { after } else { before };
+    let losses = format!("{old} {unit} of {before}, {new} of {after}");
+    match interval {
+        _ if change == 0.0 => format!("Both models predict this text equally well: {losses}."),
+        None => {
+            format!("{better} has the lower loss ({losses}), but the text is too short to exclude chance.")
+        }
+        Some([low, high]) if low <= 0.0 && high >= 0.0 => {
+            format!("The difference in loss is within the noise: {losses}.")
+        }
+        Some(_) => format!("{better} predicts this text better: {losses}."),
+    }
 }
 
 /// The first words of a text, for both models to continue.

@@ -69,6 +69,8 @@ use std::path::Path;
 
 /// File of tuning results, in the folder of recomputable data. A browser stores it with the small records.
 pub const TUNING_FILE: &str = "tuning.json";
+/// File of the devices' training speeds, likewise.
+pub const SPEEDS_FILE: &str = "speeds.json";
 
 /// Events of a corpus download.
 #[derive(Debug)]

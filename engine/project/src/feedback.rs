@@ -1,9 +1,9 @@
 //! User feedback on replies in `feedback.jsonl`, one row per line, each in one of TRL's formats. Changes leave all other lines as
 //! they are, whoever wrote them.
 
-use super::{Project, RUNS, RUNS_LOCK};
+use super::Project;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, LockFile, Result, files, refuse};
+use glasshouse_platform::{Error, Result, files, refuse};
 use glasshouse_protocol::{ChatMessage, Feedback, FeedbackKind, Objective, order};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -108,11 +108,7 @@ impl Project {
         };
         let new: Vec<String> = rows.into_iter().map(line).collect::<Result<_>>()?;
         // Another process may write feedback at the same time.
-        let runs = self.folder().join(RUNS);
-        storage::create_folder(&runs)?;
-        let lock_path = runs.join(RUNS_LOCK);
-        let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
-        lock.hold();
+        let _lock = self.hold_lines()?;
         let lines = self.feedback_lines()?;
         let count = lines.len();
         let at = at.unwrap_or(count);

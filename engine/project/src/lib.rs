@@ -5,6 +5,7 @@
 //! next.json                          settings of the next run, and the tokenizer trained for it
 //! documents/                         the project's documents
 //! moderation.jsonl                   moderation rules; a classifier trained on rows is in moderation-classifier.json
+//! conversations.jsonl                conversations with the project's models, one per line
 //! feedback.jsonl                     the user's feedback on replies, one row per line in TRL's format
 //! sweeps/<name>.json                 sweep files, each with the settings that do not vary
 //! lessons/                           the project's own lessons; progress is kept in lessons.json
@@ -29,6 +30,7 @@ pub mod archive;
 mod beginning;
 pub mod checkpoint;
 mod claim;
+mod conversations;
 mod feedback;
 pub mod initial;
 mod kept;
@@ -76,7 +78,7 @@ const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one"
 pub const CLEANED: &str = "cleaned";
 /// Holds the project's original documents while a run that has not started tries others.
 pub const DOCUMENTS_BEFORE: &str = "documents.before";
-/// Lock file in the `runs` folder, held while a run gets its number and while feedback is written.
+/// Lock file in the `runs` folder, held while a run gets its number, and while feedback or a conversation is written.
 const RUNS_LOCK: &str = ".lock";
 /// Maximum size of a `project.json`, `run.json` or `run.toml`.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
@@ -189,6 +191,16 @@ impl Project {
         let mut runs: Vec<Run> = names.filter_map(|name| Run::at(folder.join(name))).collect();
         order::sort_by_key(&mut runs, Run::number);
         Ok(runs)
+    }
+
+    /// A lock that one process at a time holds while it changes a file of lines.
+    fn hold_lines(&self) -> Result<LockFile> {
+        let runs = self.folder.join(RUNS);
+        storage::create_folder(&runs)?;
+        let path = runs.join(RUNS_LOCK);
+        let lock = LockFile::open(&path).map_err(Error::io(path))?;
+        lock.hold();
+        Ok(lock)
     }
 
     /// Checks that no process is training in the project, before it is replaced. Fails if a run is locked, or the project is open

@@ -9,8 +9,8 @@ use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::energy::Rate;
 use glasshouse_protocol::{
-    DataConfig, DeviceDescription, EnergySettings, EnergyUse, Hint, Intervention, LearnsFrom, MeteredEnergy,
-    RunConfig, RunState, RunSummary, Start,
+    DataConfig, DeviceDescription, EnergySettings, EnergyUse, HeldOut, Hint, Intervention, LearnsFrom,
+    MeteredEnergy, RunConfig, RunState, RunSummary, Start,
 };
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};
@@ -50,9 +50,23 @@ pub struct RunRecord {
     /// The device the run is pinned to; `None` before its first session.
     pub device: Option<DeviceDescription>,
     pub parameters: u64,
-    /// Validation loss of the last evaluation.
+    /// Training loss of the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f32>,
+    /// Validation loss of the last evaluation, and its step.
     pub val_loss: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_step: Option<u64>,
     pub best_val_loss: Option<f32>,
+    /// The set that evaluations draw from; `None` if their loss is not a mean over tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
+    /// Mean bytes per token of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_token: Option<f64>,
+    /// Planned memory in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Training time in seconds, summed over all sessions.
     pub seconds: f64,
     pub error: Option<String>,
@@ -330,8 +344,9 @@ impl Run {
         files::exists(&self.folder.join(DELETED))
     }
 
-    pub fn set_estimated_seconds(&self, seconds: f64) -> Result<()> {
-        self.save_record(&RunRecord { estimated_seconds: Some(seconds), ..self.record()? })
+    /// Records the time and memory that were planned for it.
+    pub fn set_estimates(&self, seconds: Option<f64>, bytes: Option<u64>) -> Result<()> {
+        self.save_record(&RunRecord { estimated_seconds: seconds, bytes, ..self.record()? })
     }
 
     /// Summary for a list of runs. A run with unreadable records is listed as failed, with the reason.
@@ -346,6 +361,7 @@ impl Run {
 
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
+        let changes = config.changes();
         // Mistakes in the user's figures are reported when a project is opened and when its runs are listed.
         let energy = record.energy_use().unwrap_or_default();
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
@@ -353,6 +369,7 @@ impl Run {
             checkpoints.iter_mut().for_each(|checkpoint| checkpoint.resumable = false);
         }
         // A process killed between saving a checkpoint and the record resumes from the checkpoint.
+        let best_step = checkpoints.iter().rfind(|checkpoint| checkpoint.best).map(|best| best.step);
         let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
         let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
         Ok(RunSummary {
@@ -366,14 +383,22 @@ impl Run {
             for_comparison: record.for_comparison,
             start: record.restored_from.or(config.start),
             learns_from: learned_from(&config.data),
+            objective: config.train.objective,
             parameters: record.parameters,
+            train_loss: record.train_loss,
             val_loss: record.val_loss,
+            val_step: record.val_step,
             best_val_loss: record.best_val_loss,
+            best_step: best_step.filter(|_| record.best_val_loss.is_some()),
+            held_out: record.held_out,
+            bytes_per_token: record.bytes_per_token,
+            bytes: record.bytes,
             seconds: record.seconds,
             created: record.created,
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
             notes: record.notes,
+            changes,
             preset: config.preset,
             shape: config.model.shape(),
             labels: config.model.labels,

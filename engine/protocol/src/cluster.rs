@@ -106,7 +106,7 @@ impl ClusterPlan {
             )])
             .chain(memory.map(|(kind, number)| Fact::new(kind, bytes(*number))))
             .chain([
-                Fact::new("windows at once", format!("{} × {}", self.windows, self.accumulate)),
+                Fact::new("micro-batch", format!("{} × {}", self.windows, self.accumulate)),
                 Fact::new("work of the run", flop(self.flops)),
                 Fact::new("time of the run", duration(self.seconds)),
                 Fact::new("GPU hours", estimated(hours * self.gpus as f64)),

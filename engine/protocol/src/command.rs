@@ -14,8 +14,8 @@ pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
 use crate::{
-    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings, RunConfig,
-    TokenizerConfig, View, WeightFormat, WeightSource,
+    Drafts, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings,
+    RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -76,8 +76,8 @@ pub enum Command {
         from: Option<String>,
     },
 
-    /// Saves draft settings for the open project's next run; they are restored when the project is opened again.
-    SaveDraft { config: Box<RunConfig> },
+    /// Saves the settings of the open project's next runs; they are restored when the project is opened again.
+    SaveDrafts { drafts: Box<Drafts> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// Changes the project's documents. A project without documents uses the built-in stories. Answered by `Documents`.
@@ -235,6 +235,15 @@ pub enum Command {
         /// `None` deletes the progress.
         progress: Option<Box<crate::LessonProgress>>,
     },
+    /// Lists the conversations of the project. Answered by `Conversations`.
+    ListConversations,
+    /// Reads a conversation. Answered by `Conversation`.
+    ReadConversation { id: u64 },
+    /// Saves a conversation in place of its last revision. If that was deleted, or saved by another program since, both are kept, this
+    /// one under a new id. Answered by `Conversations`.
+    KeepConversation { conversation: Box<crate::Conversation> },
+    /// Changes a conversation. Answered by `Conversations`.
+    ChangeConversation { id: u64, change: crate::ConversationChange },
     /// Lists the feedback on replies. Answered by `Feedback`.
     ListFeedback,
     /// Replaces rows of feedback. Answered by `Feedback`.
@@ -385,7 +394,7 @@ impl Command {
         match self {
             Self::Train { config, launch } => config.start.is_none() && launch.sweep.is_none(),
             Self::SpliceFeedback { at, .. } => at.is_none(),
-            Self::SaveDraft { .. }
+            Self::SaveDrafts { .. }
             | Self::ChangeDocuments(DocumentsChange::Add { .. })
             | Self::FetchCorpus { add: true, .. }
             | Self::ChangeRecipe(_)

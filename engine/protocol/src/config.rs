@@ -263,6 +263,9 @@ pub(crate) fn with_line(text: &str, error: &toml::de::Error) -> String {
 /// A TOML error without the source excerpt, with a suggestion for a misspelt name.
 pub(crate) fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
+    if message.iter().any(|part| part.starts_with("unexpected key or value")) {
+        return "a line has one setting, as in `name = 1`; texts are in quotes and lists in [ ]".to_owned();
+    }
     names::with_suggestion(&without_types(&message.join(", ")))
 }
 

@@ -10,8 +10,8 @@ use crate::summary::{
     WrittenToken,
 };
 use crate::{
-    Compressed, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
-    WeightFormat,
+    Compressed, Drafts, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty,
+    Verification, WeightFormat,
 };
 use serde::{Deserialize, Serialize};
 
@@ -230,6 +230,17 @@ pub enum Event {
         /// Progress in the open project, by lesson name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
     },
+    Conversations {
+        /// Last changed first.
+        conversations: Vec<crate::ConversationSummary>,
+        /// The lines of the file that cannot be read, each with the reason.
+        problems: Vec<String>,
+        /// Id of the saved conversation.
+        kept: Option<u64>,
+    },
+    Conversation {
+        conversation: Box<crate::Conversation>,
+    },
     Feedback {
         /// Oldest first.
         rows: Vec<Feedback>,
@@ -384,8 +395,8 @@ pub struct OpenedProject {
     #[serde(default)]
     pub opening: u64,
     pub project: ProjectSummary,
-    /// Settings for the next run: those of the latest run, or the defaults for a first run.
-    pub config: RunConfig,
+    /// Settings of the next runs: as last saved, else those of the latest run of their kind, else the defaults for a first run.
+    pub drafts: Drafts,
     /// `None` before the first tokenizer is trained.
     pub tokenizer: Option<TokenizerSummary>,
     /// Its runs, oldest first.

@@ -20,6 +20,8 @@ choices! {
     /// C width, F hidden, V vocabulary; N is the requested count.
     #[derive(Hash, PartialOrd, Ord)]
     pub enum View {
+        /// Attention probabilities of every head, and scores of its behaviour.
+        Attention = "attention", "Attention";
         /// One forward pass, value by value.
         Walk = "walk", "The walk";
         /// The prompt's tokens and the probability of each given those before it.
@@ -28,8 +30,6 @@ choices! {
         Embeddings = "embeddings", "Embedding map";
         /// Similarity of positions in the model's position encoding.
         Positions = "positions", "Positions";
-        /// Attention probabilities of every head, and scores of its behaviour.
-        Attention = "attention", "Attention";
         /// The computation of one head, step by step.
         Head = "head", "One head";
         /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
@@ -356,6 +356,9 @@ pub enum Detail {
         prompt: String,
         /// Model and text: the earlier model, then the inspected one.
         texts: Vec<(String, String)>,
+        /// One sentence: which of them predicts the compared text better.
+        #[serde(default)]
+        verdict: String,
     },
     /// For [`View::Diff`].
     Tables { tables: Vec<Table> },

@@ -15,7 +15,9 @@ pub mod command;
 pub mod completion;
 mod compression;
 pub mod config;
+mod conversation;
 pub mod device;
+pub mod drafts;
 pub mod energy;
 pub mod evaluation;
 pub mod event;
@@ -68,7 +70,9 @@ pub use config::{
     Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
     Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
+pub use conversation::{Conversation, ConversationChange, ConversationSummary, KeptMessage, ReplyOrigin};
 pub use device::{DeviceDescription, DeviceKind};
+pub use drafts::{DraftOf, Drafts, SearchDraft};
 pub use energy::{EnergySettings, EnergyUse, MeteredEnergy};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{
@@ -95,10 +99,11 @@ pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
-    MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
-    RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    HeldOut, MIN_HELD_OUT_TOKENS, MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry,
+    ProjectSummary, RowFile, RunState, RunSummary, SpeedFrom, StorageSummary, TextSummary, TokenSummary,
+    TokenizerSummary, ValidationLoss, VocabularyEntry, WrittenToken,
 };
-pub use sweep::{MIN_IMPORTANCE_RUNS, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+pub use sweep::{MIN_IMPORTANCE_RUNS, SWEPT, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;

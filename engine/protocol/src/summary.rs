@@ -7,9 +7,14 @@ mod text;
 mod token;
 
 pub use error::{ErrorKind, ErrorReport};
-pub use plan::{MemoryKind, PassFlops, PlanSummary, ProfileEntry};
-pub use run::{CheckpointSummary, FoundModel, OpenedRun, RunState, RunSummary};
-pub use text::{CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, TextSummary};
+pub use plan::{MemoryKind, PassFlops, PlanSummary, ProfileEntry, SpeedFrom};
+pub use run::{
+    CheckpointSummary, FoundModel, HeldOut, MIN_HELD_OUT_TOKENS, OpenedRun, RunState, RunSummary,
+    ValidationLoss,
+};
+pub use text::{
+    CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, RowFile, TextSummary,
+};
 pub use token::{
     Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
@@ -75,8 +80,14 @@ pub struct ProjectSummary {
     /// Size on disk.
     pub bytes: u64,
     pub runs: usize,
-    /// Lowest validation loss of the latest run that took a step.
+    /// The run shown: the best on a text, else the latest that took a step. Empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
+    /// That run's [`RunSummary::validation`].
     pub val_loss: Option<f32>,
+    /// Mean bytes per token of its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_token: Option<f64>,
     /// That run's training loss over its whole length, thinned to at most 60 points.
     pub curve: Vec<f32>,
     /// That run's last sample.

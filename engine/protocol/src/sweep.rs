@@ -1,6 +1,10 @@
 //! Sweeps: runs over values of some settings, some stopped early by a rule, over the sizes of a [`Ladder`], or over the versions of a text
 //! ([`Ablate`]). What to train next is a pure function of the file and the runs' evaluations, so a killed sweep resumes at the same point.
 
+mod form;
+
+pub use form::SWEPT;
+
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
 use crate::config::{one_line, with_line};
@@ -383,7 +387,7 @@ pub struct SweepRow {
     pub steps: u64,
     /// Step and validation loss of its evaluations, without that of the initial weights; empty if it failed.
     pub losses: Vec<(u64, f32)>,
-    /// The lowest of them; in a ladder and an ablation, the last.
+    /// That of the run's best checkpoint; in a ladder and an ablation, the last of them.
     pub loss: Option<f32>,
     /// Its 95 % interval over the batches of the evaluation.
     pub interval: Option<[f32; 2]>,

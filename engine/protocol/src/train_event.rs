@@ -51,7 +51,7 @@ pub enum TrainEvent {
         #[serde(deserialize_with = "number_or_null")]
         val_loss: f32,
         /// Whether no earlier evaluation of the run had a lower validation loss. Random initial weights never count as the best;
-        /// weights from another run do.
+        /// weights from another run do. With too few held-out tokens ([`crate::HeldOut::chooses`]) the last evaluation is the best.
         best: bool,
         /// Metrics of the validation split's pairs, with preferences.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -171,13 +171,11 @@ impl Session {
 
     /// The files to clean: the project's own.
     pub(super) fn raw_documents(&mut self) -> Result<Vec<PathBuf>> {
-        let folder = self.opened()?.documents_folder();
-        let any = files::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
-        if any {
-            Ok(vec![folder])
-        } else {
-            Err(Error::Refused("there is nothing to clean: add your own files first".to_owned()))
+        let (texts, _) = self.own_files()?;
+        if texts.is_empty() {
+            refuse!("there is nothing to clean: add your own text first");
         }
+        Ok(texts)
     }
 
     /// Cleans files into a folder, reporting progress.

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::undo::Undo;
+use crate::data::read::holds_rows;
 use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
@@ -196,7 +197,8 @@ impl Session {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
-            let survey = Survey::new(&data, &Yielder::new()).await?;
+            let (_, rows) = self.own_files()?;
+            let survey = Survey::with_rows(&data, &rows, &Yielder::new()).await?;
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;
@@ -210,21 +212,21 @@ impl Session {
     /// line, or the built-in stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
         let project = self.opened()?;
-        let draft = project.next.draft.as_ref().map_or(&project.config, |(_, draft)| draft);
+        let draft = project.next.drafts.as_ref().map_or(&project.config, |(_, drafts)| &drafts.train);
         let held_out = draft.data.validation_files.clone();
-        let validation_files = self.held_out(held_out)?;
+        let mut validation_files = self.held_out(held_out)?;
+        validation_files.retain(|path| !holds_rows(Path::new(path)));
         if self.is_cleaned()? {
             let paths = vec![self.cleaned_folder()?.display().to_string()];
             let given = self.opened()?.config.data.clone();
             return Ok(DataConfig { paths, validation_files, synthetic: Synthetic::None, ..given });
         }
         let shelf = self.options.shelf.clone();
+        let (texts, _) = self.own_files()?;
         let project = self.opened()?;
-        let folder = project.documents_folder();
-        let own = !raw_files(&folder).is_empty();
         let given = &project.config.data;
-        let paths = if own {
-            vec![folder.display().to_string()]
+        let paths = if !texts.is_empty() {
+            texts.iter().map(|path| path.display().to_string()).collect()
         } else if given
             .paths
             .iter()
@@ -235,6 +237,14 @@ impl Session {
             Vec::new()
         };
         Ok(DataConfig { paths, validation_files, synthetic: Synthetic::None, ..given.clone() })
+    }
+
+    /// Paths of the project's documents: those with text (their folder, if it holds no others), and those with rows for fine-tuning.
+    pub(super) fn own_files(&mut self) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+        let folder = self.opened()?.documents_folder();
+        let all = raw_files(&folder).into_iter().map(|(name, _)| folder.join(name));
+        let (rows, texts): (Vec<PathBuf>, Vec<PathBuf>) = all.partition(|path| holds_rows(path));
+        Ok(if rows.is_empty() && !texts.is_empty() { (vec![folder], rows) } else { (texts, rows) })
     }
 
     /// Paths of the held-out files. Project documents are named by file name; removed ones are ignored. For cleaned documents,
@@ -258,7 +268,11 @@ impl Session {
 /// documents, nor the next run the rows that the previous one trained on instead of a text.
 fn is_elsewhere(path: &Path, shelf: &Path, project: &Path) -> bool {
     let learned = LEARNED.iter().chain(&TASK_FOLDERS).any(|name| path.starts_with(project.join(name)));
-    files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents") && !learned
+    let is_in = |folder: &Path| {
+        folder.ends_with("documents") && files::exists(&folder.with_file_name("project.json"))
+    };
+    let documents = path.ends_with("documents") || path.parent().is_some_and(is_in);
+    files::exists(path) && !path.starts_with(shelf) && !documents && !learned
 }
 
 /// Name and size of every file in a folder.
@@ -335,6 +349,9 @@ fn head(path: &Path) -> Result<Vec<u8>> {
 fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if file_kind::is_private_key(head) {
         return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
+    }
+    if head.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::bad_file(name, "is empty; choose a file with text"));
     }
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());

@@ -518,7 +518,8 @@ impl OpenSweep {
         row.losses = history.into_iter().filter_map(evaluated).collect();
         let mut losses = row.losses.iter().map(|(_, loss)| *loss);
         let is_last = row.size.is_some() || self.sweep.ablate.is_some();
-        row.loss = if is_last { losses.next_back() } else { losses.min_by(f32::total_cmp) };
+        // As the run itself: its best checkpoint's, which may be the initial weights'.
+        row.loss = if is_last { losses.next_back() } else { record.best_val_loss };
         row.interval = record.best_val_interval.filter(|_| row.loss == record.best_val_loss);
         (row.run, row.step, row.steps) = (Some(run.name()), summary.step, summary.steps);
         (row.seconds, row.error) = (record.seconds, record.error);

@@ -1,9 +1,7 @@
-//! Feedback on replies, and the rows that runs train on.
+//! Conversations, feedback on replies, and the rows that runs train on.
 
 use super::Session;
-use super::documents::raw_files;
 use crate::Result;
-use crate::data::read::may_hold_rows;
 use crate::data::recipes::rows_of;
 use crate::platform::{self, Yielder};
 use crate::project::archive;
@@ -12,6 +10,12 @@ use crate::storage::Staging;
 use std::path::PathBuf;
 
 impl Session {
+    /// The list of conversations, after one was `kept` if it names one.
+    pub(super) fn list_conversations(&mut self, kept: Option<u64>) -> Result<Event> {
+        let (conversations, problems) = self.opened()?.project.conversations()?;
+        Ok(Event::Conversations { conversations, problems, kept })
+    }
+
     pub(super) fn list_feedback(&mut self) -> Result<Event> {
         let rows = self.opened()?.project.feedback()?;
         Ok(Event::Feedback { rows })
@@ -55,13 +59,8 @@ impl Session {
                 return Ok(None);
             }
             LearnsFrom::Documents => {
-                let folder = self.opened()?.documents_folder();
-                let endings = objective.row_endings();
-                let has_rows =
-                    |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
-                let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
-                let paths = named.map(|(name, _)| folder.join(name)).filter(|path| may_hold_rows(path));
-                let rows: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+                let paths = self.opened()?.row_files(objective);
+                let rows: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
             LearnsFrom::Feedback => {

@@ -17,8 +17,6 @@ const MAX_HEADS: usize = 1024;
 const MEASURED: f64 = 1.0;
 /// Maximum gain in speed from the smallest to the largest model.
 const GAIN: f64 = 8.0;
-/// Share of the time for steps; the rest is for evaluations and checkpoints.
-const OF_STEPS: f64 = 0.85;
 
 impl Session {
     /// Prepares the text and measures the device, to choose the sizes of a ladder.
@@ -75,7 +73,7 @@ impl Session {
     /// FLOP per second of a run's time.
     async fn speed_of(&self, base: &RunConfig, heads: usize) -> Result<f64> {
         let measured = self.measured(&Ladder::resized(base, heads), Extent::Seconds(MEASURED)).await?;
-        Ok((OF_STEPS * measured.step.flops_per_s).max(1.0))
+        Ok((measured.step.flops_per_s / self.device_speed().upkeep).max(1.0))
     }
 
     /// The sizes that the memory holds and the limits allow, the smallest first, and the limits that end them.

@@ -1,7 +1,10 @@
 //! Plans, forecasts and speed measurements of runs before training.
 
 use super::Session;
+use super::device::of_run;
+use super::documents::raw_files;
 use crate::cpu;
+use crate::device::{DeviceDescription, DeviceKind};
 use crate::measure::Extent;
 use crate::model::{own_parameters, training_graphs};
 use crate::plan::cluster::cluster_plan;
@@ -9,12 +12,18 @@ use crate::plan::disk;
 use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
-use crate::platform;
+use crate::platform::{self, SPEEDS_FILE, files, storage};
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, presets};
+use crate::protocol::{
+    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, SpeedFrom, presets,
+};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 
 const MEASURED: f64 = 2.0;
 
@@ -27,11 +36,41 @@ const MIN_STEPS_SMALL: u64 = 500;
 /// Steps after which the small model hardly improves.
 const MAX_STEPS_SMALL: u64 = 4000;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct MeasuredSpeed {
-    device: String,
-    /// Per worker, if the CPU uses several.
+const MAX_SPEEDS_BYTES: u64 = 1 << 20;
+/// Minimum steps and seconds of training that a speed is learned from: the first steps are slower.
+const MIN_TRAINED: (u64, f64) = (10, 2.0);
+/// Maximum share of a run's time that its evaluations, samples and checkpoints are taken to need; the rest was a pause.
+const MAX_UPKEEP: f64 = 2.0;
+
+/// Training speed of a device: every forecast is a run's operations divided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct DeviceSpeed {
+    /// Of training steps; per worker, if the CPU uses several.
     flops_per_s: f64,
+    /// Duration of a run relative to that of its steps.
+    pub(super) upkeep: f64,
+    from: SpeedFrom,
+}
+
+impl DeviceSpeed {
+    /// A typical speed of a device on which nothing was measured yet.
+    fn typical(kind: DeviceType) -> Self {
+        let flops_per_s = match kind {
+            DeviceType::Cpu => 2e10,
+            DeviceType::Gpu => 1e12,
+            DeviceType::Software => 2e9,
+        };
+        Self { flops_per_s, upkeep: 1.0 / 0.9, from: SpeedFrom::Class }
+    }
+}
+
+/// Speeds by name of device.
+pub(super) type Speeds = BTreeMap<String, DeviceSpeed>;
+
+/// The speeds stored in a folder; damaged ones are measured again.
+pub(super) fn stored_speeds(folder: &Path) -> Speeds {
+    let read = storage::if_there(&folder.join(SPEEDS_FILE), MAX_SPEEDS_BYTES, storage::read_json);
+    read.ok().flatten().unwrap_or_default()
 }
 
 impl Session {
@@ -46,10 +85,16 @@ impl Session {
             None => plan_of(&planned, &target, limits),
         };
         let mut plan = platform::spawn_blocking(plan).await??;
-        plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
+        let speed = self.device_speed();
+        (plan.steps, plan.speed_from) = (config.train.steps, speed.from);
+        plan.run_seconds = self.seconds_of(config, plan.flops_per_token, speed);
         let seconds = plan.run_seconds;
         plan.energy = seconds.and_then(|seconds| EnergyUse::of_run(seconds, None, &rates));
-        plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
+        plan.text_tokens = self.text_tokens(config);
+        plan.proportions = config.proportions(plan.parameters, plan.text_tokens);
+        let of_step = (config.train.batch_size * config.train.accumulate) as u64;
+        let rows = self.rows(config).filter(|_| !config.train.objective.answers_prompts());
+        plan.proportions.extend(rows.and_then(|rows| config.repeats(rows, of_step, "row")));
         Ok(Event::Planned(Forecast::Run { plan: Box::new(plan) }))
     }
 
@@ -76,14 +121,36 @@ impl Session {
     /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
     fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
-        if config.train.epochs.is_some() && config.train.objective.learns_text() {
-            let tokens = self.text_tokens(&config);
+        if config.train.epochs.is_some() {
+            let rows = match config.train.objective.learns_text() {
+                true => Some(self.text_tokens(&config) as f64 / config.model.context_length as f64),
+                false => self.rows(&config).map(|rows| rows as f64),
+            };
             // The epochs of an unknown text are unknown.
-            if tokens > 0 {
-                config.settle_epochs(tokens as f64 / config.model.context_length as f64);
+            if let Some(rows) = rows.filter(|rows| *rows > 0.0) {
+                config.settle_epochs(rows);
             }
         }
         Ok(config)
+    }
+
+    /// Approximate number of rows in the open project's files for an objective that trains on rows: their lines.
+    fn rows(&mut self, config: &RunConfig) -> Option<u64> {
+        let objective = config.train.objective;
+        if objective.learns_text() {
+            return None;
+        }
+        let project = self.project.as_ref().filter(|project| !project.is_beside_others())?;
+        let files = project.row_files(objective);
+        let lines = files.iter().map(|file| lines_of(file)).sum::<Option<u64>>()?;
+        // As in a run: a pair is two rows, and a prompt a group of answers.
+        let each = match objective {
+            _ if objective.learns_pairs() && !config.train.judges_answers() => 2,
+            _ if objective.answers_prompts() => config.train.reward.group.max(1) as u64,
+            _ => 1,
+        };
+        let rows = (lines as f64 * (1.0 - config.data.validation)) as u64 * each;
+        Some(rows).filter(|rows| *rows > 0)
     }
 
     /// Approximate number of tokens in the open project's training split; 0 if unknown.
@@ -112,22 +179,83 @@ impl Session {
         if data.paths.is_empty() {
             return Some(config.data.corpus_bytes);
         }
-        let (of, survey) = self.project.as_ref()?.survey.as_ref()?;
-        (*of == data).then(|| survey.bytes())
+        let project = self.project.as_ref()?;
+        if let Some((_, survey)) = project.survey.as_ref().filter(|(of, _)| *of == data) {
+            return Some(survey.bytes());
+        }
+        // Not read yet: the size of files that are plain text is that of their text.
+        let files = raw_files(&project.documents_folder());
+        let is_plain =
+            |name: &str| [".txt", ".md"].iter().any(|ending| name.to_lowercase().ends_with(ending));
+        let size = files.iter().map(|(name, bytes)| is_plain(name).then_some(*bytes)).sum::<Option<u64>>();
+        size.filter(|size| *size > 0)
     }
 
-    /// Estimated seconds of a run: the last measurement on the chosen device, scaled by the run's operations and the gain of
-    /// several workers.
-    pub(super) fn estimated_seconds(&self, config: &RunConfig) -> Option<f64> {
-        let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
-        self.seconds_of(config, needs.flops_per_token)
+    /// Estimated seconds of a run, if anything was measured on the chosen device, and its planned memory in bytes.
+    pub(super) fn estimates(&self, config: &RunConfig) -> (Option<f64>, Option<u64>) {
+        let Ok(needs) = estimate(&config.model, &config.train, &self.device.target()) else {
+            return (None, None);
+        };
+        let speed = Some(self.device_speed()).filter(|speed| speed.from != SpeedFrom::Class);
+        let seconds = speed.and_then(|speed| self.seconds_of(config, needs.flops_per_token, speed));
+        (seconds, Some(needs.bytes))
     }
 
-    fn seconds_of(&self, config: &RunConfig, flops_per_token: f64) -> Option<f64> {
-        let speed = self.speed.as_ref().filter(|speed| speed.device == self.device.summary.name)?;
+    /// The run's operations, divided by the speed of the chosen device and the gain of several workers.
+    fn seconds_of(&self, config: &RunConfig, flops_per_token: f64, speed: DeviceSpeed) -> Option<f64> {
         let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
         let flops_per_s = speed.flops_per_s * self.gain(config).ok()?;
-        Some(tokens * flops_per_token / flops_per_s.max(1.0))
+        Some(tokens * flops_per_token / flops_per_s.max(1.0) * speed.upkeep)
+    }
+
+    /// The speed of the chosen device: the last one measured, else that of the project's last run on it, else a typical one.
+    pub(super) fn device_speed(&self) -> DeviceSpeed {
+        let known = self.speeds.get(&self.device.summary.name).copied();
+        let of_run = || {
+            let runs = self.project.as_ref()?.project.runs().ok()?;
+            runs.iter().rev().find_map(|run| {
+                let record = run.record().ok()?;
+                let device = of_run(record.device.as_ref()?).name;
+                let enough = record.step >= MIN_TRAINED.0 && record.seconds >= MIN_TRAINED.1;
+                let config = run.config().ok().filter(|_| enough && device == self.device.summary.name)?;
+                let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
+                let tokens = record.step as f64 * config.tokens_per_step() as f64;
+                let flops_per_s =
+                    tokens * needs.flops_per_token / record.seconds / self.gain(&config).ok()?;
+                Some(DeviceSpeed { flops_per_s, upkeep: 1.0, from: SpeedFrom::Run })
+            })
+        };
+        known.or_else(of_run).unwrap_or_else(|| DeviceSpeed::typical(self.device.summary.kind))
+    }
+
+    /// Learns the speed of a run's device from the end of a session of its training.
+    pub(super) fn learn_speed(
+        &mut self,
+        device: &DeviceDescription,
+        config: &RunConfig,
+        (steps, seconds, tokens_per_s): (u64, f64, f64),
+    ) {
+        let is_ours = matches!(device.kind, DeviceKind::Cpu | DeviceKind::Gpu);
+        let is_chosen = is_ours && of_run(device).name == self.device.summary.name;
+        let training = steps as f64 * config.tokens_per_step() as f64 / tokens_per_s.max(1e-6);
+        if steps < MIN_TRAINED.0 || training < MIN_TRAINED.1 || !is_chosen {
+            return;
+        }
+        let Ok(needs) = estimate(&config.model, &config.train, &self.device.target()) else { return };
+        let Ok(gain) = self.gain(config) else { return };
+        let flops_per_s = tokens_per_s * needs.flops_per_token / gain;
+        let upkeep = (seconds / training).clamp(1.0, MAX_UPKEEP);
+        self.set_speed(DeviceSpeed { flops_per_s, upkeep, from: SpeedFrom::Run });
+    }
+
+    fn set_speed(&mut self, speed: DeviceSpeed) {
+        self.speeds.insert(self.device.summary.name.clone(), speed);
+        let Some(folder) = &self.options.cache else { return };
+        // Another program may have measured another device.
+        let all: Speeds = stored_speeds(folder).into_iter().chain(self.speeds.clone()).collect();
+        // Without the file, the next program starts from what this one started from.
+        files::create_dir_all(folder).ok();
+        storage::write_json(&folder.join(SPEEDS_FILE), &all).ok();
     }
 
     /// Speed-up by the workers that would train the run in parallel; depends on its batches.
@@ -142,13 +270,14 @@ impl Session {
         let config = &self.settled(config)?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
-        let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
+        let needs = estimate(&config.model, &config.train, &self.device.target())?;
+        let run_seconds = self.seconds_of(config, needs.flops_per_token, self.device_speed());
         Ok(Event::Planned(Forecast::Speed {
             ms_per_step: measured.ms_per_step,
             tokens_per_s: measured.tokens_per_s,
             flops_per_s: measured.flops_per_s,
             device: self.device.summary.name.clone(),
-            run_seconds,
+            run_seconds: run_seconds.unwrap_or(measured.ms_per_step / 1e3 * config.train.steps as f64),
         }))
     }
 
@@ -177,13 +306,14 @@ impl Session {
     fn steps_within(&self, config: &RunConfig, seconds: f64, flops_per_s: f64) -> Result<u64> {
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
         let a_step = needs.flops_per_token * config.tokens_per_step() as f64;
-        // Leave time for evaluations, samples and checkpoints.
-        Ok((0.9 * seconds * flops_per_s / a_step) as u64)
+        Ok((seconds / self.device_speed().upkeep * flops_per_s / a_step) as u64)
     }
 
     fn remember_speed(&mut self, config: &RunConfig, flops_per_s: f64) -> Result<()> {
         let flops_per_s = flops_per_s / self.gain(config)?;
-        self.speed = Some(MeasuredSpeed { device: self.device.summary.name.clone(), flops_per_s });
+        let upkeep = self.speeds.get(&self.device.summary.name).map(|known| known.upkeep);
+        let upkeep = upkeep.unwrap_or(DeviceSpeed::typical(self.device.summary.kind).upkeep);
+        self.set_speed(DeviceSpeed { flops_per_s, upkeep, from: SpeedFrom::Measurement });
         Ok(())
     }
 
@@ -201,6 +331,25 @@ impl Session {
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
         Ok(Event::Fitted { config: Box::new(config), changes })
+    }
+}
+
+/// Lines of a file; `None` if its rows are not lines, or it cannot be read.
+fn lines_of(path: &Path) -> Option<u64> {
+    let ending = path.extension()?.to_str()?.to_lowercase();
+    if ending == "json" {
+        return None;
+    }
+    let mut file = BufReader::new(files::File::open(path).ok()?);
+    let mut lines = 0;
+    loop {
+        let block = file.fill_buf().ok()?;
+        if block.is_empty() {
+            return Some(lines);
+        }
+        lines += block.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let length = block.len();
+        file.consume(length);
     }
 }
 

@@ -1,14 +1,20 @@
 //! The shelf of projects, and the open one.
 
+use super::documents::raw_files;
 use super::training::ActiveRun;
 use super::undo::Undo;
 use super::{Session, idle, replacement};
-use crate::data::{self, Prepared, survey::Survey};
+use crate::data::{
+    self, Prepared,
+    read::{holds_rows, may_hold_rows},
+    survey::Survey,
+};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
-use crate::project::{Claim, Next, Project, archive, shelf};
+use crate::project::{Claim, Next, Project, Run, archive, shelf};
 use crate::protocol::{
-    DataConfig, Event, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic, presets,
+    DataConfig, Drafts, Event, Objective, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic,
+    presets,
 };
 use crate::{Error, Result, refuse, storage};
 use std::io::{BufReader, Cursor};
@@ -20,9 +26,9 @@ pub(super) struct OpenProject {
     /// Number of its opening.
     opening: u64,
     pub(super) project: Project,
-    /// Settings of the latest run or of the project's tokenizer, whichever is newer.
+    /// Settings of the latest new run or of the project's tokenizer, whichever is newer.
     pub(super) config: RunConfig,
-    /// Draft of the next run.
+    /// Drafts of the next runs.
     pub(super) next: Next,
     /// Survey of the documents, with the settings used for it.
     pub(super) survey: Option<(DataConfig, Survey)>,
@@ -49,6 +55,16 @@ impl OpenProject {
 
     pub(super) fn documents_folder(&self) -> PathBuf {
         self.project.folder().join("documents")
+    }
+
+    /// The files with rows for an objective: those of rows, else texts that may be rows too.
+    pub(super) fn row_files(&self, objective: Objective) -> Vec<PathBuf> {
+        let (folder, endings) = (self.documents_folder(), objective.row_endings());
+        let has_rows = |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
+        let all = named.map(|(name, _)| folder.join(name)).filter(|path| may_hold_rows(path));
+        let (rows, texts): (Vec<PathBuf>, Vec<PathBuf>) = all.partition(|path| holds_rows(path));
+        if rows.is_empty() { texts } else { rows }
     }
 
     /// Whether other programs may have it open too. The documents and the state of a window are then theirs.
@@ -117,7 +133,14 @@ impl Session {
 
     pub(super) async fn list_projects(&mut self) -> Result<Event> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
-        let projects = self.shelf()?.list()?;
+        let mut projects = self.shelf()?.list()?;
+        let others = |project: &&mut ProjectSummary| !project.deleted && !self.is_open(&project.id);
+        for project in projects.iter_mut().filter(others).filter(|project| project.interrupted.is_some()) {
+            let folder = self.shelf()?.path_of(&project.id)?;
+            if platform::persistence::is_open_elsewhere(&folder).await {
+                project.interrupted = None;
+            }
+        }
         Ok(Event::Projects { projects, storage: self.storage.clone() })
     }
 
@@ -153,7 +176,7 @@ impl Session {
         if let Some(config) = config {
             let open = self.opened()?;
             open.config = config.clone();
-            open.next.draft = None;
+            open.next.drafts = None;
             let folder = open.project.folder().to_owned();
             self.tell_opened(id, &folder)?;
         }
@@ -189,22 +212,25 @@ impl Session {
             let looked = Undo::new(Some(folder.clone()), unload);
             // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
+            opened.clear_deleted_conversations().ok();
             replacement::take_back(&folder.join("documents"))?;
             // A damaged run does not prevent opening the others.
             let mut runs = opened.runs()?;
-            // An imported model's training settings were not chosen by the user.
-            runs.retain(|run| !run.is_imported());
+            // An imported model's training settings were not chosen by the user, nor a sweep's one by one.
+            runs.retain(|run| !run.is_imported() && !run.record().is_ok_and(|record| record.sweep.is_some()));
+            let known = |run: &Run| Some((run.record().ok()?.created, run.config().ok()?));
+            let tuned = runs.iter().rev().filter_map(known).find(|(_, config)| is_tuning_of(&opened, config));
             runs.retain(|run| !run.config().is_ok_and(|config| learns_other_text(&opened, &config)));
-            let mut config = match runs.iter().rev().find_map(|run| run.config().ok()) {
-                Some(config) => config,
-                None => first_config()?,
-            };
+            let latest = runs.iter().rev().find_map(known);
             let next = opened.next().unwrap_or_else(|error| {
                 self.sink.notice(format!("{error}; the settings of the latest run are used instead"));
                 Next::default()
             });
-            let latest = runs.last().and_then(|run| Some(run.record().ok()?.created)).unwrap_or(0);
-            let next = next.since(latest);
+            let next = next.after(latest.as_ref(), tuned);
+            let mut config = match latest {
+                Some((_, config)) => config,
+                None => first_config()?,
+            };
             let trained = next.tokenizer.as_ref();
             let trained = trained.and_then(|own| Some((own.folder_in(&opened)?, own.config.clone())));
             let mut prepared = None;
@@ -231,10 +257,10 @@ impl Session {
         Ok(looked)
     }
 
-    /// Saves the settings of the open project's next run.
-    pub(super) fn save_draft(&mut self, config: RunConfig) -> Result<()> {
+    /// Saves the settings of the open project's next runs.
+    pub(super) fn save_drafts(&mut self, drafts: Drafts) -> Result<()> {
         let open = self.opened()?;
-        open.next.draft = Some((storage::unix_seconds() as u64, config));
+        open.next.drafts = Some((storage::unix_seconds() as u64, drafts));
         open.project.set_next(&open.next)
     }
 
@@ -247,10 +273,10 @@ impl Session {
         let open = self.opened()?;
         let runs = open.project.run_summaries()?;
         let project: ProjectSummary = shelf::summary(&open.id, folder);
-        let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
-        let config = draft.unwrap_or(&open.config).clone();
+        let saved = open.next.drafts.as_ref().map(|(_, drafts)| drafts.clone());
+        let drafts = saved.unwrap_or_else(|| Drafts::new(open.config.clone()));
         let opening = open.opening;
-        let opened = Some(Box::new(OpenedProject { opening, project, config, tokenizer, runs }));
+        let opened = Some(Box::new(OpenedProject { opening, project, drafts, tokenizer, runs }));
         self.sink.answer(id, Event::Project { opened });
         if let Err(error) = platform::energy::settings() {
             self.sink.notice(format!("{error}; energy, cost and emissions are not shown"));
@@ -365,8 +391,17 @@ fn unload(folder: &Option<PathBuf>) {
     }
 }
 
-/// Whether a run learns generated rows or a version of the text for an ablation, rather than the project's text.
+/// Whether a run fine-tunes a model of this project on something of the person's own.
+fn is_tuning_of(project: &Project, config: &RunConfig) -> bool {
+    config.start.as_ref().is_some_and(|start| start.project.is_none() && project.run(&start.run).is_ok())
+}
+
+/// Whether a run learns rows, a version of the text for an ablation, or with the tokenizer of a base model, rather than the project's
+/// text with its own tokenizer.
 pub(super) fn learns_other_text(project: &Project, config: &RunConfig) -> bool {
+    if config.start.is_some() || !config.train.objective.learns_text() {
+        return true;
+    }
     // A version is in `sweeps/NAME/VERSION`.
     let is_version = |path: &String| {
         Path::new(path).ancestors().nth(1).is_some_and(|folder| project.is_sweep_folder(folder))

@@ -16,6 +16,7 @@ macro_rules! has {
 }
 
 mod audits;
+mod conversations;
 mod dropped;
 mod evaluation;
 mod experiments;
@@ -28,9 +29,10 @@ mod made;
 use super::{Options, run};
 use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
-    Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
-    Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig,
-    RunLaunch, RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
+    Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
+    Fit, Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange,
+    RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource, message,
+    presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -81,6 +83,7 @@ fn options(shelf: &Path) -> Options {
         device: "cpu".to_owned(),
         threads: Some(2),
         autotune: false,
+        cache: Some(shelf.join(".cache")),
         ..Options::default()
     }
 }
@@ -260,6 +263,34 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
 }
 
 #[test]
+fn a_forecast_is_the_work_divided_by_the_speed_that_the_device_last_had() {
+    let shelf = tempfile::tempdir().unwrap();
+    let forecast = || {
+        let plan = Command::Plan { config: Box::new(tiny(1000)) };
+        let made = Command::CreateProject { name: "Owls".to_owned() };
+        let heard = play(shelf.path(), vec![after(made), after(plan)]);
+        let mut plans = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.clone());
+        let plan = plans.next_back().unwrap();
+        (plan.run_seconds.unwrap(), plan.speed_from)
+    };
+    let (typical, from) = forecast();
+    assert!(typical > 0.0 && from == SpeedFrom::Class, "a forecast before anything was measured");
+    let stored = |flops_per_s: f64, upkeep: f64| {
+        let speed = serde_json::json!({"flops_per_s": flops_per_s, "upkeep": upkeep, "from": "run"});
+        let speeds = serde_json::json!({"CPU": speed, "another device": speed});
+        std::fs::create_dir_all(shelf.path().join(".cache")).unwrap();
+        std::fs::write(shelf.path().join(".cache/speeds.json"), speeds.to_string()).unwrap();
+        forecast()
+    };
+    let (one, from) = stored(1e9, 1.0);
+    assert_eq!(from, SpeedFrom::Run);
+    let (other, _) = stored(1e9, 1.5);
+    assert!((other / one - 1.5).abs() < 1e-6, "{one} {other}");
+    std::fs::write(shelf.path().join(".cache/speeds.json"), "{").unwrap();
+    assert_eq!(forecast().1, SpeedFrom::Class, "damaged speeds are measured again");
+}
+
+#[test]
 fn a_project_is_made_trained_written_with_and_found_again() {
     let shelf = tempfile::tempdir().unwrap();
     let heard = play(
@@ -392,8 +423,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found =
-            told!(heard, Event::Project { opened: Some(opened) } => (&opened.config, &opened.tokenizer));
+        let mut found = told!(heard, Event::Project { opened: Some(opened) } => (&opened.drafts.train, &opened.tokenizer));
         let (config, tokenizer) = found.next_back().unwrap();
         (config.clone(), tokenizer.clone())
     };
@@ -403,7 +433,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
         vec![
             after(Command::create("p")),
             after(Command::TrainTokenizer { tokenizer: tokenizer.clone(), validation: 0.1 }),
-            after(Command::SaveDraft { config: Box::new(draft.clone()) }),
+            after(Command::SaveDrafts { drafts: Box::new(Drafts::new(draft.clone())) }),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -818,7 +848,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         Command::create("p"),
         Command::Measure { config: Box::new(slow(1)) },
         Command::Measure { config: Box::new(slow(1)) },
-        Command::SaveDraft { config: Box::new(tiny(5)) },
+        Command::SaveDrafts { drafts: Box::new(Drafts::new(tiny(5))) },
         Command::Cancel { request: 3 },
     ];
     for (id, command) in (1..).zip(commands) {
@@ -1036,7 +1066,7 @@ fn a_document_is_held_out_by_its_name() {
         vec![
             after(Command::create("p")),
             after(DocumentsChange::Add { names }),
-            after(Command::SaveDraft { config: Box::new(config.clone()) }),
+            after(Command::SaveDrafts { drafts: Box::new(Drafts::new(config.clone())) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
             after(train(config, None)),
             after(Command::ReadRun { run: None, points: 0 }),
@@ -1084,7 +1114,7 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
 fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() {
     let shelf = tempfile::tempdir().unwrap();
     let (requests, inbox) = async_channel::unbounded();
-    let draft = |steps| Command::SaveDraft { config: Box::new(tiny(steps)) };
+    let draft = |steps| Command::SaveDrafts { drafts: Box::new(Drafts::new(tiny(steps))) };
     let add: Command = DocumentsChange::Add { names: vec!["owls.txt".to_owned()] }.into();
     let text = b"An owl hoots at night.".to_vec();
     let sent = [

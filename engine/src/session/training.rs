@@ -128,16 +128,17 @@ impl Session {
         let (id, sweep) = (request.id, request.sweep.clone());
         let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
             request.launch;
+        let title = request.launch.title.clone();
         let work = (id, PREPARING);
         let prepare = async |session: &mut Self| session.prepare_run(request).await;
-        let (mut prepared_run, device, estimated) = self.stoppable(work, prepare).await?;
+        let (mut prepared_run, device, (estimated, bytes)) = self.stoppable(work, prepare).await?;
         let begins = !prepared_run.resumes();
-        prepared_run.sweep = sweep;
+        (prepared_run.sweep, prepared_run.title) = (sweep, title);
         let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
         let folder = self.opened()?.is_beside_others().then(|| run.folder().display().to_string());
-        if let (true, Some(seconds)) = (begins, estimated) {
-            run.set_estimated_seconds(seconds)?;
+        if begins {
+            run.set_estimates(estimated, bytes)?;
         }
         self.current = Some(run.clone());
         self.keep_documents();
@@ -185,13 +186,13 @@ impl Session {
         }
     }
 
-    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device and
-    /// its estimated seconds.
+    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device, and
+    /// its estimated seconds and bytes.
     pub(super) async fn prepare_run(
         &mut self,
         request: RunRequest,
-    ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {
-        let (id, has_own_text) = (request.id, request.has_own_text());
+    ) -> Result<(PreparedRun, DeviceSummary, (Option<f64>, Option<u64>))> {
+        let (id, has_own_text, is_swept) = (request.id, request.has_own_text(), request.sweep.is_some());
         platform::energy::settings()?;
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
         let chosen =
@@ -205,15 +206,19 @@ impl Session {
                 Executor::check_request(&config.device).await?;
                 if !self.opened()?.is_beside_others() && !has_own_text {
                     let held_out = std::mem::take(&mut config.data.validation_files);
+                    let text = self.data_config()?;
                     config.data = DataConfig {
                         validation: config.data.validation,
                         validation_seed: config.data.validation_seed,
-                        validation_files: self.held_out(held_out)?,
+                        validation_files: match config.train.objective.learns_text() {
+                            true => text.validation_files,
+                            false => self.held_out(held_out)?,
+                        },
                         synthetic: config.data.synthetic,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,
-                        ..self.data_config()?
+                        ..text
                     };
                     if !config.data.synthetic.is_none() {
                         // Generated rows replace the project's text.
@@ -248,7 +253,12 @@ impl Session {
                 }
                 let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
                 let prepared = Arc::new(self.prepare(id, &config, given).await?);
+                let prompt = config.train.sample_prompt.clone();
                 prepared.complete(&mut config);
+                if !prompt.is_empty() && !self.opened()?.is_beside_others() {
+                    // A window shows the prompt before the run begins.
+                    config.train.sample_prompt = prompt;
+                }
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
                     self.sink.notice(notice);
@@ -288,7 +298,9 @@ impl Session {
         if let Some(precision) = precision {
             config.train.precision = precision;
         }
-        self.adopt(&config, &prepared)?;
+        if !is_swept {
+            self.adopt(&config, &prepared)?;
+        }
         if run.is_none() {
             let own = parameters(&config.model, &config.train)?;
             disk::settle_milestones(&own, &mut config.train, platform::MILESTONE_BYTES);
@@ -298,8 +310,8 @@ impl Session {
             self.sink.answer(id, Event::TokenizerReady { tokenizer });
         }
         let estimated = match &run {
-            Some(run) => run.record()?.estimated_seconds,
-            None => self.estimated_seconds(&config),
+            Some(run) => (run.record()?.estimated_seconds, None),
+            None => self.estimates(&config),
         };
         let options = DeviceOptions {
             request: chosen.unwrap_or_else(|| config.device.clone()),
@@ -371,6 +383,7 @@ impl Session {
         self.keep_files_meanwhile(control, trainer).await;
         let mut told = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<PendingSample<'_>> = None;
+        let began = trainer.step();
         loop {
             let waits = |command: &Command| control.stopping() && is_put_off(command);
             while let Some(request) = self.inbox.try_next_but(waits) {
@@ -427,6 +440,11 @@ impl Session {
                     // Flush before reporting a checkpoint as saved, because the engine may be killed right after.
                     if lasting {
                         self.keep_files_meanwhile(control, trainer).await;
+                    }
+                    if let TrainEvent::Done { step, seconds, tokens_per_s, .. } = event {
+                        let device = trainer.executor().describe();
+                        let trained = (step.saturating_sub(began), seconds, tokens_per_s);
+                        self.learn_speed(&device, trainer.config(), trained);
                     }
                     told.events.push(event);
                     if rare || told.last.elapsed() >= TOLD {

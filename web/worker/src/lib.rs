@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
-/// Folder of all projects in the browser's private file system.
+/// Folder of the visitor's projects in the browser's private file system.
 const SHELF: &str = "/projects";
 
 #[wasm_bindgen]
@@ -39,9 +39,10 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Starts the session. `tell(text, files, request)` is called with every event: its JSON, an array of `Uint8Array`s whose
-    /// buffers can be transferred, and the number of the answered request, if any. `threads` limits the cores for training on the CPU [default: all].
+    /// buffers can be transferred, and the number of the answered request, if any. `threads` limits the cores for training on the CPU [default: all];
+    /// `shelf` is the folder of the projects [default: the visitor's].
     #[wasm_bindgen(constructor)]
-    pub fn new(tell: Function, threads: Option<usize>) -> Self {
+    pub fn new(tell: Function, threads: Option<usize>, shelf: Option<String>) -> Self {
         std::panic::set_hook(Box::new(|panic| {
             console_error_panic_hook::hook(panic);
             engine_panicked(&format!("glasshouse {}: {panic}", env!("CARGO_PKG_VERSION")));
@@ -49,7 +50,8 @@ impl Engine {
         session::show_life_by(engine_pulse);
         let (requests, inbox) = async_channel::unbounded();
         wasm_bindgen_futures::spawn_local(async move {
-            let options = session::Options { shelf: SHELF.into(), threads, ..Default::default() };
+            let shelf = shelf.as_deref().unwrap_or(SHELF).into();
+            let options = session::Options { shelf, threads, ..Default::default() };
             session::run(options, inbox, move |report| post(&tell, report)).await;
         });
         Self { requests }

@@ -69,9 +69,7 @@ pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Resul
     let most = values.floats.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
     let mut text = String::new();
     for (id, value) in ids.integers.iter().zip(&values.floats) {
-        // A text could contain sequences that control the terminal.
-        let plain = |letter: char| if letter.is_control() && letter != '\n' { '·' } else { letter };
-        let token: String = words.texts.get(id).copied().unwrap_or_default().chars().map(plain).collect();
+        let token = terminal::visible(words.texts.get(id).copied().unwrap_or_default());
         let shade = (value.abs() / most * SHADES.len() as f32) as usize;
         let shade = shade.checked_sub(1).map(|shade| SHADES[shade.min(SHADES.len() - 1)]);
         for piece in token.split_inclusive('\n') {
@@ -83,7 +81,8 @@ pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Resul
             text.extend(piece.ends_with('\n').then_some('\n'));
         }
     }
-    Ok(say!("\nThe text, darker to brighter by {name}, up to {} bits:\n{text}", figures(most))?)
+    let head = format!("\nThe text, darker to brighter by {name}, up to {} bits:", figures(most));
+    Ok(terminal::say_styled(&format!("{head}\n{text}"))?)
 }
 
 #[derive(Args, Debug)]

@@ -36,6 +36,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     for (inspected, tensors) in answer.views() {
         say!("\n{}: {} ({:.1} ms)", inspected.view.title(), inspected.view.formula(), inspected.ms)?;
         let words = Words::new(tokens, *position, &inspected.details);
+        inspected.details.iter().filter(is_first).try_for_each(tell_detail)?;
         match inspected.view {
             View::Attention => heads::print(&tensors, &words, settings)?,
             // Spans count from the text's first token, this tensor from the first in the context.
@@ -43,7 +44,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
             View::Diff => diff::print_text(&tensors, &words)?,
             _ => show(&tensors, &words)?,
         }
-        for detail in &inspected.details {
+        for detail in inspected.details.iter().filter(|detail| !is_first(detail)) {
             tell_detail(detail)?;
         }
         for notice in &inspected.notices {
@@ -210,13 +211,19 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
     format!("{head}: {lowest} to {highest}, mean {mean}{lost}")
 }
 
+/// Whether it comes before the view's numbers.
+fn is_first(detail: &&Detail) -> bool {
+    matches!(detail, Detail::Samples { .. })
+}
+
 fn tell_detail(detail: &Detail) -> Result<()> {
     match detail {
         // Shown in the tables.
         Detail::Tokens { .. } | Detail::Parameters { .. } => Ok(()),
-        Detail::Samples { prompt, texts } => {
+        Detail::Samples { prompt, texts, verdict } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
-            Ok(texts.iter().try_for_each(|(name, text)| say!("  {name}: {}", printable(text)))?)
+            texts.iter().try_for_each(|(name, text)| say!("  {name}: {}", printable(text)))?;
+            Ok(say!("{verdict}")?)
         }
         Detail::Graph { nodes, values, kernels } => {
             let count = |number: usize, thing| counted(number as u64, thing);

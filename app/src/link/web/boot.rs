@@ -46,9 +46,9 @@ extern "C" {
     pub fn save_file(this: &Boot, name: &str, bytes: &Uint8Array);
 
     /// Opens a file dialog. Resolves to a list of `[name, Uint8Array]`, or `[name, null, error]` for unreadable files; empty if
-    /// nothing was chosen.
+    /// nothing was chosen. The bytes are the whole file, or else a ticket (`files_web::HELD`).
     #[wasm_bindgen(method, js_name = pickFiles)]
-    pub fn pick_files(this: &Boot, accept: &str, several: bool) -> Promise;
+    pub fn pick_files(this: &Boot, accept: &str, several: bool, whole: bool) -> Promise;
 
     /// Updates the mirrored elements with a change as JSON.
     #[wasm_bindgen(method)]

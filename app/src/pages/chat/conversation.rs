@@ -1,12 +1,15 @@
 //! The conversation: the person's messages, each with its reply.
 
+use crate::format;
 use crate::pages::written::Look;
 use crate::state::{Text, Writing};
-use glasshouse_protocol::{ChatMessage, Role};
+use glasshouse_protocol::{ChatMessage, ReplyOrigin, Role};
 
 #[derive(Debug, Default)]
 pub struct Exchange {
     pub asked: String,
+    /// Unix time of the message in seconds.
+    pub when: u64,
     /// The conversation up to the reply, as sent to the model.
     pub messages: Vec<ChatMessage>,
     /// One reply, or two during a comparison.
@@ -26,8 +29,10 @@ impl Exchange {
 #[derive(Debug, Default)]
 pub struct Reply {
     pub request: u64,
-    /// The run whose weights generate it.
-    pub run: String,
+    /// The weights and settings that generate it.
+    pub origin: ReplyOrigin,
+    /// Unix time of its end in seconds.
+    pub when: u64,
     /// The text, as generated or as rewritten.
     pub said: String,
     pub ended: bool,
@@ -40,8 +45,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub fn to(request: u64, run: String) -> Self {
-        Self { request, run, ..Self::default() }
+    pub fn to(request: u64, origin: ReplyOrigin) -> Self {
+        Self { request, origin, ..Self::default() }
     }
 
     /// Whether the text is not blank.
@@ -59,17 +64,22 @@ impl Reply {
         writing.texts.get(&self.request)
     }
 
-    /// Takes in newly generated text.
-    pub fn take(&mut self, writing: &Writing) {
+    /// Takes in newly generated text. Returns whether it ended now.
+    pub fn take(&mut self, writing: &Writing) -> bool {
         if self.ended {
-            return;
+            return false;
         }
         let text = self.text(writing);
         if let Some(text) = text {
             self.said.clone_from(&text.said);
+            if let Some((run, step)) = &text.weights {
+                (self.origin.run, self.origin.step) = (run.clone(), Some(*step));
+            }
             self.changed = text.config.moderation.mode.hides() && !text.moderated.is_empty();
         }
         self.ended = text.is_none_or(|text| text.ending.is_some());
+        self.when = format::now();
+        self.ended
     }
 }
 

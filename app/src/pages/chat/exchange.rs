@@ -136,6 +136,9 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
         }
         None => {
             prose(ui, &reply.said);
+            if !reply.says() {
+                caption(ui, "The reply was interrupted.");
+            }
             if reply.edited {
                 caption(ui, "Rewritten by you.");
             }
@@ -150,7 +153,7 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
 }
 
 fn writer(context: &Context<'_>, reply: &Reply) -> String {
-    let Reply { run, .. } = reply;
+    let run = &reply.origin.run;
     match reply.text(&context.state.writing) {
         Some(text) => source_of(text, context.state),
         None if run.is_empty() => "The model".to_owned(),

@@ -53,6 +53,7 @@ impl ChatPage {
     }
 
     fn change(&mut self, Saying { reply, change, .. }: Saying) {
+        self.talk.unsaved = true;
         let found = self.talk.exchanges.iter_mut().enumerate().find_map(|(at, exchange)| {
             let which = exchange.replies.iter().position(|own| own.request == reply)?;
             Some((at, which, exchange))
@@ -76,7 +77,10 @@ impl ChatPage {
         let rows = context.state.feedback.rows.as_deref().unwrap_or_default();
         let place = rows.iter().rposition(|row| is_thumb(row, messages, &reply.said));
         let before = place.and_then(|place| rows.get(place)).cloned();
-        let row = Feedback { run: reply.run.clone(), ..Feedback::thumb(messages.clone(), &reply.said, good) };
+        let row = Feedback {
+            run: reply.origin.run.clone(),
+            ..Feedback::thumb(messages.clone(), &reply.said, good)
+        };
         keep(context, place, before.into_iter().collect(), vec![row]);
     }
 
@@ -88,7 +92,7 @@ impl ChatPage {
         if reply.teaches() && reply.said != better {
             rows.push(Feedback::pair(messages.clone(), &better, &reply.said));
         }
-        rows.iter_mut().for_each(|row| row.run.clone_from(&reply.run));
+        rows.iter_mut().for_each(|row| row.run.clone_from(&reply.origin.run));
         let reply = reply.request;
         let request = keep(context, None, Vec::new(), rows);
         self.saying = Some(Saying { request, reply, change: Change::Improved(better) });
@@ -99,7 +103,7 @@ impl ChatPage {
         let [first, second] = replies.as_slice() else { return };
         let (chosen, rejected) = if which == 0 { (first, second) } else { (second, first) };
         let row = Feedback::pair(messages.clone(), &chosen.said, &rejected.said);
-        let (row, reply) = (Feedback { run: chosen.run.clone(), ..row }, chosen.request);
+        let (row, reply) = (Feedback { run: chosen.origin.run.clone(), ..row }, chosen.request);
         if row.kind().is_ok() {
             let request = keep(context, None, Vec::new(), vec![row]);
             self.saying = Some(Saying { request, reply, change: Change::Chosen });
@@ -113,6 +117,7 @@ impl ChatPage {
     pub(super) fn choose(&mut self, at: usize, which: usize) {
         if let Some(exchange) = self.talk.exchanges.get_mut(at) {
             exchange.choose(which);
+            self.talk.unsaved = true;
         }
     }
 }

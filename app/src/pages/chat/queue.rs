@@ -1,12 +1,11 @@
 //! Active learning: prompts from a file about which the model is least certain, each to be answered in the conversation, or texts
 //! with a button per label.
 
-use super::conversation::{Exchange, Reply};
 use super::judging::{keep, keeps};
-use super::{ChatPage, text};
+use super::{ChatPage, Talk, text};
 use crate::pages::prelude::*;
 use crate::pages::train::busy;
-use glasshouse_protocol::{ChatMessage, Feedback, Proposal, Role, Uncertainty};
+use glasshouse_protocol::{ChatMessage, Feedback, KeptMessage, Proposal, Uncertainty};
 
 /// Number of visible proposals.
 const SHOWN: usize = 6;
@@ -85,30 +84,10 @@ impl ChatPage {
     fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
         let Some(asked) = prompt.pop() else { return };
         let left = self.leave(context);
-        let told = prompt.iter().filter(|message| message.role.instructs());
-        let told: Vec<&str> = told.map(|message| message.content.as_str()).collect();
         // The model was asked with this system prompt or none.
-        self.talk.own_system = Some(std::mem::replace(&mut self.talk.system, told.join("\n\n")));
-        let mut before = Vec::new();
-        for message in prompt {
-            match message.role {
-                Role::System | Role::Developer => {}
-                Role::User | Role::Tool => {
-                    let asked = message.content.clone();
-                    let messages = [&before[..], std::slice::from_ref(&message)].concat();
-                    self.talk.exchanges.push(Exchange { asked, messages, replies: Vec::new() });
-                }
-                Role::Assistant => {
-                    if let Some(exchange) = self.talk.exchanges.last_mut() {
-                        // Replies from the file have no request, so use an id that no request has.
-                        let request = u64::MAX - before.len() as u64;
-                        let said = message.content.clone();
-                        exchange.replies = vec![Reply { request, said, ended: true, ..Reply::default() }];
-                    }
-                }
-            }
-            before.push(message);
-        }
+        let own_system = Some(std::mem::take(&mut self.talk.system));
+        let before = prompt.into_iter().map(|message| KeptMessage::new(message.role, message.content, 0));
+        self.talk = Talk { own_system, ..Talk::from_messages(before) };
         self.say(context, self.talk.exchanges.len(), asked.content.trim().to_owned());
         if !left.exchanges.is_empty() {
             self.offer_back(context, left);

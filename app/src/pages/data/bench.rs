@@ -1,4 +1,4 @@
-//! The right side of the page: the files, the recipe as cards with switches and settings, and the result of the last cleaning.
+//! The right side of the page: the split of the text, the recipe as cards with switches and settings, and the result of the last cleaning.
 
 mod cards;
 mod mixture;
@@ -39,16 +39,14 @@ const RECIPES: [(&str, &str, &str); 4] = [
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    Files,
     Recipe,
+    Split,
     Report,
 }
 
 #[derive(Debug, Default)]
 pub struct Bench {
     side: Option<Side>,
-    /// Number of files with problems when last listed.
-    problems: Option<usize>,
     mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,
@@ -66,16 +64,10 @@ impl DataPage {
     pub(super) fn side_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let cleaning = &context.state.cleaning;
         let (recipe, report) = (cleaning.recipe.is_some(), cleaning.report.is_some());
-        let overview = context.state.documents.overview.as_ref();
-        let problems = overview.map_or(0, |overview| overview.problems.len());
-        // Show why a file that was just added could not be read.
-        if self.bench.problems.replace(problems).is_some_and(|before| problems > before) {
-            self.bench.side = Some(Side::Files);
-        }
-        let first = if recipe && self.own(context) { Side::Recipe } else { Side::Files };
+        let first = if recipe && self.own(context) { Side::Recipe } else { Side::Split };
         let side = self.bench.side.filter(|side| *side != Side::Report || report).unwrap_or(first);
         let choices =
-            [(Side::Files, "Files", true), (Side::Recipe, "Recipe", true), (Side::Report, "Report", report)];
+            [(Side::Recipe, "Recipe", true), (Side::Split, "Split", true), (Side::Report, "Report", report)];
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;
             for (choice, name, there) in choices {
@@ -85,7 +77,7 @@ impl DataPage {
             }
         });
         match side {
-            Side::Files => self.overview_ui(ui, context),
+            Side::Split => self.overview_ui(ui, context),
             Side::Recipe => self.recipe_ui(ui, context),
             Side::Report => tables::report_ui(ui, context, &mut self.bench.report),
         }
@@ -97,7 +89,9 @@ impl DataPage {
             working(ui, "Reading the recipe…", None, None);
             return;
         };
-        chooser_ui(ui, context, recipe);
+        if chooser_ui(ui, context, recipe, self.own(context)) {
+            self.clean(context);
+        }
         let mut groups: Vec<Group> = Vec::new();
         for card in &recipe.cards {
             if !groups.contains(&card.group) {
@@ -131,8 +125,8 @@ fn group_head_ui(ui: &mut Ui, group: Group) {
     });
 }
 
-/// The recipe, how much of the sample it keeps, and undo.
-fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
+/// The recipe, how much of the sample it keeps, undo, and for the person's own text the cleaning. Returns whether that was requested.
+fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary, own: bool) -> bool {
     let cleaning = &context.state.cleaning;
     card(ui, |ui| {
         let undo = line_ui(
@@ -164,13 +158,28 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
         if let Some(sample) = &cleaning.judgement {
             let share = sample.kept as f32 / sample.documents.max(1) as f32;
             progress_bar(ui, share, ui.available_width());
-            let documents = counted(sample.documents as u64);
-            caption(ui, format!("keeps {} of {documents} in a sample", format::whole(sample.kept as u64)));
+            caption(ui, kept_words(sample));
             if let Some(warning) = drops_most(sample, recipe) {
                 hint_line(ui, &warning);
             }
         } else if context.state.is_waiting(|command| matches!(command, Command::JudgeSample { .. })) {
             quiet_text(ui, "Judging a sample…");
+        }
+        let mut cleans = false;
+        if own && cleaning.progress.is_none() {
+            let stale = cleaning.report.as_ref().map(|report| report.recipe.toml != recipe.toml);
+            let icon = icons::ICON_CLEANING_SERVICES;
+            // The first cleaning has a plain button: the main action is training, which needs none.
+            let button = match stale {
+                Some(true) => {
+                    hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
+                    primary(ui, icon, "Clean again")
+                }
+                Some(false) => plain(ui, icon, "Clean again"),
+                None => plain(ui, icon, "Clean"),
+            };
+            let hint = "Applies the recipe to all documents. The raw files stay unchanged.";
+            cleans = button.on_hover_text(hint).clicked();
         }
         if let Some(name) = chosen {
             context.outbox.send(RecipeChange::Preset { name: name.to_owned() });
@@ -178,7 +187,18 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
         if let (true, Some(toml)) = (undo, cleaning.before.last()) {
             context.outbox.send(RecipeChange::Toml { toml: toml.clone() });
         }
-    });
+        cleans
+    })
+}
+
+/// `Keeps 74 of 100 sampled documents`.
+fn kept_words(sample: &SampleJudgement) -> String {
+    let documents = format::whole(sample.documents as u64);
+    match sample.documents {
+        1 => (if sample.kept == 1 { "Keeps the document" } else { "Drops the document" }).to_owned(),
+        all if all == sample.kept => format!("Keeps all {documents} sampled documents"),
+        _ => format!("Keeps {} of {documents} sampled documents", format::whole(sample.kept as u64)),
+    }
 }
 
 /// A warning if the recipe drops more than half of the sample.

@@ -8,7 +8,6 @@ use crate::state::Cleaning;
 use glasshouse_protocol::DocumentsOverview;
 use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
-use std::collections::BTreeSet;
 
 /// `1 document`, `1,200 documents`.
 pub fn counted(documents: u64) -> String {
@@ -31,7 +30,7 @@ impl DataPage {
         card(ui, |ui| match (&cleaning.progress, &cleaning.report) {
             (Some(progress), _) => working_ui(ui, context, progress),
             (None, Some(report)) => self.cleaned_ui(ui, context, report),
-            (None, None) => self.raw_ui(ui, context),
+            (None, None) => Self::raw_ui(ui, context),
         });
     }
 
@@ -45,8 +44,6 @@ impl DataPage {
 
     fn cleaned_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, report: &CleaningReport) {
         let state = context.state;
-        let recipe = state.cleaning.recipe.as_ref();
-        let stale = recipe.is_some_and(|recipe| recipe.toml != report.recipe.toml);
         let (kept, raw) = (&report.kept, &report.raw);
         let share = kept.bytes as f64 / raw.bytes.max(1) as f64;
         let (part, all) = (format::whole(kept.documents), counted(raw.documents));
@@ -56,13 +53,6 @@ impl DataPage {
         ];
         let exact = format!("{} of {} bytes", format::whole(kept.bytes), format::whole(raw.bytes));
         top_ui(ui, &format::percent(share), &exact, &lines, |ui| {
-            let again = match stale {
-                true => primary(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
-                false => plain(ui, icons::ICON_CLEANING_SERVICES, "Clean again"),
-            };
-            if again.clicked() {
-                self.clean(context);
-            }
             let save = plain(ui, icons::ICON_SAVE, "Save report");
             if save.on_hover_text("A self-contained page, also for printing").clicked() {
                 let name = state.projects.open.as_ref().map(|open| open.summary.name.clone());
@@ -81,15 +71,12 @@ impl DataPage {
                 self.forgetting.begin(ui, ());
             }
         });
-        if stale {
-            hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
-        }
         ui.add_space(space::TIGHT);
         segment_bar(ui, "Bytes from raw to kept", &segments(report, context), None);
         promise_ui(ui);
     }
 
-    fn raw_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    fn raw_ui(ui: &mut Ui, context: &Context<'_>) {
         let empty = DocumentsOverview::default();
         let state = context.state;
         let overview = state.documents.overview.as_ref().unwrap_or(&empty);
@@ -100,33 +87,12 @@ impl DataPage {
             format!("{} of text", format::bytes(overview.bytes)),
             format!("{documents} · {characters} characters, {distinct} distinct"),
         ];
-        top_ui(ui, "", "", &lines, |ui| {
-            if !own || state.cleaning.recipe.is_none() {
-                return;
-            }
-            // A plain button: the main action is training, which needs no cleaning.
-            let clean = plain(ui, icons::ICON_CLEANING_SERVICES, "Clean");
-            let hint = "Applies the recipe to all documents. The raw files stay unchanged.";
-            if clean.on_hover_text(hint).clicked() {
-                self.clean(context);
-            }
-        });
+        top_ui(ui, "", "", &lines, |_| ());
         let part = |place, name: &str, (documents, bytes): (u64, u64)| {
             Segment::part(context.palette, place, format!("{name}, {}", counted(documents)), bytes)
         };
         let parts = [part(0, "training", overview.train), part(1, "validation", overview.validation)];
         segment_bar(ui, "Split of the text", &parts, None);
-        if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
-            let (all, kept) = (counted(sample.documents as u64), format::whole(sample.kept as u64));
-            caption(ui, format!("In a sample of {all}, the recipe {} keeps {kept}.", recipe.name));
-        }
-        let names: BTreeSet<&str> = overview.problems.iter().map(|problem| problem.name.as_str()).collect();
-        let problems = names.len();
-        if problems > 0 {
-            let files =
-                if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
-            caption(ui, format!("{files} not read, or only in part: see Files."));
-        }
         if own {
             promise_ui(ui);
         }

@@ -17,7 +17,7 @@ pub fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let learned = !state.runs.list.is_empty();
     let short = too_short(context).filter(|_| waits.is_none());
     let words = waits.unwrap_or(match (is_embedded, learned) {
-        (true, _) => "The built-in stories are ready for training. Or add your own text below.",
+        (true, _) => "The built-in stories are ready for training. Or add your own text first.",
         (false, false) => "Your text is ready for training.",
         (false, true) => "A new run trains on the current text.",
     });

@@ -6,12 +6,17 @@ use crate::link::FOLDERS;
 use crate::pages::prelude::*;
 use egui::TextWrapMode;
 use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DocumentsOverview, Drafts, FileProblem};
 use std::path::Path;
+
+/// Minimum width of a file's line in points.
+const FILE_WIDTH: f32 = 340.0;
+/// Height in points from which the list of files scrolls.
+const FILES_HEIGHT: f32 = 168.0;
+const READ: &str = "Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.";
 
 impl DataPage {
     pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        self.files_ui(ui, context);
         let overview = context.state.documents.overview.as_ref();
         let cleaned = overview.is_some_and(|overview| overview.cleaned);
         // The recipe already split cleaned documents.
@@ -21,28 +26,49 @@ impl DataPage {
         histograms_ui(ui, context);
     }
 
-    fn files_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    /// The files, and a place to drop more.
+    pub(super) fn files_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
-        card(ui, |ui| {
-            head(ui, "Files");
-            match &state.documents.overview {
+        let overview = state.documents.overview.as_ref();
+        let own = self.own(context);
+        let ((), zone) = card_with(ui, context.palette.panel, |ui| {
+            match overview {
                 None => quiet_text(ui, "Looking…"),
-                Some(overview) if overview.embedded => quiet_text(
-                    ui,
-                    "The built-in stories are used until you add text: short stories in simple English, enough for a first model.",
-                ),
                 Some(overview) => {
-                    for (name, bytes) in &overview.files {
-                        self.file_ui(ui, context, name, *bytes);
-                        let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
-                        wrong.for_each(|problem| problem_ui(ui, problem));
+                    // Without own text, only rows are the project's.
+                    let is_own = |(name, _): &&(String, u64)| !overview.embedded || overview.holds_rows(name);
+                    let listed: Vec<&(String, u64)> = overview.files.iter().filter(is_own).collect();
+                    if own {
+                        line_ui(
+                            ui,
+                            |ui| caption(ui, "Drop more files here"),
+                            |ui| head(ui, &format::counted(listed.len() as u64, "file")),
+                        );
+                    } else {
+                        head(ui, "Drop your own text here");
+                        let stories = "The built-in stories are used until then: short stories in simple English, enough for a first model.";
+                        quiet_text(ui, if overview.embedded { stories } else { "There are no files yet." });
+                    }
+                    if !listed.is_empty() {
+                        let gap = space::SECTION;
+                        let (columns, width) = columns_fit(ui.available_width(), FILE_WIDTH, gap);
+                        let columns = columns.min(listed.len()).max(1);
+                        let width = width.min(2.0 * FILE_WIDTH);
+                        let list = scrolled("files", FILES_HEIGHT).auto_shrink([false, true]);
+                        list.show(ui, |ui| {
+                            grid_ui(ui, (columns, width), gap, &listed, |ui, (name, bytes)| {
+                                self.file_ui(ui, context, name, *bytes);
+                                let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
+                                wrong.for_each(|problem| problem_ui(ui, problem));
+                            });
+                        });
                     }
                 }
             }
             ui.horizontal_wrapped(|ui| {
-                let embedded = state.documents.overview.as_ref().is_none_or(|overview| overview.embedded);
-                let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
-                if pick.on_hover_text("Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.").clicked() {
+                let icon = icons::ICON_UPLOAD_FILE;
+                let pick = if own { plain(ui, icon, "Add files") } else { primary(ui, icon, "Add files") };
+                if pick.on_hover_text(READ).clicked() {
                     context.asks.wish = Some(Wish::AddDocuments);
                 }
                 if FOLDERS && plain(ui, icons::ICON_FOLDER_OPEN, "Add a folder").clicked() {
@@ -56,11 +82,18 @@ impl DataPage {
                 }
             });
             self.fetching_ui(ui, context);
-            let changing = state.is_waiting(|command| matches!(command, Command::ChangeDocuments(_)));
-            if changing {
-                caption(ui, "Reading the files…");
+            if state.is_waiting(|command| matches!(command, Command::ChangeDocuments(_))) {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    caption(ui, "Reading the files…");
+                });
             }
         });
+        let edge = zone.rect.shrink(3.0);
+        let corners =
+            [edge.left_top(), edge.right_top(), edge.right_bottom(), edge.left_bottom(), edge.left_top()];
+        let stroke = Stroke::new(1.0, theme::mix(context.palette.hairline, context.palette.quiet, 0.4));
+        ui.painter().extend(Shape::dashed_line(&corners, stroke, 6.0, 5.0));
     }
 
     fn file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str, bytes: u64) {
@@ -70,7 +103,9 @@ impl DataPage {
         let divided = overview.is_some_and(|overview| overview.cleaned);
         // At least one file has to remain for training.
         let others = overview.map_or(0, |overview| {
-            overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
+            let alike = |file: &str| overview.holds_rows(file) == overview.holds_rows(name);
+            let all = overview.files.iter().map(|(file, _)| file.as_str());
+            all.filter(|file| *file != name && alike(file) && !is_held_out(context, file)).count()
         });
         let mut switched = false;
         let leaving = self.removal.pending().is_some_and(|(leaving, _)| leaving == name);
@@ -91,10 +126,15 @@ impl DataPage {
                     }
                     pressed
                 };
-                let words = match (leaving, held && !divided) {
-                    (true, _) => "removed".to_owned(),
-                    (_, true) => format!("held out · {}", format::bytes(bytes)),
-                    _ => format::bytes(bytes),
+                let purpose =
+                    match (held && !divided, overview.is_some_and(|overview| overview.holds_rows(name))) {
+                        (true, _) => "validation",
+                        (false, true) => "fine-tuning rows",
+                        (false, false) => "text",
+                    };
+                let words = match leaving {
+                    true => "removed".to_owned(),
+                    false => format!("{purpose} · {}", format::bytes(bytes)),
                 };
                 caption(ui, words);
                 pressed
@@ -113,7 +153,8 @@ impl DataPage {
                 files.push(name.to_owned());
             }
             // The list's next request depends on the split.
-            context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
+            let drafts = Drafts { train: context.draft.clone(), ..context.drafts.clone() };
+            context.outbox.send(Command::SaveDrafts { drafts: Box::new(drafts) });
             self.listing.forget();
         }
         if pressed {

@@ -1,9 +1,10 @@
 //! A card per run: the number that is comparable across tokenizers, the other metrics, and notes for the reader.
 
+use super::compare::{evaluated, is_apart};
 use super::{checkpoint_of, date, is_in_training};
 use crate::pages::parts::metric_line_ui as line_ui;
 use crate::pages::prelude::*;
-use glasshouse_protocol::evaluation::{AuditTopic, Likelihood, Metric, blocks, metric_title};
+use glasshouse_protocol::evaluation::{AuditTopic, Metric, metric_title};
 use glasshouse_protocol::{Audit, Evaluation};
 use std::collections::BTreeMap;
 
@@ -13,16 +14,24 @@ const FIRST: &str = "bits_per_byte";
 
 pub fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
+    let compared = evaluated(context.state, shown);
     let all: Vec<Vec<Line>> = shown
         .iter()
-        .map(|run| lines(found.evaluations.get(&run.name), found.audits.get(&run.name)))
+        .map(|run| {
+            let evaluation = found.evaluations.get(&run.name);
+            // A loss over a few tokens does not go beside one over another text.
+            let evaluation = evaluation.filter(|own| !is_apart(&compared, own));
+            lines(evaluation, found.audits.get(&run.name))
+        })
         .collect();
     let ranges = ranges(&all);
     let columns = even(ui.available_width(), shown.len(), space::MEDIUM);
     let with_lines: Vec<(&RunSummary, &Vec<Line>)> = shown.iter().copied().zip(&all).collect();
     grid_ui(ui, columns, space::MEDIUM, &with_lines, |ui, (run, lines)| {
         ui.spacing_mut().item_spacing.x = space::SMALL;
-        ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, run, lines, &ranges)));
+        let is_apart = found.evaluations.get(&run.name).is_some_and(|own| is_apart(&compared, own));
+        let of = (*run, &lines[..], is_apart);
+        ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, of, &ranges)));
     });
 }
 
@@ -58,8 +67,7 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
 fn card_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
-    run: &RunSummary,
-    lines: &[Line],
+    (run, lines, is_apart): (&RunSummary, &[Line], bool),
     ranges: &BTreeMap<String, [f64; 2]>,
 ) {
     let found = &context.state.evaluation;
@@ -82,12 +90,21 @@ fn card_ui(
     if let Some(later) = later(context, run, evaluation) {
         caption(ui, later);
     }
+    if is_apart {
+        let tokens = evaluation.likelihood.as_ref().map_or(0, |likelihood| likelihood.tokens);
+        let tokens = format::counted(tokens, "token");
+        quiet_text(
+            ui,
+            format!("Evaluated on {tokens} of another text: choose only this run for its numbers."),
+        );
+        lines(ui);
+        return;
+    }
     let (width, gap) = (ui.available_width(), space::SECTION);
     if width < 2.0 * MIN_CARD_WIDTH + gap {
         first_ui(ui, palette, evaluation);
         ui.add_space(space::TIGHT);
         lines(ui);
-        seen_ui(ui, context, evaluation);
         return;
     }
     columns_ui(ui, gap, &[MIN_CARD_WIDTH, width - MIN_CARD_WIDTH - gap], |ui, place| {
@@ -97,7 +114,6 @@ fn card_ui(
         ui.spacing_mut().item_spacing.x = space::SMALL;
         lines(ui);
     });
-    seen_ui(ui, context, evaluation);
 }
 
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
@@ -115,15 +131,6 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     });
     if let Some(from) = likelihood.and_then(|likelihood| likelihood.kept_from) {
         caption(ui, format!("Kept from an evaluation of {}.", date(from)));
-    }
-}
-
-/// Whether the model was trained on the evaluated text.
-fn seen_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
-    if let Some(contamination) = &evaluation.contamination {
-        ui.add_space(space::TIGHT);
-        let one = evaluation.likelihood.as_ref().map_or("document", Likelihood::unit);
-        blocks_ui(ui, context, "evaluate:seen", &blocks::contamination(one, contamination));
     }
 }
 
@@ -149,7 +156,7 @@ pub fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
 fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Option<String> {
     let step = match checkpoint_of(run).filter(|_| !is_in_training(context.state, run)) {
         Some(checkpoint) => checkpoint.step,
-        None => context.state.training.step,
+        None => context.state.training.step(),
     };
     let step = Some(step).filter(|step| *step > evaluation.step)?;
     Some(format!("The run has trained on to step {} since: evaluate it again.", format::whole(step)))
@@ -158,7 +165,7 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{AuditSection, Calibration, TaskReport};
+    use glasshouse_protocol::evaluation::{AuditSection, Calibration, Likelihood, TaskReport};
 
     #[test]
     fn a_card_has_what_was_measured_in_order_and_one_range_for_all_runs() {

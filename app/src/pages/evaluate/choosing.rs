@@ -7,7 +7,7 @@ use crate::pages::prelude::*;
 /// Number of runs offered before all are shown.
 const LATEST: usize = 8;
 /// Maximum characters of a run's name.
-const LETTERS: usize = 36;
+const LETTERS: usize = 48;
 
 impl EvaluatePage {
     pub fn take_tasks(&mut self, files: Vec<Chosen>) {
@@ -42,7 +42,7 @@ impl EvaluatePage {
                     continue;
                 }
                 let (colour, _) = run_colour(context.palette, &run.name);
-                let name = format::shortened(&called(run), LETTERS);
+                let name = format::shortened(&offered(run), LETTERS);
                 let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, name));
                 if on {
                     let line = choice.rect.x_range();

@@ -4,7 +4,7 @@ use super::cards::metric_of;
 use super::{same_text, text};
 use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Table, blocks, metric_title};
+use glasshouse_protocol::evaluation::{Cell, Metric, Table, blocks, metric_title};
 use glasshouse_protocol::{Comparison, Evaluation};
 
 /// Per-token metrics, which are not comparable between tokenizers.
@@ -13,20 +13,67 @@ const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_acc
 /// A table row's key: the task, or `None` for the text, and the metric's name.
 type Row = (Option<String>, String);
 
+/// The evaluated of the shown runs, with their titles.
+pub fn evaluated<'a>(state: &'a State, shown: &[&RunSummary]) -> Vec<(String, &'a Evaluation)> {
+    let found = &state.evaluation.evaluations;
+    shown.iter().filter_map(|run| Some((called(run), found.get(&run.name)?))).collect()
+}
+
+/// One sentence: which run predicts the text best, or why that cannot be said; `None` if fewer than two runs have predicted text.
+pub fn verdict(evaluated: &[(String, &Evaluation)], pairs: &[Comparison]) -> Option<String> {
+    if differs_in_text(evaluated) {
+        let size = |(title, own): &(String, &Evaluation)| {
+            let tokens = own.likelihood.as_ref()?.tokens;
+            Some(format!("{title} on {}", format::counted(tokens, "token")))
+        };
+        let sizes: Vec<String> = evaluated.iter().filter_map(size).collect();
+        let sizes = sizes.join(" and ");
+        let named = |name: &String| evaluated.iter().any(|(_, own)| own.run == *name);
+        let both = pairs.iter().any(|pair| named(&pair.first) && named(&pair.second));
+        let both = if both { " The paired differences are of what both read." } else { "" };
+        return Some(format!("Not comparable: the runs were evaluated on different texts, {sizes}.{both}"));
+    }
+    let bits = |(title, own): &(String, &Evaluation)| {
+        let bits = metric_of(&own.likelihood.as_ref()?.metrics, "bits_per_byte")?.value?;
+        bits.is_finite().then(|| (bits, title.clone(), own.run.clone()))
+    };
+    let mut ranked: Vec<(f64, String, String)> = evaluated.iter().filter_map(bits).collect();
+    ranked.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
+    let [(least, best, first), (more, next, second), ..] = &ranked[..] else { return None };
+    let numbers =
+        format!("{} bits per byte against {} of {next}", format::figures(*least), format::figures(*more));
+    let is_pair = |pair: &&Comparison| {
+        let (one, other) = (&pair.first, &pair.second);
+        pair.what == "bits_per_byte" && ((one, other) == (first, second) || (one, other) == (second, first))
+    };
+    let interval = pairs.iter().find(is_pair).map(|pair| pair.difference.interval);
+    Some(match interval {
+        Some(Some([low, high])) if low > 0.0 || high < 0.0 => {
+            format!("{best} predicts the text best: {numbers}.")
+        }
+        Some(_) => format!("{best} and {next} predict the text equally well within the noise: {numbers}."),
+        None => format!("{best} has the lowest loss: {numbers}; whether that is chance was not tested."),
+    })
+}
+
+/// Whether a shown run was evaluated on another text than the one with the most tokens, so that its numbers do not go beside it.
+pub fn is_apart(evaluated: &[(String, &Evaluation)], own: &Evaluation) -> bool {
+    let texts = evaluated.iter().filter_map(|(_, other)| other.likelihood.as_ref());
+    let most = texts.max_by_key(|text| text.tokens);
+    own.likelihood.as_ref().zip(most).is_some_and(|(own, most)| !same_text(own, most))
+}
+
 /// Draws the table and the pairwise comparisons.
 pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
-    let evaluated: Vec<(String, &Evaluation)> =
-        shown.iter().filter_map(|run| Some((called(run), found.evaluations.get(&run.name)?))).collect();
+    let evaluated = evaluated(context.state, shown);
     if evaluated.len() < 2 {
         return;
     }
-    let notes =
-        [(differ(&evaluated), text::OTHER_TOKENIZER), (differs_in_text(&evaluated), text::OTHER_TEXT)];
-    let notes = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| Block::Note(note.to_owned()));
-    let blocks = notes.chain([Block::Table(side_by_side(&evaluated))]);
+    let note = differ(&evaluated).then(|| Block::Note(text::OTHER_TOKENIZER.to_owned()));
+    let blocks = note.into_iter().chain([Block::Table(side_by_side(&evaluated))]);
     let blocks = blocks.chain(gaps(&evaluated).into_iter().map(Block::Note));
-    report_ui(ui, context, "evaluate", Section::new("Side by side", blocks).block());
+    let side_by_side = Section::new("Side by side", blocks).block();
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
     let pairs = found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second));
     let called = |name: &String| {
@@ -37,7 +84,15 @@ pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary])
         .map(|pair| Comparison { first: called(&pair.first), second: called(&pair.second), ..pair.clone() })
         .collect();
     let section = blocks::compared("Paired differences", &pairs);
-    section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ());
+    let draw = |ui: &mut Ui, context: &mut Context<'_>, place: usize| match place {
+        0 => _ = report_ui(ui, context, "evaluate", &side_by_side),
+        _ => _ = section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ()),
+    };
+    if ui.available_width() < super::TWO_COLUMNS || pairs.is_empty() {
+        (0..2).for_each(|place| draw(ui, context, place));
+    } else {
+        halves(ui, space::MEDIUM, |ui, place| draw(ui, context, place));
+    }
 }
 
 /// Whether the models have different tokenizers.
@@ -48,17 +103,17 @@ fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
 }
 
 fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
-    let likelihoods: Vec<&Likelihood> =
-        evaluated.iter().filter_map(|(_, evaluation)| evaluation.likelihood.as_ref()).collect();
-    likelihoods.windows(2).any(|pair| !same_text(pair[0], pair[1]))
+    evaluated.iter().any(|(_, evaluation)| is_apart(evaluated, evaluation))
 }
 
-/// All comparable metrics of any run.
+/// All comparable metrics of any run: none of the text if the texts differ.
 fn rows_of(evaluated: &[(String, &Evaluation)]) -> Vec<Row> {
     let (mut names, differ) = (Vec::<Row>::new(), differ(evaluated));
+    let one_text = !differs_in_text(evaluated);
     for (_, evaluation) in evaluated {
-        let likelihood = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
-        let calibrated = evaluation.likelihood.iter().any(|likelihood| likelihood.calibration.is_some());
+        let text = evaluation.likelihood.as_ref().filter(|_| one_text);
+        let likelihood = text.iter().flat_map(|likelihood| &likelihood.metrics);
+        let calibrated = text.is_some_and(|likelihood| likelihood.calibration.is_some());
         let own = likelihood.map(|metric| metric.name.as_str()).chain(calibrated.then_some("ece"));
         let own = own.filter(|name| !differ || !PER_TOKEN.contains(name));
         let own = own.map(|name| (None, name.to_owned()));
@@ -140,7 +195,7 @@ fn csv(pairs: &[Comparison]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{Calibration, DocumentLoss, TaskReport};
+    use glasshouse_protocol::evaluation::{Calibration, DocumentLoss, Likelihood, TaskReport};
 
     fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
         Metric { name: name.to_owned(), value: Some(value), interval, ..Metric::default() }
@@ -191,7 +246,37 @@ mod tests {
         let mut third = first.clone();
         let other = DocumentLoss { text_crc32c: 9, ..DocumentLoss::default() };
         third.likelihood.as_mut().unwrap().by_document = vec![other];
-        assert!(differs_in_text(&[("a".to_owned(), &first), ("c".to_owned(), &third)]));
+        let evaluated = [("a".to_owned(), &first), ("c".to_owned(), &third)];
+        assert!(differs_in_text(&evaluated) && rows_of(&evaluated).is_empty());
+    }
+
+    #[test]
+    fn a_verdict_names_the_better_run_and_refuses_different_texts() {
+        let of = |run: &str, bits: f64, tokens: u64, text_crc32c: u32| Evaluation {
+            run: run.to_owned(),
+            likelihood: Some(Likelihood {
+                tokens,
+                metrics: vec![metric("bits_per_byte", bits, None)],
+                by_document: vec![DocumentLoss { text_crc32c, ..DocumentLoss::default() }],
+                ..Likelihood::default()
+            }),
+            ..Evaluation::default()
+        };
+        let [one, two, small] = [of("1-a", 1.5, 59_232, 1), of("2-b", 1.25, 59_232, 1), of("3-c", 0.5, 8, 2)];
+        let pair = |low, high| {
+            let difference = metric("bits_per_byte", (low + high) / 2.0, Some([low, high]));
+            let (first, second, what) = ("1-a".to_owned(), "2-b".to_owned(), "bits_per_byte".to_owned());
+            [Comparison { first, second, what, difference, ..Comparison::default() }]
+        };
+        let both = [("A".to_owned(), &one), ("B".to_owned(), &two)];
+        let said = |pairs: &[Comparison]| verdict(&both, pairs).unwrap();
+        assert!(said(&pair(0.2, 0.3)).starts_with("B predicts the text best: 1.2500"));
+        assert!(said(&pair(-0.1, 0.3)).contains("within the noise") && said(&[]).contains("not tested"));
+        let apart = [("A".to_owned(), &one), ("C".to_owned(), &small)];
+        let refused = verdict(&apart, &[]).unwrap();
+        assert!(refused.contains("A on 59,232 tokens and C on 8 tokens"), "{refused}");
+        assert!(side_by_side(&apart).rows.is_empty() && is_apart(&apart, &small) && !is_apart(&apart, &one));
+        assert_eq!(verdict(&both[..1], &[]), None);
     }
 
     #[test]

@@ -25,6 +25,3 @@ pub const LEARNS: &str =
 
 pub const OTHER_TOKENIZER: &str = "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not \
     comparable and are left out; bits per byte are comparable.";
-
-pub const OTHER_TEXT: &str =
-    "These runs were evaluated on different texts: only the paired differences compare the same text.";

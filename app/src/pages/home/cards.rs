@@ -166,14 +166,19 @@ fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
     if let Some(run) = state.runs.latest() {
         project.interrupted = (run.state == RunState::Interrupted).then_some((run.step, run.steps));
     }
+    // Loss, curve and sentence belong to one run.
+    let Some(best) = RunSummary::best_text(&state.runs.list) else { return project };
     let training = &state.training;
-    if training.points.len() > 1 {
-        let every = training.points.len().div_ceil(CURVE);
+    let is_in_training = training.run.as_ref().is_some_and(|run| run.name == best.name);
+    if is_in_training && (training.points.len() > 1 || project.run != best.name) {
+        let every = training.points.len().div_ceil(CURVE).max(1);
         project.curve = training.points.iter().step_by(every).map(|point| point.loss).collect();
+        project.sample = training.samples.last().map(|sample| sample.text.clone()).unwrap_or_default();
     }
-    project.val_loss = training.evaluations.last().map(|point| point.val_loss).or(project.val_loss);
-    if let Some(sample) = training.samples.last() {
-        project.sample.clone_from(&sample.text);
+    if is_in_training || project.run == best.name {
+        project.run.clone_from(&best.name);
+        project.val_loss = best.validation().map(|shown| shown.loss);
+        project.bytes_per_token = best.bytes_per_token;
     }
     project
 }
@@ -198,7 +203,7 @@ fn came_to(project: &ProjectSummary) -> String {
         (None, runs) => format::counted(runs as u64, "run"),
     };
     match project.val_loss {
-        Some(loss) => format!("loss {} · {runs}", format::loss(loss)),
+        Some(loss) => format!("validation {} · {runs}", format::loss_in(project.bytes_per_token, loss)),
         None => runs,
     }
 }

@@ -4,7 +4,7 @@
 mod lines;
 mod names;
 
-use super::{Chosen, Shown};
+use super::{Chosen, Labelled, Shown};
 use crate::pages::prelude::*;
 use names::name_ui;
 
@@ -58,20 +58,21 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {}", of[1]));
         name_ui(ui, shown, layer, of[1]);
-        if quiet(ui, None, "Its arithmetic").clicked() {
+        if quiet(ui, None, "Show the calculation").clicked() {
             chosen.set.layer = Some(layer);
             chosen.set.head = Some(of[1]);
             chosen.go = Some(View::Head);
         }
     });
     let width = ui.available_width();
+    let names: Vec<String> = (0..tokens).map(|place| shown.token(place)).collect();
     let draw_map = |ui: &mut Ui, chosen: &mut Chosen, width: f32| {
         let position = chosen.set.position.unwrap_or(tokens.saturating_sub(1));
-        let size = fitted(tokens, tokens, width, 36.0);
-        let map = Heatmap::new("Attention of the head", [tokens; 2], matrix, Scale::Magnitude(1.0), size);
-        let touched = map.ui(ui, |query, key, value| {
-            format!("{} reads {value:.3} from {}", shown.place(query), shown.place(key))
-        });
+        let map = Labelled::new("Attention of the head", &names, &names, matrix, Scale::Magnitude(1.0));
+        let map = Labelled { cell: 36.0, is_square: true, ..map };
+        let read =
+            |query, key, value| format!("{} reads {value:.3} from {}", shown.place(query), shown.place(key));
+        let touched = column(ui, width, |ui| map.ui(ui, shown.palette, read));
         if let Some((query, _)) = touched.clicked {
             chosen.set.position = Some(query);
         }
@@ -84,7 +85,7 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
         let half = ((width - space::LARGE) / 2.0).floor();
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = space::LARGE;
-            let query = column(ui, half, |ui| draw_map(ui, chosen, half.min(520.0)));
+            let query = column(ui, half, |ui| draw_map(ui, chosen, half.min(620.0)));
             column(ui, half, |ui| lines::ui(ui, shown, chosen, matrix, Some(query)));
         });
     }

@@ -1,4 +1,4 @@
-//! What changed between two models: the text, the tokens, the parts, and samples of both.
+//! What changed between two models: samples of both and a verdict, the text, the tokens, and the parts.
 
 use super::{Chosen, Shown, anchored, largest, remembered, shaded_tokens};
 use crate::pages::prelude::*;
@@ -13,29 +13,28 @@ enum Shade {
 }
 
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let mut details = shown.data.details.iter();
+    let samples =
+        details.find_map(picked!(Detail::Samples { prompt, texts, verdict } => (prompt, texts, verdict)));
+    if let Some((prompt, texts, verdict)) = samples {
+        caption(ui, format!("Both models after “{}”, with the same seed", prompt.trim()));
+        halves(ui, space::LARGE, |ui, column| {
+            if let Some((name, text)) = texts.get(column) {
+                head(ui, name);
+                ui.add(Label::new(text).wrap());
+            }
+        });
+        ui.add_space(space::SMALL);
+        ui.add(Label::new(RichText::new(verdict).text_style(theme::strong())).wrap());
+        ui.add_space(space::SMALL);
+    }
     switch_line(ui, &mut chosen.set.held_out, "Held-out text instead of the prompt");
     anchored(ui, "text", |ui| text_ui(ui, shown));
-    for detail in &shown.data.details {
-        match detail {
-            Detail::Tables { .. } => {
-                for table in detail.tables() {
-                    head(ui, &table.title);
-                    caption(ui, &table.about);
-                    report_table(ui, &table);
-                }
-            }
-            Detail::Samples { prompt, texts } => {
-                head(ui, "Samples");
-                caption(ui, format!("The same prompt and seed: “{}”", prompt.trim()));
-                halves(ui, space::LARGE, |ui, column| {
-                    if let Some((name, text)) = texts.get(column) {
-                        caption(ui, name.as_str());
-                        ui.label(text);
-                    }
-                });
-            }
-            _ => {}
-        }
+    for table in shown.data.details.iter().filter_map(picked!(Detail::Tables { tables } => tables)).flatten()
+    {
+        head(ui, &table.title);
+        caption(ui, &table.about);
+        report_table(ui, table);
     }
 }
 

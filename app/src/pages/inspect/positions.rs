@@ -1,20 +1,22 @@
 //! Similarity of positions, and the rotation angles of rotary position embeddings.
 
-use super::{Chosen, Shown};
+use super::{Chosen, Labelled, Shown};
 use crate::pages::prelude::*;
 
-/// Maximum cell width in points.
-const CELL: f32 = 18.0;
-
 pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let width = ui.available_width().min(560.0);
+    let tokens = shown.inspection.tokens.len();
+    let named = |count: usize| -> Vec<String> {
+        let name = |place| if place < tokens { shown.place(place) } else { format!("{place}") };
+        (0..count).map(name).collect()
+    };
     if let Some(similarity) = shown.data.tensor("similarity") {
-        let (rows, columns) = (similarity.size(0), similarity.size(1));
-        let (name, size) = ("Similarity of positions", fitted(rows, columns, width, CELL));
-        let map = Heatmap::new(name, [rows, columns], &similarity.floats, Scale::Signed(1.0), size);
-        let touched = map.ui(ui, |row, column, value| format!("positions {row} and {column}: {value:.3}"));
+        let (name, positions) = ("Similarity of positions", named(similarity.size(0)));
+        let map = Labelled::new(name, &positions, &positions, &similarity.floats, Scale::Signed(1.0));
+        let map = Labelled { cell: 20.0, is_square: true, ..map };
+        let touched = map
+            .ui(ui, shown.palette, |row, column, value| format!("positions {row} and {column}: {value:.3}"));
         if let Some((row, _)) = touched.clicked
-            && row < shown.inspection.tokens.len()
+            && row < tokens
         {
             chosen.set.position = Some(row);
         }
@@ -22,13 +24,12 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     if let Some(rotations) = shown.data.tensor("rotations") {
         head(ui, "Rotations");
-        let (rows, columns) = (rotations.size(0), rotations.size(1));
-        // There are many positions and few pairs.
-        let size = fitted(rows, columns, width, CELL);
+        let (rows, columns) = (named(rotations.size(0)), rotations.size(1));
+        let columns: Vec<String> = (0..columns).map(|pair| pair.to_string()).collect();
         let turned: Vec<f32> = rotations.floats.iter().map(|angle| angle.cos()).collect();
-        let (name, size) = ("Rotations by position and pair", vec2(size.x, size.y.min(width)));
-        let map = Heatmap::new(name, [rows, columns], &turned, Scale::Signed(1.0), size);
-        map.ui(ui, |position, pair, cosine| {
+        let (name, scale) = ("Rotations by position and pair", Scale::Signed(1.0));
+        let map = Labelled { cell: 24.0, ..Labelled::new(name, &rows, &columns, &turned, scale) };
+        map.ui(ui, shown.palette, |position, pair, cosine| {
             let angle = rotations.at(&[position, pair]).first().copied().unwrap_or(f32::NAN);
             format!("position {position}, pair {pair}: {angle:.3} rad, cosine {cosine:.3}")
         });

@@ -3,7 +3,7 @@
 
 mod boxes;
 
-use super::{Chosen, Shown, remembered, strip_ui};
+use super::{Chosen, Labelled, Shown, remembered, strip_ui};
 use crate::pages::prelude::*;
 use boxes::{Step, WalkStage};
 use glasshouse_protocol::inspect::{Detail, TokenText};
@@ -18,7 +18,7 @@ pub fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         return caption(ui, "Type a prompt to walk through the model.");
     }
     let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
-    head(ui, &format!("At {}", shown.place(position)));
+    head(ui, &format!("Token {}", shown.place(position)));
     for (number, part) in WalkStage::ALL.into_iter().enumerate() {
         if part == WalkStage::Block {
             layers_ui(ui, shown, chosen);
@@ -105,19 +105,18 @@ fn words(shown: &Shown<'_>, step: &Step) -> String {
 
 /// All tokens of a step as a heat map, and the first numbers of the inspected token.
 fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scale: Scale, position: usize) {
-    let width = ui.available_width();
     let count = tensor.summary.axes.len();
     if count == 3 {
         for head in 0..tensor.size(0) {
             let name = format!("{} of head {head}", step.title);
-            matrix_ui(ui, shown, &name, (tensor, &[head]), scale, width.min(180.0));
+            matrix_ui(ui, shown, &name, (tensor, &[head]), scale);
             caption(ui, format!("Head {head}"));
         }
         return;
     }
     if count == 2 {
         let name = format!("{} of all tokens", step.title);
-        matrix_ui(ui, shown, &name, (tensor, &[]), scale, width);
+        matrix_ui(ui, shown, &name, (tensor, &[]), scale);
     }
     let row = if count == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
     let first: Vec<String> = row.iter().take(8).map(|value| format!("{value:.3}")).collect();
@@ -129,26 +128,27 @@ fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scal
 }
 
 /// The matrix at an index of a tensor's outermost axes.
-fn matrix_ui(
-    ui: &mut Ui,
-    shown: &Shown<'_>,
-    name: &str,
-    (tensor, place): (&Tensor, &[usize]),
-    scale: Scale,
-    width: f32,
-) {
+fn matrix_ui(ui: &mut Ui, shown: &Shown<'_>, name: &str, (tensor, place): (&Tensor, &[usize]), scale: Scale) {
     let Some([down, across]) = tensor.summary.axes.get(place.len()..) else { return };
-    let (values, rows, columns) = (tensor.at(place), down.size, across.size);
+    let values = tensor.at(place);
     // [T, C] is not tokens by tokens even if T = C.
     let of_tokens = down.name == across.name;
-    // Keeps the height moderate for few or many tokens.
-    let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
-    let size = if of_tokens { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
-    let map = Heatmap::new(name, [rows, columns], values, scale, size);
-    map.ui(ui, |row, column, value| {
-        let column = if of_tokens { shown.place(column) } else { format!("entry {column}") };
-        format!("{}, {column}: {value:.4}", shown.place(row))
-    });
+    let rows: Vec<String> = (0..down.size).map(|row| shown.along(down, row)).collect();
+    let columns: Vec<String> = match of_tokens {
+        true => (0..across.size).map(|column| shown.along(across, column)).collect(),
+        false => vec![String::new(); across.size],
+    };
+    let cell = if of_tokens { 18.0 } else { f32::INFINITY };
+    let map = Labelled::new(name, &rows, &columns, values, scale);
+    // The boxes stay of moderate height.
+    Labelled { cell, tall: 240.0, is_square: of_tokens, ..map }.ui(
+        ui,
+        shown.palette,
+        |row, column, value| {
+            let column = if of_tokens { shown.place(column) } else { format!("entry {column}") };
+            format!("{}, {column}: {value:.4}", shown.place(row))
+        },
+    );
 }
 
 /// The most likely next tokens by the logits.

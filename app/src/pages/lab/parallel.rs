@@ -19,7 +19,7 @@ pub fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
         let values: Vec<String> = values.map(|(_, value)| value.clone()).collect();
         axes.push((path.rsplit('.').next().unwrap_or(path).to_owned(), Scaled::new(&values)));
     }
-    let losses = rows.iter().map(|(_, loss)| format::loss_exact(*loss));
+    let losses = rows.iter().map(|(_, loss)| format::loss(*loss));
     axes.push(("validation loss".to_owned(), Scaled::new(&losses.collect::<Vec<_>>())));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::hover());

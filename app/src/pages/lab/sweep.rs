@@ -1,9 +1,10 @@
-//! Sweeps: the file as text, and the runs as a table, small multiples and parallel coordinates.
+//! Sweeps: the form, the file as text, and the runs as a table, small multiples and parallel coordinates.
 
-use super::{enabled, parallel, sweeps};
+use super::{enabled, parallel, search, sweeps};
 use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::{LawOf, Scaling, Sweep, SweepRow, SweepState, SweepSummary};
+use glasshouse_protocol::{LawOf, Scaling, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
+use std::collections::BTreeMap;
 
 const EXAMPLE: &str = r#"name = "rates"
 # runs = 20        # random combinations instead of all of them
@@ -40,20 +41,24 @@ const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
 
 #[derive(Debug, Default)]
 pub struct SweepForm {
-    /// `None` shows the last sweep's file, or an example.
-    toml: Option<String>,
-    /// The text checked last, and its number of runs or its error.
-    checked: Option<(String, RunConfig, Result<Option<usize>, String>)>,
+    /// The file and base checked last, with the sweep and its runs or the error. An ablation's runs depend on the text.
+    checked: Option<(String, RunConfig, Checked)>,
+    wanted: search::WantedBase,
+    /// Values being typed, by path of their setting.
+    typed: BTreeMap<String, String>,
     /// By number of reports.
     table: Kept<u64, Section>,
 }
 
-impl SweepForm {
-    /// Only the typed text.
-    pub fn typed(self) -> Self {
-        Self { toml: self.toml, ..Self::default() }
-    }
+type Checked = Result<(Sweep, Vec<RunConfig>), String>;
 
+fn check(text: &str, base: &RunConfig) -> Checked {
+    let sweep = Sweep::from_toml(text)?;
+    let runs = sweep.points(base)?.into_iter().map(|(_, config)| config).collect();
+    Ok((sweep, runs))
+}
+
+impl SweepForm {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| self.form_ui(ui, context));
         let Some(sweep) = &context.state.lab.sweep else { return };
@@ -87,26 +92,55 @@ impl SweepForm {
         section(ui, "Sweep");
         caption(
             ui,
-            "Trains a run for each combination of the values below, with the next run's settings for everything else. The runs have the sweep's \
+            "Trains a run for each combination of the values below, with the base settings for everything else. The runs have the sweep's \
              name as a tag. A stopped sweep continues when it is started again. A ladder trains models of growing size and predicts the largest. An ablation measures the effect of each cleaning rule and source, by runs on your text without it.",
         );
         let last = state.lab.sweep.as_ref().map(|sweep| sweep.toml.as_str());
-        let mut written = self.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());
-        let field = TextEdit::multiline(&mut written).font(TextStyle::Monospace).desired_width(f32::INFINITY);
-        if ui.add(field.desired_rows(10)).accessible_name("Sweep file").changed() {
-            self.toml = Some(written.clone());
-        }
+        let mut written =
+            context.drafts.search.toml.clone().unwrap_or_else(|| last.unwrap_or(EXAMPLE).to_owned());
         if !self.checked.as_ref().is_some_and(|(text, base, _)| *text == written && base == context.draft) {
-            let counted = Sweep::from_toml(&written).and_then(|sweep| sweep.count(context.draft));
-            self.checked = Some((written.clone(), context.draft.clone(), counted));
+            let checked = check(&written, context.draft);
+            self.checked = Some((written.clone(), context.draft.clone(), checked));
         }
-        let counted = self.checked.as_ref().map(|(.., counted)| counted);
-        match counted {
+        let checked = self.checked.as_ref().map(|(.., checked)| checked);
+        let parsed = Sweep::from_toml(&written).ok();
+        ui.add_space(space::SMALL);
+        search::base_ui(ui, context, &mut self.wanted, parsed.as_ref());
+        if let Some(sweep) = parsed.as_ref().filter(|sweep| !sweep.is_in_order()) {
+            ui.add_space(space::SMALL);
+            let changed = search::settings_ui(ui, context.draft, &written, sweep, &mut self.typed);
+            if let Some(changed) = changed {
+                context.drafts.search.toml = Some(changed.clone());
+                written = changed;
+            }
+        }
+        let broken = matches!(checked, Some(Err(_)));
+        fold(ui, context.preferences, "lab:file", ("As a file", "TOML"), broken, |ui, _| {
+            let field =
+                TextEdit::multiline(&mut written).font(TextStyle::Monospace).desired_width(f32::INFINITY);
+            if ui.add(field.desired_rows(10)).accessible_name("Sweep file").changed() {
+                context.drafts.search.toml = Some(written.clone());
+            }
+        });
+        match checked {
             Some(Err(reason)) => hint_line(ui, reason),
-            Some(Ok(Some(count))) => quiet_text(ui, format::counted(*count as u64, "run")),
-            Some(Ok(None)) => quiet_text(ui, "A run for each rule that changes the text"),
+            Some(Ok((sweep, _))) if sweep.ablate.is_some() => {
+                quiet_text(ui, "A run for each rule that changes the text");
+            }
+            Some(Ok((sweep, runs))) => {
+                let count = sweep.ladder.as_ref().map_or(runs.len(), |ladder| ladder.sizes);
+                let seconds = search::seconds(context, runs).filter(|_| sweep.ladder.is_none());
+                let limit = if sweep.stop.rule == StopRule::Never { "about" } else { "at most about" };
+                let time =
+                    seconds.map(|seconds| format!(", {limit} {} on this device", format::duration(seconds)));
+                quiet_text(
+                    ui,
+                    format!("{}{}", format::counted(count as u64, "run"), time.unwrap_or_default()),
+                );
+            }
             None => {}
         }
+        let ready = matches!(checked, Some(Ok(_)));
         ui.horizontal_wrapped(|ui| {
             if sweeps(state) {
                 if plain(ui, icons::ICON_STOP, "Stop the sweep").clicked() {
@@ -117,17 +151,21 @@ impl SweepForm {
             let goes_on =
                 state.lab.sweep.as_ref().is_some_and(|sweep| !sweep.complete && sweep.toml == written);
             let idle = state.training.state == TrainingState::Idle;
-            let (ready, verb) =
-                (idle && matches!(counted, Some(Ok(_))), if goes_on { "Resume" } else { "Start" });
+            let (ready, verb) = (idle && ready, if goes_on { "Resume" } else { "Start" });
             if enabled(ui, ready, &format!("{verb} the sweep")) {
                 let launch = RunLaunch { sweep: Some(written.clone()), ..RunLaunch::default() };
                 context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
             }
             if quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
-                self.toml = Some(LADDER.to_owned());
+                context.drafts.search.toml = Some(LADDER.to_owned());
             }
             if quiet(ui, icons::ICON_CLEANING_SERVICES, "Cleaning rules").clicked() {
-                self.toml = Some(ABLATION.to_owned());
+                context.drafts.search.toml = Some(ABLATION.to_owned());
+            }
+            if parsed.is_none_or(|sweep| sweep.is_in_order())
+                && quiet(ui, icons::ICON_TUNE, "Settings").clicked()
+            {
+                context.drafts.search.toml = Some(EXAMPLE.to_owned());
             }
             if !idle {
                 quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
@@ -185,7 +223,9 @@ fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
         let colour = if is_best { palette.accent } else { palette.series[1] };
         sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
         let values = row.values.iter().map(|(_, value)| value.as_str());
-        let loss = row.loss.map(format::loss_exact).unwrap_or_default();
+        let run = context.state.runs.list.iter().find(|run| row.run.as_ref() == Some(&run.name));
+        let loss = row.loss.map(|loss| format::loss_in(run.and_then(|run| run.bytes_per_token), loss));
+        let loss = loss.unwrap_or_default();
         let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");
         let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
         ui.add(Label::new(text).truncate());

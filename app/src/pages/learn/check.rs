@@ -206,9 +206,10 @@ impl Checking {
         let trains = context.state.training.state != TrainingState::Idle;
         if trains {
             let training = &context.state.training;
-            let share = training.step as f32 / training.steps.max(1) as f32;
-            let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
-            let words = format!("{name} is training: step {} of {}", training.step, training.steps);
+            let (words, share) = match &training.run {
+                Some(run) => (format!("{} is training: step {}", run.name, run.progress()), run.share()),
+                None => ("A run is training".to_owned(), 0.0),
+            };
             if working(ui, &words, Some(share), Some("Stop")) {
                 context.outbox.send(Steer::Stop);
                 self.queue.clear();

@@ -1,7 +1,7 @@
 //! The instrument of a lesson: a view of the model, a plot of runs, or a tokenized text, drawn with the parts of the respective
 //! pages.
 
-use super::lesson::{Head, Plot};
+use super::lesson::{Head, Instrument, Plot};
 use super::{measures, sheet};
 use crate::pages::inspect::OneView;
 use crate::pages::prelude::*;
@@ -21,30 +21,75 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
+    /// Draws what the question is about: the text, its tokens and what can be chosen, or the runs. What the check measures is
+    /// left out until a prediction is made.
+    pub fn given_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head, is_predicted: bool) {
         let instrument = &lesson.instrument;
         if let Some(view) = instrument.view {
             head(ui, view.title());
             formula(ui, view.formula());
             let Some(source) = measures::source(context.state, instrument.preset.as_deref()) else {
+                ui.add(Label::new(RichText::new(&instrument.prompt).monospace()).wrap());
                 return quiet_text(ui, super::text::NO_MODEL);
             };
             let first = || OneView::new(view, &instrument.prompt, &instrument.settings(view));
-            self.view.get_or_insert_with(first).ui(ui, context, &source);
+            self.view.get_or_insert_with(first).prompt_ui(ui, context, &source, is_predicted);
         } else if let Some(plot) = instrument.plot {
             head(ui, sheet::called(plot));
-            let compared = measures::find(&lesson.check.measure)
-                .map(|measure| measure.compared(context.state))
-                .unwrap_or_default();
-            self.plot_ui(ui, context, (plot, instrument.preset.as_deref()), &compared);
+            self.runs_ui(ui, context, lesson, plot);
         } else if let Some(text) = &instrument.tokens {
             head(ui, "Text in tokens");
-            self.tokens_ui(ui, context, text);
+            self.tokens_ui(ui, context, text, is_predicted);
         }
     }
 
-    fn tokens_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, first: &str) {
+    /// Draws the view or the curves, which show the answer.
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
+        if let Some(view) = &mut self.view {
+            card(ui, |ui| view.ui(ui, context));
+            ui.add_space(space::TIGHT);
+        } else if let Some(plot) = lesson.instrument.plot {
+            let compared = compared(context, lesson);
+            card(ui, |ui| Self::plot_ui(ui, context, (plot, lesson.instrument.preset.as_deref()), &compared));
+            ui.add_space(space::TIGHT);
+        }
+    }
+
+    /// The lesson's text as tokens, for the printed sheet; empty if it is not known or another text is shown.
+    pub fn pieces(&self, context: &Context<'_>, instrument: &Instrument) -> Vec<String> {
+        if let Some(view) = &self.view {
+            return view.pieces(&instrument.prompt);
+        }
+        let known = context.state.tokenizer.tokens.as_ref();
+        let known = known.filter(|(text, ..)| Some(text) == instrument.tokens.as_ref());
+        known.map_or_else(Vec::new, |(_, tokens, _)| tokens.iter().map(|token| token.text.clone()).collect())
+    }
+
+    /// The runs of a plot, without their results.
+    fn runs_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head, plot: Plot) {
+        let (state, preset) = (context.state, lesson.instrument.preset.as_deref());
+        let most = if plot == Plot::Runs { MAX_RUNS } else { 1 };
+        let fits = |run: &&RunSummary| measures::counts(run) && measures::is_of(run, preset);
+        let mut runs: Vec<&RunSummary> = state.runs.list.iter().rev().filter(fits).take(most).collect();
+        for run in &runs {
+            want_history(context, &mut self.asked, &run.name);
+        }
+        let compared = compared(context, lesson);
+        if !compared.is_empty() {
+            runs.retain(|run| compared.contains(&run.name));
+        }
+        if runs.is_empty() {
+            return quiet_text(ui, super::text::NO_RUN);
+        }
+        for run in runs.into_iter().rev() {
+            ui.add(Label::new(called(run)).wrap());
+            caption(ui, format!("{} · {} steps", run.shape, format::whole(run.step)));
+        }
+    }
+
+    fn tokens_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, first: &str, is_predicted: bool) {
         if context.state.tokenizer.summary.is_none() {
+            ui.add(Label::new(RichText::new(first).monospace()).wrap());
             quiet_text(ui, super::text::NO_TOKENIZER);
             if plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
                 *context.go = Some(PageName::Tokenizer);
@@ -61,8 +106,9 @@ impl Shown {
         let Some((known, tokens, lost)) = &context.state.tokenizer.tokens else {
             return caption(ui, "Tokenizing…");
         };
-        let characters = known.chars().count();
-        caption(ui, format!("{} tokens for {characters} characters", tokens.len()));
+        let characters = format::counted(known.chars().count() as u64, "character");
+        let count = format::counted(tokens.len() as u64, "token");
+        caption(ui, if is_predicted { format!("{count} for {characters}") } else { characters });
         let chip = |(place, token): (usize, &glasshouse_protocol::TokenSummary)| Chip {
             below: token.id.to_string(),
             hover: format!("{} · id {}", visible(&token.text), token.id),
@@ -75,27 +121,20 @@ impl Shown {
         }
     }
 
-    /// Draws a plot; a plot of several runs shows the `compared` ones, if any.
+    /// Draws a plot; one of several runs shows the `compared` ones, if any.
     fn plot_ui(
-        &mut self,
         ui: &mut Ui,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
         (plot, preset): (Plot, Option<&str>),
         compared: &[String],
     ) {
-        let state = context.state;
         let several = plot == Plot::Runs;
-        let fits = |run: &&RunSummary| measures::counts(run) && measures::is_of(run, preset);
-        let shown = state.runs.list.iter().rev().filter(fits);
-        for run in shown.take(if several { MAX_RUNS } else { 1 }) {
-            want_history(context, &mut self.asked, &run.name);
-        }
         let curves = if several { all_runs(context, compared) } else { latest(context, plot, preset) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
             return quiet_text(ui, super::text::NO_RUN);
         }
         let drawn = CurvePlot {
-            id: &format!("lesson {plot:?} {}", state.runs.revision),
+            id: &format!("lesson {plot:?} {}", context.state.runs.revision),
             axis: Axis::Steps,
             height: 240.0,
             log: false,
@@ -103,6 +142,12 @@ impl Shown {
         };
         drawn.ui(ui, &curves, &[]);
     }
+}
+
+/// Names of the runs that the lesson's measure compares, if it compares any.
+fn compared(context: &Context<'_>, lesson: &Head) -> Vec<String> {
+    let measure = measures::find(&lesson.check.measure);
+    measure.map(|measure| measure.compared(context.state)).unwrap_or_default()
 }
 
 /// The run in training, or the latest one's history.

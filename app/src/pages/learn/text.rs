@@ -8,7 +8,6 @@ pub const NO_MODEL: &str = "No trained model in this project yet. Train one to s
 pub const NO_RUN: &str = "No run in this project yet. Its curves will be shown here.";
 pub const NO_TOKENIZER: &str =
     "No tokenizer in this project yet. Train one to see a text as tokens here; it takes seconds.";
-pub const PREDICT_FIRST: &str = "Predict first to see your model in the instrument.";
 pub const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
 pub const COPIED: &str = if cfg!(target_arch = "wasm32") {
     "Copied the link"

@@ -115,15 +115,12 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         if pressed(ui, ready, |ui| plain(ui, icons::ICON_SPEED, "Measure speed")) {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
-        let line = match (measuring, exact, seconds, measured) {
+        let line = match (measuring, exact, plan) {
             _ if training => "A run is training; measure the device after it has ended.".to_owned(),
             (true, ..) => "Training on random tokens for two seconds…".to_owned(),
-            (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
-            (_, None, Some(_), Some(measured)) => {
-                format!("Scaled by FLOPs from the last measurement, on {}.", measured.device)
-            }
-            (_, None, Some(_), None) => "Scaled by FLOPs from an earlier measurement.".to_owned(),
-            _ => "No speed measured on this device yet.".to_owned(),
+            (_, Some(measured), _) => format!("Measured with these settings on {}.", measured.device),
+            (_, None, Some((plan, _))) => format!("Scaled by FLOPs from {}.", plan.speed_from.title()),
+            (_, None, None) => "Estimating…".to_owned(),
         };
         caption(ui, line);
     });

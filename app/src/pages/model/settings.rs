@@ -36,7 +36,7 @@ impl ModelPage {
             head(ui, "Start from");
             let mut chosen = None;
             let name = context.draft.preset.clone();
-            let shown = if name.is_empty() { "your own settings".to_owned() } else { name.clone() };
+            let shown = crate::pages::train::confirm::preset_name(context.draft);
             field(ui, "Preset", "preset", None, |ui| {
                 let width = ui.available_width().clamp(100.0, 200.0);
                 let list = ComboBox::from_id_salt("preset").selected_text(shown).width(width);
@@ -53,6 +53,11 @@ impl ModelPage {
             if let Some((_, sentence)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
                 caption(ui, *sentence);
             }
+            let other = presets::named(&name).filter(|preset| preset.tokenizer != context.draft.tokenizer);
+            if other.is_some() {
+                let tokenizer = crate::pages::tokenizer::full_name(&context.draft.tokenizer);
+                caption(ui, format!("The project's tokenizer stays: {tokenizer}. Change it on Tokenizer."));
+            }
             let mut layers = context.draft.model.layers;
             field(ui, "Size by layers", "size by layers", None, |ui| {
                 ui.spacing_mut().slider_width = (ui.available_width() - 72.0).clamp(60.0, 200.0);
@@ -63,12 +68,18 @@ impl ModelPage {
             });
             caption(
                 ui,
-                "The number of layers sets the rest: width 64 per layer, and about twelve training tokens per parameter of the blocks.",
+                "The number of layers sets the rest: 64 channels per layer, and about twelve training tokens per parameter of the blocks, but at \
+                 most 16 epochs of the text.",
             );
-            crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
                 context.asks.replaced(format!("The settings are those of {}", config.preset));
-                *context.draft = config.on_text_of(context.draft);
+                let is_sized = config.preset.starts_with("layers-");
+                *context.draft = in_project(context, config);
+                // A preset has the length that it was measured with.
+                if is_sized {
+                    let known = context.state.planning.plan.as_ref();
+                    context.draft.bound_epochs(known.map_or(0, |(_, plan)| plan.text_tokens));
+                }
             }
         });
     }

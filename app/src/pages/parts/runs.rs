@@ -2,6 +2,7 @@
 //! is selected or deleted.
 
 use crate::pages::prelude::*;
+use std::collections::BTreeMap;
 
 /// A run's number and title, since titles may repeat; its name if it has no title.
 pub fn called(run: &RunSummary) -> String {
@@ -12,9 +13,31 @@ pub fn called(run: &RunSummary) -> String {
     }
 }
 
-/// Whether name, title, tags or note contain every word of a search, ignoring case. True for an empty search.
+/// A run in a list to choose from: what it is called, its best loss, and its number of parameters.
+pub fn offered(run: &RunSummary) -> String {
+    let loss = run.best_val_loss.map(|loss| format!("loss {}", format::loss(loss)));
+    let size = (run.parameters > 0).then(|| format::count(run.parameters));
+    [Some(called(run)), loss, size].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// Base, tags, changed settings and shape of each of several runs in words, the rarest first: what distinguishes a run precedes what
+/// others have too.
+pub fn distinctions(runs: &[RunSummary]) -> Vec<Vec<String>> {
+    let words = |run: &RunSummary| -> Vec<String> {
+        let from = run.start.as_ref().map(|start| format!("from {start}"));
+        let shape = run.shape.split(" · ").filter(|word| !word.is_empty()).map(str::to_owned);
+        from.into_iter().chain(run.tags.clone()).chain(run.changes.clone()).chain(shape).collect()
+    };
+    let mut all: Vec<_> = runs.iter().map(words).collect();
+    let mut counts = BTreeMap::<String, usize>::new();
+    all.iter().flatten().for_each(|word| *counts.entry(word.clone()).or_default() += 1);
+    all.iter_mut().for_each(|words| words.sort_by_key(|word| counts.get(word)));
+    all
+}
+
+/// Whether name, title, tags, changed settings or note contain every word of a search, ignoring case. True for an empty search.
 pub fn holds(run: &RunSummary, search: &str) -> bool {
-    let texts = [&run.name, &run.title, &run.notes].into_iter().chain(&run.tags);
+    let texts = [&run.name, &run.title, &run.notes].into_iter().chain(&run.tags).chain(&run.changes);
     let all: Vec<&String> = texts.collect();
     search.split_whitespace().all(|word| all.iter().any(|text| !places(text, word).is_empty()))
 }
@@ -46,10 +69,31 @@ mod tests {
         run.title = "Owls by night".to_owned();
         (run.tags, run.notes) = (vec!["birds".to_owned()], "Rate halved.".to_owned());
         assert_eq!(called(&run), "3 · Owls by night");
+        assert_eq!(offered(&run), "3 · Owls by night");
+        (run.best_val_loss, run.parameters) = (Some(1.8407), 3_214_592);
+        assert_eq!(offered(&run), "3 · Owls by night · loss 1.841 · 3.21 M");
         for search in ["", "  ", "LLAMA", "night owls", "bird rate", "3-"] {
             assert!(holds(&run, search), "{search}");
         }
         assert!(!holds(&run, "owls by day"));
+    }
+
+    #[test]
+    fn what_distinguishes_a_run_comes_first() {
+        let run = |changes: &[&str], shape: &str| RunSummary {
+            changes: changes.iter().map(|change| (*change).to_owned()).collect(),
+            shape: shape.to_owned(),
+            ..RunSummary::default()
+        };
+        let runs = [
+            run(&["steps 200", "learning rate 0.001"], "4 layers · width 128"),
+            run(&["steps 200"], "4 layers · width 256"),
+            run(&["steps 200", "learning rate 0.001"], "4 layers · width 128"),
+            RunSummary::default(),
+        ];
+        let first = "learning rate 0.001, width 128, steps 200, 4 layers";
+        let found = distinctions(&runs).into_iter().map(|words| words.join(", "));
+        assert_eq!(found.collect::<Vec<_>>(), [first, "width 256, steps 200, 4 layers", first, ""]);
     }
 
     #[test]

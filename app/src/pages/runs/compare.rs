@@ -52,7 +52,10 @@ impl Compare {
         let (mut curves, mut marks, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         for run in runs {
             let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
-            let points = history_points(history, self.axis, |event| point(event, self.training));
+            let factor = format::loss_factor(run.bytes_per_token);
+            let points = history_points(history, self.axis, |event| {
+                point(event, self.training).map(|[step, loss]| [step, factor * loss])
+            });
             let points = if self.training { smoothed(&points, 0.9) } else { points };
             let (colour, dashed) = run_colour(context.palette, &run.name);
             let clock = history_clock(history);

@@ -26,6 +26,7 @@ pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         section(ui, &format!("Compress {run}"));
         ui.add_space(space::TIGHT);
         method_ui(ui, method, model);
+        super::export::reading_ui(ui, state, run);
         let name = if method.is_some() { "Create a smaller run" } else { "Measure" };
         (Some(icons::ICON_COMPRESS), name, true)
     });

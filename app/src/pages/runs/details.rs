@@ -3,7 +3,8 @@
 use super::compress;
 use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use glasshouse_protocol::{Compression, EnergyUse, ExportFormat, RunChange, WeightFormat};
+use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
+use std::collections::BTreeSet;
 
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if let Some(error) = &run.error {
@@ -26,13 +27,16 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
         quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
         ui.add_space(space::SMALL);
-        let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
-        row(ui, "Best validation loss", &loss(run.best_val_loss));
+        let loss = format::validation(run).unwrap_or_else(|| format::NOTHING.to_owned());
+        stat_row(ui, "Validation loss", &loss, &format::best_rests_on(run).unwrap_or_default());
+        if let Some(loss) = run.train_loss {
+            row(ui, "Training loss", &format::loss_of(run, loss));
+        }
         if run.state == RunState::Imported {
             row(ui, "State", run.state_words());
         } else {
-            row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
+            row(ui, "Step", &run.progress());
         }
         if let Some(start) = &run.start {
             row(ui, "Initial weights", &start.to_string());
@@ -40,6 +44,9 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         row(ui, "Time", &format::duration(run.seconds));
         if let Some(estimated) = run.estimated_seconds {
             row(ui, "Estimated", &format::duration(estimated));
+        }
+        if let Some(bytes) = run.bytes {
+            row(ui, "Memory", &format::bytes(bytes));
         }
         facts_ui(ui, &run.energy.as_ref().map(EnergyUse::facts).unwrap_or_default());
         ui.add_space(space::SMALL);
@@ -117,24 +124,30 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         let uses = press(ui, config.is_some(), icons::ICON_CONTENT_COPY, "Use its settings", "");
         if let Some(config) = config.filter(|_| uses) {
-            *context.draft = config.clone();
-            context.asks.replaced(format!("The next run uses the settings of {}", run.name));
+            match config.start {
+                Some(_) => {
+                    context.drafts.put(config.clone());
+                    *context.go = Some(PageName::Tune);
+                }
+                None => *context.draft = in_project(context, config.clone()),
+            }
+            let next = if config.start.is_some() { "fine-tune" } else { "run" };
+            context.asks.replaced(format!("The next {next} uses the settings of {}", run.name));
         }
         let begun =
             history.map(|history| RunConfig { start: Some(Start::best_of(name)), ..history.config.clone() });
-        let hint = "A new run starts from its weights and its tokenizer, on the text of this project";
+        let hint = "A fine-tune starts from its weights and its tokenizer, on the text of this project";
         let begins =
             press(ui, has_weights && begun.is_some(), icons::ICON_ALT_ROUTE, "Use as base model", hint);
         let original = history.and_then(|history| pruned_from(&history.config));
-        let hint = "A new run of 300 steps distils the original model into the pruned one";
+        let hint = "A fine-tune of 300 steps distils the original model into the pruned one";
         let recovers = original.is_some() && press(ui, has_weights, icons::ICON_SCHOOL, "Recover", hint);
         let recovered = original.filter(|_| recovers).zip(begun.clone());
         let recovered = recovered.map(|(original, begun)| begun.recovering(original));
         if let Some(config) = recovered.or(begun.filter(|_| begins)) {
-            *context.draft = config.on_text_of(context.draft);
-            context.asks.replaced(format!("The next run starts from {}", run.name));
-            context.asks.new_run = true;
-            *context.go = Some(PageName::Train);
+            context.drafts.put(config);
+            context.asks.replaced(format!("The next fine-tune starts from {}", run.name));
+            *context.go = Some(PageName::Tune);
         }
         if config.is_some_and(|config| config.train.adapter.is_some()) {
             let merges = changes(|change| matches!(change, RunChange::MergeAdapter { .. }));
@@ -197,18 +210,24 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if checkpoints.is_empty() {
             return quiet_text(ui, "None saved yet.");
         }
+        let main = main_checkpoints(&checkpoints);
+        let all = format!("All {} checkpoints", checkpoints.len());
+        let shows_all = main.len() == checkpoints.len()
+            || fold_row(ui, context.preferences, "runs:checkpoints", (&all, ""), false);
         // A phone has no room for sizes.
         let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };
         ui.spacing_mut().item_spacing.y = 1.0;
         table.titles_ui(ui);
-        for checkpoint in checkpoints.iter().rev() {
+        let shown = |(place, _): &(usize, &CheckpointSummary)| shows_all || main.contains(place);
+        for (_, checkpoint) in checkpoints.iter().enumerate().rev().filter(shown) {
             let mut restored = false;
             table.row_ui(ui, &checkpoint.file, false, |ui, place| match table.columns[place].title {
                 "Step" => {
                     ui.label(format::whole(checkpoint.step));
                 }
                 "Validation" => {
-                    let loss = checkpoint.val_loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
+                    let loss = checkpoint.val_loss.map(|loss| format::loss_of(run, loss));
+                    let loss = loss.unwrap_or_else(|| format::NOTHING.to_owned());
                     let loss = RichText::new(loss);
                     ui.label(if checkpoint.best { loss.color(context.palette.accent) } else { loss });
                 }
@@ -226,7 +245,10 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     });
                     if checkpoint.best {
                         ui.label(icons::ICON_STAR.rich_text().size(14.0).color(context.palette.accent))
-                            .on_hover_text("The lowest validation loss of the run");
+                            .on_hover_text(
+                                format::best_rests_on(run)
+                                    .unwrap_or_else(|| "The lowest validation loss of the run".to_owned()),
+                            );
                     }
                 }
             });
@@ -239,4 +261,39 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             }
         }
     });
+}
+
+/// Indices of the best and the latest checkpoint, the first one, and those nearest to each quarter of the way.
+fn main_checkpoints(checkpoints: &[CheckpointSummary]) -> BTreeSet<usize> {
+    let steps = checkpoints.iter().map(|checkpoint| checkpoint.step);
+    let latest = steps.clone().max().unwrap_or(0);
+    let nearest = |step: u64| {
+        let away = steps.clone().map(|own| own.abs_diff(step));
+        away.enumerate().min_by_key(|(_, away)| *away).map(|(place, _)| place)
+    };
+    let best = checkpoints.iter().position(|checkpoint| checkpoint.best);
+    best.into_iter().chain((0..=4).filter_map(|quarter| nearest(latest * quarter / 4))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_checkpoints_are_the_best_the_latest_and_milestones() {
+        let checkpoint = |step: u64| CheckpointSummary {
+            file: format!("step-{step}.safetensors"),
+            step,
+            val_loss: None,
+            best: step == 72,
+            resumable: step == 100,
+            bytes: 1,
+        };
+        let steps = [0, 1, 2, 3, 5, 9, 16, 29, 40, 52, 72, 90, 100];
+        let all: Vec<_> = steps.map(checkpoint).into_iter().collect();
+        let main: Vec<u64> = main_checkpoints(&all).into_iter().map(|place| steps[place]).collect();
+        assert_eq!(main, [0, 29, 52, 72, 100]);
+        assert_eq!(main_checkpoints(&all[..2]).len(), 2);
+        assert!(main_checkpoints(&[]).is_empty());
+    }
 }

@@ -13,6 +13,7 @@ pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         section(ui, &format!("Export {run}"));
         ui.add_space(space::TIGHT);
         format_ui(ui, format, adapts);
+        reading_ui(ui, state, run);
         match format {
             ExportFormat::Link => (Some(icons::ICON_LINK), "Copy link", true),
             _ if FOLDERS => (Some(icons::ICON_DOWNLOAD), "Choose a place", true),
@@ -21,6 +22,17 @@ pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     });
     if let Some(((run, format), true)) = decision {
         context.asks.wish = Some(Wish::ExportModel { run, format });
+    }
+}
+
+/// A spinner while the settings of a run are read, on which the choices depend.
+pub fn reading_ui(ui: &mut Ui, state: &State, run: &str) {
+    let reads = |command: &Command| matches!(command, Command::ReadRun { run: Some(own), .. } if own == run);
+    if !state.runs.histories.contains_key(run) && state.is_waiting(reads) {
+        ui.horizontal(|ui| {
+            ui.spinner();
+            caption(ui, "Reading the run's settings…");
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::link::FOLDERS;
 use crate::pages::prelude::*;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Width of a run's colour mark before its name, in points.
 const MARK: f32 = 18.0;
@@ -18,30 +18,35 @@ const fn column(title: &'static str, width: f32, align: Align) -> Column<'static
 type Order = fn(&RunSummary, &RunSummary) -> Ordering;
 
 /// The columns, each with the order of rows that it sorts by.
-const COLUMNS: [(Column<'static>, Order); 9] = [
-    (column("Run", 190.0, Align::Left), |a, b| called(a).cmp(&called(b))),
+const COLUMNS: [(Column<'static>, Order); 8] = [
+    (column("Run", 200.0, Align::Left), |a, b| called(a).cmp(&called(b))),
     (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
     (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
-    (column("Validation", 64.0, Align::Right), |a, b| by_loss(a.val_loss, b.val_loss)),
-    (column("Best", 52.0, Align::Right), |a, b| by_loss(a.best_val_loss, b.best_val_loss)),
+    (column("Validation", 76.0, Align::Right), by_loss),
     (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
-    (column("State", 78.0, Align::Left), |a, b| a.state.cmp(&b.state)),
+    (column("State", 84.0, Align::Left), |a, b| a.state.cmp(&b.state)),
     (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
     (column("Made", 84.0, Align::Left), |a, b| a.created.cmp(&b.created)),
 ];
 
 /// Lowest first; a run without a loss is last.
-fn by_loss(a: Option<f32>, b: Option<f32>) -> Ordering {
-    a.unwrap_or(f32::INFINITY).total_cmp(&b.unwrap_or(f32::INFINITY))
+fn by_loss(a: &RunSummary, b: &RunSummary) -> Ordering {
+    let loss = |run: &RunSummary| {
+        let nats = f64::from(run.validation().map_or(f32::INFINITY, |shown| shown.loss));
+        nats * format::loss_factor(run.bytes_per_token)
+    };
+    loss(a).total_cmp(&loss(b))
 }
 
-const DEVICE: usize = 7;
-/// Maximum points that the name column grows before the device column does.
-const NAME_GROWS: f32 = 240.0;
+const STATE: usize = 5;
+const DEVICE: usize = 6;
+/// Width of the state column with an icon only, in points.
+const STATE_ICON: f32 = 18.0;
+/// Maximum width of the name column.
+const NAME_WIDTH: f32 = 640.0;
 
-const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-/// Indices of the columns on a phone: name, losses, state.
-const SLIM: [usize; 4] = [0, 3, 4, 6];
+/// Indices of the columns, the least important last: those that do not fit are left out from there.
+const BY_IMPORTANCE: [usize; 8] = [0, 3, STATE, 1, 2, 7, 4, DEVICE];
 
 /// Number of runs from which the table has a search.
 const SEARCHED: usize = 4;
@@ -117,11 +122,13 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 impl List {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
-        let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
+        let all = &context.state.runs.list;
+        let names = all.iter().map(|run| run.name.as_str());
+        let distinctions: BTreeMap<&str, Vec<String>> = names.zip(distinctions(all)).collect();
         // Ignore the search once there are too few runs to show it.
-        let searched = lively.len() >= SEARCHED;
+        let searched = all.len() >= SEARCHED;
         let search = if searched { self.search.as_str() } else { "" };
-        let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
+        let mut runs: Vec<&RunSummary> = all.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
             let order = COLUMNS[self.by].1(a, b);
             if self.falling { order.reverse() } else { order }
@@ -139,48 +146,31 @@ impl List {
             ui.horizontal_wrapped(|ui| import_ui(ui, context));
             ui.add_space(space::TIGHT);
             if searched {
-                let hint = "Search names, titles, tags and notes";
+                let hint = "Search names, titles, tags, settings and notes";
                 line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
                 ui.add_space(space::TIGHT);
             }
-            // A phone shows the results; the name takes the remaining width.
-            let shown: &[usize] = if is_narrow(ui) { &SLIM } else { &ALL };
-            let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
-            let slim = shown.len() == SLIM.len();
-            if slim {
-                columns[0].width = 84.0;
-                // The state's icon only.
-                columns[3] = column("", 18.0, Align::Left);
-            }
-            let left = ui.available_width() - Table { columns: &columns, row: 46.0 }.width();
-            let left = left.max(0.0);
-            let named = if slim { left } else { (left / 2.0).min(NAME_GROWS) };
-            columns[0].width += named;
-            if !slim {
-                columns[DEVICE].width += left - named;
-            }
+            let (shown, columns) = columns_in(ui.available_width());
             let table = Table { columns: &columns, row: 46.0 };
             let sorted = shown.iter().position(|place| *place == self.by).map(|place| (place, self.falling));
-            ScrollArea::horizontal().id_salt("runs table").show(ui, |ui| {
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.y = 1.0;
-                    if let Some(place) = table.head_ui(ui, sorted).map(|place| shown[place]) {
-                        self.falling =
-                            if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
-                        self.by = place;
-                    }
-                    for (depth, run) in &runs {
-                        let mine = chosen.contains(&run.name);
-                        let row = table.row_ui(ui, &called(run), mine, |ui, place| match shown[place] {
-                            0 => name_ui(ui, run, *depth),
-                            place => cell_ui(ui, run, place, slim),
-                        });
-                        if row.clicked() && !chosen.remove(&run.name) {
-                            chosen.insert(run.name.clone());
-                        }
-                    }
+            ui.spacing_mut().item_spacing.y = 1.0;
+            if let Some(place) = table.head_ui(ui, sorted).map(|place| shown[place]) {
+                self.falling = if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
+                self.by = place;
+            }
+            for (depth, run) in &runs {
+                let mine = chosen.contains(&run.name);
+                let words = distinctions.get(run.name.as_str()).map_or(&[][..], Vec::as_slice);
+                let row = table.row_ui(ui, &called(run), mine, |ui, place| match shown[place] {
+                    0 => name_ui(ui, run, *depth, words),
+                    STATE => state_ui(ui, run, columns[place].width > STATE_ICON),
+                    place => cell_ui(ui, run, place),
                 });
-            });
+                ui.ctx().accesskit_node_builder(row.id, |node| node.set_description(words.join(" · ")));
+                if row.clicked() && !chosen.remove(&run.name) {
+                    chosen.insert(run.name.clone());
+                }
+            }
         });
         if copied {
             context.asks.copy_csv(ui, csv(&runs));
@@ -216,64 +206,82 @@ fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// The run with its current progress if it is in training, since the summary lags behind.
-fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
-    let training = &context.state.training;
-    let mut run = run.clone();
-    let same = training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
-    if same && training.state != TrainingState::Idle {
-        run.step = training.step;
-        run.val_loss = training.evaluations.last().map(|point| point.val_loss).or(run.val_loss);
-        let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
-        let best = best.min(run.best_val_loss.unwrap_or(f32::INFINITY));
-        run.best_val_loss = best.is_finite().then_some(best);
-    }
-    run
-}
-
 fn count(runs: usize, chosen: usize) -> String {
     let runs = format::counted(runs as u64, "run");
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
 }
 
-fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
-    let palette = theme::Palette::of(ui);
-    let loss = |loss: Option<f32>| loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
-    let quiet = |ui: &mut Ui, text: &str| {
-        ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
+/// The columns that fit into a width, with their indices. The name takes the rest, and the device what the name does not need.
+fn columns_in(width: f32) -> (Vec<usize>, Vec<Column<'static>>) {
+    let columns_of = |shown: &[usize]| -> Vec<Column<'static>> {
+        let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
+        if shown.len() < 5
+            && let Some(state) = shown.iter().position(|place| *place == STATE)
+        {
+            columns[state] = column("", STATE_ICON, Align::Left);
+        }
+        columns
     };
+    let rest = |columns: &[Column<'_>]| width - Table { columns, row: 0.0 }.width();
+    let mut shown = BY_IMPORTANCE.to_vec();
+    while shown.len() > 3 && rest(&columns_of(&shown)) < 0.0 {
+        shown.pop();
+    }
+    shown.sort_unstable();
+    let mut columns = columns_of(&shown);
+    let named = (columns[0].width + rest(&columns)).max(60.0);
+    columns[0].width = named;
+    if let Some(device) = shown.iter().position(|place| *place == DEVICE) {
+        columns[0].width = named.min(NAME_WIDTH);
+        columns[device].width += named - columns[0].width;
+    }
+    (shown, columns)
+}
+
+fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
     let text = match place {
         1 => format::count(run.parameters),
-        2 if run.steps > 0 => format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
-        3 => loss(run.val_loss),
-        4 => loss(run.best_val_loss),
-        5 => format::duration(run.seconds),
-        6 => {
-            let (icon, colour) = match run.state {
-                RunState::Failed => (icons::ICON_ERROR, palette.failure),
-                RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
-                RunState::Finished => (icons::ICON_CHECK, palette.accent),
-                RunState::Imported => (icons::ICON_DOWNLOAD, palette.accent),
-                RunState::Created | RunState::Interrupted | RunState::Stopped | RunState::StoppedEarly => {
-                    (icons::ICON_STOP, palette.quiet)
-                }
-            };
-            ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(run.state_words());
-            if !slim {
-                quiet(ui, run.state_words());
+        2 if run.steps == 0 => return,
+        2 => run.progress(),
+        3 => {
+            let loss = run.validation().map(|shown| format::loss_of(run, shown.loss));
+            let cell = ui.label(loss.unwrap_or_else(|| format::NOTHING.to_owned()));
+            if let Some(exact) = format::validation(run) {
+                cell.on_hover_text(format!("validation {exact}"));
             }
             return;
         }
-        2 => return,
-        DEVICE => return quiet(ui, &run.device),
-        _ => return quiet(ui, &format::date_time(run.created)),
+        4 => format::duration(run.seconds),
+        DEVICE => return quiet_cell(ui, &run.device),
+        _ => return quiet_cell(ui, &format::date_time(run.created)),
     };
     ui.label(text);
 }
 
-/// Title or name with the note's mark; below it, shape and tags.
-fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
+fn quiet_cell(ui: &mut Ui, text: &str) {
+    ui.add(Label::new(RichText::new(text).color(Palette::of(ui).quiet)).truncate());
+}
+
+fn state_ui(ui: &mut Ui, run: &RunSummary, has_words: bool) {
+    let palette = Palette::of(ui);
+    let (icon, colour) = match run.state {
+        RunState::Failed => (icons::ICON_ERROR, palette.failure),
+        RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
+        RunState::Finished => (icons::ICON_CHECK, palette.accent),
+        RunState::Imported => (icons::ICON_DOWNLOAD, palette.accent),
+        RunState::Created | RunState::Interrupted | RunState::Stopped | RunState::StoppedEarly => {
+            (icons::ICON_STOP, palette.quiet)
+        }
+    };
+    ui.spacing_mut().item_spacing.x = 4.0;
+    ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(run.state_words());
+    if has_words {
+        quiet_cell(ui, run.state_words());
+    }
+}
+
+/// Title or name with the note's mark; below it what distinguishes the run.
+fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize, words: &[String]) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
     let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(MAX_DEPTH) as f32);
@@ -289,10 +297,7 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
     let cell = cell.with_min_x(cell.left() + MARK);
-    let from = run.start.as_ref().map(|start| format!("from {start}"));
-    let below = from.as_deref().into_iter().chain(run.tags.iter().map(String::as_str));
-    let below: Vec<&str> = below.chain(std::iter::once(run.shape.as_str())).collect();
-    let shape = line(&below.join(" · "), theme::caption(), palette.quiet);
+    let shape = line(&words.join(" · "), theme::caption(), palette.quiet);
     let mark = pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;
@@ -314,17 +319,20 @@ fn exact(loss: Option<f32>) -> String {
 /// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
     type Column = (&'static str, fn(&RunSummary) -> String);
-    let columns: [Column; 16] = [
+    let columns: [Column; 19] = [
         ("run", |run| run.name.clone()),
         ("title", |run| run.title.clone()),
         ("tags", |run| run.tags.join(", ")),
         ("shape", |run| run.shape.clone()),
         ("start", |run| run.start.as_ref().map_or_else(String::new, ToString::to_string)),
+        ("changes", |run| run.changes.join(", ")),
         ("parameters", |run| run.parameters.to_string()),
         ("step", |run| run.step.to_string()),
         ("steps", |run| run.steps.to_string()),
         ("validation_loss", |run| exact(run.val_loss)),
         ("best_validation_loss", |run| exact(run.best_val_loss)),
+        ("best_step", |run| run.best_step.map_or_else(String::new, |step| step.to_string())),
+        ("bytes", |run| run.bytes.map_or_else(String::new, |bytes| bytes.to_string())),
         ("seconds", |run| format!("{:.1}", run.seconds)),
         ("state", |run| run.state_words().to_owned()),
         ("device", |run| run.device.clone()),

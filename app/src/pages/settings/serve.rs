@@ -6,15 +6,19 @@ use glasshouse_protocol::ModerationMode;
 use std::time::Duration;
 
 pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    group(ui, "Answer other programs", |ui| {
+    group(ui, "API server", |ui| {
         quiet_text(ui, text::SERVE);
         let serving = &context.asks.serving;
-        let on = serving.address.is_some();
+        let on = serving.is_on();
         ui.horizontal(|ui| {
-            if switch(ui, on, "Answer other programs").clicked() {
+            if switch(ui, on, "API server").clicked() {
                 context.asks.serve = Some(!on);
             }
-            ui.label(if on { "On, until the window closes" } else { "Off" });
+            ui.label(match on {
+                true if serving.starting => "Starting…",
+                true => "On, until the window closes",
+                false => "Off",
+            });
         });
         if let Some(refused) = &serving.refused {
             ui.add(Label::new(RichText::new(refused).color(context.palette.failure)).wrap());
@@ -37,7 +41,9 @@ pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
             };
             quiet_text(ui, words);
         }
+        access_ui(ui, context, on);
         ui.add_space(space::TIGHT);
+        let serving = &context.asks.serving;
         let found = on.then(|| format::moderated(&serving.moderated));
         moderation_ui(ui, context);
         if context.preferences.moderation.settings.mode != ModerationMode::Off {
@@ -50,4 +56,26 @@ pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
             }
         }
     });
+}
+
+/// The port, and who may send requests. Changes apply from the next start.
+fn access_ui(ui: &mut Ui, context: &mut Context<'_>, on: bool) {
+    let chosen = &mut context.preferences.serving;
+    ui.horizontal(|ui| {
+        ui.label("Port");
+        ui.add(DragValue::new(&mut chosen.port).speed(1.0)).accessible_name("Port");
+        quiet_text(ui, "0 is 8080, or any free one");
+    });
+    let field = |ui: &mut Ui, name: &str, hint: &str, text: &mut String, secret: bool| {
+        ui.label(name);
+        let width = ui.available_width().min(theme::PROSE / 2.0);
+        let field = TextEdit::singleline(text).hint_text(hint).password(secret).desired_width(width);
+        ui.add(field).accessible_name(name);
+    };
+    field(ui, "Token", "None: every program on this machine may send requests", &mut chosen.token, true);
+    field(ui, "Web pages", "None; or an origin such as http://localhost:3000", &mut chosen.cors, false);
+    let is_new = *chosen != context.asks.serving.chosen;
+    if on && pressed(ui, is_new, |ui| plain(ui, icons::ICON_REFRESH, "Apply")) {
+        context.asks.serve = Some(true);
+    }
 }

@@ -14,7 +14,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
     let run = training.run.as_ref().map(|run| run.name.clone()).unwrap_or_default();
     let config = context.state.runs.histories.get(&run).map(|history| &history.config);
     let now =
-        config.map(|config| Change { learning_rate: config.train.learning_rate, steps: training.steps });
+        config.map(|config| Change { learning_rate: config.train.learning_rate, steps: training.steps() });
     let outbox = &mut *context.outbox;
     let head = ("Change while it trains", "");
     fold(ui, context.preferences, "train:change", head, false, |ui, _| {
@@ -25,7 +25,7 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
         ui.add(drag(rate.as_ref(), &mut values.learning_rate)).accessible_name("Peak learning rate");
         term(ui, "Steps", None);
         let most = steps.map_or(f64::INFINITY, |steps| steps.limits[1]);
-        let steps = drag(steps.as_ref(), &mut values.steps).range(training.step.max(1) as f64..=most);
+        let steps = drag(steps.as_ref(), &mut values.steps).range(training.step().max(1) as f64..=most);
         ui.add(steps).accessible_name("Steps");
         let changed = *values != now;
         let mut sent = pressed(ui, changed, |ui| plain(ui, None, "Apply"));
@@ -34,8 +34,8 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
             let steps = (values.steps != now.steps).then_some(values.steps);
             outbox.send(Steer::Change { learning_rate: rate, steps });
         }
-        let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step));
-        if let Some(steps) = decays.filter(|steps| *steps < training.steps) {
+        let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step()));
+        if let Some(steps) = decays.filter(|steps| *steps < training.steps()) {
             let button = plain(ui, None, "Decay now");
             let words = format!(
                 "Starts the schedule's last phase; the run then ends at step {}",

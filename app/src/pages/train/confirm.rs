@@ -3,7 +3,7 @@
 use super::{busy, form, train};
 use crate::pages::prelude::*;
 use glasshouse_protocol::blocks::Fact;
-use glasshouse_protocol::{EnergyUse, PlanSummary, Trainable};
+use glasshouse_protocol::{EnergyUse, PlanSummary, Trainable, presets};
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -31,11 +31,28 @@ pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     if let Some(((), true)) = decision {
         train(context);
     }
-    context.asks.new_run = asked.is_some() && !changes;
+    context.asks.new_run = asked.is_some() && !changes && context.go.is_none();
 }
 
-/// Warnings about settings out of proportion to the text, or too little text.
-pub fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
+/// A warning about a run that the device's memory cannot hold.
+pub fn fits_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let Some(plan) = context.state.planning.plan_of(context.draft).filter(|plan| plan.fits == Some(false))
+    else {
+        return;
+    };
+    let limit = context.state.engine.as_ref().and_then(|engine| engine.device.memory);
+    let limit = limit.map_or_else(String::new, |limit| format!(", which has {}", format::bytes(limit)));
+    let words = format!("This run needs {} and does not fit the device{limit}.", format::bytes(plan.bytes));
+    hint_line(ui, &words);
+    if context.draft.start.is_none() && plain(ui, PageName::Model.icon(), "Choose a smaller model").clicked()
+    {
+        *context.go = Some(PageName::Model);
+    }
+}
+
+/// Warnings about settings out of proportion to the device or the text, or too little text.
+pub fn proportions_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    fits_ui(ui, context);
     if let Some(short) = too_short(context) {
         return hint_line(ui, &short);
     }
@@ -52,26 +69,39 @@ pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
     let planned = |name: &str, value: fn(&PlanSummary) -> Option<String>| {
         Fact::new(name, plan.and_then(value).unwrap_or_else(|| "estimating".to_owned()))
     };
-    let tokens = draft.tokens_per_step() as f64 * draft.train.steps as f64;
+    let steps = plan.map_or(draft.train.steps, |plan| plan.steps);
+    let tokens = draft.tokens_per_step() as f64 * steps as f64;
     let device = context.state.engine.as_ref().map(|engine| Fact::new("Device", &engine.device.name));
-    let preset = if draft.preset.is_empty() { "your own settings" } else { &draft.preset };
     let weights = draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string);
+    let name = next_name(&draft.preset, &context.state.runs.list);
+    let title = presets::title_of(draft).filter(|_| draft.start.is_none());
+    let named = RunSummary { name, title: title.unwrap_or_default(), ..RunSummary::default() };
     let facts = [
-        Fact::new("Name", next_name(&draft.preset, &context.state.runs.list)),
-        Fact::new("Preset", preset),
+        Fact::new("Name", called(&named)),
+        Fact::new("Preset", preset_name(draft)),
         Fact::new("Model", draft.model.shape()),
         planned("Parameters", |plan| Some(format::count(plan.parameters))),
         Fact::new("Initial weights", weights),
         Fact::new("Trains", trained(draft, plan)),
-        Fact::new("Steps", format::whole(draft.train.steps)),
+        Fact::new("Steps", format::whole(steps)),
         Fact::new("Tokens", format::quantity(tokens)),
         planned("Memory", |plan| Some(format::bytes(plan.bytes))),
         planned("On disk", |plan| Some(plan.disk())),
-        planned("Estimated time", |plan| plan.run_seconds.map(format::duration)),
+        planned("Estimated time", |plan| plan.run_seconds.map(format::duration))
+            .exact(plan.map_or_else(String::new, |plan| format!("By {}", plan.speed_from.title()))),
         Fact::new("Seed", draft.seed.to_string()),
     ];
     let energy = plan.and_then(|plan| plan.energy.as_ref()).map(EnergyUse::facts).unwrap_or_default();
     facts_ui(ui, &facts.into_iter().chain(energy).chain(device).collect::<Vec<_>>());
+}
+
+/// The preset's name, and whether settings were changed since.
+pub fn preset_name(draft: &RunConfig) -> String {
+    match (draft.preset.as_str(), presets::changes(draft).is_empty()) {
+        ("", _) => "your own settings".to_owned(),
+        (name, true) => name.to_owned(),
+        (name, false) => format!("{name}, modified"),
+    }
 }
 
 /// The trainable parameters, with their number if known.

@@ -8,44 +8,40 @@ use crate::widgets::stat_row as row;
 pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let Some(run) = &training.run else { return };
     ui.spacing_mut().item_spacing.y = space::TIGHT;
-    let (loss, name, at) = headline(training, run);
-    let exact = loss.map_or_else(String::new, |loss| format!("{loss} · perplexity {:.2}", loss.exp()));
-    let shown = loss.map_or(format::NOTHING.to_owned(), format::loss);
-    let number = ui.label(RichText::new(shown).text_style(theme::number()));
-    if !exact.is_empty() {
+    let shown = run.validation();
+    let number = shown.map_or(format::NOTHING.to_owned(), |shown| format::loss_of(run, shown.loss));
+    let number = ui.label(RichText::new(number).text_style(theme::number()));
+    if let Some(shown) = shown {
+        let exact = format!("{} nats per token · perplexity {:.2}", shown.loss, shown.loss.exp());
         number.on_hover_text(exact);
     }
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size.y = 18.0;
-        term(ui, name, Some(context.palette.quiet));
-        if let Some(at) = at {
-            let at = format!("at step {}", format::whole(at));
-            ui.label(RichText::new(at).color(context.palette.quiet));
+        term(ui, "validation loss", Some(context.palette.quiet));
+        if let Some(shown) = shown {
+            let at = ui.label(RichText::new(shown.at()).color(context.palette.quiet));
+            if let Some(basis) = format::best_rests_on(run).filter(|_| shown.best) {
+                at.on_hover_text(basis);
+            }
         }
     });
     ui.add_space(space::SMALL);
-    progress_bar(ui, training.step as f32 / training.steps.max(1) as f32, ui.available_width());
+    progress_bar(ui, run.share(), ui.available_width());
     ui.add_space(space::TIGHT);
-    let steps = format!("{} / {}", format::whole(training.step), format::whole(training.steps));
-    row(ui, "Step", &steps, "");
-    if let Some(last) = training.last.filter(|_| name != TRAINING_LOSS) {
-        row(ui, "Training loss", &format::loss(last.loss), &format!("{}", last.loss));
+    row(ui, "Step", &run.progress(), "");
+    if let Some(loss) = run.train_loss {
+        row(ui, "Training loss", &format::loss_of(run, loss), &format!("{loss} nats per token"));
     }
-    let validation = training.evaluations.last();
-    if let Some(point) = validation.filter(|_| name != VALIDATION_LOSS) {
-        let at = format!("At step {}", format::whole(point.step));
-        row(ui, "Validation loss", &format::loss(point.val_loss), &at);
+    if let Some(last) = run.val_loss.filter(|_| shown.is_some_and(|shown| shown.step != run.val_step)) {
+        let at = run.val_step.map_or_else(String::new, |step| format!("At step {}", format::whole(step)));
+        row(ui, "Last evaluation", &format::loss_of(run, last), &at);
     }
-    // The best evaluation gets a row if it is not the last.
-    let best = training.evaluations.iter().min_by(|one, other| one.val_loss.total_cmp(&other.val_loss));
-    let best = best.map(|point| (point.val_loss, format!("At step {}", format::whole(point.step))));
-    let best = best.or_else(|| Some((run.best_val_loss?, String::new())));
-    let last = validation.map(|point| point.val_loss).or(run.val_loss);
-    if let Some((best, at)) = best.filter(|(best, _)| last.map(format::loss) != Some(format::loss(*best))) {
-        row(ui, "Best validation loss", &format::loss(best), &at);
+    if let Some(basis) = format::best_rests_on(run).filter(|_| run.held_out.is_some_and(|own| !own.chooses()))
+    {
+        quiet_text(ui, basis);
     }
     let lives = training.state != TrainingState::Idle;
-    if !lives && nothing_improved(training) {
+    if !lives && run.best_step == Some(0) && run.val_step > Some(0) {
         quiet_text(ui, "The initial weights remain the best checkpoint: no evaluation was better.");
     }
     // The title states the unit.
@@ -53,6 +49,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
     row(ui, "Tokens per second", &speed, "");
     if lives {
         let (left, whole) = times(context, training, run);
+        row(ui, "Time so far", &format::duration(run.seconds), "");
         row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
         row(ui, "Estimated total", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
@@ -63,16 +60,17 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
         };
         row(ui, "Took", &format::duration(run.seconds), &exact);
     }
-    if let Some(device) = &training.device {
-        row(ui, "Device", &device.name, &device.name);
-        if !device.tuned_kernels.is_empty() {
-            let kernels: Vec<String> =
-                device.tuned_kernels.iter().map(|(class, choice)| format!("{class}: {choice}")).collect();
-            let count = format!("{} faster than the default", kernels.len());
-            row(ui, "Tuned kernels", &count, &kernels.join("\n"));
-        }
-    } else if !run.device.is_empty() {
+    if let Some(bytes) = run.bytes {
+        row(ui, "Memory", &format::bytes(bytes), "As planned, with weights, gradients and activations");
+    }
+    if !run.device.is_empty() {
         row(ui, "Device", &run.device, &run.device);
+    }
+    let tuned = training.device.as_ref().map(|device| &device.tuned_kernels);
+    if let Some(tuned) = tuned.filter(|tuned| !tuned.is_empty()) {
+        let kernels: Vec<String> = tuned.iter().map(|(class, choice)| format!("{class}: {choice}")).collect();
+        let count = format!("{} faster than the default", kernels.len());
+        row(ui, "Tuned kernels", &count, &kernels.join("\n"));
     }
     if let (TrainingState::Idle, Some(words)) = (training.state, reached(context, training, run)) {
         ui.add_space(space::SMALL);
@@ -89,53 +87,33 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
 /// Result of a finished run on a text, compared with uniform guessing.
 fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Option<String> {
     let config = &context.state.runs.histories.get(&run.name)?.config;
-    let (first, last) = (training.evaluations.first()?, training.evaluations.last()?);
+    let (first, reached) = (training.evaluations.first()?, run.validation()?.loss);
     if run.state != RunState::Finished || !config.train.objective.is_text() || first.step != 0 {
         return None;
     }
     let perplexity = |loss: f32| format::figures(f64::from(loss).exp());
     Some(format!(
         "Validation loss fell from {} to {}. Perplexity is {}; uniform guessing would be {}.",
-        format::loss(first.val_loss),
-        format::loss(last.val_loss),
-        perplexity(last.val_loss),
+        format::loss_of(run, first.val_loss),
+        format::loss_of(run, reached),
+        perplexity(reached),
         format::whole(config.model.vocabulary as u64)
     ))
-    .filter(|_| last.val_loss < first.val_loss)
-}
-
-const TRAINING_LOSS: &str = "training loss";
-const VALIDATION_LOSS: &str = "validation loss";
-
-/// Whether the initial weights scored best of several evaluations.
-fn nothing_improved(training: &Training) -> bool {
-    let best = training.evaluations.iter().rfind(|point| point.best);
-    training.evaluations.len() > 1 && best.is_some_and(|point| point.step == 0)
-}
-
-/// The latest loss, its name, and the step of its measurement.
-fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str, Option<u64>) {
-    match (training.evaluations.last(), training.last) {
-        (Some(evaluation), last) if last.is_none_or(|last| last.step <= evaluation.step) => {
-            (Some(evaluation.val_loss), VALIDATION_LOSS, Some(evaluation.step))
-        }
-        (_, Some(last)) => (Some(last.loss), TRAINING_LOSS, Some(last.step)),
-        _ => (run.val_loss, VALIDATION_LOSS, None),
-    }
+    .filter(|_| reached < first.val_loss)
 }
 
 /// Remaining and total seconds, by the current speed or, before that is known, by the estimate.
 fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Option<f64>, Option<f64>) {
-    if let (Some((spent, left)), TrainingState::Running) = (training.seconds, training.state) {
-        return (Some(left), Some(spent + left));
+    if let (Some(left), TrainingState::Running) = (training.left, training.state) {
+        return (Some(left), Some(run.seconds + left));
     }
     let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_per_step(tokens));
     let plan = context.state.planning.plan_of(context.draft);
     let estimated = training.estimated_seconds.or(run.estimated_seconds);
     let estimated = estimated.or(plan.and_then(|plan| plan.run_seconds));
-    let each = pace.or_else(|| Some(estimated? / training.steps.max(1) as f64));
+    let each = pace.or_else(|| Some(estimated? / run.steps.max(1) as f64));
     let seconds = |steps: u64| each.map(|each| each * steps as f64);
-    (seconds(training.steps.saturating_sub(training.step)), seconds(training.steps))
+    (seconds(run.steps.saturating_sub(run.step)), seconds(run.steps))
 }
 
 fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
@@ -216,6 +194,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let new = plain(ui, icons::ICON_ADD, "New run");
         if new.on_hover_text("Shows the run's memory and time before it starts").clicked() {
             context.asks.new_run = true;
+            *context.go = Some(PageName::Train);
         }
     });
 }
@@ -259,28 +238,6 @@ fn press(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::TrainEvent;
-
-    #[test]
-    fn a_run_that_improved_nothing_is_told_of() {
-        let run = |evaluations: &[(u64, bool)]| {
-            let mut training = Training::default();
-            for (step, best) in evaluations {
-                training.take(&TrainEvent::Eval {
-                    step: *step,
-                    train_loss: 1.0,
-                    val_loss: 1.0,
-                    best: *best,
-                    preference: None,
-                });
-            }
-            nothing_improved(&training)
-        };
-        assert!(run(&[(0, true), (5, false), (10, false)]));
-        assert!(!run(&[(0, true)]) && !run(&[]) && !run(&[(0, true), (5, true), (10, false)]));
-        // The untrained model is not the best, or no evaluation is.
-        assert!(!run(&[(0, false), (5, true)]) && !run(&[(0, false), (5, false)]));
-    }
 
     #[test]
     fn a_run_leads_to_the_page_that_it_was_trained_for() {

@@ -1,6 +1,7 @@
 //! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
 use crate::pages::prelude::*;
+use glasshouse_protocol::setting::Setting;
 use glasshouse_protocol::{Decay, Precision, TrainConfig};
 
 pub const FOLD: &str = "train:settings";
@@ -8,7 +9,6 @@ pub const FOLD: &str = "train:settings";
 pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
     let has_f16 = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
-    let runs = &context.state.runs.list;
     let draft = &mut *context.draft;
     let before = draft.train.precision;
     let note = format!(
@@ -17,11 +17,12 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         draft.train.batch_size,
         format::scientific(draft.train.learning_rate)
     );
-    let head = ("Settings of the next run", note.as_str());
+    let title = if draft.start.is_some() { "All training settings" } else { "Settings of the next run" };
+    let head = (title, note.as_str());
     fold(ui, context.preferences, FOLD, head, false, |ui, _| {
         let refused = refused.as_ref();
         halves(ui, space::SECTION, |ui, column| match column {
-            0 => pace_ui(ui, draft, runs, refused),
+            0 => pace_ui(ui, draft, refused),
             _ => upkeep_ui(ui, draft, has_f16, refused),
         });
     });
@@ -35,10 +36,17 @@ fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
     draft.train.validate().err().map(ErrorReport::from)
 }
 
-/// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
+/// Number of epochs; 0, which is shown as "not set", sets the length by steps, otherwise the steps follow from the data.
 pub fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
-    number(ui, "train.epochs", &mut epochs, refused);
+    let Some(setting) = Setting::at("train.epochs") else { return };
+    field(ui, setting.title, setting.path, refused, |ui| {
+        let drag = drag(Some(&setting), &mut epochs).custom_formatter(|value, _| match value {
+            0.0 => "not set".to_owned(),
+            _ => ((value * 1000.0).round() / 1000.0).to_string(),
+        });
+        ui.add(drag).accessible_name(setting.title)
+    });
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 
@@ -50,8 +58,7 @@ pub fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
 }
 
 /// Length, batch and learning rate.
-fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
-    super::start::start_ui(ui, draft, runs);
+fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     super::start::trainable_ui(ui, draft, refused);
     ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| form_ui(ui, draft, refused, "train", &["steps"]));
     epochs_ui(ui, &mut draft.train, refused);

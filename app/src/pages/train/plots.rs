@@ -41,6 +41,10 @@ impl Tab {
     }
 }
 
+/// Number of points up to which the curve of the loss begins at that of guessing.
+const EARLY: usize = 60;
+const GUESSING: &str = "from guessing (ln V)";
+
 #[derive(Debug)]
 pub struct Plots {
     tab: Tab,
@@ -179,13 +183,30 @@ impl Plots {
         if self.tab == Tab::Accuracy {
             return accuracy_curves(training, palette, place);
         }
+        let factor_of = |run: Option<&RunSummary>| match self.tab {
+            Tab::Loss => format::loss_factor(run.and_then(|run| run.bytes_per_token)),
+            _ => 1.0,
+        };
+        let factor = factor_of(training.run.as_ref());
         let points: Vec<[f64; 2]> =
-            training.points.iter().map(|point| [place(point.step), self.value(point)]).collect();
-        let evaluations: Vec<[f64; 2]> =
-            training.evaluations.iter().map(|point| [place(point.step), f64::from(point.val_loss)]).collect();
+            training.points.iter().map(|point| [place(point.step), factor * self.value(point)]).collect();
+        let evaluations: Vec<[f64; 2]> = training
+            .evaluations
+            .iter()
+            .map(|point| [place(point.step), factor * f64::from(point.val_loss)])
+            .collect();
         let mut curves = Vec::new();
         let [first, second, ..] = palette.series;
         let title = if self.tab == Tab::Loss { "training" } else { self.tab.name() };
+        if self.tab == Tab::Loss
+            && let Some(first) = points.iter().find(|[_, loss]| loss.is_finite())
+            && points.len() < EARLY
+            && let Some(loss) = guessing(context, training)
+        {
+            // A first fall, before two steps make a curve.
+            let points = vec![[place(0), loss], *first];
+            curves.push(Curve { width: 1.5, dashed: true, ..Curve::new(GUESSING, palette.quiet, points) });
+        }
         let even = self.tab == Tab::LearningRate || self.smooth <= 0.0;
         if !even {
             let faint = theme::mix(palette.panel, first, 0.38);
@@ -200,8 +221,9 @@ impl Plots {
         for name in &self.overlaid {
             let Some(history) = context.state.runs.histories.get(name) else { continue };
             let (colour, _) = run_colour(palette, name);
+            let factor = factor_of(context.state.runs.list.iter().find(|run| run.name == *name));
             let rough = history_points(history, self.axis, |event| match self.tab {
-                Tab::Loss => evaluation(event),
+                Tab::Loss => evaluation(event).map(|[step, loss]| [step, factor * loss]),
                 _ => StepPoint::of(event).map(|point| [point.step as f64, self.value(&point)]),
             });
             let smooth = self.tab != Tab::Loss && !even;
@@ -225,6 +247,15 @@ impl Plots {
             Tab::Speed => point.tokens_per_s,
         }
     }
+}
+
+/// The loss of a uniform guess, ln V, with which a run from random weights begins; `None` for others, or before its settings are
+/// known.
+fn guessing(context: &Context<'_>, training: &Training) -> Option<f64> {
+    let run = training.run.as_ref().filter(|run| run.start.is_none() && !run.scores())?;
+    let model = &context.state.runs.histories.get(&run.name)?.config.model;
+    let choices = if run.writes() { model.vocabulary } else { run.labels.len() };
+    (choices > 1 && run.state != RunState::Imported).then(|| (choices as f64).ln())
 }
 
 fn clock(context: &Context<'_>, training: &Training) -> StepClock {

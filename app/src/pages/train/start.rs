@@ -1,32 +1,10 @@
-//! The base of the next run, and its trainable parameters.
+//! The base checkpoint of a fine-tune, and the trainable parameters of a run.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::{CheckpointChoice, Trainable, presets};
+use glasshouse_protocol::{CheckpointChoice, Trainable};
 
-/// The draft's base run, if any, and the way back to random weights.
-pub fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
-    let Some(start) = &draft.start else { return };
-    let words = format!("Starts from the weights, tokenizer and shape of {start}.");
-    let fresh = ui.horizontal_wrapped(|ui| {
-        quiet_text(ui, words);
-        quiet(ui, icons::ICON_CLOSE, "Use random weights").clicked()
-    });
-    if fresh.inner {
-        draft.start = None;
-        // Fine-tuning settings go with it.
-        draft.set_objective(Objective::Text);
-        draft.train.adapter = None;
-        // An imported tokenizer cannot be trained.
-        if draft.tokenizer.kind == TokenizerKind::Imported
-            && let Ok(preset) = presets::preset("llama-tiny")
-        {
-            draft.tokenizer = preset.tokenizer;
-        }
-    }
-}
-
-pub fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
-    begins_ui(ui, draft);
+/// The checkpoint of the base run.
+pub fn checkpoint_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
     field(ui, "Base checkpoint", "start.checkpoint", None, |ui| {

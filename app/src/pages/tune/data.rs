@@ -1,8 +1,14 @@
 //! The data of a fine-tuning run.
 
+use super::settings::propose_length;
 use crate::pages::prelude::*;
 use crate::state::MIN_ROWS;
+use egui::TextWrapMode;
+use glasshouse_protocol::RowFile;
 use glasshouse_protocol::recipes::TuningRecipe;
+
+/// For an estimate without a tokenizer: English with a small vocabulary.
+const CHARACTERS_PER_TOKEN: f64 = 3.0;
 
 /// Maximum number of files named individually.
 const NAMED: usize = 6;
@@ -64,8 +70,12 @@ pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, re
     if !choices.iter().any(|(choice, _)| choice == from) {
         *from = LearnsFrom::Documents;
     }
+    let before = *from;
     if choices.len() > 1 {
         segmented(ui, from, &choices);
+    }
+    if *from != before {
+        propose_length(context.draft, *from, recipe);
     }
     match from {
         LearnsFrom::Documents => files_ui(ui, context),
@@ -110,11 +120,19 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 pub fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
-    let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
+    let overview = state.documents.overview.as_ref();
     let objective = context.draft.train.objective;
     let (text, endings) = (objective.learns_text(), objective.row_endings());
     let has_rows = |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
-    all.map(|(name, _)| name.as_str()).filter(|name| text || has_rows(name)).collect()
+    let all = overview.iter().flat_map(|overview| &overview.files).map(|(name, _)| name.as_str());
+    let is_text = |name: &str| overview.is_none_or(|overview| !overview.holds_rows(name));
+    if text {
+        return all.filter(|name| is_text(name)).collect();
+    }
+    let (texts, rows): (Vec<&str>, Vec<&str>) =
+        all.filter(|name| has_rows(name)).partition(|name| is_text(name));
+    // Texts may be rows, too.
+    if rows.is_empty() { texts } else { rows }
 }
 
 /// Whether the project has the person's own data for the objective.
@@ -148,20 +166,72 @@ fn without_files(objective: Objective) -> &'static str {
 
 fn files_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let files = files(context);
-    let words = match files.as_slice() {
+    let rows = context.state.documents.overview.iter().flat_map(|overview| &overview.rows);
+    let rows: Vec<&RowFile> = rows.filter(|file| files.contains(&file.name.as_str())).collect();
+    if !rows.is_empty() {
+        rows.iter().for_each(|file| rows_ui(ui, context, file));
+    } else {
+        texts_ui(ui, context, &files);
+    }
+    if plain(ui, icons::ICON_UPLOAD_FILE, "Add files").clicked() {
+        context.asks.wish = Some(Wish::AddDocuments);
+    }
+}
+
+/// A file of rows: its size, its first row, and its removal.
+fn rows_ui(ui: &mut Ui, context: &mut Context<'_>, file: &RowFile) {
+    let name = &file.name;
+    let remove = format!("Remove {name}");
+    let removed = line_ui(
+        ui,
+        |ui| icon_button(ui, !super::busy(context), icons::ICON_DELETE, &remove),
+        |ui| {
+            let text = RichText::new(name).text_style(theme::strong());
+            ui.add(Label::new(text).wrap_mode(TextWrapMode::Truncate)).on_hover_text(name);
+        },
+    );
+    if removed {
+        context.asks.remove = Some(name.clone());
+    }
+    let tokenizer = context.state.tokenizer.summary.as_ref();
+    let each = tokenizer.map_or(CHARACTERS_PER_TOKEN, |tokenizer| tokenizer.bytes_per_token.max(0.1));
+    let tokens = format::quantity(file.characters as f64 / each);
+    quiet_text(ui, format!("{}, about {tokens} tokens", format::counted(file.rows, "row")));
+    let preview = Label::new(RichText::new(&file.preview).monospace()).wrap_mode(TextWrapMode::Truncate);
+    ui.add(preview).on_hover_text("The first row. The Data page shows all.");
+}
+
+fn texts_ui(ui: &mut Ui, context: &Context<'_>, files: &[&str]) {
+    let words = match files {
         [] => without_files(context.draft.train.objective).to_owned(),
         few if few.len() <= NAMED => few.join(", "),
         [first, .., last] => format!("{first}, …, {last}: {}", format::counted(files.len() as u64, "file")),
         [one] => (*one).to_owned(),
     };
     quiet_text(ui, words);
-    if plain(ui, icons::ICON_UPLOAD_FILE, "Add files").clicked() {
-        context.asks.wish = Some(Wish::AddDocuments);
-    }
 }
 
 fn replies(count: u64) -> String {
     format!("{} {}", format::whole(count), if count == 1 { "reply" } else { "replies" })
+}
+
+/// Warnings if the run reads its rows too often.
+pub fn repeats(context: &Context<'_>, from: LearnsFrom) -> Vec<String> {
+    let (draft, said) = (&*context.draft, &context.state.feedback);
+    let rows = match (from, draft.train.objective) {
+        (LearnsFrom::Documents, _) => {
+            let plan = context.state.planning.plan_of(draft);
+            return plan.map(|plan| plan.proportions.clone()).unwrap_or_default();
+        }
+        (LearnsFrom::Tasks, _) => return Vec::new(),
+        (LearnsFrom::Feedback, Objective::Preference) if draft.train.judges_answers() => said.judged,
+        (LearnsFrom::Feedback, Objective::Preference) => said.pairs,
+        (LearnsFrom::Feedback, Objective::Classify) => said.labelled,
+        (LearnsFrom::Feedback, _) => said.learned,
+    };
+    let of_step = (draft.train.batch_size * draft.train.accumulate) as u64;
+    let read = draft.train.epochs.is_none() && rows > 0;
+    draft.repeats(rows as u64, of_step, "row").filter(|_| read).into_iter().collect()
 }
 
 /// Why there is no data to learn from, if so.

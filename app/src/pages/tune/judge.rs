@@ -84,7 +84,7 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
 /// Names and titles of the runs of a kind that have weights, newest first.
 fn with_weights(runs: &Runs, is: fn(&RunSummary) -> bool) -> impl Iterator<Item = (String, String)> {
     let runs = runs.list.iter().rev().filter(move |run| is(run) && !run.checkpoints.is_empty());
-    runs.map(|run| (run.name.clone(), called(run)))
+    runs.map(|run| (run.name.clone(), offered(run)))
 }
 
 /// Settings of the objective `distil`; nothing for other objectives.

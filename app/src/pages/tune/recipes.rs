@@ -1,7 +1,7 @@
 //! Recipes as buttons. Each fills in objective, data and settings, which remain editable.
 
 use super::data;
-use super::settings::learn;
+use super::settings::{learn, propose_length};
 use crate::pages::prelude::*;
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{EvaluateSettings, LearnsFrom};
@@ -36,6 +36,7 @@ pub fn recipes_ui(
                 // The person's own data take precedence.
                 let has_own = data::has_own(context);
                 *learns_from = if has_own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
+                propose_length(context.draft, *learns_from, Some(recipe));
             }
         }
     });

@@ -2,9 +2,20 @@
 
 use crate::pages::prelude::*;
 use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
+use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{DataConfig, DistilSettings};
 
+/// Length of a run on generated tasks.
 const STEPS: u64 = 200;
+/// Length of a run on rows of the person's own.
+const EPOCHS: f64 = 3.0;
+
+/// Proposes a length for the chosen data: epochs of rows that are few and the person's own, steps for generated ones.
+pub fn propose_length(draft: &mut RunConfig, from: LearnsFrom, recipe: Option<&TuningRecipe>) {
+    draft.set_steps(recipe.map_or(STEPS, |recipe| recipe.steps));
+    draft.train.epochs = (from != LearnsFrom::Tasks).then_some(EPOCHS);
+}
+
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
 /// model come from `draft`.
 pub fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
@@ -17,7 +28,7 @@ pub fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConf
     if tuning.train.objective.learns_text() {
         tuning.set_objective(Objective::Chat);
         tuning.train.distil = DistilSettings::default();
-        tuning.set_steps(STEPS);
+        propose_length(&mut tuning, LearnsFrom::Documents, None);
         tuning.train.eval_interval = STEPS / 10;
         tuning.train.sample_interval = STEPS / 10;
     }
@@ -56,13 +67,18 @@ pub fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     learn(draft, chosen);
 }
 
-/// Steps, batch and learning rate; other settings are on the Train page.
-pub fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
-    let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
-    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {
+/// Steps, batch and learning rate.
+pub fn pace_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
+    let planned = context.state.planning.plan_of(context.draft).map(|plan| plan.steps);
+    let draft = &mut *context.draft;
+    let by_epochs = draft.train.epochs.is_some();
+    let (before, mut rate) =
+        (planned.filter(|_| by_epochs).unwrap_or(draft.train.steps), draft.train.learning_rate);
+    let mut steps = before;
+    ui.add_enabled_ui(!by_epochs, |ui| {
         number(ui, "train.steps", &mut steps, refused);
     });
-    if steps != draft.train.steps {
+    if steps != before {
         draft.set_steps(steps);
     }
     epochs_ui(ui, &mut draft.train, refused);
@@ -72,7 +88,6 @@ pub fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>
         draft.set_learning_rate(rate);
     }
     prompt_loss_ui(ui, draft, refused);
-    caption(ui, "Schedule, precision and all other training settings are on Train.");
 }
 
 #[cfg(test)]
@@ -87,10 +102,16 @@ mod tests {
         draft.device = "cpu".to_owned();
         let trained = presets::preset("llama-tiny").unwrap();
         let tuning = tuning_of(&trained, Start::best_of("1-llama-tiny"), &draft);
-        assert_eq!((tuning.train.objective, tuning.train.steps), (Objective::Chat, STEPS));
+        assert_eq!((tuning.train.objective, tuning.train.epochs), (Objective::Chat, Some(EPOCHS)));
         assert!(tuning.train.learning_rate <= tuning.tuning_rate() && tuning.train.warmup_steps < STEPS);
         assert_eq!((tuning.device.as_str(), &tuning.model), ("cpu", &trained.model));
         tuning.validate().unwrap();
+        // Twenty rows in batches are few steps, and generated tasks are not read three times.
+        let mut few = tuning.clone();
+        few.settle_epochs(20.0);
+        assert!(few.train.steps <= 60 && few.repeats(20, few.train.batch_size as u64, "row").is_none());
+        propose_length(&mut few, LearnsFrom::Tasks, None);
+        assert_eq!((few.train.steps, few.train.epochs), (STEPS, None));
         let mut own = tuning.clone();
         own.set_steps(37);
         let again = tuning_of(&own, Start::best_of("2-llama-tiny"), &draft);

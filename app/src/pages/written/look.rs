@@ -80,7 +80,7 @@ impl Look {
         let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place);
         let distribution = answered.map(|(_, distribution)| distribution);
         let current = context.state.current_run().map(|run| run.name.as_str());
-        let moved_on = of.step.is_some_and(|step| step != context.state.training.step)
+        let moved_on = of.step.is_some_and(|step| step != context.state.training.step())
             || of.run.as_deref().is_some_and(|run| Some(run) != current);
         let explained = Explained { token, place, distribution, moved_on, branches: branch };
         let pressed = explain_ui(ui, context.palette, &explained)?;

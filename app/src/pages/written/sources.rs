@@ -7,15 +7,17 @@ pub fn source_name(source: &WeightSource, state: &State) -> String {
         WeightSource::Current if state.training.state == TrainingState::Idle => {
             "Latest run, best checkpoint".to_owned()
         }
-        WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step)),
+        WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step())),
         WeightSource::Checkpoint { run, checkpoint } => {
-            let known = state.runs.list.iter().find(|known| known.name == *run);
+            let Some(run) = state.runs.list.iter().find(|known| known.name == *run) else {
+                return format!("{run}, {checkpoint}");
+            };
             let is_meant = |own: &&CheckpointSummary| checkpoint.file() == Some(own.file.as_str());
-            let found = known.and_then(|run| run.checkpoints.iter().find(is_meant));
-            match found {
-                Some(found) => format!("{run}, {}", checkpoint_name(found)),
-                None => format!("{run}, {checkpoint}"),
-            }
+            let found = run.checkpoints.iter().find(is_meant);
+            let step =
+                found.map_or_else(|| checkpoint.to_string(), |found| checkpoint_name(Some(run), found));
+            let size = (run.parameters > 0).then(|| format!(" · {}", format::count(run.parameters)));
+            format!("{}, {step}{}", called(run), size.unwrap_or_default())
         }
     }
 }
@@ -51,8 +53,10 @@ pub fn silence(source: &WeightSource, state: &State) -> Option<String> {
     })
 }
 
-fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
-    let loss = checkpoint.val_loss.map_or_else(String::new, |loss| format!(" · loss {}", format::loss(loss)));
+fn checkpoint_name(run: Option<&RunSummary>, checkpoint: &CheckpointSummary) -> String {
+    let of_run = run.and_then(|run| run.bytes_per_token);
+    let loss = checkpoint.val_loss.map(|loss| format!(" · validation {}", format::loss_in(of_run, loss)));
+    let loss = loss.unwrap_or_default();
     let best = if checkpoint.best { " · best" } else { "" };
     format!("step {}{loss}{best}", format::whole(checkpoint.step))
 }

@@ -195,7 +195,7 @@ fn assumptions(
     let default = config.train.batch_size.min(each);
     if at_once != default {
         all.push(format!(
-            "{at_once} windows at once on each GPU: `--micro-batch {at_once}` (default {default})"
+            "a micro-batch of {at_once} windows on each GPU: `--micro-batch {at_once}` (default {default})"
         ));
     }
     if busy < 1.0 {

@@ -16,7 +16,7 @@
 //!
 //! | part | default | bytes | for each |
 //! |------|---------|------:|----------|
-//! | [`exact`] | on; case, punctuation and white space folded | 19–39, half as much again while the table grows | document kept |
+//! | [`exact`] | on; case, white space and, in long texts, punctuation folded | 19–39, half as much again while the table grows | document kept |
 //! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
@@ -80,7 +80,7 @@ fn too_many() -> Error {
 pub struct Mark {
     /// For [`exact::ExactIndex`].
     pub fingerprint: exact::Fingerprint,
-    /// For [`near::Index`]; `None` if near copies are not searched, or the document has no words.
+    /// For [`near::Index`]; `None` if near copies are not searched, or the document is shorter than [`exact::SHORT`].
     pub keys: Option<near::Keys>,
 }
 
@@ -107,7 +107,8 @@ impl Marker {
         };
         let mut both = Both { lanes: exact::Lanes::default(), signature: signer.begin() };
         words::scan(text, &mut both);
-        Mark { fingerprint: both.lanes.finish(text), keys: both.signature.finish() }
+        let keys = if both.lanes.is_short() { None } else { both.signature.finish() };
+        Mark { fingerprint: both.lanes.finish(text), keys }
     }
 }
 
@@ -124,6 +125,7 @@ impl Visitor for Both<'_> {
 
     #[inline(always)]
     fn word(&mut self, hash: u64) {
+        self.lanes.word(hash);
         self.signature.word(hash);
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! A word is a run of letters and digits, lower-cased, including trailing `+` and `#`: C, C++ and C# are three words.
 //! Punctuation, other symbols and white space only separate words, so that `Hello,  WORLD!` and `hello world` are the same two
-//! words. Combining characters (accents, joiners, soft hyphens, viramas) are ignored. In scripts without spaces (Han, Kana,
+//! words. Combining marks that are not letters by Unicode (accents, viramas, tone marks)
+//! and joiners are ignored. In scripts without spaces (Han, Kana,
 //! Thai, Lao, Burmese, Khmer), each letter is a word. Numbers are kept: pages that differ only in numbers are often tables
 //! worth keeping, which folding would turn into copies.
+
+use unicode_normalization::char::is_combining_mark;
 
 pub(super) trait Visitor {
     /// Up to eight bytes of a word, packed; `continues` if more of the word follow. Two texts have the same chunks if and only
@@ -122,7 +125,7 @@ fn beyond(character: char, open: &mut Open, visitor: &mut impl Visitor) {
             open.close(visitor);
         }
         // A capital may map to a letter and a mark (İ), and sigma has two lower-case forms.
-        for lower in character.to_lowercase().filter(|lower| !is_mark(*lower)) {
+        for lower in character.to_lowercase().filter(|lower| lower.is_alphanumeric()) {
             let lower = if lower == 'ς' { 'σ' } else { lower };
             let mut space = [0; 4];
             for &byte in lower.encode_utf8(&mut space).as_bytes() {
@@ -147,14 +150,9 @@ fn stands_alone(character: char) -> bool {
         | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF) // Han
 }
 
-/// Whether a character only modifies its neighbours.
+/// Whether a character that is no letter only modifies its neighbours.
 fn is_mark(character: char) -> bool {
-    let code = u32::from(character);
-    matches!(code,
-        0x00AD | 0x0300..=0x036F | 0x200B..=0x200D | 0x2060 | 0xFE00..=0xFE0F | 0xFEFF
-        | 0x0E31..=0x0E4E | 0x1039..=0x103A | 0x17D2)
-        // Nuktas and viramas of Indic scripts have the same offset in each block.
-        || ((0x0900..0x0E00).contains(&code) && matches!(code & 0x7F, 0x3C | 0x4D))
+    is_combining_mark(character) || matches!(u32::from(character), 0x00AD | 0x200B..=0x200D | 0x2060 | 0xFEFF)
 }
 
 #[cfg(test)]
@@ -214,5 +212,8 @@ mod tests {
     fn marks_are_passed_over() {
         assert_eq!(hashes("co\u{00AD}operate"), hashes("cooperate"));
         assert_eq!(hashes("क\u{094D}ष").len(), 1);
+        assert_eq!(hashes("ก่า"), hashes("กา"));
+        assert_ne!(hashes("แม่"), hashes("ไม่"));
+        assert_ne!(hashes("की"), hashes("का"));
     }
 }

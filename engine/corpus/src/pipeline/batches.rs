@@ -3,7 +3,7 @@
 use glasshouse_documents::document::Document;
 use glasshouse_documents::read::{Item, Trouble};
 
-/// Bytes of text in a batch: enough for all cores, small enough to hold two.
+/// Bytes of documents in a batch: enough for all cores, small enough to hold two.
 const BATCH_BYTES: usize = 8 << 20;
 const BATCH_DOCUMENTS: usize = 4096;
 
@@ -27,7 +27,7 @@ pub(super) fn next(items: &mut (dyn Iterator<Item = Numbered> + Send)) -> Option
         batch.end = (input, number + 1);
         match item {
             Ok(document) => {
-                bytes += document.text.len();
+                bytes += document.bytes();
                 batch.documents.push((input, document));
             }
             Err(trouble) => batch.troubles.push(trouble),

@@ -14,7 +14,7 @@ use glasshouse_documents::document::{Document, Kind};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-/// Documents, and bytes of text, read again at a time.
+/// Documents, and bytes of their lines, read again at a time.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
 /// Training documents sampled for n-grams that many of them share.
@@ -22,7 +22,7 @@ const SAMPLE: usize = 20_000;
 
 /// The end of the batch that begins at `at` of these documents.
 fn batch_end(entries: &[StagedDocument], numbers: &[u32], at: usize) -> usize {
-    let size = |number: &u32| entries.get(*number as usize).map_or(0, |entry| entry.bytes);
+    let size = |number: &u32| entries.get(*number as usize).map_or(0, |entry| entry.length);
     at + batch(numbers.iter().skip(at).map(size))
 }
 
@@ -182,7 +182,7 @@ impl Ending {
 
     /// The next documents that were not dropped, from `start` on, their numbers, and the next start.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
-        let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
+        let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.length));
         let numbers: Vec<u32> = (start as u32..end as u32).filter(|number| self.is_alive(*number)).collect();
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }

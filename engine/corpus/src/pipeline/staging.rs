@@ -22,8 +22,10 @@ pub(super) const BYTES_PER_DOCUMENT: usize = size_of::<StagedDocument>();
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StagedDocument {
     offset: u64,
-    length: u32,
+    /// Bytes of its line.
+    pub length: u32,
     pub source: u32,
+    /// Bytes of its text.
     pub bytes: u32,
     /// See [`lot`](crate::report::lot).
     pub lot: u64,

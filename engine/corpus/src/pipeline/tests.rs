@@ -253,6 +253,25 @@ fn what_was_planted_is_found() {
 }
 
 #[test]
+fn personal_data_in_ids_and_sources_is_replaced() {
+    let (_folder, input, out) = places();
+    let mail = "lena.vorst@postbox.example";
+    let row = serde_json::json!({ "id": mail, "source": format!("mail of {mail}"), "text": prose(1, 20) });
+    write(&input, "rows.jsonl", row.to_string());
+    write(&input, "one@postbox.example.txt", prose(2, 20));
+    write(&input, "two@postbox.example.txt", prose(3, 20));
+    clean(&Recipe::default(), &input, &out);
+    let kept = lines(&out, "kept.jsonl");
+    assert_eq!((kept.len(), ids(&kept).len()), (3, 3));
+    for file in
+        std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("@postbox"), "{}", file.display());
+    }
+}
+
+#[test]
 fn what_many_training_documents_share_is_no_overlap() {
     let (_folder, input, out) = places();
     let footer = prose(7, 5).replace('\n', " ");

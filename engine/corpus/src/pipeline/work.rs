@@ -6,7 +6,7 @@ use super::stages::At;
 use crate::duplicates::{Mark, Marker, contamination};
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
-use crate::report::Amount;
+use crate::report::{Amount, lot};
 use crate::rules::{self, Gibberish, Judge};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
@@ -94,6 +94,9 @@ impl Worker {
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::from_text(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
+        if self.recipe.personal.enabled {
+            self.mask_names(&mut document);
+        }
         let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
             Ok(prepared) => told.counters = counters(&prepared),
@@ -191,6 +194,22 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Replaces personal data in the id and the source, which reports and shards repeat.
+    fn mask_names(&self, document: &mut Document) {
+        let replaced = |name: &str| {
+            let applied = self.detector.apply(name);
+            applied.text.or_else(|| applied.dropped.map(|_| self.detector.mask(name)))
+        };
+        if let Some(id) = replaced(&document.id) {
+            // Ids of records have a number. Those of files stay unique.
+            let lot = lot(&document.id) as u32;
+            document.id = if id.contains('#') { id } else { format!("{id}~{lot:08x}") };
+        }
+        if let Some(source) = replaced(&document.source) {
+            document.source = source;
+        }
     }
 
     fn goes(&self, told: Told, at: At, reason: &str, amount: Amount, text: &str) -> Worked {

@@ -1,6 +1,6 @@
 //! Language identification by `whatlang` (letter trigram frequencies of 69 languages) or by a fastText model.
 
-use super::learned::FastText;
+use super::fast_text::FastText;
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
 use glasshouse_documents::Error;
@@ -108,13 +108,13 @@ impl Language {
             return Ok(());
         }
         let Some((label, confidence)) = model.best(measured.text()) else { return self.compare(None) };
-        let Some((_, code)) = fields::languages().find(|(short, long)| *short == label || *long == label)
+        let Some((_, code)) = fields::languages().find(|(short, long)| [*short, *long].contains(&label))
         else {
-            return self.compare(Some((&label, confidence)));
+            return self.compare(Some((label, confidence)));
         };
         measured.identified(Identified { code, confidence });
-        let is_listed = self.languages.contains(&label);
-        self.compare(Some((if is_listed { &label } else { code }, confidence)))
+        let is_listed = self.languages.iter().any(|own| own == label);
+        self.compare(Some((if is_listed { label } else { code }, confidence)))
     }
 
     fn passes(&self, measured: &Measured<'_>) -> bool {

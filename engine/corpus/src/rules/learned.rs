@@ -1,15 +1,14 @@
 //! Rules that learn from texts of the user's: a linear classifier, and the perplexity under an n-gram model.
 
+use super::fast_text::{FastText, plain};
 use super::measured::Measured;
 use super::outcome::{Reason, at_least, at_most};
 use crate::personal::lists;
-use glasshouse_documents::files::{FileType, Files};
+use glasshouse_documents::files::Files;
 use glasshouse_documents::settings;
 use glasshouse_documents::{Error, Result};
 use glasshouse_metrics::baselines::{MAX_ORDER, NGram};
 use glasshouse_metrics::moderation::{Classifier, LabelledRows};
-use std::io::{self, BufRead, BufReader, Read as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 settings! {
@@ -18,9 +17,11 @@ settings! {
     }
     lists {
         file: Option<String> = None,
-            "Labelled rows {\"text\", \"label\"} as JSON Lines (the labels good, keep, ok or 0 are wanted texts, all others unwanted), \
-             or a classifier trained on such rows by `glasshouse moderate --train`, or a fastText model (.bin, .ftz) with `label`.";
-        label: Option<String> = None, "The label of wanted texts in a fastText model, such as hq.";
+            "Labelled rows {\"text\", \"label\"} as JSON Lines, or a classifier trained by `glasshouse moderate --train` (its harmful texts \
+             are unwanted), or a fastText model (.bin, .ftz).";
+        label: Option<String> = None,
+            "The label of wanted texts, such as hq or 1; all others are unwanted. Required for a fastText model and for numeric labels; \
+             without it, rows labelled good, keep or ok are wanted.";
     }
 }
 
@@ -42,95 +43,6 @@ fn read(rule: &str, what: &str, file: Option<&str>, most: u64, files: &dyn Files
         Error::Invalid(format!("{rule}: file is missing; name a file with {what} in the recipe's text"))
     })?;
     lists::text(Path::new(file), most, files)
-}
-
-/// A fastText model for classification.
-pub struct FastText {
-    model: fasttext_pure_rs::FastText,
-    /// Without fastText's prefix.
-    labels: Vec<String>,
-}
-
-/// Bytes before a model's dictionary, and least bytes of an entry.
-const HEADER: usize = 92;
-const ENTRY_BYTES: u64 = 10;
-const MAX_WORD: u64 = 1 << 20;
-const MAX_LABELS: i32 = 10_000;
-
-impl FastText {
-    /// Checks what the library trusts: it allocates as much as a file states, and panics if parts contradict each other.
-    pub(super) fn read(file: &str, files: &dyn Files) -> Result<Self> {
-        let path = Path::new(file);
-        let bad =
-            |reason: &str| Error::bad_file(path, format!("is not a fastText model for labels: {reason}"));
-        let open = || files.open(path).map(BufReader::new).map_err(Error::io(path));
-        let FileType::File(size) = files.file_type(path).map_err(Error::io(path))? else {
-            return Err(bad("is not a file"));
-        };
-        let (mut input, mut head) = (open()?, [0; HEADER]);
-        input.read_exact(&mut head).map_err(|_| bad("it is too short"))?;
-        let number =
-            |at: usize| head.as_chunks::<4>().0.get(at).map_or(0, |bytes| i32::from_le_bytes(*bytes));
-        let [dimension, grams, bucket, longest] = [2, 7, 10, 12].map(number);
-        let [entries, words, labels] = [16, 17, 18].map(number);
-        let is_sound = (1..=4096).contains(&dimension)
-            && (0..=16).contains(&grams)
-            && (0..=64).contains(&longest)
-            && (bucket > 0 || grams <= 1 && longest == 0)
-            && (1..=MAX_LABELS).contains(&labels)
-            && words >= 0
-            && words.checked_add(labels) == Some(entries)
-            && entries as u64 * ENTRY_BYTES <= size;
-        if !is_sound {
-            return Err(bad("its header is of another kind, or damaged"));
-        }
-        let labels = labels_of(&mut input, entries).map_err(|error| bad(&error.to_string()))?;
-        let input = open()?;
-        let model = catch_unwind(AssertUnwindSafe(|| fasttext_pure_rs::FastText::load_from_reader(input)));
-        let model = model.map_err(|_| bad("it is damaged"))?.map_err(|error| bad(&error.to_string()))?;
-        Ok(Self { model, labels })
-    }
-
-    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().map(String::as_str)
-    }
-
-    fn predict(&self, text: &str, count: usize) -> Vec<fasttext_pure_rs::Prediction> {
-        let found = catch_unwind(AssertUnwindSafe(|| self.model.predict(text, count, 0.0)));
-        found.ok().and_then(std::result::Result::ok).unwrap_or_default()
-    }
-
-    /// The most likely label of a text and its probability; `None` for a text without words.
-    pub(super) fn best(&self, text: &str) -> Option<(String, f64)> {
-        let found = self.predict(text, 1).into_iter().next()?;
-        Some((plain(&found.label).to_owned(), f64::from(found.probability).min(1.0)))
-    }
-
-    fn probability(&self, text: &str, label: &str) -> f64 {
-        let all = self.predict(text, self.labels.len());
-        let own = all.iter().find(|found| plain(&found.label) == plain(label));
-        own.map_or(0.0, |found| f64::from(found.probability).min(1.0))
-    }
-}
-
-fn labels_of(input: &mut impl BufRead, entries: i32) -> io::Result<Vec<String>> {
-    let (mut labels, mut word, mut about) = (Vec::new(), Vec::new(), [0; 9]);
-    for _ in 0..entries {
-        word.clear();
-        input.by_ref().take(MAX_WORD).read_until(0, &mut word)?;
-        // A count and the kind.
-        input.read_exact(&mut about)?;
-        if about[8] == 1 {
-            let word = String::from_utf8_lossy(word.strip_suffix(b"\0").unwrap_or(&word));
-            labels.push(plain(&word).to_owned());
-        }
-    }
-    Ok(labels)
-}
-
-/// A label without fastText's prefix.
-fn plain(label: &str) -> &str {
-    label.strip_prefix("__label__").unwrap_or(label)
 }
 
 impl Quality {
@@ -162,9 +74,17 @@ impl Quality {
         if text.trim_start().starts_with("{\"version\"") {
             return Classifier::read(text.trim()).map_err(bad);
         }
-        let LabelledRows { rows, broken } = LabelledRows::read(&text);
+        let LabelledRows { rows, broken } = LabelledRows::read_wanted(&text, self.label.as_deref());
         if let Some((line, reason)) = broken.first() {
-            return Err(bad(format!("line {line}: {reason}")));
+            let next = if self.label.is_none() {
+                "; the rule's `label` names the label of wanted texts"
+            } else {
+                ""
+            };
+            return Err(bad(format!("line {line}: {reason}{next}")));
+        }
+        if let Some(label) = self.label.as_deref().filter(|_| rows.iter().all(|row| row.is_harmful)) {
+            return Err(bad(format!("no row has the label {label:?}, which the rule's `label` names")));
         }
         Classifier::train(&rows, 0, |_, _| ()).map_err(bad)
     }
@@ -182,9 +102,9 @@ impl Perplexity {
     pub(super) fn model(&self, files: &dyn Files) -> Result<NGram> {
         let text = read("perplexity", "reference text", self.file.as_deref(), MAX_REFERENCE_BYTES, files)?;
         let mut model = NGram::new(MAX_ORDER, 256, None);
-        for document in text.split("\n\n").map(str::trim).filter(|document| !document.is_empty()) {
+        for paragraph in paragraphs(&text) {
             model.begin_document();
-            model.learn(&bytes(document));
+            paragraph.bytes().for_each(|byte| model.learn(&[u32::from(byte)]));
         }
         if model.tokens == 0 {
             let reason = "the reference has no text";
@@ -194,19 +114,25 @@ impl Perplexity {
     }
 
     pub(super) fn judge(&self, model: &NGram, measured: &Measured<'_>) -> Result<(), Reason> {
-        let text = measured.text().trim();
-        if text.is_empty() {
+        let (mut nats, mut length) = (0.0, 0);
+        for paragraph in paragraphs(measured.text()) {
+            let mut reading = model.reading();
+            nats += paragraph.bytes().map(|byte| reading.nats(u32::from(byte))).sum::<f64>();
+            length += paragraph.len();
+        }
+        if length == 0 {
             return Ok(());
         }
-        let bits = model.nats(&bytes(text)).iter().sum::<f64>() / std::f64::consts::LN_2 / text.len() as f64;
+        let bits = nats / std::f64::consts::LN_2 / length as f64;
         let what = "bits per byte, under a model of the reference";
         at_most!(self.maximum_bits_per_byte, what, bits)?;
         at_least!(self.minimum_bits_per_byte, what, bits)
     }
 }
 
-fn bytes(text: &str) -> Vec<u32> {
-    text.bytes().map(u32::from).collect()
+/// The units of the n-gram model, whose breaks it neither learns nor judges.
+fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
+    text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty())
 }
 
 #[cfg(test)]
@@ -278,6 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn label_names_the_wanted_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = |name: &str, labels: [&str; 2], label: Option<&str>| {
+            let of = |texts: [&str; 6], label: &str| {
+                texts.map(|text| format!("{{\"text\": {text:?}, \"label\": {label}}}")).join("\n")
+            };
+            let rows = format!("{}\n{}", of(GOOD, labels[0]), of(BAD, labels[1]));
+            let label = label.map(str::to_owned);
+            Rule::Quality(Quality { file: file(&folder, name, &rows), label, ..Quality::default() })
+        };
+        let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
+        let (wanted, unwanted) = ("Water and carbon dioxide give oxygen.", "Order now, click here, free!");
+        for (labels, label) in
+            [(["1", "0"], "1"), (["0.0", "1"], "0"), (["true", "false"], "1"), (["\"hq\"", "\"lq\""], "hq")]
+        {
+            let rule = |text| dropped(rule("rows.jsonl", labels, Some(label)), text);
+            assert_eq!((rule(wanted), rule(unwanted)), (None, Some("maximum_probability")), "{label}");
+        }
+        assert!(refused(rule("rows.jsonl", ["1", "0"], None)).contains("line 1"));
+        assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], None)).contains("at least 5"));
+        assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], Some("good"))).contains("\"good\""));
+    }
+
+    #[test]
     fn perplexity_tells_reference_noise_and_repetition_apart() {
         let folder = tempfile::tempdir().unwrap();
         let reference = GOOD.join("\n\n").repeat(20);
@@ -294,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn perplexity_does_not_depend_on_paragraph_breaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule =
+            Perplexity { file: file(&folder, "r.txt", &GOOD.join("\n\n").repeat(20)), ..Default::default() };
+        let model = rule.model(&SystemFiles).unwrap();
+        let bits = |text: String| {
+            let strict = Perplexity { maximum_bits_per_byte: 0.0, ..rule.clone() };
+            strict.judge(&model, &Measured::new(text)).unwrap_err().text
+        };
+        let ten = [GOOD[0]; 10];
+        assert_eq!(bits(ten.join("\n\n")), bits(GOOD[0].to_owned()));
+        assert_eq!(bits(ten.join("\n\n\n\n")), bits(GOOD[0].to_owned()));
+    }
+
+    #[test]
     fn files_that_teach_nothing_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
@@ -306,7 +271,7 @@ mod tests {
         let one = file(
             &folder,
             "one.jsonl",
-            "{\"text\": \"a\", \"label\": \"good\"}\n{\"text\": 1, \"label\": 0}\n",
+            "{\"text\": \"a\", \"label\": \"good\"}\n{\"text\": 1, \"label\": \"bad\"}\n",
         );
         assert!(refused(Rule::Quality(Quality { file: one, ..Quality::default() })).contains("line 2"));
         let few = file(&folder, "few.jsonl", "{\"text\": \"a\", \"label\": \"good\"}\n");

@@ -1,6 +1,7 @@
 //! Filters by licence.
 
 use super::outcome::Reason;
+use glasshouse_documents::document::Rank;
 use glasshouse_documents::settings;
 
 settings! {
@@ -17,8 +18,13 @@ settings! {
 const ALLOWED: &str = "CC0-1.0 CC-BY-* CC-BY-SA-* PDDL-1.0 public-domain MIT* Apache-2.0 BSD-* ISC Unlicense";
 
 impl Licence {
-    pub fn judge(&self, licence: Option<&str>) -> Result<(), Reason> {
+    pub fn judge(&self, licence: Option<&str>, rank: Option<Rank>) -> Result<(), Reason> {
         match licence.map(str::trim).filter(|licence| !licence.is_empty()) {
+            // A link in a text may be about another work.
+            Some(licence) if rank == Some(Rank::Found) && !self.keep_unknown => {
+                Err(Reason::new("keep_unknown", format!("no licence is stated; the text links to {licence}")))
+            }
+            Some(_) if rank == Some(Rank::Found) => Ok(()),
             Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Ok(()),
             Some(licence) => {
                 Err(Reason::new("allowed", format!("licence: {licence}, which is not in the list")))
@@ -48,17 +54,27 @@ mod tests {
     fn licences_in_the_list_stay() {
         let rule = Licence::default();
         for licence in ["cc0-1.0", "CC-BY-4.0", "CC-BY-SA-3.0", "MIT-0", " Apache-2.0", "BSD-3-Clause"] {
-            assert_eq!(rule.judge(Some(licence)), Ok(()), "{licence}");
+            assert_eq!(rule.judge(Some(licence), None), Ok(()), "{licence}");
         }
         for licence in ["CC-BY-NC-4.0", "CC-BY-", "GPL-3.0-only", "Apache", "ISCX"] {
-            assert!(rule.judge(Some(licence)).is_err(), "{licence}");
+            assert!(rule.judge(Some(licence), None).is_err(), "{licence}");
         }
     }
 
     #[test]
     fn the_unknown_goes_unless_kept() {
         let rule = Licence::default();
-        assert!(rule.judge(None).is_err() && rule.judge(Some(" ")).is_err());
-        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(None), Ok(()));
+        assert!(rule.judge(None, None).is_err() && rule.judge(Some(" "), None).is_err());
+        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(None, None), Ok(()));
+    }
+
+    #[test]
+    fn a_licence_only_linked_in_the_text_counts_as_unknown() {
+        let (rule, licence) = (Licence::default(), Some("CC-BY-4.0"));
+        assert_eq!(rule.judge(licence, Some(Rank::Stated)), Ok(()));
+        assert_eq!(rule.judge(licence, Some(Rank::Shown)), Ok(()));
+        let reason = rule.judge(licence, Some(Rank::Found)).unwrap_err();
+        assert_eq!(reason.threshold, "keep_unknown");
+        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(licence, Some(Rank::Found)), Ok(()));
     }
 }

@@ -7,6 +7,7 @@ mod address;
 mod blocklist;
 mod c4_quality;
 mod entropy;
+mod fast_text;
 mod fineweb_quality;
 mod gibberish;
 mod gopher_quality;

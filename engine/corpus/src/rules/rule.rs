@@ -149,7 +149,7 @@ rules! {
         "Keeps texts under the listed licences, so that the terms of the training data are known.",
         |rule, _| {
             let rule = rule.clone();
-            Box::new(move |document, _| rule.judge(document.licence.as_deref()).map(|()| None))
+            Box::new(move |document, _| rule.judge(document.licence.as_deref(), document.licence_rank).map(|()| None))
         };
     Address "address", "Addresses", "after FineWeb's address filter, arXiv:2406.17557", false,
         "Drops pages of the listed hosts.",

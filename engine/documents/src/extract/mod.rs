@@ -65,7 +65,9 @@ pub fn prose(
             document.title = document.title.take().or(page.title);
             document.language = document.language.take().or(page.language);
             document.date = document.date.take().or(page.date);
-            document.licence = document.licence.take().or(page.licence);
+            if document.licence.is_none() {
+                (document.licence, document.licence_rank) = (page.licence, page.licence_rank);
+            }
         }
         Kind::Wikitext => {
             let made = wikitext::prose(&document.text);

@@ -241,14 +241,15 @@ impl Watched {
             return document;
         }
         let id = document.id.clone();
-        let mut rest = std::mem::take(&mut document.text);
+        let whole = std::mem::take(&mut document.text);
+        let mut rest = whole.as_str();
         while !rest.is_empty() {
             let at = if rest.len() > limit { text::place_to_cut(rest.as_bytes(), limit) } else { rest.len() };
-            let behind = if rest.is_char_boundary(at) { rest.split_off(at) } else { String::new() };
-            let text = std::mem::replace(&mut rest, behind);
+            let (text, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            rest = behind;
             if !text.trim().is_empty() {
                 let id = format!("{id}/{}", self.parts.len() + 1);
-                self.parts.push_back(Document { id, text, ..document.clone() });
+                self.parts.push_back(Document { id, text: text.to_owned(), ..document.clone() });
             }
         }
         self.parts.pop_front().unwrap_or(document)

@@ -15,9 +15,10 @@ use std::io::{self, BufRead};
 pub(super) struct Text {
     context: Context,
     stream: Stream,
-    /// Bytes read and not yet returned; starts at a line start.
+    /// Bytes read, of which the first `returned` belong to earlier documents; the rest starts at a line start.
     pending: Vec<u8>,
-    /// Number of bytes of `pending` without a separator.
+    returned: usize,
+    /// Number of further bytes without a separator.
     searched: usize,
     number: u64,
     /// Whether the file has more than one document, so that each gets a number.
@@ -40,6 +41,7 @@ impl Text {
             context,
             stream,
             pending: Vec::new(),
+            returned: 0,
             searched: 0,
             number: 0,
             several: false,
@@ -51,27 +53,31 @@ impl Text {
 
     fn step(&mut self) -> io::Result<()> {
         let continues = self.state == State::Reading;
-        let separator = Separator::find(&self.pending, &mut self.searched, true, continues);
+        let rest = &self.pending[self.returned..];
+        let separator = Separator::find(rest, &mut self.searched, true, continues);
         if let Separator::Found { document, end } = separator {
+            let text = rest[..document].to_vec();
             self.several = true;
-            let rest = self.pending.split_off(end);
-            let mut text = std::mem::replace(&mut self.pending, rest);
-            text.truncate(document);
+            self.returned += end;
             self.searched = 0;
             self.emit(text);
             return Ok(());
         }
         if self.state == State::Draining {
+            let text = rest.to_vec();
             self.state = State::Done;
-            let text = std::mem::take(&mut self.pending);
+            self.pending = Vec::new();
+            self.returned = 0;
             self.emit(text);
             return Ok(());
         }
         let limit = self.context.settings.limits.document;
-        if self.pending.len() > limit {
+        if rest.len() > limit {
             self.divide(limit);
             return Ok(());
         }
+        self.pending.drain(..self.returned);
+        self.returned = 0;
         let chunk = fill(&mut self.stream)?;
         if chunk.is_empty() {
             self.state = State::Draining;
@@ -83,13 +89,14 @@ impl Text {
     }
 
     fn divide(&mut self, limit: usize) {
-        let end = place_to_cut(&self.pending, limit);
+        let rest = &self.pending[self.returned..];
+        let end = place_to_cut(rest, limit);
+        let text = rest[..end].to_vec();
         self.several = true;
         if !std::mem::replace(&mut self.cut, true) {
             self.ready.push_back(Err(self.context.trouble(None, cut_up("text", limit))));
         }
-        let rest = self.pending.split_off(end);
-        let text = std::mem::replace(&mut self.pending, rest);
+        self.returned += end;
         self.searched = self.searched.saturating_sub(end);
         self.emit(text);
     }
@@ -153,6 +160,7 @@ impl Iterator for Text {
                 // The text read so far is a document, unless it comes from a decompression bomb.
                 if error.kind() == io::ErrorKind::QuotaExceeded {
                     self.pending.clear();
+                    self.returned = 0;
                 }
                 self.state = State::Draining;
                 return Some(Err(self.context.trouble(None, open::broken_off(&error))));

@@ -177,7 +177,7 @@ impl NGram {
 
     pub fn reading(&self) -> Reading<'_> {
         let discounts = self.levels.iter().map(|level| Discounts::from_counts(level.with_count)).collect();
-        Reading { model: self, discounts, history: self.beginning().map(Some).collect() }
+        Reading { model: self, discounts, history: self.beginning().map(Some).collect(), spare: Vec::new() }
     }
 
     /// Losses of a document's tokens in nats. `tokens` does not include the document start.
@@ -194,14 +194,16 @@ pub struct Reading<'a> {
     discounts: Vec<Discounts>,
     /// Like [`NGram`]'s history; `None` for unseen n-grams.
     history: Vec<Option<u32>>,
+    spare: Vec<Option<u32>>,
 }
 
 impl Reading<'_> {
     /// Loss of the next token in nats, given the preceding tokens.
     pub fn nats(&mut self, token: u32) -> f64 {
-        let Self { model, discounts, history } = self;
+        let Self { model, discounts, history, spare: ends } = self;
         let mut probability = 1.0 / model.vocabulary.max(1) as f64;
-        let mut ends = vec![Some(EMPTY)];
+        ends.clear();
+        ends.push(Some(EMPTY));
         for (order, context) in (1..).zip(history.iter()) {
             let number = context.and_then(|context| model.levels[order].find(context, token));
             ends.push(number);
@@ -216,7 +218,11 @@ impl Reading<'_> {
             probability = (kept + left * probability) / f64::from(behind.total);
         }
         ends.truncate(model.order());
-        *history = if token == model.boundary { model.beginning().map(Some).collect() } else { ends };
+        std::mem::swap(history, ends);
+        if token == model.boundary {
+            history.clear();
+            history.extend(model.beginning().map(Some));
+        }
         -libm::log(probability)
     }
 }

@@ -44,9 +44,29 @@ pub struct LabelledRows {
 impl LabelledRows {
     /// Parses JSON Lines of `{"text", "label"}`; invalid lines go to `broken`.
     pub fn read(text: &str) -> Self {
+        Self::read_by(text, |label| match label {
+            Label::Number(number) => Ok(number >= 0.5),
+            Label::Name(name) => Ok(!is_innocent(name)),
+        })
+    }
+
+    /// Like [`read`](Self::read), for rows in which `wanted` labels the harmless texts and every other label the harmful ones; without it,
+    /// `good`, `keep`, `ok` and the like.
+    pub fn read_wanted(text: &str, wanted: Option<&str>) -> Self {
+        Self::read_by(text, |label| match (label, wanted) {
+            (Label::Name(name), Some(wanted)) => Ok(name != wanted),
+            (Label::Number(number), Some(wanted)) => Ok(wanted.parse() != Ok(number)),
+            (Label::Name(name), None) => Ok(!is_innocent(name)),
+            (Label::Number(number), None) => {
+                Err(format!("`label` is {number}, which does not say whether the text is wanted"))
+            }
+        })
+    }
+
+    fn read_by(text: &str, is_harmful: impl Fn(Label<'_>) -> Result<bool, String>) -> Self {
         let mut read = Self::default();
         for (line, row) in lines(text) {
-            match row_of(row) {
+            match row_of(row, &is_harmful) {
                 Ok((text, is_harmful)) => read.rows.push(LabelledRow { line, text, is_harmful }),
                 Err(reason) => read.broken.push((line, reason)),
             }
@@ -55,7 +75,21 @@ impl LabelledRows {
     }
 }
 
-fn row_of(row: &str) -> Result<(String, bool), String> {
+/// True is 1, and false 0.
+enum Label<'a> {
+    Number(f64),
+    Name(&'a str),
+}
+
+fn is_innocent(name: &str) -> bool {
+    let name = name.to_lowercase();
+    INNOCENT.split(' ').any(|known| known == name)
+}
+
+fn row_of(
+    row: &str,
+    is_harmful: impl Fn(Label<'_>) -> Result<bool, String>,
+) -> Result<(String, bool), String> {
     let row: Map<String, Value> = serde_json::from_slice(row.as_bytes())
         .map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
     let field =
@@ -64,16 +98,13 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
     if text.trim().is_empty() {
         return Err("`text` is empty".to_owned());
     }
-    let is_harmful = match field("label")? {
-        Value::Bool(is_harmful) => *is_harmful,
-        Value::Number(number) => number.as_f64().is_some_and(|number| number >= 0.5),
-        Value::String(label) if !label.trim().is_empty() => {
-            let label = label.trim().to_lowercase();
-            !INNOCENT.split(' ').any(|known| known == label)
-        }
+    let label = match field("label")? {
+        Value::Bool(is_one) => Label::Number(f64::from(u8::from(*is_one))),
+        Value::Number(number) => Label::Number(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(label) if !label.trim().is_empty() => Label::Name(label.trim()),
         _ => return Err("`label` must be a name, a number, true or false".to_owned()),
     };
-    Ok((text.to_owned(), is_harmful))
+    Ok((text.to_owned(), is_harmful(label)?))
 }
 
 /// A trained classifier in its stored form.

@@ -2,7 +2,7 @@
 //!
 //! A lock is held while the promise returned by its callback is pending; ours is resolved when the guard is dropped.
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -30,9 +30,25 @@ pub(super) async fn hold(name: &str, at_once: bool) -> Option<ProjectLock> {
     }
 }
 
-async fn request(name: &str, at_once: bool) -> Result<Option<ProjectLock>, JsValue> {
+/// Whether a tab has a lock; false if the browser does not say.
+pub(super) async fn is_held(name: &str) -> bool {
+    let held = async {
+        let locks = manager()?;
+        let query: Function = Reflect::get(&locks, &"query".into())?.dyn_into()?;
+        let answer = JsFuture::from(query.call0(&locks)?.dyn_into::<Promise>()?).await?;
+        Ok::<_, JsValue>(Array::from(&Reflect::get(&answer, &"held".into())?))
+    };
+    let is_it = |lock: JsValue| Reflect::get(&lock, &"name".into()).is_ok_and(|own| own == name);
+    held.await.is_ok_and(|held| held.iter().any(is_it))
+}
+
+fn manager() -> Result<JsValue, JsValue> {
     let navigator = Reflect::get(&js_sys::global(), &"navigator".into())?;
-    let locks = Reflect::get(&navigator, &"locks".into())?;
+    Reflect::get(&navigator, &"locks".into())
+}
+
+async fn request(name: &str, at_once: bool) -> Result<Option<ProjectLock>, JsValue> {
+    let locks = manager()?;
     let request: Function = Reflect::get(&locks, &"request".into())?.dyn_into()?;
     let options = Object::new();
     Reflect::set(&options, &"ifAvailable".into(), &at_once.into())?;
@@ -47,7 +63,7 @@ async fn request(name: &str, at_once: bool) -> Result<Option<ProjectLock>, JsVal
     });
     let ended: Promise = request.call3(&locks, &name.into(), &options, &callback)?.dyn_into()?;
     // If the whole request is refused, only its own promise is rejected.
-    let first = Promise::race(&js_sys::Array::of2(&granted, &ended));
+    let first = Promise::race(&Array::of2(&granted, &ended));
     let is_ours = JsFuture::from(first).await?.as_bool() == Some(true);
     Ok(is_ours.then_some(ProjectLock { release: Some(release) }))
 }

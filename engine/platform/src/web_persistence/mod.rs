@@ -29,9 +29,16 @@ pub use locks::ProjectLock;
 const FOLDER: &str = "glasshouse";
 /// Name of the lock that lets one tab at a time change the storage.
 const WRITING: &str = "glasshouse-storage";
-/// Files needed for the list of projects, and the tuning results of the device's kernels.
-const RECORDS: [&str; 6] =
-    ["project.json", "run.json", "run.toml", "metrics.jsonl", "clock.jsonl", super::TUNING_FILE];
+/// Files needed for the list of projects, and what was measured on the devices.
+const RECORDS: [&str; 7] = [
+    "project.json",
+    "run.json",
+    "run.toml",
+    "metrics.jsonl",
+    "clock.jsonl",
+    super::TUNING_FILE,
+    super::SPEEDS_FILE,
+];
 
 thread_local! {
     /// Our folder, if there is one. Thread-local, because each worker is one thread with one storage.
@@ -274,11 +281,19 @@ pub async fn available(_path: &Path) -> Option<u64> {
 /// Locks a project for this tab until the lock is dropped, and loads the state left by the last tab that had it. Fails if another tab has
 /// it open, or it cannot be read.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
-    let name = format!("glasshouse-project:{}", folder.display());
-    let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;
+    let lock = locks::hold(&lock_name(folder), true).await.ok_or_else(|| super::project_is_open(folder))?;
     look_again(folder).await?;
     fetch(folder, |_| true, true).await?;
     Ok(lock)
+}
+
+/// Whether a tab has a project open. Locks of files are known only within a tab, so a run that trains in another one looks abandoned.
+pub async fn is_open_elsewhere(folder: &Path) -> bool {
+    locks::is_held(&lock_name(folder)).await
+}
+
+fn lock_name(folder: &Path) -> String {
+    format!("glasshouse-project:{}", folder.display())
 }
 
 /// Converts a JavaScript time in milliseconds since 1970.

@@ -2,7 +2,7 @@
 
 use crate::{Project, Run, metrics};
 use glasshouse_platform::{Error, Result, files};
-use glasshouse_protocol::{ProjectSummary, TrainEvent};
+use glasshouse_protocol::{ProjectSummary, RunSummary, TrainEvent};
 use std::path::Path;
 
 const POINTS: usize = 60;
@@ -43,10 +43,17 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
         let run = run.summary()?;
         summary.interrupted = Some((run.step, run.steps));
     }
+    let all: Vec<RunSummary> = records.iter().filter_map(|(run, _)| run.summary().ok()).collect();
+    let best = RunSummary::best_text(&all);
     // Imported models and runs without steps have nothing to show.
-    for (run, record) in records.iter().rev() {
-        if add_past(run, summary)? {
-            summary.val_loss = record.best_val_loss;
+    for shown in best.into_iter().chain(all.iter().rev()) {
+        let run = records.iter().find(|(run, _)| run.name() == shown.name);
+        if let Some((run, _)) = run
+            && add_past(run, summary)?
+        {
+            summary.run.clone_from(&shown.name);
+            summary.val_loss = shown.validation().map(|validation| validation.loss);
+            summary.bytes_per_token = shown.bytes_per_token;
             break;
         }
     }

@@ -3,7 +3,7 @@ use crate::RunRecord;
 use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
-use glasshouse_protocol::{RunState, TrainEvent, presets};
+use glasshouse_protocol::{Objective, RunState, TrainEvent, presets};
 
 fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn a_list_says_what_there_is_and_the_last_used_is_first() {
 }
 
 #[test]
-fn a_card_shows_the_newest_run_that_has_something_to_show() {
+fn a_card_shows_the_best_run_on_a_text_that_has_something_to_show() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
     let before = about(&shelf, "owls");
@@ -134,16 +134,32 @@ fn a_card_shows_the_newest_run_that_has_something_to_show() {
     let after = about(&shelf, "owls");
     assert_eq!((after.runs, after.curve.len()), (3, 60));
     assert_eq!((after.val_loss, &after.sample), (before.val_loss, &before.sample));
-    // A run with an empty metrics file is skipped too, but not one with a single step.
-    let run = project.run("3").unwrap();
-    let mut writer = MetricsWriter::create(&run.metrics_path()).unwrap();
-    assert_eq!(about(&shelf, "owls").curve.len(), 60);
+    // A run with an empty metrics file is skipped too, and one that is worse, but not a better one with a single step.
+    let better = project.run("3").unwrap();
+    let mut writer = MetricsWriter::create(&better.metrics_path()).unwrap();
+    let scored = |best_val_loss| {
+        better.save_record(&RunRecord { best_val_loss, ..better.record().unwrap() }).unwrap();
+        about(&shelf, "owls")
+    };
+    assert_eq!(scored(Some(1.5)).curve.len(), 60);
     let step =
         TrainEvent::Step { step: 1, loss: 3.5, lr: 1e-3, grad_norm: 1.0, tokens_per_s: 1.0, skipped: false };
     writer.write(&step).unwrap();
     writer.flush().unwrap();
-    let last = about(&shelf, "owls");
-    assert_eq!((last.curve, last.val_loss, last.sample.as_str()), (vec![3.5], None, ""));
+    assert_eq!((scored(Some(2.0)).run, scored(None).run), (run.name(), run.name()));
+    let last = scored(Some(1.5));
+    let shown = (last.run, last.curve, last.val_loss, last.sample.as_str());
+    assert_eq!(shown, (better.name(), vec![3.5], Some(1.5), ""));
+    // The loss of a fine-tune on conversations is not comparable with a text's.
+    let mut config = run.config().unwrap();
+    config.set_objective(Objective::Chat);
+    let tuned = project.create_run(&config, &project.folder().join("data")).unwrap();
+    let mut writer = MetricsWriter::create(&tuned.metrics_path()).unwrap();
+    writer.write(&step).unwrap();
+    writer.flush().unwrap();
+    let record = RunRecord { step: 1, best_val_loss: Some(0.5), ..tuned.record().unwrap() };
+    tuned.save_record(&record).unwrap();
+    assert_eq!(about(&shelf, "owls").run, better.name());
 }
 
 #[test]

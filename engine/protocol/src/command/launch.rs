@@ -41,6 +41,9 @@ pub struct RunLaunch {
     /// With [`LearnsFrom::Tasks`], the recipe that generates the rows ([`crate::recipes`]); `None` uses tasks of all kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+    /// Title of a new run; `None` leaves it with its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Train all runs of this sweep file ([`crate::Sweep`], TOML), one after another, instead of one; the settings are those that do not
     /// vary. A sweep that was stopped continues. Answered as [`Command::Train`](crate::Command::Train) is for each run, with `Sweep`s.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,6 +28,38 @@ impl RunConfig {
         each.filter(|(_, values): &(_, Vec<String>)| values.iter().any(|value| *value != values[0])).collect()
     }
 
+    /// The titled settings that differ from those of its preset, as `learning rate 0.0003`; empty without a known preset. Left out are
+    /// those that [`crate::ModelConfig::shape`] names, and those that follow from others, from the text or from the device.
+    pub fn changes(&self) -> Vec<String> {
+        const LEFT_OUT: [&str; 11] = [
+            "model.layers",
+            "model.width",
+            "model.context_length",
+            "model.vocabulary",
+            "train.milestones",
+            "train.precision",
+            "train.warmup_steps",
+            "train.decay_steps",
+            "train.eval_interval",
+            "train.sample_interval",
+            "train.checkpoint_interval",
+        ];
+        let Some(preset) = crate::presets::named(&self.preset) else { return Vec::new() };
+        let words = |(path, values): (String, Vec<String>)| {
+            let title = match path.as_str() {
+                "seed" => "Seed",
+                path if LEFT_OUT.contains(&path) => return None,
+                path => Setting::at(path)?.title,
+            };
+            let value = values.last().filter(|value| !value.is_empty()).map_or("none", String::as_str);
+            // Abbreviations keep their capitals.
+            let is_word = title.chars().nth(1).is_some_and(char::is_lowercase);
+            let title = if is_word { title.to_lowercase() } else { title.to_owned() };
+            (!title.is_empty()).then(|| format!("{title} {value}"))
+        };
+        Self::differing(&[&preset, self]).into_iter().filter_map(words).collect()
+    }
+
     /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string; `none` clears an
     /// optional number. Fails with one line if the path does not exist (with the nearest existing one) or the value has the wrong type.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
@@ -300,6 +332,17 @@ mod tests {
         let found = RunConfig::differing(&[&first, &second]);
         assert!(found.keys().eq(["model.layers", "train.learning_rate"]));
         assert_eq!(found["train.learning_rate"][1], "0.5");
+    }
+
+    #[test]
+    fn changes_name_what_differs_from_the_preset() {
+        let mut run = presets::preset("first-stories").unwrap();
+        assert_eq!(run.changes(), Vec::<String>::new());
+        run.train.learning_rate = 0.5;
+        (run.model.layers, run.model.vocabulary, run.seed) = (9, 77, 4);
+        assert_eq!(run.changes(), ["seed 4", "learning rate 0.5"]);
+        run.preset = "gpt2".to_owned();
+        assert!(run.changes().is_empty(), "there is nothing to compare an imported model with");
     }
 
     #[test]

@@ -7,10 +7,13 @@ use crate::quantity::whole;
 /// beyond about 16 hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
 pub const MAX_EPOCHS: f64 = 20.0;
 
-/// Number of parameters per training token above which a model is far too large: 100 times the ratio of Hoffmann et al. 2022 ("Training
+/// Epochs of a text that a proposed run reads at most: those beyond hardly add anything (see [`MAX_EPOCHS`]).
+const PROPOSED_EPOCHS: f64 = 16.0;
+
+/// Training tokens per parameter below which a model is far too large: a hundredth of the ratio of Hoffmann et al. 2022 ("Training
 /// Compute-Optimal Large Language Models", arXiv:2203.15556), who found 20 tokens per parameter optimal. Small models are often trained
 /// on small texts, so that only extreme ratios are reported.
-pub const MAX_PARAMETERS_PER_TOKEN: f64 = 5.0;
+const MIN_TOKENS_PER_PARAMETER: f64 = 0.2;
 
 impl RunConfig {
     pub fn tokens_per_step(&self) -> u64 {
@@ -33,16 +36,30 @@ impl RunConfig {
                 whole(epochs.round() as u64)
             ));
         }
-        let share = parameters as f64 / text;
+        let share = text / parameters.max(1) as f64;
         // A pretrained model has learned from more than this text.
-        if share > MAX_PARAMETERS_PER_TOKEN && self.start.is_none() {
+        if share < MIN_TOKENS_PER_PARAMETER && self.start.is_none() {
             found.push(format!(
-                "The model has about {} parameters per token of its text; the rule of thumb is 20 tokens per parameter. It may memorise the text. \
-                 Use a smaller model, or more text.",
-                whole(share.round() as u64)
+                "The text has about {share:.2} tokens per parameter of the model; the rule of thumb is 20. The model may memorise the text. Use a \
+                 smaller model, or more text."
             ));
         }
         found
+    }
+
+    /// Shortens a proposed run to the epochs that are worth reading of a text of this many training tokens; 0 means that it is unknown.
+    pub fn bound_epochs(&mut self, text_tokens: u64) {
+        let is_text = self.train.objective.learns_text() && self.data.synthetic.is_none();
+        let most =
+            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64;
+        if text_tokens == 0 || !is_text || self.train.steps <= most {
+            return;
+        }
+        self.set_steps(most);
+        let (train, tenth) = (&mut self.train, (most / 10).max(1));
+        train.warmup_steps = train.warmup_steps.min(most / 20);
+        train.sample_interval = train.sample_interval.min(tenth);
+        train.eval_interval = train.eval_interval.min(tenth);
     }
 }
 
@@ -99,12 +116,26 @@ mod tests {
         let said = run.proportions(1, step);
         assert!(said[0].contains("about 2,000,000 times"), "{said:?}");
         run.train.steps = 1;
-        let said = run.proportions(5_001_000, 1_000_000);
-        assert!(said.len() == 1 && said[0].contains("5 parameters per token"), "{said:?}");
+        let said = run.proportions(10_000_000, 1_000_000);
+        assert!(said.len() == 1 && said[0].contains("0.10 tokens per parameter"), "{said:?}");
         assert_eq!(run.proportions(5_000_000, 1_000_000), Vec::<String>::new());
         let large = presets::preset("nanogpt-gpu").unwrap();
         assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");
         assert_eq!(large.proportions(10_700_000, 0), Vec::<String>::new(), "nothing is known of the text");
+    }
+
+    #[test]
+    fn a_proposed_run_reads_a_small_text_at_most_sixteen_times() {
+        let proposed = presets::from_layers(8).unwrap();
+        assert!(proposed.train.steps > 10_000);
+        let mut run = proposed.clone();
+        run.bound_epochs(0);
+        assert_eq!(run, proposed, "nothing is known of the text");
+        run.bound_epochs(366_000);
+        let epochs = run.train.steps as f64 * run.tokens_per_step() as f64 / 366_000.0;
+        assert!((15.9..16.1).contains(&epochs), "{epochs}");
+        assert_eq!(run.proportions(1, 366_000), Vec::<String>::new());
+        run.validate().unwrap();
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Evaluations, audits and comparisons as blocks.
 
 use super::{
-    AnswerKind, Audit, AuditSection, Calibration, Cell, Comparison, Contamination, Evaluation, Likelihood,
-    LossGrouping, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
+    AnswerKind, Audit, AuditSection, Baseline, Calibration, Cell, Comparison, Contamination, Evaluation,
+    Likelihood, LossGrouping, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
 };
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
 use crate::cleaning::table::Unit;
@@ -15,6 +15,8 @@ use crate::quantity::{
 /// Formats a Unix time in seconds: in local time, or in UTC for a page that is read elsewhere.
 pub type Date<'a> = &'a dyn Fn(f64) -> String;
 
+/// Fewer evaluated tokens are no basis for a verdict.
+const FEW_TOKENS: u64 = 1000;
 /// Maximum lines that could not be evaluated, and answers.
 const BROKEN: usize = 10;
 const ANSWERS: usize = 8;
@@ -50,7 +52,45 @@ pub fn blocks(
     let sections = sections.into_iter().flatten().chain(errors).chain(tasks).chain(compared).chain(seen);
     let sections = sections.chain(audit.into_iter().flat_map(|audit| audits(evaluation, audit)));
     let last = sections.chain([about(evaluation, date)]).filter_map(Section::block);
-    warnings(evaluation).chain([Block::Figures(headline(evaluation))]).chain(last).collect()
+    let first = verdict(evaluation).map(Block::Text).into_iter().chain(warnings(evaluation));
+    first.chain([Block::Figures(headline(evaluation))]).chain(last).collect()
+}
+
+/// One sentence: how well the model predicts the text compared with the best baseline, or its first task; `None` without either.
+pub fn verdict(evaluation: &Evaluation) -> Option<String> {
+    let bits = |metrics: &[Metric]| metric(metrics, "bits_per_byte")?.value.filter(|bits| bits.is_finite());
+    let likelihood = evaluation.likelihood.as_ref();
+    let Some((own, ours)) = likelihood.and_then(|own| Some((own, bits(&own.metrics)?))) else {
+        let task = evaluation.tasks.first()?;
+        let first = task.metrics.first()?;
+        return Some(format!("{}: {} {}.", task.name, metric_title(&first.name), first.with_interval()));
+    };
+    if own.tokens < FEW_TOKENS {
+        let few = counted(own.tokens, "token");
+        return Some(format!(
+            "{few} were evaluated, too few to judge the model: evaluate it on a longer text."
+        ));
+    }
+    let known = |own: &&Baseline| own.bits_per_byte.value.is_some_and(f64::is_finite);
+    let value = |own: &Baseline| own.bits_per_byte.value.unwrap_or(f64::INFINITY);
+    let best =
+        evaluation.baselines.iter().filter(known).min_by(|one, other| value(one).total_cmp(&value(other)));
+    let Some(best) = best else {
+        let ours = figures(ours);
+        return Some(format!(
+            "The model needs {ours} bits per byte; with baselines, this says how good that is."
+        ));
+    };
+    let (name, theirs) = (&best.name, value(best));
+    let interval = best.difference.as_ref().and_then(|difference| difference.interval);
+    let numbers = format!("{} bits per byte against {}", figures(ours), figures(theirs));
+    Some(match interval {
+        Some([low, high]) if low <= 0.0 && high >= 0.0 => {
+            format!("The model is as good as the best baseline, {name}, within the noise: {numbers}.")
+        }
+        _ if ours < theirs => format!("The model beats every baseline; the best is {name}: {numbers}."),
+        _ => format!("The model does not beat {name}, the best baseline: {numbers}."),
+    })
 }
 
 pub fn name(evaluation: &Evaluation) -> &str {
@@ -59,7 +99,7 @@ pub fn name(evaluation: &Evaluation) -> &str {
 }
 
 /// Warns of much evaluated text seen in training.
-fn warnings(evaluation: &Evaluation) -> impl Iterator<Item = Block> {
+pub fn warnings(evaluation: &Evaluation) -> impl Iterator<Item = Block> {
     let of_text = evaluation.contamination.iter().map(|own| ("the evaluated text".to_owned(), own));
     let of_tasks = evaluation.tasks.iter();
     let of_tasks =
@@ -529,6 +569,28 @@ mod tests {
         assert_eq!(table.rows[0][..2], ["story".into(), 7.into()]);
         assert_eq!(table.rows[0][3].text(), "0.6250 (0.5250 to 0.7250)");
         assert_eq!(table.rows[1][3].text(), NOTHING);
+    }
+
+    #[test]
+    fn the_verdict_is_of_the_best_baseline_and_refuses_little_text() {
+        let baseline = |name: &str, bits: f64, difference: f64| Baseline {
+            name: name.to_owned(),
+            bits_per_byte: metrics(&[("bits_per_byte", bits)]).remove(0),
+            difference: Some(metrics(&[("bits_per_byte", difference)]).remove(0)),
+            ..Baseline::default()
+        };
+        let said = |bits: f64, tokens: u64, baselines: Vec<Baseline>| {
+            let metrics = metrics(&[("bits_per_byte", bits)]);
+            let likelihood = Some(Likelihood { tokens, metrics, ..Likelihood::default() });
+            verdict(&Evaluation { likelihood, baselines, ..Evaluation::default() }).unwrap()
+        };
+        let both = || vec![baseline("gzip", 2.0, 1.5), baseline("3-gram", 0.9, 0.4)];
+        let beats = said(0.5, 59_232, both());
+        assert!(beats.contains("beats every baseline") && beats.contains("3-gram"), "{beats}");
+        assert!(said(1.2, 59_232, vec![baseline("3-gram", 0.9, -0.3)]).contains("does not beat 3-gram"));
+        assert!(said(0.9, 59_232, vec![baseline("3-gram", 0.95, 0.05)]).contains("within the noise"));
+        assert!(said(0.5, 8, both()).starts_with("8 tokens were evaluated, too few"));
+        assert_eq!(verdict(&Evaluation::default()), None);
     }
 
     #[test]

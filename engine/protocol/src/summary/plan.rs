@@ -36,8 +36,13 @@ pub struct PlanSummary {
     pub flops_by_scope: BTreeMap<String, f64>,
     /// Whether it fits the chosen device; `None` if the device does not report its memory.
     pub fits: Option<bool>,
-    /// Estimated run time, from the last measurement on this device scaled by FLOPs.
+    /// Steps of the run; approximate if they follow from `train.epochs`.
+    pub steps: u64,
+    /// Training tokens of the text, or 0 if unknown.
+    pub text_tokens: u64,
+    /// Estimated run time: FLOPs divided by the device's speed.
     pub run_seconds: Option<f64>,
+    pub speed_from: SpeedFrom,
     /// The energy in that time, if the user gave the device's power.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy: Option<EnergyUse>,
@@ -80,6 +85,17 @@ impl PlanSummary {
             Fact::new("Kernel launches per step", whole(self.dispatches_per_step as u64)),
             Fact::new("On disk", self.disk()),
         ]
+    }
+}
+
+choices! {
+    /// What the speed of a device is known from.
+    pub enum SpeedFrom = Class {
+        /// Nothing was measured on it yet: a typical speed of its class.
+        Class = "class", "a typical speed of such a device";
+        Measurement = "measurement", "a measurement on this device";
+        /// The last run on it, with its evaluations, samples and checkpoints.
+        Run = "run", "the last run on this device";
     }
 }
 

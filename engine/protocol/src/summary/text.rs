@@ -51,6 +51,10 @@ pub struct DocumentsOverview {
     pub cleaned: bool,
     /// Name and size in bytes of the project's files, as added.
     pub files: Vec<(String, u64)>,
+    /// Those of `files` that hold rows for fine-tuning. Rows are no part of the text: they are listed after its documents, and count in
+    /// none of the numbers below.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowFile>,
     /// Files that could not be read in full, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<FileProblem>,
@@ -65,6 +69,23 @@ pub struct DocumentsOverview {
     /// Most frequent characters and their counts, at most 96.
     pub characters_by_count: Vec<(char, u64)>,
     pub distinct_characters: usize,
+}
+
+impl DocumentsOverview {
+    /// Whether a file holds rows for fine-tuning.
+    pub fn holds_rows(&self, name: &str) -> bool {
+        self.rows.iter().any(|file| file.name == name)
+    }
+}
+
+/// A file of rows for fine-tuning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowFile {
+    pub name: String,
+    pub rows: u64,
+    pub characters: u64,
+    /// The beginning of the first row.
+    pub preview: String,
 }
 
 /// A file that gives no text, or only part of it.

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::project::Project;
-use crate::protocol::{Ablate, Ablation, EvaluateSettings, RangeTest, SweepState, SweepSummary};
+use crate::protocol::{
+    Ablate, Ablation, DraftOf, EvaluateSettings, Objective, RangeTest, Start, SweepState, SweepSummary,
+};
 use glasshouse_corpus::recipe::Recipe;
 use std::cell::Cell;
 use std::path::Path;
@@ -401,8 +403,59 @@ fn a_run_on_generated_rows_leaves_the_settings_of_the_project() {
     assert_eq!(failures(&heard), Vec::<String>::new());
     assert_eq!(ended(&heard), [10, 2]);
     let opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone()).last().unwrap();
-    let (tiny, config) = (tiny(10), opened.config);
+    let (tiny, config) = (tiny(10), opened.drafts.train);
     assert_eq!((config.model.width, config.train.steps), (tiny.model.width, tiny.train.steps));
     assert!(config.data.synthetic.is_none());
     assert_eq!(opened.tokenizer.unwrap().config, config.tokenizer);
+}
+
+/// Chat rows, a fine-tune of them and a sweep: each begins with settings of its own, and is no model for the next run.
+#[test]
+fn a_sweep_after_a_fine_tune_trains_new_runs_and_leaves_the_drafts() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut base = tiny(10);
+    base.model.context_length = 64;
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..base.clone() };
+    tuned.set_objective(Objective::Chat);
+    (tuned.train.batch_size, tuned.train.learning_rate) = (2, 1e-3);
+    tuned.set_steps(4);
+    let row = |at: usize| format!("{{\"prompt\": \"Who is {at}?\", \"completion\": \"The owl {at}.\"}}\n");
+    let rows: String = (0..20).map(row).collect();
+    let drafts = Drafts { tune: Some(tuned.clone()), ..Drafts::new(base.clone()) };
+    let launch = RunLaunch { sweep: Some(RATES.to_owned()), ..RunLaunch::default() };
+    let search = Command::Train { config: Box::new(drafts.of(DraftOf::Search)), launch };
+    let open = || after(Command::OpenProject { id: "p".to_owned() });
+    let heard = play(shelf.path(), vec![make(), after(train(base.clone(), None))]);
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let text = told!(heard, Event::TokenizerReady { tokenizer } => tokenizer.clone()).last().unwrap();
+    let place = shelf.path().join("rows.jsonl");
+    std::fs::write(&place, rows).unwrap();
+    let add = DocumentsChange::Add { names: vec![place.display().to_string()] };
+    let saved = Command::SaveDrafts { drafts: Box::new(drafts.clone()) };
+    let heard = play(
+        shelf.path(),
+        vec![open(), after(add), after(saved), after(train(tuned.clone(), None)), after(search), open()],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    assert_eq!(ended(&heard), [4, 10, 10, 10]);
+    let runs = |heard: &[Report]| {
+        let mut opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone());
+        opened.next_back().unwrap()
+    };
+    for heard in [heard, play(shelf.path(), vec![open()])] {
+        let opened = runs(&heard);
+        let starts: Vec<bool> = opened.runs.iter().map(|run| run.start.is_some()).collect();
+        assert_eq!(starts, [false, true, false, false, false]);
+        assert_eq!(opened.drafts.train.train.learning_rate, base.train.learning_rate, "not the sweep's");
+        assert_eq!(opened.drafts.train.train.objective, Objective::Text);
+        let tune = opened.drafts.tune.unwrap();
+        assert_eq!((tune.train.objective, tune.start), (Objective::Chat, tuned.start.clone()));
+        assert_eq!(opened.tokenizer.unwrap().train_tokens, text.train_tokens, "not the chat rows'");
+    }
+    // Without saved drafts, each kind begins with the settings of its latest run.
+    std::fs::remove_file(shelf.path().join("p/next.json")).unwrap();
+    let opened = runs(&play(shelf.path(), vec![open()]));
+    assert_eq!(opened.drafts.train.train.learning_rate, base.train.learning_rate);
+    let tune = opened.drafts.tune.unwrap();
+    assert_eq!((tune.train.objective, tune.train.steps), (Objective::Chat, 4));
 }

@@ -6,6 +6,7 @@ use super::prompts::Prompts;
 use super::store::{Split, TokenStore};
 use super::windows::Windows;
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::HeldOut;
 
 pub use glasshouse_compiler::step::IGNORED;
 pub(super) use glasshouse_compiler::step::MicroBatch;
@@ -75,6 +76,15 @@ impl<'a> Batches<'a> {
             Self::Examples(examples) => examples.evaluations(split),
             Self::Pairs(pairs) => pairs.evaluations(split),
             Self::Prompts(_) => 0,
+        }
+    }
+
+    /// The held-out set that evaluations draw from; `None` if their loss is not a mean over tokens.
+    pub fn held_out(&self) -> Option<HeldOut> {
+        match self {
+            Self::Windows(windows) => Some(windows.held_out()),
+            Self::Examples(examples) => examples.held_out(),
+            Self::Pairs(_) | Self::Prompts(_) => None,
         }
     }
 

@@ -8,9 +8,12 @@ use super::store::Split;
 use super::stories;
 use crate::tokenizer::Tokenizer;
 use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
-use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective, order};
+use glasshouse_protocol::{
+    DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective, RowFile, order,
+};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 
 const PREVIEW: usize = 160;
 /// Maximum characters of a document shown; a whole book would overload the window.
@@ -43,64 +46,73 @@ pub struct Survey {
     sources: Sources,
     /// Number of files before the held-out files, if any.
     train_files: Option<usize>,
+    /// Those of the text, then the rows for fine-tuning.
     entries: Vec<DocumentEntry>,
+    /// Number of documents of the text.
+    texts: usize,
     counts: Vec<(char, u64)>,
     problems: Vec<FileProblem>,
 }
 
 #[derive(Clone, Debug)]
-enum Sources {
-    Files(Vec<SourceFile>),
-    Stories(u64),
+struct Sources {
+    /// Bytes of the built-in stories, which precede the files.
+    stories: Option<u64>,
+    files: Vec<SourceFile>,
 }
 
 impl Sources {
     fn names(&self) -> Vec<(String, u64)> {
-        match self {
-            Self::Files(files) => files
-                .iter()
-                .map(|file| {
-                    let name = file.path.file_name().unwrap_or_default();
-                    (name.to_string_lossy().into_owned(), file.bytes)
-                })
-                .collect(),
-            Self::Stories(bytes) => vec![("built-in stories".to_owned(), *bytes)],
-        }
+        let files = self.files.iter().map(|file| {
+            let name = file.path.file_name().unwrap_or_default();
+            (name.to_string_lossy().into_owned(), file.bytes)
+        });
+        self.stories.map(|bytes| ("built-in stories".to_owned(), bytes)).into_iter().chain(files).collect()
+    }
+
+    /// The file of a number, unless it is that of the stories.
+    fn file(&self, number: usize) -> Option<&SourceFile> {
+        self.files.get(number.checked_sub(usize::from(self.stories.is_some()))?)
     }
 
     /// All documents with their file numbers. Problems of a file go to `problems(number)`.
     fn documents<'own>(
         &'own self,
         problems: impl Fn(usize) -> Problems + 'own,
-    ) -> Box<dyn Iterator<Item = Result<(usize, TextPiece)>> + 'own> {
-        match self {
-            Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
-                let documents = read::documents(read::pieces(vec![file.clone()], &problems(number)));
-                documents.map(move |document| document.map(|document| (number, document)))
-            })),
-            Self::Stories(bytes) => Box::new(
-                stories::up_to(*bytes, CORPUS_SEED)
-                    .map(|text| Ok((0, TextPiece { text, ends_document: true, mark: None }))),
-            ),
-        }
+    ) -> impl Iterator<Item = Result<(usize, TextPiece)>> + 'own {
+        let stories = self.stories.into_iter().flat_map(|bytes| stories::up_to(bytes, CORPUS_SEED));
+        let stories = stories.map(|text| Ok((0, TextPiece { text, ends_document: true, mark: None })));
+        let first = usize::from(self.stories.is_some());
+        stories.chain(self.files.iter().enumerate().flat_map(move |(at, file)| {
+            let number = first + at;
+            let documents = read::documents(read::pieces(vec![file.clone()], &problems(number)));
+            documents.map(move |document| document.map(|document| (number, document)))
+        }))
     }
 }
 
 impl Survey {
     /// Reads all documents once, yielding meanwhile. Fails as a preparation does: if a named file is missing or cannot be read.
     pub async fn new(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
+        Self::with_rows(config, &[], yielder).await
+    }
+
+    /// Also reads files of rows for fine-tuning, which are no part of the text.
+    pub async fn with_rows(config: &DataConfig, rows: &[PathBuf], yielder: &Yielder) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
-        let sources = if config.paths.is_empty() {
-            Sources::Stories(config.corpus_bytes)
-        } else {
-            let mut files = read::find_sources(&config.paths, &problems)?;
+        let stories = config.paths.is_empty().then_some(config.corpus_bytes);
+        let mut files = Vec::new();
+        if stories.is_none() {
+            files = read::find_sources(&config.paths, &problems)?;
             let held_out = read::find_sources(&config.validation_files, &problems)?;
             read::remove_held_out(&mut files, &held_out);
             train_files = (!config.validation_files.is_empty()).then_some(files.len());
             files.extend(held_out);
-            Sources::Files(files)
-        };
+        }
+        let text_files = files.len() + usize::from(stories.is_some());
+        files.extend(read::find_sources(rows, &problems)?);
+        let sources = Sources { stories, files };
         // Files in different folders may share a name, so each has its own list.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
         let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
@@ -113,7 +125,9 @@ impl Survey {
             let mut characters = 0;
             for character in text.chars() {
                 characters += 1;
-                *counts.entry(character).or_default() += 1;
+                if file < text_files {
+                    *counts.entry(character).or_default() += 1;
+                }
             }
             entries.push(DocumentEntry {
                 file,
@@ -131,19 +145,20 @@ impl Survey {
             let partly = read.binary_search(&file).is_ok();
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
-        Ok(Self { sources, train_files, entries, counts, problems })
+        let texts = entries.partition_point(|entry| entry.file < text_files);
+        Ok(Self { sources, train_files, entries, texts, counts, problems })
     }
 
     /// Statistics of all documents, with the share `validation` held out.
     pub fn overview(&self, validation: f64) -> DocumentsOverview {
         let bytes = self.bytes();
-        let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
+        let characters: u64 = self.text().iter().map(|entry| entry.characters).sum();
         let (train, held_out) = match self.train_documents(validation) {
             Some(train) => {
                 let part = |wanted: bool| {
                     let held_out =
                         |(number, entry): &(usize, &DocumentEntry)| entry.is_held_out(*number, train);
-                    let own = self.entries.iter().enumerate().filter(|entry| held_out(entry) == wanted);
+                    let own = self.text().iter().enumerate().filter(|entry| held_out(entry) == wanted);
                     own.fold((0, 0), |(documents, bytes), (_, entry)| (documents + 1, bytes + entry.bytes))
                 };
                 (part(false), part(true))
@@ -151,19 +166,31 @@ impl Survey {
             None => {
                 // The split falls inside the document: it counts in both parts.
                 let train = (bytes as f64 * (1.0 - validation)) as u64;
-                ((self.entries.len() as u64, train), (1, bytes - train))
+                ((self.texts as u64, train), (1, bytes - train))
             }
         };
         let mut lengths = BTreeMap::<u64, u64>::new();
-        for entry in &self.entries {
+        for entry in self.text() {
             *lengths.entry(entry.characters.max(1).next_power_of_two()).or_default() += 1;
+        }
+        let names = self.sources.names();
+        let mut rows: Vec<RowFile> = Vec::new();
+        for entry in self.entries.iter().skip(self.texts) {
+            let name = names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default();
+            if rows.last().is_none_or(|last| last.name != name) {
+                rows.push(RowFile { name, preview: entry.preview.clone(), ..RowFile::default() });
+            }
+            if let Some(last) = rows.last_mut() {
+                (last.rows, last.characters) = (last.rows + 1, last.characters + entry.characters);
+            }
         }
         DocumentsOverview {
             cleaned: false,
-            embedded: matches!(self.sources, Sources::Stories(_)),
-            files: self.sources.names(),
+            embedded: self.sources.stories.is_some(),
+            files: names,
+            rows,
             problems: self.problems.clone(),
-            documents: self.entries.len() as u64,
+            documents: self.texts as u64,
             bytes,
             characters,
             train,
@@ -174,19 +201,24 @@ impl Survey {
         }
     }
 
+    /// The documents of the text, without rows.
+    fn text(&self) -> &[DocumentEntry] {
+        self.entries.get(..self.texts).unwrap_or_default()
+    }
+
     pub fn bytes(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.bytes).sum()
+        self.text().iter().map(|entry| entry.bytes).sum()
     }
 
     /// Number of training documents, if whole documents are held out.
     fn train_documents(&self, validation: f64) -> Option<usize> {
         if let Some(files) = self.train_files {
-            return Some(self.entries.partition_point(|entry| entry.file < files));
+            return Some(self.text().partition_point(|entry| entry.file < files));
         }
-        if self.entries.iter().any(|entry| entry.split().is_some()) {
-            return Some(self.entries.len());
+        if self.text().iter().any(|entry| entry.split().is_some()) {
+            return Some(self.texts);
         }
-        let lengths: Vec<u64> = self.entries.iter().map(|entry| entry.characters).collect();
+        let lengths: Vec<u64> = self.text().iter().map(|entry| entry.characters).collect();
         let characters: u64 = lengths.iter().sum();
         prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
     }
@@ -212,7 +244,7 @@ impl Survey {
             file: file(entry),
             characters: entry.characters,
             preview,
-            validation: entry.is_held_out(number, train),
+            validation: number < self.texts && entry.is_held_out(number, train),
         };
         let all = self.entries.iter().enumerate();
         if search.is_empty() {
@@ -285,11 +317,10 @@ impl Survey {
 
     /// The file of a document, and the number of earlier documents in that file.
     fn place(&self, number: u64) -> Option<(&SourceFile, usize)> {
-        let Sources::Files(files) = &self.sources else { return None };
         let number = usize::try_from(number).ok()?;
         let file = self.entries.get(number)?.file;
         let before = self.entries.iter().take(number).filter(|entry| entry.file == file).count();
-        Some((files.get(file)?, before))
+        Some((self.sources.file(file)?, before))
     }
 
     /// A conversation as the template writes it, and its learned ranges; `None` if the document is no conversation. Skipped lines
@@ -326,7 +357,7 @@ impl Survey {
     /// The first documents, up to `bytes` bytes in total.
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
-        for document in self.sources.documents(|_| Problems::default()) {
+        for document in self.sources.documents(|_| Problems::default()).take(self.texts) {
             let (_, TextPiece { mut text, .. }) = document?;
             let room = bytes - taken;
             if text.len() > room {
@@ -416,6 +447,39 @@ mod tests {
         let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
+    }
+
+    #[test]
+    fn rows_for_fine_tuning_are_listed_and_count_in_no_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("rows.jsonl");
+        std::fs::write(&place, "{\"prompt\": \"Who?\", \"completion\": \"Ada.\"}\n".repeat(3)).unwrap();
+        let text = folder.path().join("a.txt");
+        std::fs::write(&text, "An owl.").unwrap();
+        assert!(read::holds_rows(&place) && !read::holds_rows(&text));
+        let paths = vec![text.display().to_string()];
+        for (paths, embedded) in [(paths, false), (Vec::new(), true)] {
+            let config = DataConfig { paths, corpus_bytes: 1000, ..DataConfig::default() };
+            let alone = block_on(Survey::new(&config, &Yielder::none())).unwrap();
+            let survey =
+                block_on(Survey::with_rows(&config, std::slice::from_ref(&place), &Yielder::none())).unwrap();
+            let (overview, expected) = (survey.overview(0.1), alone.overview(0.1));
+            let [file] = overview.rows.as_slice() else { panic!("{:?}", overview.rows) };
+            assert_eq!(
+                (file.name.as_str(), file.rows, file.preview.as_str()),
+                ("rows.jsonl", 3, "Who?  Ada.")
+            );
+            let without = DocumentsOverview { rows: Vec::new(), files: expected.files.clone(), ..overview };
+            assert_eq!((without.embedded, without), (embedded, expected));
+            assert_eq!(survey.sample(10_000).unwrap(), alone.sample(10_000).unwrap());
+            let last = survey.entries.len() as u64 - 1;
+            let (found, page) = block_on(survey.list("", last as usize, 9, 0.1, &Yielder::none())).unwrap();
+            assert_eq!(
+                (found, page[0].file.as_str(), page[0].validation),
+                (last as usize + 1, "rows.jsonl", false)
+            );
+            assert!(survey.may_be_conversation(last));
+        }
     }
 
     #[test]

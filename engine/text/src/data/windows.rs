@@ -4,6 +4,7 @@ use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Result, refuse};
+use glasshouse_protocol::HeldOut;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
@@ -132,6 +133,12 @@ impl<'a> Windows<'a> {
         batch.tokens.extend_from_slice(tokens);
         batch.targets.extend_from_slice(window.get(1..).unwrap_or_default());
         Ok(())
+    }
+
+    pub(super) fn held_out(&self) -> HeldOut {
+        // The first token of a split is no target.
+        let tokens = self.store.len(Split::Validation).saturating_sub(1);
+        HeldOut { rows: tokens.div_ceil(self.context_length as u64), tokens }
     }
 
     /// Batches that contain every target of a split exactly once (the split's first token is no target).

@@ -95,6 +95,7 @@ impl<'data> Trainer<'data> {
         record.device = Some(device);
         record.parameters = parameters.iter().map(|parameter| parameter.ty.count() as u64).sum();
         record.evaluate_whole_split |= options.evaluate_whole_split;
+        record.held_out = batches.held_out();
         record.error = None;
         // A mistake in the user's figures was reported before.
         record.watts = energy::settings().unwrap_or_default().watts;

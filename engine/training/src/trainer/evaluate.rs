@@ -97,12 +97,15 @@ impl Trainer<'_> {
         }
     }
 
-    /// Marks the current state as the best, to be saved next, if its validation loss is the lowest so far. Returns whether it is.
+    /// Marks the current state as the best, to be saved next, if its validation loss is the lowest so far, or if too little is held out
+    /// to tell. Returns whether it is.
     pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
         // The untrained model does not count, unless the run started from pretrained weights.
         let begins_trained = self.config.start.is_some() || self.record.restored_from.is_some();
         let counts = self.step > 0 || begins_trained;
-        let best = counts && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
+        let chooses = self.record.held_out.is_none_or(|held_out| held_out.chooses());
+        let is_lower = !chooses || self.best.is_none_or(|best| val_loss < best);
+        let best = counts && val_loss.is_finite() && is_lower;
         if best {
             self.best = Some(val_loss);
             self.best_here = true;

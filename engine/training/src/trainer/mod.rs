@@ -578,6 +578,9 @@ impl Trainer<'_> {
     /// Records an event and queues it for [`Trainer::next`].
     fn emit(&mut self, event: TrainEvent) -> Result<()> {
         self.record_event(&event)?;
+        if let TrainEvent::Step { loss, .. } = event {
+            self.record.train_loss = Some(loss);
+        }
         self.ready.push_back(Progress::Event(event));
         Ok(())
     }

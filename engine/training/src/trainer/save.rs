@@ -87,13 +87,14 @@ impl Trainer<'_> {
         // The user may have changed these fields meanwhile, so keep them.
         if let Ok(kept) = self.run.record() {
             (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
-            self.record.estimated_seconds = kept.estimated_seconds;
+            (self.record.estimated_seconds, self.record.bytes) = (kept.estimated_seconds, kept.bytes);
         }
         self.read_meter();
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;
         self.record.step = self.step;
         self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
+        self.record.val_step = self.evaluated.map(|(step, ..)| step);
         self.record.best_val_loss = self.best;
         self.record.interventions = self.guard.state.interventions.to_vec();
         self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();

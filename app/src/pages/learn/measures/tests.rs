@@ -3,7 +3,7 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
+    CheckpointSummary, Command, Drafts, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
     RunConfig, Start, TokenizerSummary, TrainEvent, presets,
 };
 
@@ -41,7 +41,8 @@ fn opened(runs: Vec<RunSummary>) -> State {
     };
     let config = presets::preset("first-stories-small").unwrap();
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
-    let opened = OpenedProject { opening: 1, project, config, tokenizer: Some(tokenizer), runs };
+    let (drafts, tokenizer) = (Drafts::new(config), Some(tokenizer));
+    let opened = OpenedProject { opening: 1, project, drafts, tokenizer, runs };
     tell(&mut state, Event::Project { opened: Some(Box::new(opened)) });
     state
 }

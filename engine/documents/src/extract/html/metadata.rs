@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::document::Rank;
 use crate::fields;
 use scraper::node::Element;
 use scraper::{Html, Node};
@@ -11,17 +12,6 @@ const TITLE: usize = 500;
 const ADDRESS: usize = 300;
 /// Maximum bytes of JSON-LD read per page.
 const LINKED_DATA: usize = 1 << 20;
-
-/// Reliability of a value, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// Machine-readable.
-    Stated,
-    /// Stated for readers.
-    Shown,
-    /// Found on the page, possibly about a part of it.
-    Found,
-}
 
 pub(super) type Ranked = Option<(Rank, String)>;
 

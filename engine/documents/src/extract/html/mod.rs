@@ -31,6 +31,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use crate::document::Rank;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -75,6 +76,7 @@ pub struct Page {
     pub date: Option<String>,
     /// Linked licence: the SPDX name of a Creative Commons licence, else the address.
     pub licence: Option<String>,
+    pub licence_rank: Option<Rank>,
     /// Whether all visible text was used because no main content was found.
     pub fallback: bool,
     pub words: usize,

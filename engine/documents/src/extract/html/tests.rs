@@ -1,6 +1,7 @@
 mod hostile;
 
 use super::{Mode, Page, Settings, page};
+use crate::document::Rank;
 
 fn all_text(html: &str) -> String {
     page(html, &Settings { mode: Mode::AllText, ..Settings::default() }).unwrap().text
@@ -88,6 +89,11 @@ fn metadata_from_many_places() {
     };
     assert_eq!(links("by/3.0/deed.en", "by/3.0").licence.as_deref(), Some("CC-BY-3.0"));
     assert_eq!(links("by/3.0/", "by-nc/4.0/").licence, None);
+    assert_eq!(links("by/3.0/", "by/3.0/").licence_rank, Some(Rank::Found));
+    for path in ["about/", "licenses/", "publicdomain/", "", "2024/05/licenses/by/4.0/"] {
+        let linked = format!("<a href='https://creativecommons.org/{path}'>Creative Commons</a>");
+        assert_eq!(main_content(&linked).licence, None, "{path}");
+    }
     assert_eq!(
         main_content("<time datetime='2019-08-07 10:00'>x</time>").date.as_deref(),
         Some("2019-08-07")

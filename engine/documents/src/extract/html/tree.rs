@@ -50,8 +50,9 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
         words_taken = self::words(&text).count().min(words);
     }
     let Metadata { title, language, date, licence, .. } = metadata;
+    let licence_rank = licence.as_ref().map(|(rank, _)| *rank);
     let [title, language, date, licence] = [title, language, date, licence].map(|found| Some(found?.1));
-    Ok(Page { title, text, language, date, licence, fallback, words, words_taken })
+    Ok(Page { title, text, language, date, licence, licence_rank, fallback, words, words_taken })
 }
 
 pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {

@@ -95,6 +95,7 @@ fn json_lines_carry_what_they_say_of_themselves() {
             id: "a.jsonl#2:17".into(),
             source: "books".into(),
             licence: Some("MIT".into()),
+            licence_rank: None,
             language: Some("deu".into()),
             genre: Some("fiction".into()),
             date: Some("2020-01-02".into()),

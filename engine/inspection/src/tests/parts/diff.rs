@@ -103,6 +103,10 @@ fn the_same_model_did_not_change_at_all() {
         assert!(parameters.iter().all(|row| numbers(row) == [0.0, 0.0]), "{parameters:?}");
         let [(_, one), (_, other)] = samples(&seen) else { panic!() };
         assert!(one == other && !one.is_empty());
+        let Some(Detail::Samples { verdict, .. }) = seen.inspected.details.first() else {
+            panic!("no texts")
+        };
+        assert!(verdict.starts_with("Both models predict this text equally well"), "{verdict}");
     }
 }
 

@@ -10,6 +10,7 @@ mod pairs;
 use super::batch::{IGNORED, MicroBatch, with_capacity};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Result, refuse};
+use glasshouse_protocol::HeldOut;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::{nth, split_mix};
 use pack::Rows;
@@ -97,6 +98,14 @@ impl<'a> ExampleBatches<'a> {
 
     pub fn about(&self, split: Split) -> PackingStatistics {
         self.about[split as usize]
+    }
+
+    /// The held-out rows, if their loss is a mean over tokens.
+    pub(super) fn held_out(&self) -> Option<HeldOut> {
+        let PackingStatistics { examples, left_out, learned, .. } = self.about(Split::Validation);
+        let rows = examples.saturating_sub(left_out) as u64;
+        let BatchSettings { labelled, scored, judged, .. } = &self.settings;
+        (!labelled && !scored && judged.is_none()).then_some(HeldOut { rows, tokens: learned })
     }
 
     /// Notes for the user, one sentence each. `labels` is empty for conversations.

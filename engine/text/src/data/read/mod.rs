@@ -102,6 +102,41 @@ pub fn may_hold_rows(path: &Path) -> bool {
     read.is_err() || text.trim_ascii_start().starts_with(b"[")
 }
 
+/// Fields of rows for fine-tuning, none of which a document has.
+const ROW_FIELDS: [&str; 7] =
+    ["messages", "conversations", "instruction", "prompt", "completion", "chosen", "rejected"];
+/// The only fields of a labelled text.
+const LABELLED: [&str; 2] = ["label", "text"];
+
+/// Whether a file holds rows for fine-tuning rather than documents, by the fields of its first row.
+pub fn holds_rows(path: &Path) -> bool {
+    let Some(source) =
+        find_sources(&[path], &Problems::default()).ok().and_then(|found| found.into_iter().next())
+    else {
+        return false;
+    };
+    let is_labelled = |fields: &mut Vec<&str>| {
+        fields.sort_unstable();
+        fields.as_slice() == LABELLED
+    };
+    if source.is_csv() {
+        let Ok(file) = files::File::open(path) else { return false };
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES).read_to_end(&mut head).ok();
+        let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_lowercase();
+        let mut fields =
+            line.trim_start_matches('\u{feff}').split(',').map(|field| field.trim().trim_matches('"'));
+        return is_labelled(&mut fields.by_ref().collect());
+    }
+    let row =
+        |line: &str, _| Ok(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).ok());
+    let first = json_rows(&source, row).ok().and_then(|mut rows| rows.next()?.ok());
+    first.is_some_and(|row| {
+        ROW_FIELDS.iter().any(|field| row.contains_key(*field))
+            || is_labelled(&mut row.keys().map(String::as_str).collect())
+    })
+}
+
 /// Joins pieces into whole documents.
 pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
     let mut whole = String::new();

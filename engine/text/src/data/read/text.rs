@@ -19,16 +19,17 @@ const MARK: &str = "\u{feff}";
 pub(super) struct TextPieces<R> {
     file: R,
     path: PathBuf,
-    /// Text read but not yet returned.
+    /// Text read, of which the first `returned` bytes are in earlier pieces.
     pending: String,
-    /// Bytes of `pending` already searched for a separator.
+    returned: usize,
+    /// Number of further bytes already searched for a separator.
     searched: usize,
     /// First bytes of an incomplete character.
     carry: Vec<u8>,
     /// Bytes and line ends before `carry`, for error messages.
     position: u64,
     lines: u64,
-    /// Whether `pending` starts at the beginning of a line.
+    /// Whether the text not yet returned starts at the beginning of a line.
     at_line_start: bool,
     /// Whether pieces of the current document were returned.
     started: bool,
@@ -49,6 +50,7 @@ impl<R: Read> TextPieces<R> {
             file,
             path,
             pending: String::new(),
+            returned: 0,
             searched: 0,
             carry: Vec::new(),
             position: 0,
@@ -63,12 +65,12 @@ impl<R: Read> TextPieces<R> {
         let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
         while self.state != TextState::Done {
             let continues = self.state == TextState::Reading;
+            let rest = &self.pending[self.returned..];
             let separator =
-                Separator::find(self.pending.as_bytes(), &mut self.searched, self.at_line_start, continues);
+                Separator::find(rest.as_bytes(), &mut self.searched, self.at_line_start, continues);
             if let Separator::Found { document, end } = separator {
-                let rest = self.pending.split_off(end);
-                let mut text = std::mem::replace(&mut self.pending, rest);
-                text.truncate(document);
+                let text = rest[..document].to_owned();
+                self.returned += end;
                 (self.searched, self.at_line_start) = (0, true);
                 if let Some(piece) = self.end_document(text) {
                     return Ok(Some(piece));
@@ -77,20 +79,23 @@ impl<R: Read> TextPieces<R> {
             }
             if self.state == TextState::Draining {
                 self.state = TextState::Done;
-                let text = std::mem::take(&mut self.pending);
+                let text = rest.to_owned();
+                (self.pending, self.returned) = (String::new(), 0);
                 return Ok(self.end_document(text));
             }
-            if self.pending.len() >= PIECE_BYTES && matches!(separator, Separator::Absent) {
+            if rest.len() >= PIECE_BYTES && matches!(separator, Separator::Absent) {
                 // The rest starts with white space, so a later separator in it is still preceded by a line end.
-                if let Some(position) = cut.last(&self.pending) {
-                    let rest = self.pending.split_off(position);
-                    let text = std::mem::replace(&mut self.pending, rest);
+                if let Some(position) = cut.last(rest) {
+                    let text = rest[..position].to_owned();
+                    self.returned += position;
                     self.searched = 0;
                     self.at_line_start = false;
                     self.started = true;
                     return Ok(Some(TextPiece { text, ..TextPiece::default() }));
                 }
             }
+            self.pending.drain(..self.returned);
+            self.returned = 0;
             self.fill()?;
         }
         Ok(None)

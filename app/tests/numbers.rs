@@ -1,0 +1,224 @@
+//! A run has the same numbers on every page, whether it trains or has ended.
+
+use crate::support::{self, contains, is_shown, open_page, tell, window};
+use egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::App;
+use glasshouse::pages::PageName;
+use glasshouse::preferences::LossUnit;
+use glasshouse_protocol::{Event, HeldOut, Objective, RunState, RunSummary, TrainEvent, TrainingState};
+
+const STEPS: u64 = 650;
+
+fn shown(window: &Harness<'_, App>, label: &str) -> usize {
+    window.query_all_by_label(label).count()
+}
+
+fn card(window: &Harness<'_, App>, project: &str) -> String {
+    let label = format!("Open {project}");
+    let card = window.get_by_role_and_label(Role::Button, &label);
+    card.accesskit_node().value().unwrap_or_default()
+}
+
+fn begin(run: RunSummary) -> Event {
+    Event::TrainingStarted {
+        run,
+        device: Box::new(support::device()),
+        step: 0,
+        folder: None,
+        estimated_seconds: Some(124.0),
+    }
+}
+
+fn fresh(name: &str) -> RunSummary {
+    RunSummary { seconds: 0.0, checkpoints: Vec::new(), ..support::run(name, RunState::Running, 0, STEPS) }
+}
+
+/// Checks every page of a project with this one run.
+fn check(window: &mut Harness<'_, App>, run: &RunSummary, trains: bool) {
+    let state = window.state().state();
+    assert_eq!(state.runs.list.iter().find(|own| own.name == run.name), Some(run));
+    assert_eq!(state.training.run.as_ref(), Some(run));
+    let at = run.step;
+    let progress = format!("{at} / {STEPS}");
+    let loss = run.validation().map(|shown| format!("{:.3}", shown.loss));
+    let seconds = glasshouse::format::duration(run.seconds);
+    // The chip of a run in training is in the header of all pages.
+    let chip = usize::from(trains);
+    open_page(window, PageName::Train);
+    assert_eq!(shown(window, &progress), chip + 1, "Train at {at}");
+    assert!(loss.iter().all(|loss| is_shown(window, loss)), "{loss:?} is the number on Train at {at}");
+    assert!(is_shown(window, &seconds) && is_shown(window, &run.device), "Train at {at}");
+    open_page(window, PageName::Runs);
+    assert_eq!(shown(window, &progress), chip + 2, "row and card at {at}");
+    assert!(shown(window, &seconds) >= 2, "row and card at {at}");
+    if let Some((loss, shown_at)) = loss.as_ref().zip(run.validation().map(|shown| shown.at())) {
+        assert_eq!(shown(window, loss), 1, "the row at {at}");
+        assert_eq!(shown(window, &format!("{loss}, {shown_at}")), 1, "the card at {at}");
+    }
+    open_page(window, PageName::Home);
+    assert_eq!(shown(window, &progress), chip, "the header at {at}");
+    let told = card(window, "Recipes");
+    match &loss {
+        Some(loss) => assert!(told.starts_with(&format!("validation {loss} ")), "{told} at {at}"),
+        None => assert!(!told.contains("validation"), "{told} at {at}"),
+    }
+}
+
+#[test]
+fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
+    let mut window = window(support::without_runs(PageName::Train), 1600.0, 1400.0);
+    let mut run = fresh("1-llama-tiny");
+    tell(window.state_mut(), [begin(run.clone())]);
+    open_page(&mut window, PageName::Runs);
+    window.get_by_role_and_label(Role::Row, "1-llama-tiny").click();
+    window.run_steps(3);
+    check(&mut window, &run, true);
+    let mut from = 0;
+    for (until, seconds) in [(1, 0.4), (99, 6.0), (100, 7.0), (150, 9.0), (250, 15.0), (STEPS, 61.0)] {
+        // The evaluation of step 200 is worse than the best.
+        let worse = |event: TrainEvent| match event {
+            TrainEvent::Eval { step: 200, train_loss, preference, .. } => {
+                TrainEvent::Eval { step: 200, train_loss, val_loss: 9.25, best: false, preference }
+            }
+            TrainEvent::Eval { step: 0, train_loss, val_loss, preference, .. } => {
+                TrainEvent::Eval { step: 0, train_loss, val_loss, best: false, preference }
+            }
+            event => event,
+        };
+        let events: Vec<TrainEvent> = support::steps(from, until, STEPS).into_iter().map(worse).collect();
+        events.iter().for_each(|event| run.follow(event));
+        run.seconds = seconds;
+        tell(window.state_mut(), [Event::Training { events, seconds: Some((seconds, 90.0)) }]);
+        // The engine's record lags behind.
+        tell(window.state_mut(), [Event::Runs { runs: vec![fresh("1-llama-tiny")] }]);
+        window.run_steps(2);
+        assert_eq!(run.step, until);
+        check(&mut window, &run, true);
+        from = until + 1;
+    }
+    assert_eq!(run.best_step, Some(600));
+    run.state = RunState::Finished;
+    let state = Event::TrainingState { state: TrainingState::Idle, step: STEPS, steps: STEPS };
+    tell(window.state_mut(), [state, Event::TrainingEnded { run: run.clone() }]);
+    window.run_steps(2);
+    check(&mut window, &run, false);
+}
+
+#[test]
+fn a_project_keeps_the_card_of_its_best_text_run_while_a_fine_tune_trains() {
+    let mut app = support::app("dark");
+    let mut listed = support::projects();
+    let Event::Projects { projects, .. } = &mut listed else { panic!("no projects") };
+    projects[0].run = "1-first-stories".to_owned();
+    let sentence = projects[0].sample.clone();
+    let base = support::run("1-first-stories", RunState::Finished, 2000, 2000);
+    tell(&mut app, [support::ready(), listed, support::opened("first", "My first model", vec![base])]);
+    let tuned = RunSummary { objective: Objective::Chat, ..fresh("2-llama-tiny") };
+    let evaluation = |val_loss| TrainEvent::Eval {
+        step: 10,
+        train_loss: val_loss,
+        val_loss,
+        best: true,
+        preference: None,
+    };
+    let sample = TrainEvent::Sample { step: 10, text: "Who?\n> Ada.".to_owned() };
+    let events = vec![evaluation(0.125), sample];
+    tell(&mut app, [begin(tuned), Event::Training { events, seconds: None }]);
+    app.open(PageName::Home);
+    let mut window = window(app, 1280.0, 900.0);
+    assert!(
+        card(&window, "My first model").starts_with("validation 1.841 "),
+        "{}",
+        card(&window, "My first model")
+    );
+    let last = sentence.rsplit_once(". ").map_or("", |(_, last)| last);
+    assert!(contains(&window, last) && !contains(&window, "Ada."));
+    // A better run on a text takes its place with loss and sentence.
+    let better = fresh("3-llama-tiny");
+    let sample = TrainEvent::Sample { step: 10, text: "An owl sat in a tree.".to_owned() };
+    let events = vec![
+        TrainEvent::Step { step: 10, loss: 1.0, lr: 1e-3, grad_norm: 1.0, tokens_per_s: 1.0, skipped: false },
+        evaluation(1.5),
+        sample,
+    ];
+    let ended = Event::TrainingState { state: TrainingState::Idle, step: 10, steps: STEPS };
+    tell(window.state_mut(), [ended, begin(better), Event::Training { events, seconds: None }]);
+    window.run_steps(2);
+    assert!(card(&window, "My first model").starts_with("validation 1.500 "));
+    assert!(contains(&window, "An owl sat in a tree.") && !contains(&window, last));
+}
+
+#[test]
+fn all_pages_have_one_unit_of_losses() {
+    let mut app = support::app("dark");
+    let bits = |bits: f32| bits * std::f32::consts::LN_2 * 2.0;
+    let run = RunSummary {
+        bytes_per_token: Some(2.0),
+        best_val_loss: Some(bits(1.25)),
+        best_step: Some(1150),
+        ..support::run("1-first-stories", RunState::Finished, 2000, 2000)
+    };
+    tell(
+        &mut app,
+        [support::ready(), support::projects(), support::opened("first", "My first model", vec![run])],
+    );
+    app.open(PageName::Settings);
+    let mut window = window(app, 1600.0, 1200.0);
+    window.get_by_role_and_label(Role::RadioButton, "Bits per byte").click();
+    window.run_steps(2);
+    assert_eq!(window.state_mut().preferences().loss_unit, LossUnit::Bits);
+    tell(window.state_mut(), [support::history("1-first-stories", 1e-3)]);
+    open_page(&mut window, PageName::Train);
+    assert!(is_shown(&window, "1.250") && is_shown(&window, "best, step 1,150"));
+    open_page(&mut window, PageName::Runs);
+    assert!(is_shown(&window, "1.250"));
+    window.get_by_role_and_label(Role::Row, "1-first-stories").click();
+    window.run_steps(3);
+    assert!(is_shown(&window, "1.250, best, step 1,150"));
+}
+
+#[test]
+fn a_validation_set_that_is_too_small_is_named() {
+    let mut app = support::without_runs(PageName::Train);
+    let run = RunSummary { held_out: Some(HeldOut { rows: 1, tokens: 8 }), ..fresh("1-llama-tiny") };
+    tell(
+        &mut app,
+        [begin(run.clone()), Event::Training { events: support::steps(0, 100, STEPS), seconds: None }],
+    );
+    let mut window = window(app, 1280.0, 1000.0);
+    assert!(contains(&window, "8 held-out tokens, 1 row"));
+    let enough = RunSummary { held_out: Some(HeldOut { rows: 50, tokens: 4000 }), ..run };
+    tell(window.state_mut(), [begin(enough)]);
+    window.run_steps(2);
+    assert!(!contains(&window, "held-out tokens"));
+}
+
+#[test]
+fn the_size_slider_proposes_no_more_steps_than_a_small_text_is_worth() {
+    let mut app = support::full_app("dark");
+    let is_plan =
+        |command: &glasshouse_protocol::Command| matches!(command, glasshouse_protocol::Command::Plan { .. });
+    let plan = glasshouse_protocol::PlanSummary { text_tokens: 366_000, ..support::plan() };
+    let planned = Event::Planned(glasshouse_protocol::Forecast::Run { plan: Box::new(plan) });
+    support::answer(&mut app, is_plan, [planned, Event::Finished]);
+    app.open(PageName::Model);
+    let mut window = window(app, 1400.0, 1000.0);
+    let slider = window.get_by_role_and_label(Role::Slider, "Size by layers");
+    slider.focus();
+    window.run_steps(2);
+    for _ in 0..6 {
+        window.key_press(egui::Key::ArrowRight);
+        window.run_steps(1);
+    }
+    window.run_steps(2);
+    let draft = support::sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
+        glasshouse_protocol::Command::Plan { config } => Some(config),
+        _ => None,
+    });
+    let draft = draft.unwrap();
+    assert!(draft.preset.starts_with("layers-") && draft.model.layers > 6, "{}", draft.preset);
+    let epochs = draft.train.steps as f64 * draft.tokens_per_step() as f64 / 366_000.0;
+    assert!(epochs <= 16.1, "{} steps are {epochs} epochs", draft.train.steps);
+}
