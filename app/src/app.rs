@@ -460,7 +460,7 @@ impl App {
             self.pages.data.settle(&mut self.outbox);
         }
         if parts {
-            self.flush_draft();
+            self.flush_drafts();
         }
         let pending = self.outbox.take();
         for request in pending.into_iter().chain(requests) {
@@ -487,7 +487,7 @@ impl eframe::App for App {
     // With the feature `page` it has another signature, and a browser does not call it.
     #[cfg(not(feature = "page"))]
     fn on_exit(&mut self) {
-        self.flush_draft();
+        self.flush_drafts();
         self.send();
         self.keep_preferences();
     }

@@ -439,7 +439,7 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
     assert!(!sent(window.state_mut()).iter().any(creates), "it asks for a name");
     support::type_into(&mut window, "Project name", "Owls");
     press(&mut window, "Create");
-    assert!(sent(window.state_mut()).contains(&Command::CreateProject { name: "Owls".to_owned() }));
+    assert!(sent(window.state_mut()).contains(&Command::create("Owls")));
     assert!(sent(window.state_mut()).iter().any(|command| matches!(command, Command::CreateProject { .. })));
     answer(
         window.state_mut(),

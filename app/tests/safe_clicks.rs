@@ -11,8 +11,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, Chosen, Link, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, DocumentsChange, Envelope, ErrorKind, ErrorReport, Event, Hint, Report, Request,
-    RunChange, RunLaunch, TrainingState,
+    Command, DocumentsChange, Envelope, ErrorKind, ErrorReport, Event, Hint, Report, Request, RunChange,
+    RunLaunch, TrainingState,
 };
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ fn requests(window: &mut Harness<'_, App>) -> Vec<Request> {
 /// The saved drafts: the number of the opening, and the sample prompt.
 fn drafts(window: &mut Harness<'_, App>) -> Vec<(Option<u64>, String)> {
     let draft = |request: Request| match request.command {
-        Command::SaveDraft { config } => Some((request.opening, config.train.sample_prompt)),
+        Command::SaveDrafts { drafts } => Some((request.opening, drafts.train.train.sample_prompt)),
         _ => None,
     };
     requests(window).into_iter().filter_map(draft).collect()
@@ -52,7 +52,7 @@ fn stale() -> ErrorReport {
 }
 
 fn saves(command: &Command) -> bool {
-    matches!(command, Command::SaveDraft { .. })
+    matches!(command, Command::SaveDrafts { .. })
 }
 
 /// A project without runs on the Train page, opened with the number 1, with its sample prompt changed a moment ago.

@@ -11,9 +11,9 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument,
-    GuardKind, GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer,
-    TrainEvent, TrainingState,
+    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
+    GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer, TrainEvent,
+    TrainingState,
 };
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {

@@ -77,7 +77,7 @@ impl HomePage {
         let entered = if entered { self.naming.take_if(|name| named(name)) } else { None };
         let agreed = decision.filter(|(_, agrees)| *agrees).map(|(name, _)| name);
         if let Some(name) = agreed.or(entered) {
-            context.outbox.send(Command::CreateProject { name: name.trim().to_owned() });
+            context.outbox.send(Command::create(name.trim()));
             *context.go = Some(PageName::Data);
         }
     }

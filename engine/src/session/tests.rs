@@ -267,7 +267,7 @@ fn a_forecast_is_the_work_divided_by_the_speed_that_the_device_last_had() {
     let shelf = tempfile::tempdir().unwrap();
     let forecast = || {
         let plan = Command::Plan { config: Box::new(tiny(1000)) };
-        let made = Command::CreateProject { name: "Owls".to_owned() };
+        let made = Command::create("Owls");
         let heard = play(shelf.path(), vec![after(made), after(plan)]);
         let mut plans = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.clone());
         let plan = plans.next_back().unwrap();

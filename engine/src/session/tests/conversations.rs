@@ -15,7 +15,7 @@ fn conversations_are_there_when_the_project_is_opened_again() {
     let heard = play(
         folder.path(),
         vec![
-            after(Command::CreateProject { name: "Said".to_owned() }),
+            after(Command::create("Said")),
             after(keep(5, "Who?")),
             after(keep(6, "Where?")),
             after(Command::ChangeConversation { id: 6, change: ConversationChange::Delete }),
