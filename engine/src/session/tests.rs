@@ -1149,7 +1149,7 @@ fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() 
     assert_eq!(openings, [1, 2]);
     for (project, steps) in [("a", 7), ("b", 9)] {
         let heard = play(shelf.path(), vec![after(Command::OpenProject { id: project.to_owned() })]);
-        has!(heard, Event::Project { opened: Some(opened) } if opened.config.train.steps == steps);
+        has!(heard, Event::Project { opened: Some(opened) } if opened.drafts.train.train.steps == steps);
         assert!(!shelf.path().join(project).join("documents/owls.txt").exists());
     }
 }

@@ -3,7 +3,7 @@
 use super::compress;
 use crate::pages::prelude::*;
 use crate::pages::train::guard;
-use glasshouse_protocol::{Compression, EnergyUse, ErrorKind, ExportFormat, RunChange, WeightFormat};
+use glasshouse_protocol::{Compression, EnergyUse, ExportFormat, RunChange, WeightFormat};
 use std::collections::BTreeSet;
 
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
