@@ -256,7 +256,7 @@ impl State {
                 // was only to be read.
                 let is_silent = match error.kind {
                     ErrorKind::Cancelled => true,
-                    ErrorKind::Stale => !asked.as_ref().is_some_and(Command::changes_project),
+                    ErrorKind::Stale => asked.as_ref().is_some_and(|command| !command.changes_project()),
                     _ => false,
                 };
                 if !in_form && asked != Some(Command::Clean) && !is_silent {

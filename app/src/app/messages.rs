@@ -227,51 +227,51 @@ fn entry_ui(ui: &mut Ui, entry: &Entry<'_>) -> Pressed {
     let inside = rect.shrink2(vec2(8.0, 0.0));
     let builder = UiBuilder::new().max_rect(inside).layout(Layout::right_to_left(Align::Center));
     let mut pressed = Pressed { hovered: ui.rect_contains_pointer(rect), ..Pressed::default() };
-    ui.scope_builder(builder, |ui| {
-        // Screen readers announce it when it appears.
-        ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_role(entry.role));
-        ui.spacing_mut().interact_size.y = theme::CONTROL;
-        ui.spacing_mut().item_spacing.x = space::SMALL;
-        pressed.dismissed = widgets::icon_button(ui, icons::ICON_CLOSE, "Dismiss").clicked();
-        if entry.more > 0 {
-            caption(ui, format!("{} more", entry.more));
+    // A child, so that a high button does not enlarge the strip.
+    let ui = &mut ui.new_child(builder);
+    // Screen readers announce it when it appears.
+    ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_role(entry.role));
+    ui.spacing_mut().interact_size.y = theme::CONTROL;
+    ui.spacing_mut().item_spacing.x = space::SMALL;
+    pressed.dismissed = widgets::icon_button(ui, icons::ICON_CLOSE, "Dismiss").clicked();
+    if entry.more > 0 {
+        caption(ui, format!("{} more", entry.more));
+    }
+    // Laid out from the right: the first button is the leftmost one.
+    let shown = if narrow { 1 } else { entry.buttons.len() };
+    for (at, words) in entry.buttons.iter().enumerate().take(shown).rev() {
+        if plain(ui, None, words).clicked() {
+            pressed.button = Some(at);
         }
-        // Laid out from the right: the first button is the leftmost one.
-        let shown = if narrow { 1 } else { entry.buttons.len() };
-        for (at, words) in entry.buttons.iter().enumerate().take(shown).rev() {
-            if plain(ui, None, words).clicked() {
-                pressed.button = Some(at);
-            }
+    }
+    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.label(entry.icon.rich_text().size(18.0).color(entry.colour));
+        if let Some(page) = entry.page.filter(|_| !narrow) {
+            ui.label(RichText::new(page.title()).text_style(theme::quiet_strong()).color(palette.quiet));
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.label(entry.icon.rich_text().size(18.0).color(entry.colour));
-            if let Some(page) = entry.page.filter(|_| !narrow) {
-                ui.label(RichText::new(page.title()).text_style(theme::quiet_strong()).color(palette.quiet));
-            }
-            let look = |words: RichText| if narrow { words.text_style(theme::caption()) } else { words };
-            let words = with_code(ui, &entry.text.replace('\n', "; "), look);
-            let mut job =
-                (*words.into_layout_job(ui.style(), egui::FontSelection::Default, Align::Center)).clone();
-            job.wrap.max_rows = if narrow { 2 } else { 1 };
-            let label = Label::new(job).wrap().sense(Sense::click());
-            let label = ui.add(label).on_hover_cursor(egui::CursorIcon::PointingHand);
-            Popup::menu(&label)
-                .width(WHOLE_WIDTH.min(rect.width()))
-                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
-                .show(|ui| {
-                    let from = entry.page.map_or("", PageName::title);
-                    caption(ui, from);
-                    let whole = with_code(ui, entry.text, |words| words);
-                    ui.add(Label::new(whole).wrap().selectable(true));
-                    ui.horizontal_wrapped(|ui| {
-                        for (at, words) in entry.buttons.iter().enumerate().skip(shown) {
-                            if plain(ui, None, words).clicked() {
-                                pressed.button = Some(at);
-                            }
+        let look = |words: RichText| if narrow { words.text_style(theme::caption()) } else { words };
+        let words = with_code(ui, &entry.text.replace('\n', "; "), look);
+        let mut job =
+            (*words.into_layout_job(ui.style(), egui::FontSelection::Default, Align::Center)).clone();
+        job.wrap.max_rows = if narrow { 2 } else { 1 };
+        let label = Label::new(job).wrap().sense(Sense::click());
+        let label = ui.add(label).on_hover_cursor(egui::CursorIcon::PointingHand);
+        Popup::menu(&label)
+            .width(WHOLE_WIDTH.min(rect.width()))
+            .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+            .show(|ui| {
+                let from = entry.page.map_or("", PageName::title);
+                caption(ui, from);
+                let whole = with_code(ui, entry.text, |words| words);
+                ui.add(Label::new(whole).wrap().selectable(true));
+                ui.horizontal_wrapped(|ui| {
+                    for (at, words) in entry.buttons.iter().enumerate().skip(shown) {
+                        if plain(ui, None, words).clicked() {
+                            pressed.button = Some(at);
                         }
-                    });
+                    }
                 });
-        });
+            });
     });
     pressed
 }

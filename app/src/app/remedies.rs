@@ -3,7 +3,7 @@
 use super::App;
 use crate::pages::prelude::*;
 use crate::state::Message;
-use glasshouse_protocol::{Drafts, ErrorKind, Export, ExportFormat, Fit, Hint, Precision};
+use glasshouse_protocol::{ErrorKind, Export, ExportFormat, Fit, Hint, Precision};
 
 /// Most buttons of a message.
 const MOST: usize = 3;
@@ -16,7 +16,7 @@ pub(super) enum Remedy {
     /// The page and the setting with this path.
     OpenSetting(String),
     /// Applies refused settings to the open project.
-    Take(Box<Drafts>),
+    Take(Box<RunConfig>),
     Ask(Wish),
     UseCpu,
     Fit,
@@ -28,7 +28,7 @@ pub(super) fn remedies(message: &Message, state: &State) -> Vec<(&'static str, R
     let mut found: Vec<_> = error.hints.iter().flat_map(|hint| of_hint(*hint, command, state)).collect();
     match (error.kind, command) {
         (ErrorKind::Stale, Some(Command::SaveDrafts { drafts })) => {
-            found.push(("Apply here", Remedy::Take(drafts.clone())));
+            found.push(("Apply here", Remedy::Take(Box::new(drafts.train.clone()))));
         }
         (ErrorKind::Stale, Some(command)) if command.is_portable() => {
             found.push(("Apply here", Remedy::Send(Box::new(command.clone()))));
@@ -216,8 +216,9 @@ impl App {
                     }
                 };
             }
-            Remedy::Take(drafts) => {
-                let before = std::mem::replace(&mut self.drafts, *drafts);
+            Remedy::Take(train) => {
+                let before = self.drafts.clone();
+                self.drafts.train = *train;
                 self.asks.undoable("Applied the settings to this project", before);
             }
             Remedy::Ask(wish) => self.asks.wish = Some(wish),

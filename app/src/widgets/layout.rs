@@ -139,7 +139,9 @@ pub fn question<T>(
         };
         ui.horizontal_wrapped(buttons).inner
     });
-    let closes = shown.should_close() || context.input(|input| input.key_pressed(Key::Escape));
+    // A click outside does not drop what is typed.
+    let closes = shown.should_close() && !shown.backdrop_response.clicked()
+        || context.input(|input| input.key_pressed(Key::Escape));
     let agrees = shown.inner.or(closes.then_some(false))?;
     asked.take().map(|about| (about, agrees))
 }

@@ -156,16 +156,17 @@ impl SweepForm {
                 let launch = RunLaunch { sweep: Some(written.clone()), ..RunLaunch::default() };
                 context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
             }
-            if quiet(ui, icons::ICON_STAIRS, "Scaling ladder").clicked() {
-                context.drafts.search.toml = Some(LADDER.to_owned());
-            }
-            if quiet(ui, icons::ICON_CLEANING_SERVICES, "Cleaning rules").clicked() {
-                context.drafts.search.toml = Some(ABLATION.to_owned());
-            }
-            if parsed.is_none_or(|sweep| sweep.is_in_order())
-                && quiet(ui, icons::ICON_TUNE, "Settings").clicked()
-            {
-                context.drafts.search.toml = Some(EXAMPLE.to_owned());
+            let examples = [
+                (icons::ICON_STAIRS, "Scaling ladder", LADDER),
+                (icons::ICON_CLEANING_SERVICES, "Cleaning rules", ABLATION),
+                (icons::ICON_TUNE, "Settings", EXAMPLE),
+            ];
+            let needs_example = parsed.as_ref().is_none_or(|sweep| sweep.is_in_order());
+            for (icon, words, file) in examples {
+                if (file != EXAMPLE || needs_example) && quiet(ui, icon, words).clicked() {
+                    context.drafts.search.toml = Some(file.to_owned());
+                    context.asks.replaced(format!("The sweep is an example: {words}"));
+                }
             }
             if !idle {
                 quiet_text(ui, "A run is training. Stop it first; it can be resumed.");

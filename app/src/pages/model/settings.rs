@@ -50,14 +50,6 @@ impl ModelPage {
                 });
                 list.response.accessible_name("Preset");
             });
-            if let Some((_, sentence)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
-                caption(ui, *sentence);
-            }
-            let other = presets::named(&name).filter(|preset| preset.tokenizer != context.draft.tokenizer);
-            if other.is_some() {
-                let tokenizer = crate::pages::tokenizer::full_name(&context.draft.tokenizer);
-                caption(ui, format!("The project's tokenizer stays: {tokenizer}. Change it on Tokenizer."));
-            }
             let mut layers = context.draft.model.layers;
             field(ui, "Size by layers", "size by layers", None, |ui| {
                 ui.spacing_mut().slider_width = (ui.available_width() - 72.0).clamp(60.0, 200.0);
@@ -71,6 +63,15 @@ impl ModelPage {
                 "The number of layers sets the rest: 64 channels per layer, and about twelve training tokens per parameter of the blocks, but at \
                  most 16 epochs of the text.",
             );
+            // Below the controls, which they would move when they come and go.
+            if let Some((_, sentence)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
+                caption(ui, *sentence);
+            }
+            let other = presets::named(&name).filter(|preset| preset.tokenizer != context.draft.tokenizer);
+            if other.is_some() {
+                let tokenizer = crate::pages::tokenizer::full_name(&context.draft.tokenizer);
+                caption(ui, format!("The project's tokenizer stays: {tokenizer}. Change it on Tokenizer."));
+            }
             if let Some(config) = chosen {
                 context.asks.replaced(format!("The settings are those of {}", config.preset));
                 let is_sized = config.preset.starts_with("layers-");
