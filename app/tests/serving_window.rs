@@ -74,10 +74,12 @@ fn port_token_and_origin_are_chosen_and_applied() {
     assert!(port(&window).is_none() && contains(&window, "in use by another program"));
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     window.state_mut().preferences().serving.port = free;
-    for (name, text) in [("Token", "secret"), ("Web pages", "http://a.example")] {
-        window.get_by_label(name).focus();
+    let fields =
+        [(Role::PasswordInput, "Token", "secret"), (Role::TextInput, "Web pages", "http://a.example")];
+    for (role, name, text) in fields {
+        window.get_by_role_and_label(role, name).focus();
         window.run_steps(1);
-        window.get_by_label(name).type_text(text);
+        window.get_by_role_and_label(role, name).type_text(text);
         window.run_steps(1);
     }
     press(&mut window);

@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::pin::pin;
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
-    arguments.token.as_deref().map_or(Ok(()), check_token).map_err(usage)?;
+    let checked = arguments.token.as_deref().map_or(Ok(()), check_token);
+    checked.map_err(|reason| usage(format!("--token: {reason}")))?;
     glasshouse_engine::use_small_pages();
     let options = arguments.device.options();
     let moderation = moderation(&arguments.moderation)?;

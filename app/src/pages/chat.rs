@@ -35,6 +35,8 @@ const SETTINGS: f32 = 248.0;
 pub struct ChatPage {
     talk: Talk,
     typed: String,
+    /// The message that was just sent below the page, which is drawn first.
+    sent: Option<String>,
     sampling: Sampling,
     /// The source of the second of two compared replies; `None` for the same weights with another seed.
     rival: Option<WeightSource>,
@@ -112,6 +114,9 @@ impl Page for ChatPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.take(ui, context);
         self.keep_up(ui, context);
+        if let Some(asked) = self.sent.take() {
+            self.say(context, self.talk.exchanges.len(), asked);
+        }
         self.open_model(context);
         self.rows.want(context);
         self.train(context);
@@ -323,8 +328,7 @@ impl ChatPage {
             });
         });
         if sends {
-            let asked = std::mem::take(&mut self.typed).trim().to_owned();
-            self.say(context, self.talk.exchanges.len(), asked);
+            self.sent = Some(std::mem::take(&mut self.typed).trim().to_owned());
         }
     }
 

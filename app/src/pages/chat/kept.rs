@@ -95,6 +95,10 @@ impl Talk {
 impl ChatPage {
     /// Saves what is new, requests the list once, and shows a conversation that was read: at first the last one.
     pub(super) fn keep_up(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        // Requests would be answered by the next project.
+        if context.state.projects.is_leaving() {
+            return;
+        }
         let now = ui.input(|input| input.time);
         self.take_saved(context.state);
         if self.is_writing() && now - self.kept.saved_at > PAUSE {
