@@ -35,8 +35,6 @@ pub mod link;
 pub mod pages;
 #[cfg(feature = "pages")]
 pub mod preferences;
-#[cfg(any(feature = "pages", feature = "command-line"))]
-pub mod races;
 #[cfg(feature = "command-line")]
 pub mod serve;
 #[cfg(feature = "pages")]

@@ -111,55 +111,6 @@ fn a_rate_is_found_and_the_runs_of_a_sweep_are_trained_once() {
 }
 
 #[test]
-fn a_race_is_replayed_to_the_bit_and_edits_and_other_texts_are_found() {
-    let folder = stories(60);
-    let folder = folder.path();
-    let own = ["--project", "races", "--device", "cpu", "--json"];
-    let text = ["--data", "stories.txt"];
-    // So long that the clock decides nothing.
-    let run = [&["race", "--minutes", "600", "--steps", "30"], &own[..], &text, &small()].concat();
-    let told = lines(&succeed(folder, &run));
-    let race = of(&told, "race")[0];
-    assert_eq!((&race["steps"], race["evaluations"].as_array().unwrap().len()), (&Value::from(30), 3));
-    fail(folder, &run, 2, &["race.json", "--out"]);
-    let verify = |file: &str| {
-        let output = glasshouse(folder, &[&["race", "--verify", file], &own[..], &text].concat());
-        let found = lines(&String::from_utf8(output.stdout).unwrap());
-        (output.status.code(), of(&found, "race_verified")[0].clone())
-    };
-    let (code, same) = verify("race.json");
-    assert_eq!((code, &same["reproduced"], &same["exact"]), (Some(0), &true.into(), &true.into()), "{same}");
-    assert_eq!(same["replay"]["weights_crc32c"], race["weights_crc32c"]);
-    let write = |name: &str, field: &str, value: Value| {
-        let mut race = json_of(&folder.join("race.json"));
-        race[field] = value;
-        std::fs::write(folder.join(name), race.to_string()).unwrap();
-    };
-    write("better.json", "bits_per_byte", 0.5.into());
-    let (code, edited) = verify("better.json");
-    assert_eq!((code, &edited["intact"], &edited["reproduced"]), (Some(1), &false.into(), &false.into()));
-    let values: Vec<&Value> =
-        edited["differences"].as_array().unwrap().iter().map(|own| &own["value"]).collect();
-    assert_eq!(values, ["bits_per_byte"]);
-    std::fs::write(folder.join("other.txt"), "Another text. ".repeat(4000)).unwrap();
-    let other = ["race", "--verify", "race.json", "--data", "other.txt", "--project", "races"];
-    fail(folder, &other, 2, &[race["data"]["sha256"].as_str().unwrap(), "--data"]);
-    fail(folder, &["race", "--verify", "race.json", "--project", "races"], 2, &["--data"]);
-    fail(folder, &[&["race", "--verify", "race.json", "--lr", "1"], &text[..]].concat(), 2, &["--verify"]);
-    write("new.json", "race", 9.into());
-    fail(folder, &["race", "--table", "race.json", "new.json"], 1, &["new.json", "version 9"]);
-    let table = lines(&succeed(folder, &["race", "--table", "race.json", "better.json", "--json"]));
-    let files: Vec<&Value> = table[0]["races"].as_array().unwrap().iter().map(|own| &own["file"]).collect();
-    assert_eq!(files, ["better.json", "race.json"]);
-    fail(folder, &["race", "--data", "stories.txt"], 2, &["--minutes"]);
-    let minute = ["race", "--minutes", "1", "--out", "third.json"];
-    fail(folder, &[&minute[..4], &["no/race.json"]].concat(), 2, &["--out"]);
-    fail(folder, &[&minute[..], &["--eval", "full"]].concat(), 2, &["--eval"]);
-    let rows = ["--preset", "grokking", "--steps", "1", "--project", "races"];
-    fail(folder, &[&minute[..], &rows].concat(), 2, &["data.synthetic"]);
-}
-
-#[test]
 fn a_ladder_predicts_its_largest_model_and_then_trains_it() {
     let folder = stories(60);
     let folder = folder.path();

@@ -57,12 +57,9 @@ fn a_model_is_shared_as_a_folder_a_file_and_a_link() {
     let linked = ["share", "--link", "--home", "https://example.org/", "--upload", "me/tiny"];
     assert_eq!(misuse(&linked), ErrorKind::ArgumentConflict);
     assert_eq!(misuse(&["share", "--to", "site", "--upload", "tiny"]), ErrorKind::ValueValidation);
-    assert_eq!(misuse(&["export", "--to", "model", "--private"]), ErrorKind::MissingRequiredArgument);
     let upload = ["export", "--project", "first", "--to", "model", "--upload", "me/tiny"];
-    let output =
-        program(folder).args(upload).env_remove("HF_TOKEN").env("HF_TOKEN_PATH", "none").output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("no Hugging Face token") && !folder.join("model").exists(), "{told}");
+    let said = succeed(folder, &upload);
+    assert!(said.contains("hf upload me/tiny model . --repo-type model\n"), "{said}");
 }
 
 #[test]

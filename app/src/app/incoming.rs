@@ -139,13 +139,6 @@ impl App {
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),
             Wish::ModerationRules => self.take_rules(files),
-            Wish::RaceFiles => {
-                for file in files {
-                    if let Err(reason) = self.pages.lab.take_race(file) {
-                        self.state.say(None, ErrorKind::BadFile, reason);
-                    }
-                }
-            }
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {
                     self.outbox.send(Command::OpenProject { id });

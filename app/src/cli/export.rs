@@ -1,7 +1,7 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
 use super::prelude::*;
-use super::upload::UploadArguments;
+use super::train::quoted;
 use serde::Serialize;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
@@ -11,7 +11,6 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         (ExportFormat::Gguf { .. }, Some(quantization)) => ExportFormat::Gguf { quantization },
         _ => misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32"),
     };
-    let upload = arguments.upload.open(false)?;
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
@@ -35,13 +34,14 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })?;
-    found.uploaded = upload.map(|upload| upload.send(&arguments.to, &found.files)).transpose()?;
+    found.upload =
+        arguments.upload.as_deref().map(|repository| upload_of(&arguments.to, repository, "model"));
     if arguments.json {
         return say_json(&found);
     }
     found.files.iter().try_for_each(|file| say!("{file}"))?;
     found.verification.iter().try_for_each(|verification| say!("{verification}"))?;
-    found.uploaded.iter().try_for_each(|page| say!("{page}"))?;
+    found.upload.iter().try_for_each(|command| say!("upload it with: {command}"))?;
     let to = arguments.to.display().to_string();
     match format {
         ExportFormat::HuggingFace => {
@@ -70,6 +70,18 @@ pub(super) fn check_not_here(to: &Path, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// The command of `huggingface_hub` that uploads a file or the contents of a folder.
+pub(super) fn upload_of(to: &Path, repository: &str, kind: &str) -> String {
+    let inside = if to.is_dir() { ".".into() } else { quoted(Path::new(to.file_name().unwrap_or_default())) };
+    format!("hf upload {repository} {} {inside} --repo-type {kind}", quoted(to))
+}
+
+/// Checks a repository's name.
+pub(super) fn repository(name: &str) -> Result<String, &'static str> {
+    let found = HubAddress::parse(name).filter(|own| own.repository == name);
+    found.map(|own| own.repository).ok_or("a repository is OWNER/NAME, such as me/my-book")
+}
+
 /// The answer as JSON.
 #[derive(Debug, Default, Serialize)]
 struct Report {
@@ -77,9 +89,9 @@ struct Report {
     /// Only for GGUF files.
     verification: Option<Verification>,
     notices: Vec<String>,
-    /// The repository's page.
+    /// The command that uploads it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    uploaded: Option<String>,
+    upload: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -95,8 +107,9 @@ pub struct ExportArguments {
     /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
     pub quantization: Option<WeightFormat>,
-    #[command(flatten)]
-    pub upload: UploadArguments,
+    /// Print the command that uploads the export to this repository on Hugging Face
+    #[arg(long, value_name = "OWNER/NAME", value_parser = repository)]
+    pub upload: Option<String>,
     /// Replace an existing export
     #[arg(long)]
     pub force: bool,

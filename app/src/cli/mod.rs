@@ -51,7 +51,6 @@ mod output;
 mod plan;
 mod prelude;
 mod propose;
-mod race;
 mod recipe;
 mod report;
 mod reproduce;
@@ -65,7 +64,6 @@ mod terminal;
 mod tokenizer;
 mod train;
 mod trained;
-mod upload;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(not(feature = "window"))]
@@ -167,8 +165,6 @@ commands! {
     FindRate(experiments::FindRateArguments) = experiments::find_rate;
     /// Train runs over a grid or random values of any settings, and compare them
     Sweep(experiments::SweepArguments) = experiments::sweep;
-    /// Train for a fixed time and record the result in a file that others can verify; compare such files
-    Race(race::RaceArguments) = race::race;
     /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
     Scale(experiments::ScaleArguments) = experiments::scale;
     /// Measure the effect of cleaning rules, tokenizers and sources in bits per byte, by training on versions of the text

@@ -1,8 +1,7 @@
 //! `glasshouse share`: a model as a web page.
 
-use super::export::check_not_here;
+use super::export::{check_not_here, repository, upload_of};
 use super::prelude::*;
-use super::upload::UploadArguments;
 use glasshouse_engine::formats::page::{self, Template};
 
 pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
@@ -11,11 +10,10 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
     }
     let Some(to) = &arguments.to else { misuse!("name a folder or an .html file with --to") };
     check_not_here(to, "a shared page")?;
-    let space = arguments.space || arguments.upload.upload.is_some();
+    let space = arguments.space || arguments.upload.is_some();
     if space && page::is_file_name(to) {
         misuse!("a Space is a folder; name one with --to");
     }
-    let (upload, mut written) = (arguments.upload.open(true)?, Vec::new());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, of).await?;
@@ -29,14 +27,13 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let mut show = shown(|event| {
             if let Event::Exported { files, .. } = event {
                 files.iter().try_for_each(|file| say!("{file}"))?;
-                written = files;
             }
             Ok(())
         });
         engine.ask_with(command, vec![template.into_bytes()], |event, _| show(event)).await
     })?;
-    if let Some(upload) = upload {
-        return Ok(say!("{}", upload.send(to, &written)?)?);
+    if let Some(repository) = &arguments.upload {
+        return Ok(say!("upload it with: {}", upload_of(to, repository, "space"))?);
     }
     say!("open it in a browser, or put it on any web server; it needs neither a network nor Glasshouse")?;
     Ok(())
@@ -72,11 +69,12 @@ pub struct ShareArguments {
     /// Storage format of the matrices; compressed runs keep theirs
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>(), default_value = "f16")]
     pub weights: WeightFormat,
-    /// Add the README of a static Space on Hugging Face; --upload uploads one
+    /// Add the README of a static Space on Hugging Face
     #[arg(long)]
     pub space: bool,
-    #[command(flatten)]
-    pub upload: UploadArguments,
+    /// Write a Space and print the command that uploads it to this repository on Hugging Face
+    #[arg(long, value_name = "OWNER/NAME", value_parser = repository)]
+    pub upload: Option<String>,
     /// URL of the Glasshouse page for the link and for the button "Open in Glasshouse"
     #[arg(long, value_name = "URL")]
     pub home: Option<String>,

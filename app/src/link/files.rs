@@ -59,7 +59,6 @@ pub enum Wish {
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
     ModerationRules,
-    RaceFiles,
     /// Choose where to save a run's model card.
     WriteCard {
         run: String,

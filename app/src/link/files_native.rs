@@ -57,7 +57,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::ExportFeedback { .. } => folder(dialog, "Choose a folder for the feedback"),
         Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
         Wish::TaskFiles => several(dialog, "Choose task files", "Tasks", &TASKS),
-        Wish::RaceFiles => several(dialog, "Choose race files", "Races", &["json"]),
         Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
         Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
         Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),

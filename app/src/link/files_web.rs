@@ -36,7 +36,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::AddDocuments => (String::new(), true),
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
-        Wish::RaceFiles => (".json".to_owned(), true),
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
@@ -59,8 +58,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     };
     let (context, answers) = (context.clone(), answers.clone());
     // Small files that the app itself reads.
-    let whole =
-        matches!(wish, Wish::TaskFiles | Wish::RaceFiles | Wish::SentencePairs | Wish::ModerationRules);
+    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs | Wish::ModerationRules);
     let picking = boot().pick_files(&accept, several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());

@@ -4,10 +4,7 @@ mod parallel;
 mod search;
 mod sweep;
 
-use crate::link::{self, Chosen};
 use crate::pages::prelude::*;
-use crate::races::{MAX_BYTES, Race, blocks};
-use glasshouse_protocol::blocks::Block;
 use glasshouse_protocol::setting::{Number, Setting};
 use glasshouse_protocol::{Fit, RangeCurve, RangePoint, RangeTest};
 
@@ -18,9 +15,6 @@ pub const WHAT: &str = "Find the settings that train best on your text by experi
 pub struct LabPage {
     test: RangeTest,
     sweep: sweep::SweepForm,
-    /// By name, with whether they are as they were written.
-    races: Vec<(String, (Race, bool))>,
-    race_table: Vec<Block>,
 }
 
 impl Page for LabPage {
@@ -32,26 +26,10 @@ impl Page for LabPage {
         card(ui, |ui| self.rate_ui(ui, context));
         ui.add_space(space::LARGE);
         self.sweep.ui(ui, context);
-        ui.add_space(space::LARGE);
-        card(ui, |ui| {
-            section(ui, "Races");
-            caption(
-                ui,
-                "Compare the results of glasshouse race, yours or those of others. A file with a wrong checksum is marked as edited; only a \
-                 replay verifies a result (glasshouse race --verify FILE).",
-            );
-            ui.add_space(space::SMALL);
-            if plain(ui, icons::ICON_UPLOAD_FILE, "Choose race files").clicked() {
-                context.asks.wish = Some(Wish::RaceFiles);
-            }
-        });
-        report_ui(ui, context, "lab", &self.race_table);
     }
 
     fn for_project(self, is_same: bool) -> Self {
-        let Self { test, races, race_table, .. } = self;
-        let sweep = sweep::SweepForm::default();
-        if is_same { Self { test, sweep, races, race_table } } else { Self::default() }
+        if is_same { Self { test: self.test, ..Self::default() } } else { Self::default() }
     }
 
     fn models(&self) -> Models<'_> {
@@ -75,25 +53,6 @@ fn sweeps(state: &State) -> bool {
 }
 
 impl LabPage {
-    /// Adds a race file to the table.
-    ///
-    /// # Errors
-    /// A sentence: it cannot be read, or is no race file.
-    pub fn take_race(&mut self, file: Chosen) -> Result<(), String> {
-        let name = link::own_name(&file.name);
-        let bytes = link::bytes_of(file, MAX_BYTES as usize)?;
-        let race = Race::from_text(&String::from_utf8_lossy(&bytes)).map_err(|reason| {
-            format!("cannot read {name}: {reason:#}; choose a file written by glasshouse race")
-        })?;
-        let file = (name, race);
-        self.races.retain(|known| *known != file);
-        self.races.push(file);
-        self.races
-            .sort_by(|(_, (one, _)), (_, (other, _))| one.bits_per_byte.total_cmp(&other.bits_per_byte));
-        self.race_table = blocks(&self.races);
-        Ok(())
-    }
-
     fn rate_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         section(ui, "Learning rate");
         caption(
@@ -192,29 +151,6 @@ fn line_of(curve: &RangeCurve, value: fn(&RangePoint) -> f64) -> Vec<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{DeviceDescription, DeviceKind};
-
-    #[test]
-    fn a_race_file_is_shown_once_and_other_files_are_refused() {
-        let file = |bits_per_byte: f64| {
-            let device = serde_json::to_value(DeviceDescription::plain(DeviceKind::Cpu, "a CPU")).unwrap();
-            let race = serde_json::json!({
-                "race": 1, "bits_per_byte": bits_per_byte, "interval": null, "minutes": 5.0, "seconds": 299.0, "steps": 700,
-                "parameters": 9, "held_out_bytes": 9, "weights_crc32c": 7, "evaluations": [], "data": null,
-                "validation": null, "program": "glasshouse", "device": device, "settings": "",
-            });
-            Chosen { name: "texts/race.json".to_owned(), bytes: Some(race.to_string().into_bytes()) }
-        };
-        let mut page = LabPage::default();
-        for bits_per_byte in [2.5, 2.0, 2.5] {
-            page.take_race(file(bits_per_byte)).unwrap();
-        }
-        let shown: Vec<f64> = page.races.iter().map(|(_, (race, _))| race.bits_per_byte).collect();
-        assert_eq!((shown, page.race_table.len()), (vec![2.0, 2.5], 1));
-        let other = Chosen { name: "a.json".to_owned(), bytes: Some(b"{}".to_vec()) };
-        let reason = page.take_race(other).unwrap_err();
-        assert!(reason.contains("a.json") && page.races.len() == 2, "{reason}");
-    }
 
     #[test]
     fn a_line_of_a_range_test_ends_where_the_loss_stays_high() {

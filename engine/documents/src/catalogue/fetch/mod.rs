@@ -23,10 +23,9 @@ use sha2::{Digest, Sha256};
 
 use super::Entry;
 use crate::error::{Error, Result};
-pub use hub::endpoint as hub_endpoint;
 use partial_file::PartialFile;
 use receive::Download;
-pub use receive::agent;
+pub(crate) use receive::agent;
 
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
