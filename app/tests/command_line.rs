@@ -1,7 +1,7 @@
 //! The command line: output, exit codes, and errors for bad input.
 
 use crate::support::program::{
-    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, json_of, lines, misuse, of, program, run_of,
+    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, lines, misuse, of, program, run_of,
     sets, stories, succeed,
 };
 use clap::CommandFactory as _;

@@ -1,6 +1,6 @@
 //! Models as web pages and links through the command line.
 
-use crate::support::program::{error_of, fail, folder, misuse, program, succeed};
+use crate::support::program::{error_of, fail, folder, misuse, succeed};
 use clap::error::ErrorKind;
 use std::fs;
 use std::path::Path;

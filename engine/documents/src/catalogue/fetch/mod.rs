@@ -25,7 +25,7 @@ use super::Entry;
 use crate::error::{Error, Result};
 use partial_file::PartialFile;
 use receive::Download;
-pub(crate) use receive::agent;
+pub use receive::agent;
 
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {

@@ -202,7 +202,7 @@ fn refused(entry: &Entry, reason: &str) -> Error {
 
 /// An HTTP agent for an address: it follows no redirects from `https` to plain `http`, and times out after `silence` without
 /// data.
-pub(crate) fn agent(address: &str, silence: Duration) -> ureq::Agent {
+pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         // Plain http only for explicit http addresses, such as a local server.
         .https_only(!address.starts_with("http://"))
