@@ -110,6 +110,7 @@ impl ChatPage {
         if !std::mem::replace(&mut self.kept.asked, true) {
             context.outbox.send(Command::ListConversations);
         }
+        self.take_read(context);
         if let Some(list) = &context.state.conversations.list
             && !std::mem::replace(&mut self.kept.chosen, true)
             && self.talk.exchanges.is_empty()
@@ -117,7 +118,6 @@ impl ChatPage {
             self.kept.reading =
                 list.first().map(|last| context.outbox.send(Command::ReadConversation { id: last.id }));
         }
-        self.take_read(context);
     }
 
     /// Takes in the id and revision of a saved conversation.
