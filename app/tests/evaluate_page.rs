@@ -30,7 +30,8 @@ fn choose(scene: &mut Scene, name: &str) {
 }
 
 fn is_checked(scene: &Scene, name: &str) -> bool {
-    let node = scene.harness.get_by_role_and_label(Role::CheckBox, name);
+    let label = support::entry_label(&scene.harness, Some(Role::CheckBox), name);
+    let node = scene.harness.get_by_role_and_label(Role::CheckBox, &label);
     node.accesskit_node().toggled() == Some(Toggled::True)
 }
 
@@ -138,14 +139,18 @@ fn four_runs_are_compared_at_most() {
     support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
     app.open(PageName::Evaluate);
     let mut window = support::window(app, 1280.0, 900.0);
-    assert!(window.query_by_role_and_label(Role::CheckBox, "4-a").is_none(), "the latest eight");
+    let offered = |window: &_, name| support::entry_label(window, Some(Role::CheckBox), name);
+    let older = offered(&window, "4-a");
+    assert!(window.query_by_role_and_label(Role::CheckBox, &older).is_none(), "the latest eight");
     window.get_by_role_and_label(Role::Button, "All 12 runs").click_accesskit();
     window.run_steps(2);
     for name in ["4-a", "1-a", "10-a"] {
-        window.get_by_role_and_label(Role::CheckBox, name).click_accesskit();
+        let name = offered(&window, name);
+        window.get_by_role_and_label(Role::CheckBox, &name).click_accesskit();
         window.run_steps(2);
     }
-    assert!(window.get_by_role_and_label(Role::CheckBox, "11-a").accesskit_node().is_disabled());
+    let fifth = offered(&window, "11-a");
+    assert!(window.get_by_role_and_label(Role::CheckBox, &fifth).accesskit_node().is_disabled());
     let sent = support::sent(window.state_mut());
     let runs = ["1-a", "4-a", "10-a", "12-a"].map(str::to_owned).to_vec();
     let read = sent.iter().rfind(|command| matches!(command, Command::ReadEvaluations { .. }));
