@@ -6,7 +6,6 @@ use crate::support::{self, evaluation};
 use egui::Key;
 use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use egui_kittest::{Harness, Node};
 use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
@@ -26,20 +25,13 @@ fn press(scene: &mut Scene, name: &str) {
     scene.press_role(Role::Button, name);
 }
 
-/// The check box of a name, which may be followed by a run's loss and size.
-fn check_box<'a, S>(window: &'a Harness<'_, S>, name: &str) -> Option<Node<'a>> {
-    let boxes = window.query_all_by_role(Role::CheckBox);
-    let label = |node: &Node<'_>| node.accesskit_node().label().unwrap_or_default();
-    boxes.into_iter().find(|node| label(node) == name || label(node).starts_with(&format!("{name} · ")))
-}
-
 fn choose(scene: &mut Scene, name: &str) {
-    check_box(&scene.harness, name).expect(name).click_accesskit();
-    scene.settle();
+    scene.press_role(Role::CheckBox, name);
 }
 
 fn is_checked(scene: &Scene, name: &str) -> bool {
-    let node = check_box(&scene.harness, name).expect(name);
+    let label = support::entry_label(&scene.harness, Some(Role::CheckBox), name);
+    let node = scene.harness.get_by_role_and_label(Role::CheckBox, &label);
     node.accesskit_node().toggled() == Some(Toggled::True)
 }
 
@@ -152,14 +144,18 @@ fn four_runs_are_compared_at_most() {
     support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
     app.open(PageName::Evaluate);
     let mut window = support::window(app, 1280.0, 900.0);
-    assert!(check_box(&window, "4-a").is_none(), "the latest eight");
+    let offered = |window: &_, name| support::entry_label(window, Some(Role::CheckBox), name);
+    let older = offered(&window, "4-a");
+    assert!(window.query_by_role_and_label(Role::CheckBox, &older).is_none(), "the latest eight");
     window.get_by_role_and_label(Role::Button, "All 12 runs").click_accesskit();
     window.run_steps(2);
     for name in ["4-a", "1-a", "10-a"] {
-        check_box(&window, name).expect(name).click_accesskit();
+        let name = offered(&window, name);
+        window.get_by_role_and_label(Role::CheckBox, &name).click_accesskit();
         window.run_steps(2);
     }
-    assert!(check_box(&window, "11-a").unwrap().accesskit_node().is_disabled());
+    let fifth = offered(&window, "11-a");
+    assert!(window.get_by_role_and_label(Role::CheckBox, &fifth).accesskit_node().is_disabled());
     let sent = support::sent(window.state_mut());
     let runs = ["1-a", "4-a", "10-a", "12-a"].map(str::to_owned).to_vec();
     let read = sent.iter().rfind(|command| matches!(command, Command::ReadEvaluations { .. }));
