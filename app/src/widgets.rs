@@ -40,7 +40,7 @@ pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, page_foot,
     prose, question, quiet_text, raised, readable, scrolled, section, text_width,
 };
-pub use panels::{Failed, empty, failed, working};
+pub use panels::{Failed, empty, failed, spinning, working};
 pub use report_table::{report_csv, report_table};
 pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;

@@ -624,7 +624,12 @@ fn a_reward_model_is_chosen_on_tune() {
     open(&mut scene, "Objective");
     scene.press("Reward");
     assert_eq!(scene.planned().train.objective, Objective::Reward);
-    let writers = |scene: &Scene| scene.harness.query_all_by_label("1-first-stories").count();
+    let writers = |scene: &Scene| {
+        scene
+            .harness
+            .query_all_by_label(&support::entry_label(&scene.harness, None, "1-first-stories"))
+            .count()
+    };
     let before = writers(&scene);
     open(&mut scene, "Reward");
     assert_eq!(writers(&scene), before, "what writes is no judge");
@@ -758,7 +763,7 @@ fn moderation(scene: &mut Scene) -> Moderation {
 
 /// Chooses from a list, which stays open unless its last choice was made with the pointer.
 fn choose(scene: &mut Scene, list: &str, choice: &str) {
-    if scene.harness.query_by_label(choice).is_none() {
+    if scene.harness.query_by_label(&support::entry_label(&scene.harness, None, choice)).is_none() {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
     }

@@ -60,7 +60,7 @@ fn what_is_open_is_asked_once_and_a_keystroke_asks_again() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Attention]);
     let first = asked(&mut scene);
     let (source, prompt, views, _) = first.last().unwrap();
-    assert_eq!((source, views.as_slice()), (&WeightSource::Current, &[View::Tokens, View::Attention][..]));
+    assert_eq!((source, views.as_slice()), (&WeightSource::Current, &[View::Attention, View::Tokens][..]));
     assert!(prompt.starts_with("Once upon a time"), "{prompt}");
     scene.settle();
     assert_eq!(asked(&mut scene).len(), first.len(), "nothing has changed");
@@ -335,7 +335,15 @@ fn what_changed_is_asked_of_the_second_model_and_once() {
     assert_eq!(settings.reference, Some(WeightSource::Current));
     assert!(scene.says("What changed"));
     scene.picture("inspect-diff");
-    let top = |words: &str| scene.harness.get_by_label_contains(words).rect().top();
+    let top = |words: &str| {
+        scene
+            .harness
+            .query_all_by_label_contains(words)
+            .next()
+            .unwrap_or_else(|| panic!("{words}"))
+            .rect()
+            .top()
+    };
     let parts = ["1-first-stories went", "predicts this text better", "Held-out text instead"].map(top);
     assert!(parts.is_sorted(), "two texts, the verdict, and then the numbers: {parts:?}");
     scene.click("One model");

@@ -57,7 +57,7 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     let (text, question) = ("Text to tokenize", "How many characters of this sentence");
     let [shown, asked] =
         [text, question].map(|words| scene.harness.get_by_label_contains(words).rect().top());
-    assert!(shown < asked && scene.says("id 1"), "the sentence and its tokens come before the question");
+    assert!(shown < asked && scene.says(" · id "), "the sentence and its tokens come before the question");
     assert!(scene.says("68 characters") && !scene.says("tokens for 68 characters"), "but not their number");
     scene.press_last("Between one and three: pieces of words");
     scene.press_last("Predict");
@@ -120,10 +120,8 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
     assert!(scene.says("Predict first to see the measurement"));
     let prompt = scene.harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt").value();
     assert_eq!(prompt.as_deref(), Some("Mia had a red ball. Mia"), "but the question's text is there");
-    assert!(
-        scene.says("Position 0: ") && scene.says("Head 0"),
-        "with its tokens and the head that is asked about"
-    );
+    let head = scene.harness.query_all_by_label("Head").next();
+    assert!(scene.says("Position 0: ") && head.is_some(), "with its tokens and the head that is asked about");
     scene.press_last("Between a quarter and three quarters");
     scene.press_last("Predict");
     assert!(asked(&mut scene) > 0, "the instrument asks");

@@ -57,7 +57,7 @@ fn runs_say_first_what_distinguishes_them() {
 
 #[test]
 fn columns_fold_from_the_least_important_at_every_width() {
-    let titles = ["Run", "Best", "State", "Parameters", "Validation", "Steps", "Made", "Time", "Device"];
+    let titles = ["Run", "Validation", "State", "Parameters", "Steps", "Made", "Time", "Device"];
     let mut before = 0;
     for width in [360.0, 390.0, 600.0, 768.0, 900.0, 1024.0, 1280.0, 2560.0] {
         let window = runs_at("light", [width, 900.0], swept());
@@ -67,7 +67,7 @@ fn columns_fold_from_the_least_important_at_every_width() {
             window.query_by_role_and_label(Role::ColumnHeader, &name).is_some()
         };
         let shown: Vec<&str> = titles.into_iter().filter(|title| head(title)).collect();
-        assert!(shown.starts_with(&["Run", "Best"]), "{width}: {shown:?}");
+        assert!(shown.starts_with(&["Run", "Validation"]), "{width}: {shown:?}");
         // The state keeps its icon when its title goes.
         let rest = |titles: &[&'static str]| -> Vec<&str> {
             titles.iter().copied().filter(|title| *title != "State").collect()
@@ -87,7 +87,7 @@ fn pickers_name_a_runs_loss_and_size() {
     tell(&mut app, [Event::Runs { runs: swept() }]);
     app.open(PageName::Evaluate);
     let window = support::window(app, 1280.0, 900.0);
-    let name = "2-llama-tiny · loss 2.000 · 3.50 M";
+    let name = "2-llama-tiny · validation 2.000 · 3.50 M";
     assert!(window.query_by_role_and_label(Role::CheckBox, name).is_some());
     let mut app = support::full_app("dark");
     tell(&mut app, [Event::Runs { runs: swept() }]);

@@ -434,7 +434,8 @@ fn served(session: &mut Session) {
 
 /// Toggles a run on the Evaluate page.
 fn choose(session: &mut Session, run: &str) {
-    session.window.get_by_role_and_label(Role::CheckBox, run).click_accesskit();
+    let run = support::entry_label(&session.window, Some(Role::CheckBox), run);
+    session.window.get_by_role_and_label(Role::CheckBox, &run).click_accesskit();
     session.settle();
 }
 

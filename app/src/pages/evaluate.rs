@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_RUNS: usize = 4;
 /// Width in points from which results have two columns.
-const TWO_COLUMNS: f32 = 900.0;
+const TWO_COLUMNS: f32 = 1000.0;
 
 #[derive(Debug, Default)]
 pub struct EvaluatePage {
@@ -50,6 +50,7 @@ type ReportOf = (u64, String, Vec<(String, String)>);
 struct EvaluationBlocks {
     /// In two columns if there is room.
     predicted: Vec<Block>,
+    errors: Vec<Block>,
     suite: Option<Block>,
     tasks: Vec<Section>,
     audited: Vec<Block>,
@@ -148,6 +149,7 @@ impl EvaluatePage {
         let titles = shown.iter().map(|run| (run.name.clone(), called(run))).collect();
         let report = self.report.get((found.changes, run.name.clone(), titles), || EvaluationBlocks {
             predicted: evaluation.map(|own| predicted(state, own, &shown)).unwrap_or_default(),
+            errors: evaluation.map(errors).unwrap_or_default(),
             suite: evaluation.and_then(|own| blocks::suite(&own.tasks)?.block()),
             tasks: evaluation.map(tasks::sections).unwrap_or_default(),
             audited: audit.map(audited).unwrap_or_default(),
@@ -156,13 +158,14 @@ impl EvaluatePage {
         let answers = &mut self.answers;
         ui.push_id(&run.name, |ui| {
             if let Some(evaluation) = evaluation {
-                let pressed = in_columns_ui(ui, context, &report.predicted);
+                in_columns_ui(ui, context, &report.predicted);
+                let pressed = report_ui(ui, context, "evaluate", &report.errors);
                 look(context, &evaluation.run, &evaluation.checkpoint, pressed);
                 report_ui(ui, context, "evaluate", &report.suite);
                 tasks::tasks_ui(ui, context, evaluation, &report.tasks, answers);
             }
             if let Some(audit) = audit {
-                let pressed = in_columns_ui(ui, context, &report.audited);
+                let pressed = report_ui(ui, context, "evaluate", &report.audited);
                 look(context, &audit.run, &audit.checkpoint, pressed);
             }
             report_ui(ui, context, "evaluate", &report.about);
@@ -189,18 +192,17 @@ fn verdict_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     ui.add_space(space::TIGHT);
 }
 
-/// Draws sections in two columns if there is room, else one below the other. Returns the passage of the clicked row.
-fn in_columns_ui(ui: &mut Ui, context: &mut Context<'_>, sections: &[Block]) -> Option<Passage> {
-    if ui.available_width() < TWO_COLUMNS || sections.len() < 2 {
-        return report_ui(ui, context, "evaluate", sections);
+/// Draws sections in two columns if there is room, the left a little wider for its tables.
+fn in_columns_ui(ui: &mut Ui, context: &mut Context<'_>, sections: &[Block]) {
+    let width = ui.available_width();
+    if width < TWO_COLUMNS {
+        report_ui(ui, context, "evaluate", sections);
+        return;
     }
-    let mut pressed = None;
-    halves(ui, space::MEDIUM, |ui, column| {
-        let own = sections.iter().skip(column).step_by(2);
-        let found = ui.push_id(column, |ui| report_ui(ui, context, "evaluate", own)).inner;
-        pressed = found.or(pressed.take());
+    let left = (0.55 * width).floor();
+    columns_ui(ui, space::MEDIUM, &[left, width - left - space::MEDIUM], |ui, column| {
+        report_ui(ui, context, "evaluate", sections.iter().skip(column).step_by(2));
     });
-    pressed
 }
 
 /// Runs that have weights, oldest first.
@@ -245,7 +247,7 @@ fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
     texts(one).eq(texts(other))
 }
 
-/// Prediction of the text: compared with the other shown runs and with baselines, by token properties, calibration, and the worst mistakes.
+/// Prediction of the text: compared with the other shown runs and with baselines, by token properties, and calibration.
 fn predicted(state: &State, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Block> {
     let Some(own) = &evaluation.likelihood else { return Vec::new() };
     let models = shown.iter().filter_map(|run| {
@@ -260,7 +262,13 @@ fn predicted(state: &State, evaluation: &Evaluation, shown: &[&RunSummary]) -> V
         Some(blocks::losses(own)),
         seen.map(|seen| Section::new("Contamination", blocks::contamination(own.unit(), seen))),
     ];
-    sections.into_iter().flatten().chain(blocks::errors(own)).filter_map(Section::block).collect()
+    sections.into_iter().flatten().filter_map(Section::block).collect()
+}
+
+/// The worst mistakes, whose tables need the whole width.
+fn errors(evaluation: &Evaluation) -> Vec<Block> {
+    let own = evaluation.likelihood.iter();
+    own.flat_map(blocks::errors).filter_map(Section::block).collect()
 }
 
 fn audited(audit: &Audit) -> Vec<Block> {

@@ -165,6 +165,10 @@ impl LearnPage {
 
     fn lesson_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
         self.head_ui(ui, context, place, lesson);
+        if self.open.as_ref() != Some(&lesson.name) {
+            // The instrument and the prediction are already those of another lesson.
+            return ui.ctx().request_repaint();
+        }
         ui.label(RichText::new(&lesson.head.title).text_style(theme::title()));
         caption(ui, format!("about {} minutes", lesson.head.minutes));
         ui.add_space(space::SMALL);

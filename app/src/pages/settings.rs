@@ -143,7 +143,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
             }
         });
         field(ui, "Losses in", "loss unit", None, |ui| {
-            let choices = [(LossUnit::Nats, "Nats per token"), (LossUnit::Bits, "Bits per byte")];
+            let choices = [(LossUnit::Nats, "Nats"), (LossUnit::Bits, "Bits per byte")];
             segmented(ui, &mut preferences.loss_unit, &choices);
         });
         quiet_text(ui, text::LANGUAGE);

@@ -32,6 +32,14 @@ pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>
     })
 }
 
+/// A spinner with a line about what is awaited.
+pub fn spinning(ui: &mut Ui, text: &str) {
+    ui.horizontal(|ui| {
+        ui.spinner();
+        quiet_text(ui, text);
+    });
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
     Waits,

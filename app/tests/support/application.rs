@@ -117,6 +117,18 @@ pub fn press(window: &mut Harness<'_, App>, button: &str) {
     window.run_steps(3);
 }
 
+/// The label of the widget of that name. In a picker, a run's name is followed by its loss and size.
+pub fn entry_label(window: &Harness<'_, App>, role: Option<Role>, name: &str) -> String {
+    let nodes = window.root().children_recursive();
+    let of_role = nodes.filter(|node| role.is_none_or(|role| node.accesskit_node().role() == role));
+    let labels: Vec<String> = of_role.filter_map(|node| node.accesskit_node().label()).collect();
+    let followed = format!("{name} · validation ");
+    let is_meant = |label: &&String| *label == name || label.starts_with(&followed);
+    // The name itself comes before an entry.
+    let found = labels.iter().filter(is_meant).min_by_key(|label| label.len());
+    found.map_or_else(|| name.to_owned(), Clone::clone)
+}
+
 /// Whether something has that label.
 pub fn is_shown(window: &Harness<'_, App>, label: &str) -> bool {
     window.query_all_by_label(label).next().is_some()

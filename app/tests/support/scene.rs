@@ -2,7 +2,7 @@
 //! type and look as a person would.
 
 use super::engine::Engine;
-use super::theme_of;
+use super::{entry_label, theme_of};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -78,13 +78,15 @@ impl Scene {
 
     /// Presses the only widget of that name, which may be scrolled out of sight.
     pub fn press(&mut self, name: &str) {
-        self.harness.get_by_label(name).click_accesskit();
+        let label = entry_label(&self.harness, None, name);
+        self.harness.get_by_label(&label).click_accesskit();
         self.settle();
     }
 
     /// Like [`press`](Self::press), for a widget of a role.
     pub fn press_role(&mut self, role: Role, name: &str) {
-        self.harness.get_by_role_and_label(role, name).click_accesskit();
+        let label = entry_label(&self.harness, Some(role), name);
+        self.harness.get_by_role_and_label(role, &label).click_accesskit();
         self.settle();
     }
 

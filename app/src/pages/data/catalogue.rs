@@ -35,7 +35,7 @@ impl DataPage {
                 hint_line(ui, IN_A_BROWSER);
             }
             let state = context.state;
-            let Some(corpora) = &state.catalogue.corpora else { return quiet_text(ui, "Listing them…") };
+            let Some(corpora) = &state.catalogue.corpora else { return spinning(ui, "Listing them…") };
             scrolled("corpora", window.y * 0.6).show(ui, |ui| {
                 for corpus in corpora {
                     ui.add_space(space::SMALL);

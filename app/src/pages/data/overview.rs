@@ -12,7 +12,7 @@ use std::path::Path;
 /// Minimum width of a file's line in points.
 const FILE_WIDTH: f32 = 340.0;
 /// Height in points from which the list of files scrolls.
-const FILES_HEIGHT: f32 = 168.0;
+const FILES_HEIGHT: f32 = 220.0;
 const READ: &str = "Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.";
 
 impl DataPage {
@@ -83,10 +83,7 @@ impl DataPage {
             });
             self.fetching_ui(ui, context);
             if state.is_waiting(|command| matches!(command, Command::ChangeDocuments(_))) {
-                ui.horizontal(|ui| {
-                    ui.spinner();
-                    caption(ui, "Reading the files…");
-                });
+                spinning(ui, "Reading the files…");
             }
         });
         let edge = zone.rect.shrink(3.0);

@@ -79,8 +79,8 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
         touched.pointed.map_or(position, |(query, _)| query)
     };
     if Breakpoint::of(width) == Breakpoint::Phone {
-        lines::ui(ui, shown, chosen, matrix, None);
-        draw_map(ui, chosen, width);
+        let query = draw_map(ui, chosen, width);
+        lines::ui(ui, shown, chosen, matrix, Some(query));
     } else {
         let half = ((width - space::LARGE) / 2.0).floor();
         ui.horizontal_top(|ui| {

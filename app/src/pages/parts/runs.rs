@@ -13,9 +13,9 @@ pub fn called(run: &RunSummary) -> String {
     }
 }
 
-/// A run in a list to choose from: what it is called, its best loss, and its number of parameters.
+/// A run in a list to choose from: what it is called, its validation loss, and its number of parameters.
 pub fn offered(run: &RunSummary) -> String {
-    let loss = run.best_val_loss.map(|loss| format!("loss {}", format::loss(loss)));
+    let loss = run.validation().map(|shown| format!("validation {}", format::loss_of(run, shown.loss)));
     let size = (run.parameters > 0).then(|| format::count(run.parameters));
     [Some(called(run)), loss, size].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(called(&run), "3 · Owls by night");
         assert_eq!(offered(&run), "3 · Owls by night");
         (run.best_val_loss, run.parameters) = (Some(1.8407), 3_214_592);
-        assert_eq!(offered(&run), "3 · Owls by night · loss 1.841 · 3.21 M");
+        assert_eq!(offered(&run), "3 · Owls by night · validation 1.841 · 3.21 M");
         for search in ["", "  ", "LLAMA", "night owls", "bird rate", "3-"] {
             assert!(holds(&run, search), "{search}");
         }

@@ -29,10 +29,7 @@ pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 pub fn reading_ui(ui: &mut Ui, state: &State, run: &str) {
     let reads = |command: &Command| matches!(command, Command::ReadRun { run: Some(own), .. } if own == run);
     if !state.runs.histories.contains_key(run) && state.is_waiting(reads) {
-        ui.horizontal(|ui| {
-            ui.spinner();
-            caption(ui, "Reading the run's settings…");
-        });
+        spinning(ui, "Reading the run's settings…");
     }
 }
 
