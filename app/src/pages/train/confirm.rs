@@ -31,7 +31,8 @@ pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     if let Some(((), true)) = decision {
         train(context);
     }
-    context.asks.new_run = asked.is_some() && !changes && context.go.is_none();
+    let stays = matches!(*context.go, None | Some(PageName::Train));
+    context.asks.new_run = asked.is_some() && !changes && stays;
 }
 
 /// A warning about a run that the device's memory cannot hold.
