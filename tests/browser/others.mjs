@@ -155,6 +155,26 @@ async function walk(browser, address, lasting) {
   assert.equal((await browser.evaluate(state)).lost, null);
 }
 
+/** Malformed addresses are named, requests are refused instead of the engine being lost, and no script runs that is not the page's own. */
+async function careful(browser, address) {
+  await browser.goto(`${address}?project=${encodeURIComponent("https://example.org/%E0%A4.glasshouse")}`);
+  await ready(browser);
+  await opened(browser);
+  const found = await browser.evaluate(async () => {
+    const asked = () => document.getElementById("bar").textContent;
+    for (let trial = 0; !asked() && trial < 100; trial += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+    const { engine, send } = globalThis.glasshouse;
+    engine.send("{");
+    const kind = await send({ command: "lst" }).catch((error) => error.kind);
+    const blocked = new Promise((resolve) => addEventListener("securitypolicyviolation", resolve, { once: true }));
+    document.body.append(Object.assign(document.createElement("script"), { textContent: "globalThis.injected = true" }));
+    await blocked;
+    return { asked: asked(), kind, lost: engine.lost, injected: globalThis.injected ?? false };
+  });
+  assert.match(found.asked, /the project %E0%A4\.glasshouse from example\.org/);
+  assert.deepEqual([found.kind, found.lost, found.injected], ["invalid", null, false]);
+}
+
 /** Shares the open project's latest run as a page, which writes from a file. Repeats the export, since browsers recompile code that runs often. */
 async function share(browser) {
   const page = await browser.evaluate(async () => {
@@ -205,6 +225,7 @@ async function main() {
     try {
       assert(installed(), "it is not installed");
       browser = await open();
+      await careful(browser, address);
       await walk(browser, address, lasting);
       await share(browser);
       console.log(`passed ${name}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);

@@ -432,7 +432,9 @@ export async function a_run_of_another_tab_is_not_interrupted_until_that_tab_die
 async function framed(page, src) {
   await page.evaluate((src) => {
     const frame = Object.assign(document.createElement("iframe"), { id: "frame", src, style: "width: 100%; height: 700px; border: 0" });
-    document.body.append(frame);
+    document.body.prepend(frame);
+    // Browsers draw frames of other origins only in sight.
+    frame.scrollIntoView();
     return new Promise((resolve) => frame.addEventListener("load", resolve));
   }, src);
   const frame = await (await page.locator("#frame").elementHandle()).contentFrame();
