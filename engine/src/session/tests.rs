@@ -786,7 +786,7 @@ fn added_names_are_those_that_every_file_system_takes() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let mut listed = told!(heard, Event::Documents { overview, .. } => overview.files.clone()).next();
+    let listed = told!(heard, Event::Documents { overview, .. } => overview.files.clone()).next();
     let listed: Vec<String> = listed.unwrap().into_iter().map(|(name, _)| name).collect();
     let wanted = ["README 2.md", "Readme.md", "_con.txt", "a_b.txt"];
     assert!(listed.iter().all(|name| wanted.contains(&name.as_str())), "{listed:?}");
@@ -1073,7 +1073,7 @@ fn a_document_is_held_out_by_its_name() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let mut listed =
+    let listed =
         told!(heard, Event::Documents { overview, documents, .. } => (overview, documents)).next_back();
     let (overview, documents) = listed.unwrap();
     assert_eq!((overview.train, overview.validation), ((1, 1000), (1, 330)));

@@ -161,7 +161,7 @@ impl SweepForm {
                 (icons::ICON_CLEANING_SERVICES, "Cleaning rules", ABLATION),
                 (icons::ICON_TUNE, "Settings", EXAMPLE),
             ];
-            let needs_example = parsed.as_ref().is_none_or(|sweep| sweep.is_in_order());
+            let needs_example = parsed.as_ref().is_none_or(Sweep::is_in_order);
             for (icon, words, file) in examples {
                 if (file != EXAMPLE || needs_example) && quiet(ui, icon, words).clicked() {
                     context.drafts.search.toml = Some(file.to_owned());
