@@ -110,13 +110,13 @@ fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let run = context.state.runs.latest().filter(|run| run.state == RunState::Interrupted);
     let Some(run) = run.filter(|_| !train::busy(context)).cloned() else { return };
     let at = format!("{} of {}", format::whole(run.step), format::whole(run.steps));
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         if primary(ui, icons::ICON_PLAY_ARROW, "Resume").clicked() {
             let name = Some(run.name.clone());
             context.outbox.send(Command::Resume { run: name, launch: RunLaunch::default() });
             *context.go = Some(PageName::Train);
         }
-        ui.label(format!("{} was interrupted at step {at}.", run.name));
+        ui.add(Label::new(format!("{} was interrupted at step {at}.", run.name)).wrap());
     });
     ui.add_space(space::SECTION);
 }

@@ -183,14 +183,16 @@ fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
     project
 }
 
-/// Loss, runs and age, on the card's last line.
+/// Loss, runs and, if there is room, age, on the card's last line.
 fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect) {
     let font = theme::caption().resolve(ui.style());
     let quiet = context.palette.quiet;
     let painter = ui.painter();
-    painter.text(inner.left_bottom(), Align2::LEFT_BOTTOM, came_to(project), font.clone(), quiet);
-    let ago = format::ago(project.updated, format::now());
-    painter.text(inner.right_bottom(), Align2::RIGHT_BOTTOM, ago, font, quiet);
+    let text = painter.text(inner.left_bottom(), Align2::LEFT_BOTTOM, came_to(project), font.clone(), quiet);
+    let ago = painter.layout_no_wrap(format::ago(project.updated, format::now()), font, quiet);
+    if text.right() + space::SMALL <= inner.right() - ago.size().x {
+        painter.galley(inner.right_bottom() - ago.size(), ago, quiet);
+    }
 }
 
 /// Loss and runs in a few words, or the progress of an interrupted run.
