@@ -1,4 +1,4 @@
-//! Exact duplicates: documents that are equal up to case, punctuation and white space; documents below [`SHORT`] words, in which a sign may
+//! Exact duplicates: documents that are equal up to case, punctuation and white space; documents below 50 words, in which a sign may
 //! be the whole difference, up to case and white space; source code byte for byte.
 //!
 //! Each document is reduced to a 128-bit hash of its words in order; a document with the hash of an earlier one is dropped at
@@ -31,7 +31,7 @@ impl std::fmt::Display for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Hashes a text: equal for texts that differ only in case and white space, and from [`SHORT`] words on also in punctuation.
+    /// Hashes a text: equal for texts that differ only in case and white space, and from 50 words on also in punctuation.
     pub fn of_words(text: &str) -> Self {
         let mut lanes = Lanes::default();
         words::scan(text, &mut lanes);

@@ -80,7 +80,7 @@ fn too_many() -> Error {
 pub struct Mark {
     /// For [`exact::ExactIndex`].
     pub fingerprint: exact::Fingerprint,
-    /// For [`near::Index`]; `None` if near copies are not searched, or the document is shorter than [`exact::SHORT`].
+    /// For [`near::Index`]; `None` if near copies are not searched, or the document is shorter than 50 words.
     pub keys: Option<near::Keys>,
 }
 
