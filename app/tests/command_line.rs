@@ -1,8 +1,8 @@
 //! The command line: output, exit codes, and errors for bad input.
 
 use crate::support::program::{
-    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, lines, misuse, of, program, run_of,
-    sets, stories, succeed,
+    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, lines, misuse, of, program, run_of, sets,
+    stories, succeed,
 };
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;

@@ -117,7 +117,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     std::fs::rename(folder.join("f32.gguf"), folder.join("aside.gguf")).unwrap();
     let error = error_of(folder, &again);
     assert!(
-        error.contains("f32.gguf.Modelfile: already exists") && !folder.join("f32.gguf").exists(),
+        error.contains("f32.gguf.Modelfile: it already exists") && !folder.join("f32.gguf").exists(),
         "{error}"
     );
     std::fs::rename(folder.join("aside.gguf"), folder.join("f32.gguf")).unwrap();
@@ -279,7 +279,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     press(&mut window, "Share");
     assert!(support::contains(&window, "One file that runs the model"));
 
-    // The place is chosen in a system dialog, whose result is simulated.
+    // The place is chosen in a system dialog, whose result is simulated. It asks only about files that exist.
     let answer = |window: &mut Harness<'_, App>, wish: Wish, name: &str| {
         forget(window.state_mut());
         let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);
@@ -301,7 +301,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());
-        let command = Export::Model { run: run(), checkpoint: None, format }.to(to, false);
+        let command = Export::Model { run: run(), checkpoint: None, format }.to(to, true);
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";

@@ -182,7 +182,9 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
 
 /// Measures what fewer bits, zeros and removed parts cost the selected run.
 fn smaller(session: &mut Session, run: &str) {
-    session.press("Compress");
+    // It may be below the window's end.
+    session.window.get_all_by_label("Compress").last().unwrap().click_accesskit();
+    session.settle();
     session.picture("compress", &format!("making {run} smaller"));
     session.press("Compare");
     session.press("Measure");
