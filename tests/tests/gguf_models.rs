@@ -350,7 +350,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the file and its Modelfile");
     let error = write_gguf(&export, folder.path(), true).unwrap_err().to_string();
-    assert!(error.contains("is a folder; name the file"), "{error}");
+    assert!(error.contains("is a folder; choose a file"), "{error}");
 }
 
 /// Keys and tensors of a file, to be changed and written again.
