@@ -66,7 +66,8 @@ const BRIEF: Extent = Extent {
     evaluated: (Some(20), 10),
     // These pictures are discarded, and pages count frames while they wait.
     pause: Duration::from_millis(10),
-    patience: 120,
+    // A frontier takes 50 seconds on two idle cores.
+    patience: 500,
 };
 
 /// Prompt of the Inspect page. Its story starts again, so that there is something to repeat.

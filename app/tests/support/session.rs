@@ -97,7 +97,8 @@ impl Session {
         while !wanted(self.state()) {
             self.turn();
             let waiting = begun.elapsed();
-            assert!(waiting < self.patience, "waited in vain for {what}: {:?}", self.state().messages);
+            let State { messages, waiting: requests, .. } = self.state();
+            assert!(waiting < self.patience, "waited in vain for {what}: {messages:?}, {requests:?}");
             std::thread::sleep(LOOK);
         }
     }
