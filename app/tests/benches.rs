@@ -177,38 +177,6 @@ fn every_kernel_has_its_line() {
 }
 
 #[test]
-fn a_shortened_reproduction_gives_no_verdict() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).display().to_string();
-    let stories = glasshouse_engine::data::stories::text(1_200_000, 1);
-    // Another text of the same length replaces the one that would be downloaded.
-    std::fs::write(at("text.txt"), &stories[..1_115_394]).unwrap();
-    std::fs::write(at("other.txt"), &stories[..1_115_393]).unwrap();
-    let (text, project, other) = (at("text.txt"), at("project"), at("other.txt"));
-    let short = ["reproduce", "nanogpt-cpu", "--data", &text, "--project", &project, "--device", "cpu"];
-    for runs in 1..=2 {
-        let line = last(&succeed(&[&short[..], &["--steps", "2", "--json"]].concat()));
-        assert_eq!((&line["event"], &line["reproduced"]), (&Value::from("reproduction"), &Value::Null));
-        assert_eq!((number(&line, "published"), number(&line, "step")), (1.88, 2.0));
-        number(&line, "ours");
-        let places = std::fs::read_dir(folder.path().join("project/runs")).unwrap();
-        assert_eq!(places.filter(|place| place.as_ref().unwrap().path().is_dir()).count(), runs);
-    }
-    // It finished, so resuming it ends at once.
-    let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];
-    let line = last(&succeed(&[&again[..], &["--json"]].concat()));
-    assert_eq!((&line["reproduced"], &line["run"]), (&Value::Null, &Value::from("2-nanogpt-cpu")));
-    assert_eq!(number(&line, "step"), 2.0);
-    let changed = ["--preset", "nanogpt-cpu", "--batch-size", "2", "--steps", "1", "--device", "cpu"];
-    succeed(&[&["train", "--project", &project, "--data", &text][..], &changed].concat());
-    refused(&again, "nanogpt-cpu");
-    refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
-    refused(&short, "same size");
-    refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");
-    refused(&["reproduce", "nanogpt-cpu", "--steps", "0"], "train.steps");
-}
-
-#[test]
 fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
     let arguments = ["bench", "kernel", "--device", "cpu", "--filter", "matmull"];
     refused(&[&arguments[..], &small()[..]].concat(), "linear");

@@ -721,13 +721,13 @@ fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
     scene.press("Instruction tasks");
     scene.picture("tune-reward");
     choose(&mut scene, "Objective", "Preference");
-    choose(&mut scene, "Preference loss", "SimPO");
-    scene.set(Role::SpinButton, "Margin", 1.5);
     scene.set(Role::SpinButton, "β", 2.0);
+    choose(&mut scene, "Preference loss", "Reward model");
+    scene.set(Role::SpinButton, "Margin", 1.5);
     let preference = scene.planned().train.preference;
-    assert_eq!((preference.margin, preference.beta), (Some(1.5), 2.0));
+    assert_eq!((preference.margin, preference.beta), (1.5, 2.0));
     choose(&mut scene, "Preference loss", "DPO");
-    assert_eq!(scene.planned().train.preference.margin, None, "a margin belongs to its loss");
+    assert_eq!(scene.planned().train.preference.margin, 0.0, "a margin belongs to its loss");
     scene.press("Instruction tasks");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();

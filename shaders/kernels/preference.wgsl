@@ -3,8 +3,6 @@
 // With S the sum of an answer's token losses (negative log-likelihoods), n how many count, r the reference's log-probability, and
 // h the chosen answer's less the rejected one's, the mean over all pairs of
 //   sigmoid  softplus(−β·h), h of −S − r;
-//   ipo      (h − 1/(2β))², h of (−S − r)/n;
-//   simpo    softplus(−(β·h − margin)), h of −S/n;
 //   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the losses of all chosen tokens over the first score, or over their
 //            number where that is 0;
 //   bradley-terry  softplus(−(h − margin)) + center·(sum of both)², h and the sum of −S, which are scores then.
@@ -24,9 +22,9 @@ struct Arguments {
     pairs: u32, // P.
     time: u32, // T.
     ignored: u32, // The target that does not count.
-    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry, 5 kto.
+    kind: u32, // 0 sigmoid, 1 orpo, 2 bradley-terry, 3 kto.
     beta: f32, // β.
-    margin: f32, // simpo's, γ, and bradley-terry's.
+    margin: f32, // bradley-terry's.
     center: f32, // bradley-terry's.
     scores: u32, // Scores of a micro-batch.
     tie: f32, // Share of what a difference is of, below which it is none.
@@ -78,7 +76,7 @@ fn complement(a: f32) -> f32 {
 fn preference(@builtin(local_invocation_index) local: u32) {
     let beta = arguments.beta;
     var chosen_tokens = 0.0;
-    if arguments.kind == 3u {
+    if arguments.kind == 1u {
         var own = 0.0;
         for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
             for (var t = local; t < arguments.time; t += 256u) {
@@ -90,7 +88,7 @@ fn preference(@builtin(local_invocation_index) local: u32) {
         chosen_tokens = select(counted, given, given > 0.0);
     }
     var divergence = 0.0;
-    if arguments.kind == 5u {
+    if arguments.kind == 3u {
         var sum = 0.0;
         var both = 0.0;
         for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
@@ -125,24 +123,24 @@ fn preference(@builtin(local_invocation_index) local: u32) {
             let likelihood = vec2(-c.x, -r.x);
             let ratio = likelihood - vec2(scores[first], scores[first + 1u]);
             var worth = beta * ratio;
-            if arguments.kind == 2u || arguments.kind == 3u {
+            if arguments.kind == 1u {
                 worth = beta * likelihood / n;
             }
-            if arguments.kind == 4u {
+            if arguments.kind == 2u {
                 worth = likelihood;
             }
             // What the rewards are differences of.
             var size = beta * (abs(likelihood) + abs(vec2(scores[first], scores[first + 1u])));
-            if arguments.kind == 2u || arguments.kind == 3u {
+            if arguments.kind == 1u {
                 size = beta * abs(likelihood) / n;
             }
-            if arguments.kind == 4u {
+            if arguments.kind == 2u {
                 size = abs(likelihood);
             }
             var ahead = worth.x - worth.y;
             var around = size.x + size.y;
             var good = true;
-            if arguments.kind == 5u {
+            if arguments.kind == 3u {
                 let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
                 good = w >= 0.0;
                 let along = select(-beta, beta, good);
@@ -171,24 +169,13 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                     mean = softplus(-beta * h);
                     slope = beta * sigmoid(-beta * h) * vec2(1.0, -1.0);
                 }
-                case 1u: {
-                    let h = (-c.x - scores[first]) / n.x - (-r.x - scores[first + 1u]) / n.y;
-                    let off = h - 0.5 / beta;
-                    mean = off * off;
-                    slope = -2.0 * off * vec2(1.0, -1.0) / n;
-                }
                 case 2u: {
-                    let z = beta * (r.x / n.y - c.x / n.x) - arguments.margin;
-                    mean = softplus(-z);
-                    slope = beta * sigmoid(-z) * vec2(1.0, -1.0) / n;
-                }
-                case 4u: {
                     let z = r.x - c.x - arguments.margin;
                     let sum = -c.x - r.x;
                     mean = softplus(-z) + arguments.center * sum * sum;
                     slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
                 }
-                case 5u: {}
+                case 3u: {}
                 default: {
                     let a = vec2(-c.x, -r.x) / n;
                     let rest = vec2(complement(a.x), complement(a.y));
@@ -217,7 +204,7 @@ fn preference(@builtin(local_invocation_index) local: u32) {
         let each = rewards / max(answers, vec2(1.0));
         let accuracy = right / max(whole, 1.0);
         // Losses without a reference compare with none.
-        let compares = arguments.kind < 2u || arguments.kind == 5u;
+        let compares = arguments.kind == 0u || arguments.kind == 3u;
         let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), compares);
         let tied = ties / max(whole, 1.0);
         loss[2] = each.x;

@@ -1,11 +1,11 @@
 """Fine-tunes an exported model by TRL on preferences, as the referee of the objective `preference`.
 
 trl_dpo.py MODEL PAIRS SETTINGS OUT: MODEL is a folder for transformers, PAIRS a JSON Lines file with `prompt_ids`, `chosen_ids` and
-`rejected_ids` (tokens, as our store has them), SETTINGS a JSON object of `loss` (sigmoid, ipo, simpo, orpo), `beta`, `margin`, and what
-TrainingArguments take. OUT gets the loss and gradient norm of each step, and the weights afterwards as safetensors.
+`rejected_ids` (tokens, as our store has them), SETTINGS a JSON object of `loss` (sigmoid, orpo), `beta`, and what TrainingArguments
+take. OUT gets the loss and gradient norm of each step, and the weights afterwards as safetensors.
 
-DPO and IPO are `DPOTrainer`'s, SimPO is `CPOTrainer`'s, ORPO is `ORPOTrainer`'s but for its first term, which it takes over the prompt's
-tokens, too, and the paper, as we, over those of the answer.
+DPO is `DPOTrainer`'s, ORPO is `ORPOTrainer`'s but for its first term, which it takes over the prompt's tokens, too, and the paper, as we, over
+those of the answer.
 """
 
 import referee
@@ -13,7 +13,6 @@ from datasets import Dataset
 from torch.nn import functional as F
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer
-from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 model_folder, pairs, settings, out = referee.given()
@@ -21,7 +20,7 @@ tokenizer = AutoTokenizer.from_pretrained(model_folder)
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
 model = referee.load(model_folder)
-loss, beta, margin = (settings.pop(name) for name in ("loss", "beta", "margin"))
+loss, beta = (settings.pop(name) for name in ("loss", "beta"))
 common = dict(beta=beta, **referee.common(out), **settings)
 # The trainers want to tokenize something; what they train on is put in its place.
 something = Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}])
@@ -46,17 +45,13 @@ def answer(pair, side):
     return {f"{side}_input_ids": ids, f"{side}_attention_mask": [1] * len(ids), f"{side}_labels": labels}
 
 
-if loss in ("sigmoid", "ipo"):
+if loss == "sigmoid":
     arguments = DPOConfig(loss_type=loss, max_length=None, **common)
     trainer = DPOTrainer(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
     rows = pairs
 else:
-    if loss == "simpo":
-        arguments = CPOConfig(loss_type="simpo", cpo_alpha=0.0, simpo_gamma=margin, **common)
-        kind = CPOTrainer
-    else:
-        arguments, kind = ORPOConfig(**common), AnswersOnly
-    trainer = kind(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
+    arguments = ORPOConfig(**common)
+    trainer = AnswersOnly(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
     rows = [answer(pair, "chosen") | answer(pair, "rejected") for pair in pairs]
 trainer.train_dataset = Dataset.from_list(rows)
 referee.train(trainer, model, out)

@@ -33,7 +33,7 @@ fn executors_agree_on_scores_and_gradients() {
         model.labels = vec!["reward".to_owned()];
         (train.batch_size, train.accumulate, train.objective) = (2 * PAIRS, 2, Objective::Preference);
         train.preference.loss = PreferenceLoss::BradleyTerry;
-        (train.preference.margin, train.preference.center_rewards_coefficient) = (Some(margin), center);
+        (train.preference.margin, train.preference.center_rewards_coefficient) = (margin, center);
         train.trainable = trainable;
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();

@@ -252,7 +252,7 @@ fn kind(file: &Chosen) -> FileKind {
         _ if ending.as_deref() == Some("glasshouse") => FileKind::Project,
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
         Ok(head) if file_kind::is_private_key(&head) => FileKind::PrivateKey,
-        Ok(head) if head.iter().all(u8::is_ascii_whitespace) => FileKind::Empty,
+        Ok(head) if file_kind::is_empty(&head) => FileKind::Empty,
         Ok(head) if is_document || (!has_ending && file_kind::is_read(&head)) => FileKind::Text,
         // The engine reports why a file cannot be read.
         Err(_) if is_document || !has_ending => FileKind::Text,

@@ -171,7 +171,7 @@ pub struct ConfigArguments {
     ///
     /// All except text and distil need --from.
     ///
-    /// Settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model)|kto
+    /// Settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|orpo|bradley_terry (a reward model)|kto
     /// (thumbs), --set train.preference.beta=0.1, --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set
     /// train.reward.model=RUN (a reward model instead of a rule), --set train.reward.group=8, --set train.distil.temperature=2, --set
     /// train.distil.mix=0.5

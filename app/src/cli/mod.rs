@@ -53,7 +53,6 @@ mod prelude;
 mod propose;
 mod recipe;
 mod report;
-mod reproduce;
 mod runs;
 mod score;
 mod selftest;
@@ -212,8 +211,6 @@ commands! {
     /// Benchmark this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand) = bench::bench;
-    /// Repeat a published run and compare the results
-    Reproduce(reproduce::ReproduceArguments) = reproduce::reproduce;
     /// Open the window, like `glasshouse` without arguments
     Window(WindowArguments) = window::window;
     /// Print a shell's completion script

@@ -361,7 +361,10 @@ impl Run {
 
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
-        let changes = config.changes();
+        // The shape is shown with every run.
+        let is_shape = |path: &str| matches!(path, "model.layers" | "model.width" | "model.context_length");
+        let changes = config.changes().into_iter().filter(|(path, _)| !is_shape(path));
+        let changes = changes.map(|(_, words)| words).collect();
         // Mistakes in the user's figures are reported when a project is opened and when its runs are listed.
         let energy = record.energy_use().unwrap_or_default();
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();

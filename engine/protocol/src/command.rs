@@ -399,6 +399,7 @@ impl Command {
             | Self::FetchCorpus { add: true, .. }
             | Self::ChangeRecipe(_)
             | Self::TrainTokenizer { .. }
+            | Self::KeepConversation { .. }
             | Self::ImportModel { .. }
             | Self::ImportBundle { .. } => true,
             _ => false,
@@ -416,6 +417,8 @@ impl Command {
                     | Self::Clean
                     | Self::ForgetCleaning
                     | Self::KeepLesson { .. }
+                    | Self::KeepConversation { .. }
+                    | Self::ChangeConversation { .. }
                     | Self::SpliceFeedback { .. }
                     | Self::ChangeRun { .. }
             )

@@ -42,6 +42,11 @@ pub fn refused(head: &[u8]) -> Option<&'static str> {
     REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
+/// Whether a file with this beginning has no text.
+pub fn is_empty(head: &[u8]) -> bool {
+    head.len() < HEAD as usize && head.iter().all(u8::is_ascii_whitespace)
+}
+
 /// Whether a file contains a private key: the first line of one in PEM (RFC 7468) or OpenPGP armor within the first [`HEAD`] bytes,
 /// followed by a line of key data, or a PuTTY key. In PEM, tools put attributes and certificates before the key, and headers between
 /// the two lines, as OpenSSL does for encrypted keys (`Proc-Type: 4,ENCRYPTED`, RFC 1421). SSH keys have no extension that would

@@ -97,45 +97,17 @@ pub fn named(name: &str) -> Option<RunConfig> {
     (kind == "layers").then(|| from_layers(layers.parse().ok()?).ok()).flatten()
 }
 
-/// Settings that follow from others, or belong to the project, the device or the data rather than to a preset.
-const DERIVED: [&str; 14] = [
-    "preset",
-    "seed",
-    "device",
-    "data.",
-    "tokenizer.",
-    "model.vocabulary",
-    "model.labels",
-    "train.precision",
-    "train.sample_",
-    "train.eval_",
-    "train.checkpoint_",
-    "train.warmup_steps",
-    "train.decay_steps",
-    "train.min_learning_rate",
-];
 /// Maximum number of changes that a title names.
 const NAMED_CHANGES: usize = 2;
 
-/// The settings that differ from the preset that they are named after: path and value. Empty for settings without a preset.
-pub fn changes(config: &RunConfig) -> Vec<(String, String)> {
-    let Some(preset) = named(&config.preset) else { return Vec::new() };
-    let differing = RunConfig::differing(&[&preset, config]).into_iter();
-    let own = differing.filter(|(path, _)| !DERIVED.iter().any(|derived| path.starts_with(derived)));
-    own.filter_map(|(path, mut values)| Some((path, values.pop()?))).collect()
-}
-
 /// A title that begins with what differs from the preset, as in `layers 6 · llama-tiny`; `None` if nothing does.
 pub fn title_of(config: &RunConfig) -> Option<String> {
-    let changes = changes(config);
-    let short = |path: &str| path.rsplit('.').next().unwrap_or(path).replace('_', " ");
-    let mut parts: Vec<String> = changes
-        .iter()
-        .take(NAMED_CHANGES)
-        .map(|(path, value)| format!("{} {value}", short(path)).trim_end().to_owned())
-        .collect();
-    if let Some(more) = changes.len().checked_sub(NAMED_CHANGES + 1) {
-        parts.push(format!("{} more", more + 1));
+    let changes = config.changes().into_iter().filter(|(path, _)| path != "seed");
+    let mut parts: Vec<String> = changes.map(|(_, words)| words).collect();
+    let more = parts.len().saturating_sub(NAMED_CHANGES);
+    parts.truncate(NAMED_CHANGES);
+    if more > 0 {
+        parts.push(format!("{more} more"));
     }
     (!parts.is_empty()).then(|| format!("{} · {}", parts.join(", "), config.preset))
 }

@@ -350,6 +350,9 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if file_kind::is_private_key(head) {
         return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
     }
+    if file_kind::is_empty(head) {
+        return Err(Error::bad_file(name, "is empty; add a file with text"));
+    }
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());
     }

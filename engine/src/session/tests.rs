@@ -461,6 +461,8 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     std::fs::write(&picture, b"\x89PNG\r\n\x1a\n").unwrap();
     let key = shelf.path().join("notes.txt");
     std::fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n").unwrap();
+    let empty = shelf.path().join("empty.txt");
+    std::fs::write(&empty, " \n").unwrap();
     let mut impossible = tiny(10);
     impossible.model.heads = 3;
     impossible.model.kv_heads = 2;
@@ -476,16 +478,18 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
             after(DocumentsChange::Add { names: vec!["/nowhere/at/all.txt".to_owned()] }),
             after(DocumentsChange::Add { names: vec![picture.display().to_string()] }),
             after(DocumentsChange::Add { names: vec![key.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![empty.display().to_string()] }),
             after(Command::ImportProject { name: None, from: None }),
             after(generate("x")),
             after(train(tiny(10), None)),
         ],
     );
     let failed = failures(&heard);
-    assert_eq!(failed.len(), 10, "{failed:#?}");
+    assert_eq!(failed.len(), 11, "{failed:#?}");
     assert!(failed[3].contains("model.heads"), "{failed:#?}");
     assert!(failed[6].contains("this file type is not supported"), "{failed:#?}");
     assert!(failed[7].contains("notes.txt") && failed[7].contains("private key"), "{failed:#?}");
+    assert!(failed[8].contains("empty.txt") && failed[8].contains("is empty"), "{failed:#?}");
     assert_eq!(losses(&heard).len(), 10);
 }
 

@@ -98,10 +98,10 @@ pub fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
 
 /// The preset's name, and whether settings were changed since.
 pub fn preset_name(draft: &RunConfig) -> String {
-    match (draft.preset.as_str(), presets::changes(draft).is_empty()) {
+    match (draft.preset.as_str(), presets::title_of(draft)) {
         ("", _) => "your own settings".to_owned(),
-        (name, true) => name.to_owned(),
-        (name, false) => format!("{name}, modified"),
+        (name, None) => name.to_owned(),
+        (name, Some(_)) => format!("{name}, modified"),
     }
 }
 

@@ -31,20 +31,10 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let mut chosen = draft.train.preference.loss;
     described_ui(ui, "Preference loss", &mut chosen);
     learn_by(draft, chosen);
-    if chosen != PreferenceLoss::BradleyTerry {
-        form_ui(ui, draft, refused, "train.preference", &["beta"]);
-    }
+    let own = if chosen == PreferenceLoss::BradleyTerry { "margin" } else { "beta" };
+    form_ui(ui, draft, refused, "train.preference", &[own]);
     if chosen.judges_answers() {
         form_ui(ui, draft, refused, "train.preference", &["desirable_weight", "undesirable_weight"]);
-    }
-    if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
-        let settings = &mut draft.train.preference;
-        let mut margin = settings.margin();
-        number(ui, "train.preference.margin", &mut margin, refused);
-        // An unchanged margin stays the loss's default.
-        if margin.to_bits() != settings.margin().to_bits() {
-            settings.margin = Some(margin);
-        }
     }
 }
 

@@ -173,7 +173,7 @@ pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
     match train.objective {
         Objective::Preference => {
             let PreferenceSettings { loss, beta, center_rewards_coefficient: center, .. } = train.preference;
-            let margin = train.preference.margin();
+            let margin = train.preference.margin;
             LossForm::Preference(Preference { loss, beta, margin, center, ignored })
         }
         Objective::Reward => {

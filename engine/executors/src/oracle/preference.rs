@@ -42,11 +42,6 @@ impl Express for Preference {
         let means = || -sums.clone() / number.clone();
         let each = match self.loss {
             PreferenceLoss::Sigmoid => -log_sigmoid(gap(ratios()) * beta),
-            PreferenceLoss::Ipo => {
-                let off = gap(ratios() / number.clone()) - 0.5 / beta;
-                off.clone() * off
-            }
-            PreferenceLoss::Simpo => -log_sigmoid(gap(means()) * beta - margin),
             PreferenceLoss::Orpo => {
                 let means = means().clamp_max(-1e-7);
                 let odds = means.clone() - (-means.exp() + 1.0).log();

@@ -28,34 +28,36 @@ impl RunConfig {
         each.filter(|(_, values): &(_, Vec<String>)| values.iter().any(|value| *value != values[0])).collect()
     }
 
-    /// The titled settings that differ from those of its preset, as `learning rate 0.0003`; empty without a known preset. Left out are
-    /// those that [`crate::ModelConfig::shape`] names, and those that follow from others, from the text or from the device.
-    pub fn changes(&self) -> Vec<String> {
-        const LEFT_OUT: [&str; 11] = [
-            "model.layers",
-            "model.width",
-            "model.context_length",
+    /// The settings that differ from those of its preset: path, and title with value, as in `learning rate 0.0003`. Empty without a known
+    /// preset. Left out are those that follow from others, or belong to the project, the text or the device.
+    pub fn changes(&self) -> Vec<(String, String)> {
+        const LEFT_OUT: [&str; 13] = [
+            "preset",
+            "device",
+            "data.",
+            "tokenizer.",
             "model.vocabulary",
+            "model.labels",
             "train.milestones",
             "train.precision",
             "train.warmup_steps",
             "train.decay_steps",
-            "train.eval_interval",
-            "train.sample_interval",
-            "train.checkpoint_interval",
+            "train.eval_",
+            "train.sample_",
+            "train.checkpoint_",
         ];
         let Some(preset) = crate::presets::named(&self.preset) else { return Vec::new() };
         let words = |(path, values): (String, Vec<String>)| {
             let title = match path.as_str() {
                 "seed" => "Seed",
-                path if LEFT_OUT.contains(&path) => return None,
+                path if LEFT_OUT.iter().any(|other| path.starts_with(other)) => return None,
                 path => Setting::at(path)?.title,
             };
             let value = values.last().filter(|value| !value.is_empty()).map_or("none", String::as_str);
             // Abbreviations keep their capitals.
             let is_word = title.chars().nth(1).is_some_and(char::is_lowercase);
             let title = if is_word { title.to_lowercase() } else { title.to_owned() };
-            (!title.is_empty()).then(|| format!("{title} {value}"))
+            (!title.is_empty()).then(|| (path, format!("{title} {value}")))
         };
         Self::differing(&[&preset, self]).into_iter().filter_map(words).collect()
     }
@@ -337,10 +339,12 @@ mod tests {
     #[test]
     fn changes_name_what_differs_from_the_preset() {
         let mut run = presets::preset("first-stories").unwrap();
-        assert_eq!(run.changes(), Vec::<String>::new());
+        assert!(run.changes().is_empty());
         run.train.learning_rate = 0.5;
         (run.model.layers, run.model.vocabulary, run.seed) = (9, 77, 4);
-        assert_eq!(run.changes(), ["seed 4", "learning rate 0.5"]);
+        let found = run.changes();
+        let words: Vec<&str> = found.iter().map(|(_, words)| words.as_str()).collect();
+        assert_eq!(words, ["layers 9", "seed 4", "learning rate 0.5"]);
         run.preset = "gpt2".to_owned();
         assert!(run.changes().is_empty(), "there is nothing to compare an imported model with");
     }
@@ -389,7 +393,7 @@ mod tests {
         run.set("train.objective=preference").unwrap();
         run.set("train.preference.loss=bradley_terry").unwrap();
         assert_eq!(run.train.learning_rate, 1e-4);
-        run.set("train.preference.loss=simpo").unwrap();
+        run.set("train.preference.loss=orpo").unwrap();
         assert_eq!(run.train.learning_rate, 1e-6);
         run.set("train.learning_rate=2e-5").unwrap();
         run.set("train.preference.loss=bradley_terry").unwrap();

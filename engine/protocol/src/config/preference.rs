@@ -14,16 +14,6 @@ choices! {
         /// `DPOTrainer`).
         #[serde(alias = "dpo")]
         Sigmoid = "sigmoid", "DPO";
-        /// Like DPO, up to a fixed margin: for few or certain pairs.
-        ///
-        /// ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17, whose τ
-        /// is β; averaged over tokens as in TRL's `DPOTrainer`, after consultation with the authors).
-        Ipo = "ipo", "IPO";
-        /// Uses the mean over a reply's tokens, without a reference model.
-        ///
-        /// −log σ(β·(log π(c)/n(c) − log π(r)/n(r)) − γ) (Meng et al. 2024, arXiv 2405.14734, equation 6; TRL's `CPOTrainer` with
-        /// `cpo_alpha` = 0). γ is `margin`; the paper uses β from 2 to 2.5.
-        Simpo = "simpo", "SimPO";
         /// Also trains on the better replies themselves, without a reference model.
         ///
         /// The mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n) (Hong et al. 2024,
@@ -49,7 +39,7 @@ choices! {
 impl PreferenceLoss {
     /// Whether it uses reference log-probabilities from the initial weights.
     pub fn has_reference(self) -> bool {
-        matches!(self, Self::Sigmoid | Self::Ipo | Self::Kto)
+        matches!(self, Self::Sigmoid | Self::Kto)
     }
 
     /// Whether it takes single good or bad answers rather than pairs.
@@ -69,9 +59,8 @@ settings! {
         pub loss: PreferenceLoss = PreferenceLoss::Sigmoid, "Preference loss";
         /// Weight of differences in the loss.
         pub beta: f32 = 0.1, "β", above(0.0);
-        /// Target margin of the chosen answer: γ of SimPO (default 0.5), or m of a reward model's Bradley–Terry loss (default 0).
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub margin: Option<f32> = None, "Margin", 0.0..;
+        /// m of a reward model's Bradley–Terry loss: the target margin of the chosen answer.
+        pub margin: f32 = 0.0, "Margin", 0.0..;
         /// k of Bradley–Terry, as named in TRL: the penalty on the squared sum of a pair's scores. 0.01 in the paper that TRL cites.
         pub center_rewards_coefficient: f32 = 0.0, "Score centring", 0.0..;
         /// Weight of good answers in KTO. The paper recommends counts times weights in ratios from 1:1 to 4:3 of good to bad answers.
@@ -82,17 +71,14 @@ settings! {
 }
 
 impl PreferenceSettings {
-    /// The margin, with the default of its loss.
-    pub fn margin(&self) -> f32 {
-        self.margin.unwrap_or(if self.loss == PreferenceLoss::Simpo { 0.5 } else { 0.0 })
-    }
-
     /// Checks all rules for a run with this batch size and label smoothing and names the first broken one.
     pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
         self.check()?;
         let (center, judges) = (self.center_rewards_coefficient, self.loss.judges_answers());
         let (good, bad) = (self.desirable_weight, self.undesirable_weight);
         rules! {
+            self.loss.is_of_scores() || self.margin == 0.0 => "train.preference.margin", self.margin,
+                "be 0, unless train.preference.loss is bradley_terry";
             self.loss.is_of_scores() || center == 0.0 => "train.preference.center_rewards_coefficient", center,
                 "be 0, unless train.preference.loss is bradley_terry";
             batch_size.is_multiple_of(2) => "train.batch_size", batch_size,
@@ -117,7 +103,7 @@ mod tests {
         let mut run = presets::preset("first-stories").unwrap();
         assert!(!run.to_toml().unwrap().contains("preference"));
         run.set("train.objective=preference").unwrap();
-        run.set("train.preference.loss=simpo").unwrap();
+        run.set("train.preference.loss=orpo").unwrap();
         run.set("train.preference.beta=2.5").unwrap();
         run.set("train.batch_size=4").unwrap();
         run.train.validate().unwrap();
@@ -147,13 +133,13 @@ mod tests {
     fn a_reward_model_has_one_score_and_no_margin_unless_one_is_said() {
         let mut run = presets::preset("first-stories").unwrap();
         run.set("train.objective=preference").unwrap();
-        run.set("train.preference.loss=simpo").unwrap();
-        assert_eq!((run.train.preference.margin(), run.train.learns_scores()), (0.5, false));
+        run.set("train.preference.loss=orpo").unwrap();
+        assert!(!run.train.learns_scores());
         for name in ["bradley_terry", "bradley-terry"] {
             run.set(&format!("train.preference.loss={name}")).unwrap();
             assert_eq!(run.train.preference.loss, PreferenceLoss::BradleyTerry);
         }
-        assert_eq!((run.train.preference.margin(), run.train.learns_scores()), (0.0, true));
+        assert_eq!((run.train.preference.margin, run.train.learns_scores()), (0.0, true));
         run.set("train.preference.margin=1").unwrap();
         run.set("train.preference.center_rewards_coefficient=0.01").unwrap();
         run.train.batch_size = 4;

@@ -832,7 +832,7 @@ mod tests {
             ("classify", with(&["train.objective=classify"])),
             ("distil", taught),
         ];
-        for loss in ["sigmoid", "ipo", "simpo", "orpo", "bradley_terry"] {
+        for loss in ["sigmoid", "orpo", "bradley_terry"] {
             let loss = format!("train.preference.loss={loss}");
             all.push(("preference", with(&["train.objective=preference", &loss])));
         }

@@ -24,7 +24,7 @@ pub struct Preference {
     pub loss: PreferenceLoss,
     /// β.
     pub beta: f32,
-    /// SimPO's γ, or the margin m of a reward model's loss.
+    /// Margin m of a reward model's loss.
     pub margin: f32,
     /// k of a reward model's loss.
     pub center: f32,
@@ -160,22 +160,11 @@ impl Preference {
     /// A pair's loss and its derivatives, without ORPO's term for the chosen answers.
     fn of_pair(&self, [chosen, rejected]: [Answer; 2], divergence: f64) -> (f64, [f64; 2]) {
         let (beta, margin) = (f64::from(self.beta), f64::from(self.margin));
-        let tokens = [chosen.tokens, rejected.tokens];
         match self.loss {
             PreferenceLoss::Sigmoid => {
                 let z = beta * (chosen.log_ratio() - rejected.log_ratio());
                 let slope = beta * sigmoid(-z);
                 (softplus(-z), [slope, -slope])
-            }
-            PreferenceLoss::Ipo => {
-                let h = chosen.log_ratio() / tokens[0] - rejected.log_ratio() / tokens[1];
-                let off = h - 0.5 / beta;
-                (off * off, [-2.0 * off / tokens[0], 2.0 * off / tokens[1]])
-            }
-            PreferenceLoss::Simpo => {
-                let z = beta * (chosen.log_probability(true) - rejected.log_probability(true)) - margin;
-                let slope = beta * sigmoid(-z);
-                (softplus(-z), [slope / tokens[0], -slope / tokens[1]])
             }
             PreferenceLoss::Orpo => {
                 // A certain token has infinite odds.
@@ -184,7 +173,7 @@ impl Preference {
                 let [chosen_odds, rejected_odds] = [0, 1].map(|at| means[at] - libm::log(rest[at]));
                 let h = chosen_odds - rejected_odds;
                 let slope = beta * sigmoid(-h);
-                (beta * softplus(-h), [slope / (rest[0] * tokens[0]), -slope / (rest[1] * tokens[1])])
+                (beta * softplus(-h), [slope / (rest[0] * chosen.tokens), -slope / (rest[1] * rejected.tokens)])
             }
             PreferenceLoss::Kto => {
                 let weight = chosen.weight.abs();
@@ -288,10 +277,8 @@ impl Preference {
     fn size(&self, answer: Answer) -> f64 {
         match self.loss {
             PreferenceLoss::BradleyTerry => answer.loss.abs(),
-            PreferenceLoss::Simpo | PreferenceLoss::Orpo => {
-                f64::from(self.beta) * answer.loss.abs() / answer.tokens
-            }
-            PreferenceLoss::Sigmoid | PreferenceLoss::Ipo | PreferenceLoss::Kto => {
+            PreferenceLoss::Orpo => f64::from(self.beta) * answer.loss.abs() / answer.tokens,
+            PreferenceLoss::Sigmoid | PreferenceLoss::Kto => {
                 f64::from(self.beta) * (answer.loss.abs() + answer.reference.abs())
             }
         }
@@ -360,7 +347,6 @@ mod tests {
         let odds = |mean: f64| mean.exp() / (1.0 - mean.exp());
         let (b, m) = (f64::from(0.3_f32), f64::from(0.7_f32));
         let dpo = [(-4.0 + 4.5) - (-7.0 + 6.25), (-2.5 + 2.0) - (-0.125 + 1.0)];
-        let ipo = [0.5 / 3.0 + 0.75 / 5.0, -0.5 / 2.0 - 0.875 / 4.0];
         let means = [[-4.0 / 3.0, -7.0 / 5.0], [-2.5 / 2.0, -0.125 / 4.0]];
         let mean = |each: [f64; 2]| (each[0] + each[1]) / 2.0;
         let orpo = mean(means.map(|[c, r]| -b * log_sigmoid((odds(c) / odds(r)).ln()))) + (4.0 + 2.5) / 5.0;
@@ -373,8 +359,6 @@ mod tests {
             mean(scores.map(|[c, r]: [f64; 2]| -log_sigmoid(c - r - m) + k * (c + r).powi(2)));
         for (loss, wanted) in [
             (PreferenceLoss::Sigmoid, mean(dpo.map(|h| -log_sigmoid(b * h)))),
-            (PreferenceLoss::Ipo, mean(ipo.map(|h| (h - 1.0 / (2.0 * b)).powi(2)))),
-            (PreferenceLoss::Simpo, mean(means.map(|[c, r]| -log_sigmoid(b * (c - r) - m)))),
             (PreferenceLoss::Orpo, orpo),
             (PreferenceLoss::BradleyTerry, bradley_terry),
             (PreferenceLoss::Kto, kto),
@@ -390,10 +374,8 @@ mod tests {
         for loss in PreferenceLoss::ALL {
             // Computed by hand for the two pairs.
             let rewards = match loss {
-                PreferenceLoss::Sigmoid | PreferenceLoss::Ipo => {
-                    [[b * 0.5, b * -0.75], [b * -0.5, b * 0.875]]
-                }
-                PreferenceLoss::Simpo | PreferenceLoss::Orpo => {
+                PreferenceLoss::Sigmoid => [[b * 0.5, b * -0.75], [b * -0.5, b * 0.875]],
+                PreferenceLoss::Orpo => {
                     [[b * -4.0 / 3.0, b * -7.0 / 5.0], [b * -1.25, b * -0.125 / 4.0]]
                 }
                 PreferenceLoss::BradleyTerry => [[-4.0, -7.0], [-2.5, -0.125]],
