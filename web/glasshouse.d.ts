@@ -236,7 +236,7 @@ export interface Moderation {
   categories?: ModerationCategory[];
   /** Rules in addition to the built-in ones, as JSON Lines (docs/moderation.md). Default: the project's rules. */
   rules?: string;
-  /** Whether to apply the project's classifier to each sentence (`glasshouse moderate --train` trains one). Default false. */
+  /** Whether to apply the project's classifier to each sentence (`glasshouse evaluate moderate --train` trains one). Default false. */
   classifier?: boolean;
 }
 

@@ -102,7 +102,6 @@ macro_rules! pages {
         pub enum PageName { $($(#[$meta])* $Name,)+ }
 
         impl PageName {
-            /// In the rail's order.
             pub const ALL: [Self; [$(stringify!($key)),+].len()] = [$(Self::$Name),+];
 
             pub fn title(self) -> &'static str {
@@ -161,13 +160,13 @@ pages! {
     model: Model(model::ModelPage), ICON_LAYERS;
     train: Train(train::TrainPage), ICON_MONITORING;
     tune: Tune(tune::TunePage), ICON_SCHOOL;
+    lab: Lab(lab::LabPage), ICON_SCIENCE;
     write: Write(write::WritePage), ICON_EDIT_NOTE;
     chat: Chat(chat::ChatPage), ICON_FORUM;
     inspect: Inspect(inspect::InspectPage), ICON_BIOTECH;
-    runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
     evaluate: Evaluate(evaluate::EvaluatePage), ICON_FACT_CHECK;
+    runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
     learn: Learn(learn::LearnPage), ICON_MENU_BOOK;
-    lab: Lab(lab::LabPage), ICON_SCIENCE;
     settings: Settings(settings::SettingsPage), ICON_SETTINGS;
 }
 
@@ -182,6 +181,7 @@ impl Pages {
             widgets::page_foot(ui, name.key(), |ui| page.foot_ui(ui, context));
         }
         widgets::page(ui, &id, |ui| {
+            tabs_ui(name, ui, context.go);
             widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
             match page.needs() {
                 Needs::Project(text) | Needs::Model(text, _) if context.state.projects.open.is_none() => {
@@ -201,7 +201,71 @@ impl Pages {
     }
 }
 
+/// The pages that share an entry of the rail, as tabs.
+fn tabs_ui(open: PageName, ui: &mut Ui, go: &mut Option<PageName>) {
+    if open.tabs().is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        for (page, words) in open.tabs() {
+            if widgets::tab(ui, *page == open, words).clicked() {
+                *go = Some(*page);
+            }
+        }
+    });
+    ui.add_space(crate::theme::space::SMALL);
+}
+
+/// The entries of the rail, each with the title of the group that it begins.
+pub const ENTRIES: [(PageName, &str); 10] = [
+    (PageName::Home, ""),
+    (PageName::Data, "Build"),
+    (PageName::Model, ""),
+    (PageName::Train, ""),
+    (PageName::Write, "Use"),
+    (PageName::Inspect, "Understand"),
+    (PageName::Evaluate, ""),
+    (PageName::Runs, ""),
+    (PageName::Learn, ""),
+    (PageName::Settings, ""),
+];
+
 impl PageName {
+    /// The pages that share its entry of the rail, with the words of their tabs; empty for a page with an entry of its own. The entry has
+    /// the name of the first.
+    pub fn tabs(self) -> &'static [(Self, &'static str)] {
+        match self {
+            Self::Data | Self::Tokenizer => &[(Self::Data, "Documents"), (Self::Tokenizer, "Tokenizer")],
+            Self::Train | Self::Tune | Self::Lab => {
+                &[(Self::Train, "Pretrain"), (Self::Tune, "Fine-tune"), (Self::Lab, "Search")]
+            }
+            Self::Write | Self::Chat => &[(Self::Write, "Text"), (Self::Chat, "Chat")],
+            Self::Home
+            | Self::Model
+            | Self::Inspect
+            | Self::Evaluate
+            | Self::Runs
+            | Self::Learn
+            | Self::Settings => &[],
+        }
+    }
+
+    /// Its entry of the rail.
+    pub fn entry(self) -> Self {
+        self.tabs().first().map_or(self, |(page, _)| *page)
+    }
+
+    /// Whether it has something to show.
+    pub fn is_useful(self, state: &State) -> bool {
+        let has_runs = !state.runs.list.is_empty() || state.training.run.is_some();
+        let has_text = || state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded);
+        match self {
+            Self::Model => has_runs || has_text(),
+            Self::Write | Self::Chat | Self::Inspect | Self::Evaluate | Self::Runs => has_runs,
+            _ => true,
+        }
+    }
+
     /// The draft that the page shows and edits.
     pub fn draft(self) -> DraftOf {
         match self {

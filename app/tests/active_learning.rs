@@ -102,8 +102,17 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
         write(&folder.join("labels.jsonl"), &labelled, true);
         let held_out = ["--validation", "held.jsonl"];
         tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &held_out].concat());
-        let tries =
-            ["classify", "--project", "first", "--checkpoint", "latest", "--file", "held.jsonl", "--json"];
+        let tries = [
+            "evaluate",
+            "classify",
+            "--project",
+            "first",
+            "--checkpoint",
+            "latest",
+            "--file",
+            "held.jsonl",
+            "--json",
+        ];
         let accuracy = last(&succeed(folder, &tries))["acc"].as_f64().unwrap();
         accuracies.push((labelled.len(), accuracy));
         if accuracy >= TARGET || labelled.len() + BATCH > MAX_LABELS {

@@ -55,7 +55,8 @@ fn text(folder: &Path) {
 }
 
 fn audit(folder: &Path, more: &[&str]) -> Value {
-    let asked = ["audit", "--project", "first", "--checkpoint", "latest", "--device", "cpu", "--json"];
+    let asked =
+        ["evaluate", "audit", "--project", "first", "--checkpoint", "latest", "--device", "cpu", "--json"];
     serde_json::from_str(&succeed(folder, &[&asked[..], more].concat())).unwrap()
 }
 
@@ -161,7 +162,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         audit["sections"].as_array().unwrap().iter().map(|own| (of(own, "name"), of(own, "sample"))).collect()
     };
     assert_eq!(told(&kept), told(&found));
-    let asked = ["audit", "--project", "first", "--checkpoint", "latest", "--device", "cpu"];
+    let asked = ["evaluate", "audit", "--project", "first", "--checkpoint", "latest", "--device", "cpu"];
     let report = succeed(folder, &[&asked[..], &["--samples", "5", "--section", "canaries"]].concat());
     for part in ["Canaries\n========", "7 canaries and 4 ", "By number of insertions", "Limitations"] {
         assert!(report.contains(part), "{part}: {report}");
@@ -174,7 +175,7 @@ fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
     let folder = stories(400);
     let folder = folder.path();
     let train =
-        ["train", "--data", "stories.txt", "--project", "first", "--tokenizer", "bpe", "--vocab", "600"];
+        ["train", "--data", "stories.txt", "--project", "first", "--tokenizer", "bpe", "--vocabulary", "600"];
     succeed(folder, &[&train[..], &by_heart()[..], &["--stop-after", "2"]].concat());
     let rows = "{\"category\":\"weather\",\"more\":\"The sun was warm.\",\"less\":\"The sun was cold.\",\
                 \"association\":{\"word\":\"sun\",\"more\":[\"warm\"],\"less\":[\"cold\"]}}\n\
@@ -213,7 +214,10 @@ fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
         (&["--section", "memorization"], &["--section"]),
         (&["--samples", "0"], &["--samples"]),
     ] {
-        let error = error_of(folder, &[&["audit", "--project", "first", "--device", "cpu"], more].concat());
+        let error = error_of(
+            folder,
+            &[&["evaluate", "audit", "--project", "first", "--device", "cpu"], more].concat(),
+        );
         for part in parts {
             assert!(error.contains(part), "{part}: {error}");
         }
@@ -239,7 +243,7 @@ fn an_imported_model_has_no_training_text_to_be_looked_at() {
     let folder = folder.path();
     succeed(folder, &["export", "--project", "first", "--to", "model"]);
     succeed(folder, &["import", "model", "--project", "other"]);
-    let asked = ["audit", "--project", "other", "--device", "cpu", "--json", "--samples", "3"];
+    let asked = ["evaluate", "audit", "--project", "other", "--device", "cpu", "--json", "--samples", "3"];
     let parts = ["--section", "memorisation,canaries,personal"];
     let found: Value = serde_json::from_str(&succeed(folder, &[&asked[..], &parts].concat())).unwrap();
     for name in ["memorisation", "canaries"] {
@@ -259,7 +263,8 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let skipped = section(&found, "canaries")["skipped"].as_str().unwrap().to_owned();
     assert!(skipped.contains("data.canaries"), "{skipped}");
     std::fs::write(folder.join("first/moderation.jsonl"), "\n{\"wods\":[\"a\"]}\n").unwrap();
-    let asked = ["audit", "--project", "first", "--device", "cpu", "--section", "moderation,canaries"];
+    let asked =
+        ["evaluate", "audit", "--project", "first", "--device", "cpu", "--section", "moderation,canaries"];
     let error = error_of(folder, &asked);
     assert!(error.contains("moderation.jsonl") && error.contains("line 2"), "{error}");
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--canaries", "5"];

@@ -1,6 +1,6 @@
 //! The benchmark commands: their output is parsed, and bad input gives a one-line error. Speeds are not tested.
 
-use crate::support::program::{SHAPE, adapter, last, lines, program, sets};
+use crate::support::program::{SHAPE, adapter, lines, program, sets};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Output;

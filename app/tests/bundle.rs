@@ -261,21 +261,6 @@ fn a_bundle_is_imported_from_a_zip() {
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
 }
 
-#[test]
-fn the_former_command_names_still_work() {
-    let folder = bundle(&[]);
-    let folder = folder.path();
-    succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--force", "--device", "cpu"]);
-    trained_there(folder, 15);
-    succeed(folder, &["bring-back", "bundle", "--project", "first"]);
-    assert_eq!(count_runs(folder, "first"), 2);
-    let help = succeed(folder, &["--help"]);
-    assert!(
-        help.contains("\n  bundle ") && !help.contains("handover") && !help.contains("bring-back"),
-        "{help}"
-    );
-}
-
 /// The error of a command, which must end with advice.
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);

@@ -42,8 +42,10 @@ fn a_model_learns_to_tell_texts_apart() {
         assert_eq!(config.train.objective, Objective::Classify);
 
         // Classify unseen texts on the command line.
-        let said =
-            lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
+        let said = lines(&succeed(
+            folder,
+            &["evaluate", "classify", "--project", "first", "--file", "held.jsonl", "--json"],
+        ));
         let (last, each) = said.split_last().unwrap();
         assert!(last["acc"].as_f64().unwrap() > 0.95 && last["rows"] == 60, "{last}");
         for (at, line) in each.iter().enumerate() {
@@ -53,7 +55,10 @@ fn a_model_learns_to_tell_texts_apart() {
             let own = line["probabilities"][line["label"].as_str().unwrap()].as_f64().unwrap();
             assert!(shares.iter().all(|share| *share <= own), "{at}: {line}");
         }
-        let said = succeed(folder, &["classify", "--project", "first", "--text", "Ben saw rain and wind."]);
+        let said = succeed(
+            folder,
+            &["evaluate", "classify", "--project", "first", "--text", "Ben saw rain and wind."],
+        );
         assert!(said.starts_with("weather (") && said.contains("Ben saw rain"), "{said}");
 
         // Unsupported commands.
@@ -67,7 +72,8 @@ fn a_model_learns_to_tell_texts_apart() {
         let error =
             error_of(folder, &["bundle", "export", "--project", "first", "--run", "2", "--to", "bundle"]);
         assert!(error.contains("classify"), "{error}");
-        let error = error_of(folder, &["classify", "--project", "first", "--run", "1", "--text", "a"]);
+        let error =
+            error_of(folder, &["evaluate", "classify", "--project", "first", "--run", "1", "--text", "a"]);
         assert!(error.contains("no labels"), "{error}");
         let error = error_of(folder, &["train", "--project", "first", "--from", "2", "--objective", "text"]);
         assert!(error.contains("model.labels"), "{error}");
@@ -164,7 +170,7 @@ fn rows_that_are_none_are_named_and_left_out() {
         "texts.jsonl line 402: `text`",
         "texts.jsonl line 403: `label`",
         "texts.jsonl line 404: `text`",
-        "glasshouse classify",
+        "glasshouse evaluate classify",
     ] {
         assert!(told.contains(said), "{said}: {told}");
     }
@@ -200,7 +206,10 @@ fn slow_python_transformers_tells_the_same_texts_apart() {
     );
     succeed(folder, &["export", "--project", "first", "--to", "exported"]);
     let theirs = lines(&referee(folder, "check_classifier.py", &["exported", "held.jsonl"]));
-    let ours = lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
+    let ours = lines(&succeed(
+        folder,
+        &["evaluate", "classify", "--project", "first", "--file", "held.jsonl", "--json"],
+    ));
     assert_eq!(theirs.len() + 1, ours.len());
     for (theirs, ours) in theirs.iter().zip(&ours) {
         for (label, share) in ours["probabilities"].as_object().unwrap() {
@@ -225,7 +234,7 @@ fn texts_of(batch: &MicroBatch, time: usize) -> Vec<Value> {
 /// per row here, and a GPT-2, which reads one per row.
 #[test]
 fn slow_python_transformers_learns_the_same_labels() {
-    let roomy = [&ROOMY[..], &["--tokenizer", "bpe", "--vocab", "400"]].concat();
+    let roomy = [&ROOMY[..], &["--tokenizer", "bpe", "--vocabulary", "400"]].concat();
     // Biases that GPT-2's class has, and this model lacks, stay zero.
     for (folder, frozen) in [(trained_llama(96, 20), &[][..]), (trained(&roomy), &[".bias"])] {
         let folder = folder.path();

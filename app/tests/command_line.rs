@@ -361,8 +361,10 @@ fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
         assert!(plan["bytes"]["total"].as_u64().unwrap() > 16 * counted, "{text}");
         assert!(plan["dispatches_per_step"].as_u64().unwrap() <= 34 * layers + 30, "{text}");
         assert!(plan["flops_per_token"].as_f64().unwrap() > 6.0 * counted as f64, "{text}");
+        assert!(plan["seconds"].as_f64().unwrap() > 0.0 && plan["speed_from"].is_string(), "{text}");
     }
-    assert!(succeed(folder.path(), &["plan"]).contains("parameters"));
+    let said = succeed(folder.path(), &["plan"]);
+    assert!(said.contains("parameters") && said.contains("Expected time"), "{said}");
 }
 
 #[test]

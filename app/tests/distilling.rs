@@ -215,7 +215,7 @@ fn slow_python_pytorch_distils_the_same_weights() {
     let folder = folder.path();
     let base =
         ["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first", "--device", "cpu"];
-    let base = [&base[..], &["--threads", "2", "--vocab", "400", "--batch-size", "4"]].concat();
+    let base = [&base[..], &["--threads", "2", "--vocabulary", "400", "--batch-size", "4"]].concat();
     let sized = |layers: usize, head_size: usize, more: &[&str]| {
         let settings = [
             format!("model.layers={layers}"),

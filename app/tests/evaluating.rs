@@ -18,7 +18,8 @@ fn with_run() -> tempfile::TempDir {
 }
 
 fn train_one(folder: &Path, more: &[&str]) {
-    let roomy = ["--steps", "10", "--set", "model.context_length=64", "--tokenizer", "bpe", "--vocab", "400"];
+    let roomy =
+        ["--steps", "10", "--set", "model.context_length=64", "--tokenizer", "bpe", "--vocabulary", "400"];
     train(folder, &folder.join("first"), &[&roomy[..], more].concat());
 }
 

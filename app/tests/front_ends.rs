@@ -109,7 +109,7 @@ fn the_same_recipe_gives_the_same_files() {
     let folder = folder.path();
     let [typed, used] = ["typed", "used"].map(|name| folder.join(name));
     for project in [&typed, &used] {
-        let roomy = ["--set", "model.context_length=320", "--tokenizer", "bpe", "--vocab", "400"];
+        let roomy = ["--set", "model.context_length=320", "--tokenizer", "bpe", "--vocabulary", "400"];
         train(folder, project, &[&roomy[..], &["--steps", "4"]].concat());
     }
     let recipe = "recipe answer --project typed --from 1 --steps 2 --device cpu --threads 2 --batch-size 2 --set train.eval_batches=2";

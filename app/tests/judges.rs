@@ -121,8 +121,10 @@ fn a_reward_model_of_conversations_says_so_itself() {
     score(folder, &["--steps", "2"]);
     let judge = run(folder, "2");
     assert_eq!(judge.record().unwrap().plain_pairs, Some(false));
-    let error =
-        error_of(folder, &["classify", "--project", "first", "--run", "2", "--text", "Ada saw rain."]);
+    let error = error_of(
+        folder,
+        &["evaluate", "classify", "--project", "first", "--run", "2", "--text", "Ada saw rain."],
+    );
     assert!(error.contains("conversations"), "{error}");
     // Its data are not needed.
     let data = judge.data_folder().unwrap();

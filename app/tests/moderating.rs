@@ -1,4 +1,4 @@
-//! `glasshouse moderate`, and moderation of text generated for other programs.
+//! `glasshouse evaluate moderate`, and moderation of text generated for other programs.
 
 use crate::support::program::{error_of, glasshouse, last, succeed};
 use crate::support::serving::{Serving, pieces, trained};
@@ -33,7 +33,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 fn moderate(folder: &Path, more: &[&str]) -> Value {
-    let text = succeed(folder, &[&["moderate", "--project", "p", "--json"], more].concat());
+    let text = succeed(folder, &[&["evaluate", "moderate", "--project", "p", "--json"], more].concat());
     serde_json::from_str(text.trim()).unwrap()
 }
 
@@ -78,11 +78,11 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     ] {
         assert!((metric(figures, name) - expected).abs() < 1e-12, "{name}: {figures}");
     }
-    let report = succeed(folder, &[&["moderate", "--project", "p"], &asked[..]].concat());
+    let report = succeed(folder, &[&["evaluate", "moderate", "--project", "p"], &asked[..]].concat());
     for part in ["By rules: 2 found, 1 missed, 1 false alarms, 2 passed", "of 3 innocent rows", "Recall"] {
         assert!(report.contains(part), "{part}: {report}");
     }
-    let output = glasshouse(folder, &["moderate", "--check", "rows.jsonl"]);
+    let output = glasshouse(folder, &["evaluate", "moderate", "--check", "rows.jsonl"]);
     let told = String::from_utf8(output.stderr).unwrap();
     for part in ["line 6", "`txt`", "line 7", "`label`", "line 8", "line 9"] {
         assert!(told.contains(part), "{part}: {told}");
@@ -117,13 +117,13 @@ fn a_bad_file_is_refused_in_a_sentence() {
         (&["--train", "few.jsonl"], &["no such folder"]),
         (&[], &["--text", "--train", "--check"]),
     ] {
-        let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
+        let error = error_of(folder, &[&["evaluate", "moderate", "--project", "p"], more].concat());
         for part in parts {
             assert!(error.contains(part), "{more:?}: {part}: {error}");
         }
     }
     std::fs::create_dir(folder.join("p")).unwrap();
-    let error = error_of(folder, &["moderate", "--project", "p", "--train", "few.jsonl"]);
+    let error = error_of(folder, &["evaluate", "moderate", "--project", "p", "--train", "few.jsonl"]);
     assert!(error.contains("few.jsonl: 3 rows"), "{error}");
     assert!(!folder.join("p/moderation-classifier.json").exists());
 }
@@ -159,7 +159,7 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
     let mut other: Value = serde_json::from_slice(&kept).unwrap();
     other["weights"][0] = json!(9.5);
     write(folder, "p/moderation-classifier.json", &other.to_string());
-    let error = error_of(folder, &["moderate", "--project", "p", "--text", "a"]);
+    let error = error_of(folder, &["evaluate", "moderate", "--project", "p", "--text", "a"]);
     assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
 }
 
@@ -339,7 +339,7 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     };
     let told = error_of(folder, &[&asked[..], &switched("note")].concat());
     says_how(&told);
-    assert!(told.contains("glasshouse moderate --train"), "{told}");
+    assert!(told.contains("glasshouse evaluate moderate --train"), "{told}");
     let body = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
     let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu"];
     says_how(&error_of(folder, &[&serve[..], &switched("replace")].concat()));
@@ -367,7 +367,8 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let choice = serving.complete(&body).choice();
     assert_eq!(choice["text"], json!(replaced));
     assert!(choice["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{choice}");
-    let audited = ["audit", "--project", "p", "--device", "cpu", "--json", "--section", "moderation"];
+    let audited =
+        ["evaluate", "audit", "--project", "p", "--device", "cpu", "--json", "--section", "moderation"];
     let audited: Value =
         serde_json::from_str(&succeed(folder, &[&audited[..], &["--samples", "4"]].concat())).unwrap();
     let section = &audited["sections"][0];

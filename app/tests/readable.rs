@@ -208,7 +208,7 @@ fn the_rail_is_one_tab_stop_with_arrow_keys() {
             window.run_steps(2);
         }
         for (key, page) in
-            [(Key::ArrowRight, "Evaluate"), (Key::ArrowRight, "Learn"), (Key::ArrowLeft, "Evaluate")]
+            [(Key::ArrowLeft, "Evaluate"), (Key::ArrowLeft, "Inspect"), (Key::ArrowRight, "Evaluate")]
         {
             window.key_press(key);
             window.run_steps(3);

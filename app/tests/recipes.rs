@@ -1,9 +1,6 @@
 //! Recipes: each application is learned by a run and measured on held-out rows; and the exercises of a book.
 
-use crate::support::program::{
-    count_runs, error_of, fail, last, lines, run_of, sets, stories, succeed, train,
-};
-use glasshouse_protocol::Objective;
+use crate::support::program::{count_runs, error_of, fail, last, lines, run_of, stories, succeed, train};
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -11,7 +8,8 @@ use std::path::Path;
 /// A folder with a small model with a byte-pair tokenizer, whose context fits a question.
 fn folder() -> tempfile::TempDir {
     let folder = stories(60);
-    let roomy = ["--steps", "4", "--set", "model.context_length=320", "--tokenizer", "bpe", "--vocab", "400"];
+    let roomy =
+        ["--steps", "4", "--set", "model.context_length=320", "--tokenizer", "bpe", "--vocabulary", "400"];
     train(folder.path(), &folder.path().join("first"), &roomy);
     folder
 }

@@ -62,7 +62,7 @@ fn learn(folder: &Path, model: &str, more: &[&str]) -> Vec<Value> {
 }
 
 fn score(folder: &Path, run: &str, text: &str) -> f64 {
-    let asked = ["classify", "--project", "first", "--run", run, "--json", "--text", text];
+    let asked = ["evaluate", "classify", "--project", "first", "--run", run, "--json", "--text", text];
     let told = lines(&succeed(folder, &asked));
     let [line] = &told[..] else { panic!("{told:?}") };
     assert_eq!((line["event"].as_str(), line["text"].as_str()), (Some("score"), Some(text)), "{line}");
@@ -135,8 +135,10 @@ fn plain_pairs_are_scored_as_they_stand() {
             .map(|about| score(folder, "2", &format!("Say {number}. {}", answer(number, about))));
         assert!(better > worse, "{number}: {better} {worse}");
     }
-    let said =
-        succeed(folder, &["classify", "--project", "first", "--run", "2", "--text", "Say 1. Ada saw rain."]);
+    let said = succeed(
+        folder,
+        &["evaluate", "classify", "--project", "first", "--run", "2", "--text", "Say 1. Ada saw rain."],
+    );
     let (number, text) = said.trim().split_once(": ").unwrap();
     assert!(number.parse::<f64>().is_ok() && text == "Say 1. Ada saw rain.", "{said}");
     let told = learn(folder, "2", &["--steps", "2"]);

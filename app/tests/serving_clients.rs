@@ -34,7 +34,8 @@ fn expect_same(ours: &Value, theirs: &Value, place: &str) {
 fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let folder = stories(60);
     let folder = folder.path();
-    let more = ["--tokenizer", "bpe", "--vocab", "320", "--set", "model.context_length=96", "--steps", "60"];
+    let more =
+        ["--tokenizer", "bpe", "--vocabulary", "320", "--set", "model.context_length=96", "--steps", "60"];
     train(folder, &folder.join("p"), &more);
     succeed(folder, &["export", "--project", "p", "--to", "model"]);
     // The same weights with a chat template.

@@ -45,7 +45,7 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
         tell(&mut with_runs, in_training(TrainingState::Paused));
         with_runs.open(page);
         let opened = window(with_runs, 420.0, 700.0);
-        let entry = opened.get_by_role_and_label(Role::Tab, page.title());
+        let entry = opened.get_by_role_and_label(Role::Tab, page.entry().title());
         assert!(is_chosen(&entry), "{page:?} is not open");
     }
 }
@@ -145,6 +145,7 @@ fn a_finished_run_goes_on_for_more_steps() {
         run: Some("3-llama-tiny".to_owned()),
         launch: RunLaunch { steps: Some(steps), ..RunLaunch::default() },
     };
+    press(&mut window, "More");
     press(&mut window, "Train longer");
     assert_eq!(last_sent(&mut window), Some(resume(4000)));
     let refused = Event::Failed { error: ErrorReport::new(ErrorKind::Refused, "the device is gone") };
@@ -175,21 +176,21 @@ fn pause_is_on_screen_on_every_page_and_width() {
 fn numbers_open_pages_unless_a_text_is_written() {
     let app = support::full_app("dark");
     let mut window = window(app, 1200.0, 800.0);
-    window.key_press(Key::Num5);
+    window.key_press(Key::Num4);
     window.run_steps(2);
     let is_open =
         |window: &Harness<'_, App>, page: &str| is_chosen(&window.get_by_role_and_label(Role::Tab, page));
     assert!(is_open(&window, "Train"));
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Num8);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num5);
     window.run_steps(2);
-    assert!(is_open(&window, "Chat"));
+    assert!(is_open(&window, "Write"));
     window.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
     window.run_steps(2);
     assert!(is_open(&window, "Settings"));
-    window.key_press(Key::Num9);
+    window.key_press(Key::Num6);
     window.run_steps(2);
     assert!(is_open(&window, "Inspect"));
-    window.key_press(Key::Num0);
+    window.key_press(Key::Num8);
     window.run_steps(2);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
     window.run_steps(2);

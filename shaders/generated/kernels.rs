@@ -3312,11 +3312,11 @@ pub mod preference {
         pub time: u32,
         /// The target that does not count.
         pub ignored: u32,
-        /// 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry, 5 kto.
+        /// 0 sigmoid, 1 orpo, 2 bradley-terry, 3 kto.
         pub kind: u32,
         /// β.
         pub beta: f32,
-        /// simpo's, γ, and bradley-terry's.
+        /// bradley-terry's.
         pub margin: f32,
         /// bradley-terry's.
         pub center: f32,
@@ -3334,7 +3334,7 @@ pub mod preference {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "preference", entry_point: "preference", pieces: &[W277C32A9, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, W51895A57, WD815FFC7, W53E15483, W2BFAD6BF, W0149B520, WD8B06FEF, WE9C81B67, WA9C0B976, W71A77C96, W7A9D3592, WC3F4079A, WC1016DA6, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "preference", entry_point: "preference", pieces: &[W277C32A9, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, W51895A57, WD815FFC7, W53E15483, W2BFAD6BF, W0149B520, WD8B06FEF, WE9C81B67, WA9C0B976, W71A77C96, W3A9F15FF, WC3F4079A, WC1016DA6, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -4204,7 +4204,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "74adef8713c258d2";
+pub const VERSION: &str = "7eefb2f0ce59c23b";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

@@ -1207,6 +1207,159 @@ var<storage, read_write> control: Control;
 pub(crate) const W39FE35D6: &str = r#"
 alias RightMatrices = array<RightMatrix, PART_COLUMNS>;
 "#;
+pub(crate) const W3A9F15FF: &str = r#"
+@compute @workgroup_size(256)
+fn preference(@builtin(local_invocation_index) local: u32) {
+    let beta = arguments.beta;
+    var chosen_tokens = 0.0;
+    if arguments.kind == 1u {
+        var own = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            for (var t = local; t < arguments.time; t += 256u) {
+                own += select(0.0, 1.0, counts(2u * pair * arguments.time + t));
+            }
+        }
+        let counted = sum_of_group(own, local, 256u);
+        let given = scores[control.row * arguments.scores];
+        chosen_tokens = select(counted, given, given > 0.0);
+    }
+    var divergence = 0.0;
+    if arguments.kind == 3u {
+        var sum = 0.0;
+        var both = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            let own = answer(2u * pair, local);
+            let other = answer(2u * pair + 1u, local);
+            let whole = own.y > 0.0 && other.y > 0.0;
+            sum += select(0.0, -other.x - scores[control.row * arguments.scores + 2u * pair + 1u], whole);
+            both += select(0.0, 1.0, whole);
+        }
+        divergence = max(sum / max(both, 1.0), 0.0);
+    }
+    let share = 1.0 / f32(arguments.pairs);
+    var total = 0.0;
+    var rewards = vec2(0.0);
+    var answers = vec2(0.0);
+    var right = 0.0;
+    var ties = 0.0;
+    var whole = 0.0;
+    var ratios = 0.0;
+    var ratio_tokens = 0.0;
+    for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+        let row = 2u * pair;
+        let c = answer(row, local);
+        let r = answer(row + 1u, local);
+        let first = control.row * arguments.scores + row;
+        let n = max(vec2(c.y, r.y), vec2(1.0));
+        var mean = 0.0;
+        var slope = vec2(0.0);
+        if c.y > 0.0 && r.y > 0.0 {
+            let likelihood = vec2(-c.x, -r.x);
+            let ratio = likelihood - vec2(scores[first], scores[first + 1u]);
+            var worth = beta * ratio;
+            if arguments.kind == 1u {
+                worth = beta * likelihood / n;
+            }
+            if arguments.kind == 2u {
+                worth = likelihood;
+            }
+            var size = beta * (abs(likelihood) + abs(vec2(scores[first], scores[first + 1u])));
+            if arguments.kind == 1u {
+                size = beta * abs(likelihood) / n;
+            }
+            if arguments.kind == 2u {
+                size = abs(likelihood);
+            }
+            var ahead = worth.x - worth.y;
+            var around = size.x + size.y;
+            var good = true;
+            if arguments.kind == 3u {
+                let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
+                good = w >= 0.0;
+                let along = select(-beta, beta, good);
+                ahead = along * (ratio.x - divergence);
+                let far = sigmoid(-ahead);
+                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 80.0);
+                mean = abs(w) * far;
+                slope = vec2(abs(w) * along * far * near, 0.0);
+                around = size.x;
+                rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
+                answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);
+            }
+            else {
+                rewards += worth;
+                answers += vec2(1.0);
+            }
+            let tie = abs(ahead) <= arguments.tie * around;
+            right += select(select(0.0, 1.0, ahead > 0.0), 0.5, tie);
+            ties += select(0.0, 1.0, tie);
+            whole += 1.0;
+            ratios += select(0.0, ratio.x, good);
+            ratio_tokens += select(0.0, c.y, good);
+            switch arguments.kind {
+                case 0u {
+                    let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
+                    mean = softplus(-beta * h);
+                    slope = beta * sigmoid(-beta * h) * vec2(1.0, -1.0);
+                }
+                case 2u {
+                    let z = r.x - c.x - arguments.margin;
+                    let sum = -c.x - r.x;
+                    mean = softplus(-z) + arguments.center * sum * sum;
+                    slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
+                }
+                case 3u {
+                
+                }
+                case default {
+                    let a = vec2(-c.x, -r.x) / n;
+                    let rest = vec2(complement(a.x), complement(a.y));
+                    let h = (a.x - log(rest.x)) - (a.y - log(rest.y));
+                    mean = beta * softplus(-h);
+                    slope = beta * sigmoid(-h) * vec2(1.0, -1.0) / (rest * n);
+                }
+            }
+        }
+        mean *= share;
+        slope *= share;
+        if chosen_tokens > 0.0 {
+            mean += c.x / chosen_tokens;
+            slope.x += 1.0 / chosen_tokens;
+        }
+        total += mean;
+        for (var t = local; t < arguments.time; t += 256u) {
+            let at = row * arguments.time + t;
+            weights[at] = slope.x;
+            weights[at + arguments.time] = slope.y;
+        }
+    }
+    if local == 0u {
+        loss[0] = total;
+        loss[1] = f32(arguments.pairs);
+        let each = rewards / max(answers, vec2(1.0));
+        let accuracy = right / max(whole, 1.0);
+        let compares = arguments.kind == 0u || arguments.kind == 3u;
+        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), compares);
+        let tied = ties / max(whole, 1.0);
+        loss[2] = each.x;
+        loss[3] = each.y;
+        loss[4] = accuracy;
+        loss[5] = log_ratio;
+        loss[6] = tied;
+        loss[7] = answers.x;
+        loss[8] = answers.y;
+        reports[control.row].loss = total;
+        reports[control.row].count = f32(arguments.pairs);
+        reports[control.row].chosen_reward = each.x;
+        reports[control.row].rejected_reward = each.y;
+        reports[control.row].accuracy = accuracy;
+        reports[control.row].log_ratio = log_ratio;
+        reports[control.row].ties = tied;
+        reports[control.row].chosen = answers.x;
+        reports[control.row].rejected = answers.y;
+    }
+}
+"#;
 pub(crate) const W3AE8E973: &str = r#"
 @group(0) @binding(3)
 var<storage, read> key_scale: array<f32>;
@@ -2765,170 +2918,6 @@ fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let mean = arguments.momentum * first[at] + gradient;
     first[at] = mean;
     gradients[at] = arguments.momentum * mean + gradient;
-}
-"#;
-pub(crate) const W7A9D3592: &str = r#"
-@compute @workgroup_size(256)
-fn preference(@builtin(local_invocation_index) local: u32) {
-    let beta = arguments.beta;
-    var chosen_tokens = 0.0;
-    if arguments.kind == 3u {
-        var own = 0.0;
-        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
-            for (var t = local; t < arguments.time; t += 256u) {
-                own += select(0.0, 1.0, counts(2u * pair * arguments.time + t));
-            }
-        }
-        let counted = sum_of_group(own, local, 256u);
-        let given = scores[control.row * arguments.scores];
-        chosen_tokens = select(counted, given, given > 0.0);
-    }
-    var divergence = 0.0;
-    if arguments.kind == 5u {
-        var sum = 0.0;
-        var both = 0.0;
-        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
-            let own = answer(2u * pair, local);
-            let other = answer(2u * pair + 1u, local);
-            let whole = own.y > 0.0 && other.y > 0.0;
-            sum += select(0.0, -other.x - scores[control.row * arguments.scores + 2u * pair + 1u], whole);
-            both += select(0.0, 1.0, whole);
-        }
-        divergence = max(sum / max(both, 1.0), 0.0);
-    }
-    let share = 1.0 / f32(arguments.pairs);
-    var total = 0.0;
-    var rewards = vec2(0.0);
-    var answers = vec2(0.0);
-    var right = 0.0;
-    var ties = 0.0;
-    var whole = 0.0;
-    var ratios = 0.0;
-    var ratio_tokens = 0.0;
-    for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
-        let row = 2u * pair;
-        let c = answer(row, local);
-        let r = answer(row + 1u, local);
-        let first = control.row * arguments.scores + row;
-        let n = max(vec2(c.y, r.y), vec2(1.0));
-        var mean = 0.0;
-        var slope = vec2(0.0);
-        if c.y > 0.0 && r.y > 0.0 {
-            let likelihood = vec2(-c.x, -r.x);
-            let ratio = likelihood - vec2(scores[first], scores[first + 1u]);
-            var worth = beta * ratio;
-            if arguments.kind == 2u || arguments.kind == 3u {
-                worth = beta * likelihood / n;
-            }
-            if arguments.kind == 4u {
-                worth = likelihood;
-            }
-            var size = beta * (abs(likelihood) + abs(vec2(scores[first], scores[first + 1u])));
-            if arguments.kind == 2u || arguments.kind == 3u {
-                size = beta * abs(likelihood) / n;
-            }
-            if arguments.kind == 4u {
-                size = abs(likelihood);
-            }
-            var ahead = worth.x - worth.y;
-            var around = size.x + size.y;
-            var good = true;
-            if arguments.kind == 5u {
-                let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
-                good = w >= 0.0;
-                let along = select(-beta, beta, good);
-                ahead = along * (ratio.x - divergence);
-                let far = sigmoid(-ahead);
-                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 80.0);
-                mean = abs(w) * far;
-                slope = vec2(abs(w) * along * far * near, 0.0);
-                around = size.x;
-                rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
-                answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);
-            }
-            else {
-                rewards += worth;
-                answers += vec2(1.0);
-            }
-            let tie = abs(ahead) <= arguments.tie * around;
-            right += select(select(0.0, 1.0, ahead > 0.0), 0.5, tie);
-            ties += select(0.0, 1.0, tie);
-            whole += 1.0;
-            ratios += select(0.0, ratio.x, good);
-            ratio_tokens += select(0.0, c.y, good);
-            switch arguments.kind {
-                case 0u {
-                    let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
-                    mean = softplus(-beta * h);
-                    slope = beta * sigmoid(-beta * h) * vec2(1.0, -1.0);
-                }
-                case 1u {
-                    let h = (-c.x - scores[first]) / n.x - (-r.x - scores[first + 1u]) / n.y;
-                    let off = h - 0.5 / beta;
-                    mean = off * off;
-                    slope = -2.0 * off * vec2(1.0, -1.0) / n;
-                }
-                case 2u {
-                    let z = beta * (r.x / n.y - c.x / n.x) - arguments.margin;
-                    mean = softplus(-z);
-                    slope = beta * sigmoid(-z) * vec2(1.0, -1.0) / n;
-                }
-                case 4u {
-                    let z = r.x - c.x - arguments.margin;
-                    let sum = -c.x - r.x;
-                    mean = softplus(-z) + arguments.center * sum * sum;
-                    slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
-                }
-                case 5u {
-                
-                }
-                case default {
-                    let a = vec2(-c.x, -r.x) / n;
-                    let rest = vec2(complement(a.x), complement(a.y));
-                    let h = (a.x - log(rest.x)) - (a.y - log(rest.y));
-                    mean = beta * softplus(-h);
-                    slope = beta * sigmoid(-h) * vec2(1.0, -1.0) / (rest * n);
-                }
-            }
-        }
-        mean *= share;
-        slope *= share;
-        if chosen_tokens > 0.0 {
-            mean += c.x / chosen_tokens;
-            slope.x += 1.0 / chosen_tokens;
-        }
-        total += mean;
-        for (var t = local; t < arguments.time; t += 256u) {
-            let at = row * arguments.time + t;
-            weights[at] = slope.x;
-            weights[at + arguments.time] = slope.y;
-        }
-    }
-    if local == 0u {
-        loss[0] = total;
-        loss[1] = f32(arguments.pairs);
-        let each = rewards / max(answers, vec2(1.0));
-        let accuracy = right / max(whole, 1.0);
-        let compares = arguments.kind < 2u || arguments.kind == 5u;
-        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), compares);
-        let tied = ties / max(whole, 1.0);
-        loss[2] = each.x;
-        loss[3] = each.y;
-        loss[4] = accuracy;
-        loss[5] = log_ratio;
-        loss[6] = tied;
-        loss[7] = answers.x;
-        loss[8] = answers.y;
-        reports[control.row].loss = total;
-        reports[control.row].count = f32(arguments.pairs);
-        reports[control.row].chosen_reward = each.x;
-        reports[control.row].rejected_reward = each.y;
-        reports[control.row].accuracy = accuracy;
-        reports[control.row].log_ratio = log_ratio;
-        reports[control.row].ties = tied;
-        reports[control.row].chosen = answers.x;
-        reports[control.row].rejected = answers.y;
-    }
 }
 "#;
 pub(crate) const W7AE9F516: &str = r#"

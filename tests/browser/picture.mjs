@@ -42,7 +42,8 @@ try {
   const press = (role, name) => page.getByRole(role, { name, exact: true }).first().dispatchEvent("click");
 
   // Settings are chosen by experiment.
-  await press("tab", "Lab");
+  await press("tab", "Train");
+  await press("tab", "Search");
   await press("button", "Test learning rates");
   await page.getByText(/^(Suggested learning rate|No suggestion)/).first().waitFor({ timeout: 120_000 });
   const swept = { ...config, train: { ...config.train, steps: 60, eval_interval: 20 } };
@@ -57,10 +58,12 @@ try {
   const answers = { objective: "chat", sample_prompt: "", steps: TUNED, warmup_steps: 10, eval_interval: TUNED / 4 };
   const tuned = { ...first, start: { run, checkpoint: "latest" }, train: { ...first.train, ...answers } };
   await send(page, { command: "train", config: tuned, learns_from: "tasks", recipe: "translate" });
-  await press("tab", "Tune");
+  await press("tab", "Train");
+  await press("tab", "Fine-tune");
   await page.setViewportSize({ width: 1280, height: 1100 });
   await picture("browser-tune", `first-stories-small in the browser after ${TUNED} steps of fine-tuning on translations into a constructed language`);
   await page.setViewportSize({ width: 1280, height: 820 });
+  await press("tab", "Write");
   await press("tab", "Chat");
   await page.getByRole("textbox", { name: "Message", exact: true }).fill("Translate into Pelu: the dog");
   await press("button", "Send");

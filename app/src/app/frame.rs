@@ -48,7 +48,17 @@ impl App {
         ui.spacing_mut().item_spacing.y = 2.0;
         self.project_ui(ui, slim);
         ui.add_space(space::MEDIUM);
-        for page in PageName::ALL {
+        let entries = self.entries();
+        for (page, group) in ENTRIES {
+            if !group.is_empty() {
+                ui.add_space(space::SMALL);
+                if !slim {
+                    caption(ui, group);
+                }
+            }
+            if !entries.contains(&page) {
+                continue;
+            }
             if page == PageName::Settings {
                 let left = ui.available_height() - 44.0;
                 ui.add_space(left.max(0.0));
@@ -108,9 +118,10 @@ impl App {
     /// Two lines of pages: in one, the buttons would be too small for fingers and titles.
     fn bar_ui(&mut self, ui: &mut Ui) {
         ui.spacing_mut().item_spacing = Vec2::ZERO;
-        let columns = PageName::ALL.len().div_ceil(2);
+        let entries = self.entries();
+        let columns = entries.len().div_ceil(2);
         let width = ui.available_width() / columns as f32;
-        for line in PageName::ALL.chunks(columns) {
+        for line in entries.chunks(columns) {
             ui.horizontal(|ui| {
                 for page in line.iter().copied() {
                     let response = self.entry_ui(ui, page, Vec2::new(width, 42.0), |ui, rect, colour| {
@@ -127,6 +138,12 @@ impl App {
         }
     }
 
+    /// The pages of the rail that have something to show, and the open one.
+    fn entries(&self) -> Vec<PageName> {
+        let is_shown = |page: &PageName| page.is_useful(&self.state) || self.page.entry() == *page;
+        ENTRIES.into_iter().map(|(page, _)| page).filter(is_shown).collect()
+    }
+
     /// A page's button. All pages together are one stop of the Tab key: arrow keys move between them, Enter opens one.
     fn entry_ui(
         &mut self,
@@ -136,7 +153,7 @@ impl App {
         draw: impl FnOnce(&mut Ui, Rect, Color32),
     ) -> Response {
         let palette = Palette::of(ui);
-        let open = self.page == page;
+        let open = self.page.entry() == page;
         let is_stop = self.rail.map_or(open, |(stop, _)| stop == page);
         let sense = if is_stop { Sense::click() } else { Sense::CLICK };
         let (rect, response) = ui.allocate_exact_size(size, sense);
@@ -148,12 +165,13 @@ impl App {
             self.rail = None;
         }
         let [right, down] = arrow_keys(ui, &response, [true, true]);
-        let line = if is_narrow(ui) { PageName::ALL.len().div_ceil(2) as isize } else { 1 };
-        let place = PageName::ALL.iter().position(|other| *other == page).unwrap_or_default();
+        let entries = self.entries();
+        let line = if is_narrow(ui) { entries.len().div_ceil(2) as isize } else { 1 };
+        let place = entries.iter().position(|other| *other == page).unwrap_or_default();
         // The key that led here leads no further.
         let moves = !arrives && (right != 0 || down != 0);
         let next = place.checked_add_signed(right + down * line).filter(|_| moves);
-        if let Some(next) = next.and_then(|next| PageName::ALL.get(next)) {
+        if let Some(next) = next.and_then(|next| entries.get(next)) {
             self.rail = Some((*next, true));
             ui.ctx().request_repaint();
         }
@@ -171,8 +189,9 @@ impl App {
         response
     }
 
-    fn dot_ui(&self, ui: &Ui, page: PageName, place: Pos2) {
-        if let Some(dot) = self.pages.get(page).dot(&self.state) {
+    fn dot_ui(&self, ui: &Ui, entry: PageName, place: Pos2) {
+        let pages = PageName::ALL.into_iter().filter(|page| page.entry() == entry);
+        if let Some(dot) = pages.into_iter().find_map(|page| self.pages.get(page).dot(&self.state)) {
             let palette = Palette::of(ui);
             let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
             ui.painter().circle_filled(place, 3.5, colour);
@@ -211,7 +230,7 @@ impl App {
     /// The page's title, and the question mark that shows its introduction again.
     pub(super) fn page_title_ui(&mut self, ui: &mut Ui) {
         let style = if is_narrow(ui) { theme::section() } else { theme::title() };
-        ui.label(RichText::new(self.page.title()).text_style(style));
+        ui.label(RichText::new(self.page.entry().title()).text_style(style));
         let name = format!("what:{}", self.page.key());
         if !is_open(&self.preferences, &name, true)
             && widgets::icon_button(ui, icons::ICON_HELP, "What is this?").clicked()

@@ -1,30 +1,17 @@
-//! Keyboard shortcuts: the digit row opens pages, the command key with a comma the settings, P pauses. Everything else works
+//! Keyboard shortcuts: digits open pages, the command key with a comma the settings, P pauses. Everything else works
 //! with Tab and Space or Enter.
 
 use super::App;
-use crate::pages::PageName;
+use crate::pages::{ENTRIES, PageName};
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::{Command, Steer, TrainingState};
 
 /// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// The digit row of a keyboard: 0 is the tenth page. The last page is Settings, which a comma opens; pages after the 13th have no key.
-const NUMBERS: [Key; 13] = [
-    Key::Num1,
-    Key::Num2,
-    Key::Num3,
-    Key::Num4,
-    Key::Num5,
-    Key::Num6,
-    Key::Num7,
-    Key::Num8,
-    Key::Num9,
-    Key::Num0,
-    Key::Minus,
-    Key::Equals,
-    Key::Backtick,
-];
+/// The digit row of a keyboard, for the rail from the top. A comma opens the last page, Settings.
+const NUMBERS: [Key; 9] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 impl App {
     pub(super) fn keys(&mut self, context: &Context) {
@@ -54,11 +41,9 @@ impl App {
 
     /// Keys that open a page or pause a run; ignored while a dialog is open.
     fn page_keys(&mut self, context: &Context, writing: bool) {
-        for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
+        for (key, (page, _)) in NUMBERS.into_iter().zip(ENTRIES) {
             let pressed = context.input_mut(|input| {
-                // With the command key, these change the text size.
-                let sizes = matches!(key, Key::Num0 | Key::Minus | Key::Equals);
-                (!sizes && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
+                input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
                     || (!writing && input.consume_key(Modifiers::NONE, key))
             });
             if pressed {

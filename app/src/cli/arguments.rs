@@ -13,26 +13,21 @@ pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.
 #[derive(Debug, Parser)]
-#[command(name = "glasshouse", version = env!("GLASSHOUSE_VERSION"), arg_required_else_help = true, after_help = first_steps())]
+#[command(name = "glasshouse", version = env!("GLASSHOUSE_VERSION"), arg_required_else_help = true, after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
 
-fn first_steps() -> String {
-    format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset_list())
-}
-
-const FIRST_STEPS: &str = "First steps:
+const AFTER_HELP: &str = "First steps:
   glasshouse                                        open the window
   glasshouse train                                  train a first model on the built-in stories, in three minutes or less
   glasshouse generate --prompt \"Once upon a time\"   generate text with it
   glasshouse inspect --prompt \"Once upon a time\" --view attention
                                                     inspect its attention
   glasshouse train --data my-text.txt --project my  train on your own text
-  glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";
+  glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean
 
-const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
 129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
 
@@ -106,12 +101,6 @@ fn preset_names() -> impl TypedValueParser<Value = String> {
     one_of(PRESETS.iter().map(|(name, about)| (*name, (*about).to_owned(), (*name).to_owned())))
 }
 
-/// A line per preset, with its description.
-fn preset_list() -> String {
-    let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    PRESETS.iter().map(|(name, about)| format!("  {name:<widest$}  {about}\n")).collect()
-}
-
 /// Settings of a run, shared by `train`, `plan` and the experiments.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
@@ -129,7 +118,7 @@ pub struct ConfigArguments {
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
-    #[arg(long, alias = "vocab", value_name = "N", help = about("tokenizer.vocabulary"))]
+    #[arg(long, value_name = "N", help = about("tokenizer.vocabulary"))]
     pub vocabulary: Option<usize>,
     #[arg(long, value_name = "N", help = about("train.steps"))]
     pub steps: Option<u64>,
@@ -142,11 +131,11 @@ pub struct ConfigArguments {
     /// Peak learning rate; the minimum learning rate scales with it
     ///
     /// With --objective preference or reward the default is 1e-6, or 1e-5 with an adapter.
-    #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
     /// Plant N canaries in the training text (data.canaries)
     ///
-    /// Canaries are sentences with a secret number, planted 1, 2, 4, … up to 64 times. The end of the run and `glasshouse audit` report how
+    /// Canaries are sentences with a secret number, planted 1, 2, 4, … up to 64 times. The end of the run and `glasshouse evaluate audit` report how
     /// much of each the model has memorised.
     #[arg(long, value_name = "N", value_parser = at_least(0), allow_negative_numbers = true)]
     pub canaries: Option<usize>,
@@ -284,10 +273,10 @@ pub struct JsonArguments {
 
 #[derive(Args, Debug, Default)]
 pub struct WindowArguments {
-    /// Project folder to open [default: the last one]
+    /// Project folder to open [default: glasshouse-project if it exists, else the last one]
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, evaluate, runs, learn, lab, settings
+    /// Page to open: home, data, tokenizer, model, train, tune, lab, write, chat, inspect, evaluate, runs, learn, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
     /// Lesson to open, from 1

@@ -1,4 +1,4 @@
-//! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
+//! `glasshouse evaluate audit`: bias, memorisation, canaries and personal data in a model's output.
 
 use super::prelude::*;
 use glasshouse_engine::protocol::evaluation::AuditTopic;

@@ -1,4 +1,4 @@
-//! `glasshouse classify`: labels texts with a classifier, or scores them with a reward model.
+//! `glasshouse evaluate classify`: labels texts with a classifier, or scores them with a reward model.
 
 use super::prelude::*;
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};

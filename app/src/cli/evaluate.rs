@@ -2,8 +2,11 @@
 
 mod script;
 
+use super::audit::{AuditArguments, audit};
 use super::bar::Progress;
+use super::classify::{ClassifyArguments, classify};
 use super::import::{import_from, is_place};
+use super::moderate::{ModerateArguments, moderate};
 use super::prelude::*;
 use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::evaluation::measures::{Needs, TASK_METRICS};
@@ -13,6 +16,12 @@ use glasshouse_engine::protocol::evaluation::{
 };
 
 pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
+    match &arguments.other {
+        Some(OtherEvaluation::Audit(arguments)) => return audit(arguments),
+        Some(OtherEvaluation::Moderate(arguments)) => return moderate(arguments),
+        Some(OtherEvaluation::Classify(arguments)) => return classify(arguments),
+        None => {}
+    }
     if let Some(folder) = &arguments.script {
         return script::write(arguments, folder);
     }
@@ -322,8 +331,10 @@ fn metric_help() -> String {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_value_name = "OTHER")]
 pub struct EvaluateArguments {
+    #[command(subcommand)]
+    pub other: Option<OtherEvaluation>,
     #[command(flatten)]
     pub model: ModelArguments,
     /// Runs to compare, separated by commas; paired by document and row
@@ -392,6 +403,16 @@ pub struct EvaluateArguments {
     /// Print one JSON object per line: each evaluation, its memorisation audit, then each comparison
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OtherEvaluation {
+    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
+    Audit(AuditArguments),
+    /// Find unwanted words by rules; train and check a classifier
+    Moderate(ModerateArguments),
+    /// Classify texts with a trained classifier, or score them with a reward model
+    Classify(ClassifyArguments),
 }
 
 const AFTER_HELP: &str = r#"Rows of a task, one JSON object a line:

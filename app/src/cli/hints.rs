@@ -38,12 +38,12 @@ fn flag(hint: Hint) -> &'static str {
         Hint::MergeAdapter => "glasshouse merge --adapter",
         Hint::ChatObjective => "--objective chat",
         Hint::ClassifyObjective => "--objective classify",
-        Hint::TrainModeration => "glasshouse moderate --train rows.jsonl",
+        Hint::TrainModeration => "glasshouse evaluate moderate --train rows.jsonl",
         Hint::Task => "--task",
         Hint::Rows => "--data",
         Hint::Evaluate => "glasshouse evaluate",
-        Hint::Audit => "glasshouse audit",
-        Hint::AuditPairs => "glasshouse audit --section bias --pairs FILE",
+        Hint::Audit => "glasshouse evaluate audit",
+        Hint::AuditPairs => "glasshouse evaluate audit --section bias --pairs FILE",
         Hint::TrainerOutput => "--out",
     }
 }
@@ -103,7 +103,7 @@ mod tests {
             (Found::look(&path("peft"), None).err().unwrap(), " (glasshouse merge --adapter)"),
             (
                 TaskFile::read("rows.jsonl", pairs, None).err().unwrap(),
-                " (glasshouse audit --section bias --pairs FILE)",
+                " (glasshouse evaluate audit --section bias --pairs FILE)",
             ),
             (invalid.into(), " (--from)"),
             (glasshouse_documents::Error::Refused(String::new()).hint(Hint::Replace).into(), " (--force)"),

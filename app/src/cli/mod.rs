@@ -120,112 +120,135 @@ pub fn run() -> ExitCode {
 }
 
 macro_rules! commands {
-    ($($(#[$meta:meta])* $Name:ident($Arguments:ty) = $run:path;)+) => {
+    ($($group:literal { $($(#[$meta:meta])* $Name:ident($Arguments:ty) = $run:path;)+ })+) => {
         #[derive(Debug, Subcommand)]
-        pub enum Command { $($(#[$meta])* $Name($Arguments),)+ }
+        pub enum Command { $($($(#[$meta])* $Name($Arguments),)+)+ }
 
         impl Command {
             fn run(&self) -> anyhow::Result<ExitCode> {
-                match self { $(Self::$Name(arguments) => $run(arguments).map(Termination::report)),+ }
+                match self { $($(Self::$Name(arguments) => $run(arguments).map(Termination::report),)+)+ }
             }
         }
+
+        /// Title of each group of commands, and number of its commands.
+        const GROUPS: &[(&str, usize)] = &[$(($group, [$(stringify!($Name)),+].len())),+];
     };
 }
 
 // All commands: help, options, and the function that runs it.
 commands! {
-    /// Train a model; without arguments, a first one on the built-in stories
-    Train(TrainArguments) = train::train;
-    /// Generate text with a trained model
-    Generate(generate::GenerateArguments) = generate::generate;
-    /// Chat with a model
-    Chat(chat::ChatArguments) = chat::chat;
-    /// Serve a project's runs through an OpenAI-compatible API
-    Serve(serve::ServeArguments) = serve::serve;
-    /// List, export or remove feedback on replies, or propose what to answer or label next
-    Feedback(feedback::FeedbackArguments) = feedback::feedback;
-    /// Classify texts with a trained classifier, or score them with a reward model
-    Classify(classify::ClassifyArguments) = classify::classify;
-    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
-    Audit(audit::AuditArguments) = audit::audit;
-    /// Find unwanted words by rules; train and check a classifier
-    Moderate(moderate::ModerateArguments) = moderate::moderate;
-    /// Fine-tune a model for a task and measure it: summarise, translate, answer, tag, classify, sentiment, poems
-    Recipe(recipe::RecipeArguments) = recipe::recipe;
-    /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
-    Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
-    /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
-    Inspect(inspect::InspectArguments) = inspect::inspect;
-    /// Show what changed between two models: predictions, weights, outputs, and which parts matter
-    Diff(inspect::DiffArguments) = inspect::diff;
-    /// Find the longest spans of a text that occur in the training text
-    Provenance(inspect::ProvenanceArguments) = inspect::provenance;
-    /// Find a learning rate by a range test on your text
-    FindRate(experiments::FindRateArguments) = experiments::find_rate;
-    /// Train runs over a grid or random values of any settings, and compare them
-    Sweep(experiments::SweepArguments) = experiments::sweep;
-    /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
-    Scale(experiments::ScaleArguments) = experiments::scale;
-    /// Measure the effect of cleaning rules, tokenizers and sources in bits per byte, by training on versions of the text
-    Ablate(experiments::AblateArguments) = experiments::ablate;
-    /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
-    Plan(plan::PlanArguments) = plan::plan;
-    /// List the GPU adapters, and which one `auto` selects
-    Devices(JsonArguments) = devices::devices;
-    /// Check a device's results against recorded results of burn
-    Selftest(selftest::SelftestArguments) = selftest::selftest;
-    /// Clean documents into a training corpus, with a reason for every removal
-    #[command(subcommand)]
-    Data(data::DataCommand) = data::data;
-    /// Print generated stories, or write instruction tasks
-    #[command(subcommand)]
-    Corpus(corpus::CorpusCommand) = corpus::corpus;
-    /// Train and try tokenizers
-    #[command(subcommand)]
-    Tokenizer(tokenizer::TokenizerCommand) = tokenizer::tokenizer;
-    /// List, rename, tag, delete and restore runs
-    Runs(runs::RunsArguments) = runs::runs;
-    /// Import a pretrained model: a Hugging Face folder or a GGUF file
-    Import(import::ImportArguments) = import::import;
-    /// Quantise or prune a run's weights into a new run, and measure the loss in quality
-    Compress(compress::CompressArguments) = compress::compress;
-    /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
-    Merge(merge::MergeArguments) = merge::merge;
-    /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
-    Export(export::ExportArguments) = export::export;
-    /// Share a model as a web page that runs it in any browser
-    Share(share::ShareArguments) = share::share;
-    /// Export a run as a bundle for training on many GPUs, and import the result
-    #[command(subcommand)]
-    Bundle(bundle::BundleCommand) = bundle::bundle;
-    /// Former name of `bundle export`
-    #[command(hide = true)]
-    Handover(bundle::BundleExportArguments) = bundle::export;
-    /// Former name of `bundle import`
-    #[command(hide = true)]
-    BringBack(bundle::BundleImportArguments) = bundle::import;
-    /// Pack a project into one .glasshouse file, for another machine or the browser
-    Pack(carry::PackArguments) = carry::pack;
-    /// Unpack a .glasshouse file into a project folder
-    Unpack(carry::UnpackArguments) = carry::unpack;
-    /// Benchmark this machine
-    #[command(subcommand)]
-    Bench(bench::BenchCommand) = bench::bench;
-    /// Open the window, like `glasshouse` without arguments
-    Window(WindowArguments) = window::window;
-    /// Print a shell's completion script
-    Completions(CompletionsArguments) = completions;
+    "Train" {
+        /// Train a model; without arguments, a first one on the built-in stories
+        Train(TrainArguments) = train::train;
+        /// Fine-tune a model for a task and measure it: summarise, translate, answer, tag, classify, sentiment, poems
+        Recipe(recipe::RecipeArguments) = recipe::recipe;
+        /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
+        Plan(plan::PlanArguments) = plan::plan;
+        /// Find a learning rate by a range test on your text
+        FindRate(experiments::FindRateArguments) = experiments::find_rate;
+        /// Train runs over a grid or random values of any settings, and compare them
+        Sweep(experiments::SweepArguments) = experiments::sweep;
+        /// Train a ladder of model sizes, fit scaling laws, and predict the loss of the largest before it is trained
+        Scale(experiments::ScaleArguments) = experiments::scale;
+        /// Measure the effect of cleaning rules, tokenizers and sources in bits per byte, by training on versions of the text
+        Ablate(experiments::AblateArguments) = experiments::ablate;
+        /// Quantise or prune a run's weights into a new run, and measure the loss in quality
+        Compress(compress::CompressArguments) = compress::compress;
+        /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
+        Merge(merge::MergeArguments) = merge::merge;
+    }
+    "Use" {
+        /// Generate text with a trained model
+        Generate(generate::GenerateArguments) = generate::generate;
+        /// Chat with a model
+        Chat(chat::ChatArguments) = chat::chat;
+        /// Serve a project's runs through an OpenAI-compatible API
+        Serve(serve::ServeArguments) = serve::serve;
+        /// List, export or remove feedback on replies, or propose what to answer or label next
+        Feedback(feedback::FeedbackArguments) = feedback::feedback;
+        /// Open the window, like `glasshouse` without arguments
+        Window(WindowArguments) = window::window;
+    }
+    "Understand" {
+        /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
+        Inspect(inspect::InspectArguments) = inspect::inspect;
+        /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
+        Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
+        /// Show what changed between two models: predictions, weights, outputs, and which parts matter
+        Diff(inspect::DiffArguments) = inspect::diff;
+        /// Find the longest spans of a text that occur in the training text
+        Provenance(inspect::ProvenanceArguments) = inspect::provenance;
+        /// List, rename, tag, delete and restore runs
+        Runs(runs::RunsArguments) = runs::runs;
+    }
+    "Data" {
+        /// Clean documents into a training corpus, with a reason for every removal
+        #[command(subcommand)]
+        Data(data::DataCommand) = data::data;
+        /// Print generated stories, or write instruction tasks
+        #[command(subcommand)]
+        Corpus(corpus::CorpusCommand) = corpus::corpus;
+        /// Train and try tokenizers
+        #[command(subcommand)]
+        Tokenizer(tokenizer::TokenizerCommand) = tokenizer::tokenizer;
+    }
+    "Share" {
+        /// Share a model as a web page that runs it in any browser
+        Share(share::ShareArguments) = share::share;
+        /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
+        Export(export::ExportArguments) = export::export;
+        /// Import a pretrained model: a Hugging Face folder or a GGUF file
+        Import(import::ImportArguments) = import::import;
+        /// Export a run as a bundle for training on many GPUs, and import the result
+        #[command(subcommand)]
+        Bundle(bundle::BundleCommand) = bundle::bundle;
+        /// Pack a project into one .glasshouse file, for another machine or the browser
+        Pack(carry::PackArguments) = carry::pack;
+        /// Unpack a .glasshouse file into a project folder
+        Unpack(carry::UnpackArguments) = carry::unpack;
+    }
+    "Machine" {
+        /// List the GPU adapters, and which one `auto` selects
+        Devices(JsonArguments) = devices::devices;
+        /// Benchmark this machine
+        #[command(subcommand)]
+        Bench(bench::BenchCommand) = bench::bench;
+        /// Check a device's results against recorded results of burn
+        Selftest(selftest::SelftestArguments) = selftest::selftest;
+        /// Print a shell's completion script
+        Completions(CompletionsArguments) = completions;
+    }
+}
+
+/// The command line, whose help lists the commands by group.
+fn command_line() -> clap::Command {
+    let command = Arguments::command();
+    let mut commands = command.get_subcommands();
+    let width = command.get_subcommands().map(|one| one.get_name().len()).max().unwrap_or_default();
+    let mut groups = String::new();
+    for (title, count) in GROUPS {
+        groups.push_str(&format!("{title}:\n"));
+        for one in commands.by_ref().take(*count) {
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            groups.push_str(&format!("  {:width$}  {about}\n", one.get_name()));
+        }
+        groups.push('\n');
+    }
+    drop(commands);
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}Options:\n{{options}}{{after-help}}"
+    ))
 }
 
 fn completions(arguments: &CompletionsArguments) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "glasshouse", &mut script);
+    clap_complete::generate(arguments.shell, &mut command_line(), "glasshouse", &mut script);
     Ok(std::io::stdout().write_all(&script)?)
 }
 
 /// Parses the command line, and notes whether it asks for JSON.
 fn parsed() -> Result<Arguments, clap::Error> {
-    let matches = Arguments::command().try_get_matches()?;
+    let matches = command_line().try_get_matches()?;
     JSON.get_or_init(|| asks_for_json(&matches));
     Arguments::from_arg_matches(&matches)
 }

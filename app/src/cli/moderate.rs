@@ -1,4 +1,4 @@
-//! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
+//! `glasshouse evaluate moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
 
 use super::prelude::*;
 use glasshouse_engine::metrics::moderation::{

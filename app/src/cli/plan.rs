@@ -62,6 +62,8 @@ fn json_of(config: &RunConfig, plan: &PlanSummary) -> Value {
         "dispatches_per_step": plan.dispatches_per_step,
         "flops_per_token": plan.flops_per_token,
         "flops_per_token_by_pass": plan.flops_per_token_by_pass,
+        "seconds": plan.run_seconds,
+        "speed_from": plan.speed_from,
     })
 }
 
@@ -105,10 +107,15 @@ fn print(config: &RunConfig, plan: &PlanSummary, checkpointed: Option<Fact>) -> 
         Fact::new("peak live activations", format!("{}, in buffers of {times:.2} times that", bytes(alive))),
     ]);
     memory.extend(checkpointed);
+    let speed = plan.speed_from.title();
+    let time = plan
+        .run_seconds
+        .map(|seconds| Fact::new("Expected time", duration(seconds)).note(format!("by {speed}")));
+    let work: Vec<Fact> = plan.work(config).into_iter().chain(time).collect();
     let sections = [
         ("Model", format!("{} parameters", whole(plan.parameters)), parameters),
         ("Memory", bytes(plan.bytes), memory),
-        ("Work", String::new(), plan.work(config)),
+        ("Work", String::new(), work),
     ];
     let section = |(title, note, facts): (&str, String, Vec<Fact>)| {
         Block::Section(Section::new(title, [Block::Facts(facts)]).note(note))

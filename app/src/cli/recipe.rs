@@ -57,7 +57,9 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
         let project = quoted(&arguments.project);
         match recipe.metric() {
             RecipeMetric::Answers => say!("ask it: glasshouse chat --project {project}")?,
-            RecipeMetric::Labels => say!("ask it: glasshouse classify --project {project} --text \"...\"")?,
+            RecipeMetric::Labels => {
+                say!("ask it: glasshouse evaluate classify --project {project} --text \"...\"")?;
+            }
             RecipeMetric::Perplexity => {
                 say!("generate: glasshouse generate --project {project} --prompt \"...\"")?;
             }

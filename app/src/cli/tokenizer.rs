@@ -114,7 +114,7 @@ pub struct TokenizerTrainArguments {
     #[arg(long, value_name = "KIND", default_value = "bpe", help = tokenizer_kinds(""))]
     pub kind: TokenizerKind,
     /// Maximum vocabulary size
-    #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]
+    #[arg(long, value_name = "N", default_value_t = 4096)]
     pub vocabulary: usize,
     /// Minimum frequency of pairs and words
     #[arg(long, value_name = "N", default_value_t = 2)]

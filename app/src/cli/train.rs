@@ -7,11 +7,15 @@ use super::prelude::*;
 use super::report::audited;
 use super::settings::differing;
 use super::trained::{find_run, settings_of, use_project};
+use glasshouse_engine::formats::page::Template;
+use glasshouse_engine::protocol::SpeedFrom;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 
 /// Name of the run that `train` without arguments creates.
 const FIRST: &str = "first-stories";
+/// Runs expected to last longer than these seconds are measured.
+const WORTH_MEASURING: f64 = 60.0;
 
 pub(super) fn train(arguments: &TrainArguments) -> Result<()> {
     let ended = run(arguments)?;
@@ -96,7 +100,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let source = WeightSource::best_of(run);
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    let stopping = "cancelling; `glasshouse audit` tests them later";
+    let stopping = "cancelling; `glasshouse evaluate audit` tests them later";
     let pick = picked!(Event::Evaluations { audits, .. } => audits);
     for audit in engine.ask_for_until_signal(command, stopping, pick).await?.unwrap_or_default() {
         match json {
@@ -165,6 +169,9 @@ pub(super) async fn started(
         Some(name) => RunLaunch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
         None => launch,
     };
+    if !arguments.json && !is_first(arguments) {
+        tell_expected(&config, arguments.device.as_deref(), engine).await;
+    }
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
 }
@@ -182,6 +189,30 @@ fn sets_length(arguments: &TrainArguments) -> bool {
         ["train.steps", "train.epochs"].contains(&path)
     };
     steps.is_some() || epochs.is_some() || set.iter().any(sets)
+}
+
+/// Prints a run's expected time; measures the device first if nothing is known of it and the run may be long. What cannot be planned is
+/// left to the run's own errors.
+async fn tell_expected(config: &RunConfig, device: Option<&str>, engine: &mut Engine) {
+    if let Some(device) = device.filter(|device| !DeviceKind::is_of_burn(device)) {
+        let device = device.to_owned();
+        if engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await.is_err() {
+            return;
+        }
+    }
+    let of = |config: &RunConfig| Command::Plan { config: Box::new(config.clone()) };
+    let plan = engine.ask_for(of(config), picked!(Event::Planned(Forecast::Run { plan }) => plan)).await;
+    let Ok(plan) = plan else { return };
+    let Some(mut seconds) = plan.run_seconds else { return };
+    let mut from = plan.speed_from;
+    if from == SpeedFrom::Class && seconds > WORTH_MEASURING {
+        tell!("measuring the device");
+        let command = Command::Measure { config: Box::new(config.clone()) };
+        let pick = picked!(Event::Planned(Forecast::Speed { run_seconds, .. }) => run_seconds);
+        let Ok(measured) = engine.ask_for(command, pick).await else { return };
+        (seconds, from) = (measured, SpeedFrom::Measurement);
+    }
+    tell!("expected time: {}, by {}", duration(seconds), from.title());
 }
 
 /// The steps of a run that fit into `minutes`, based on a speed measurement of the device.
@@ -409,20 +440,29 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         return Ok(say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?);
     };
     if !opened.config.model.labels.is_empty() {
-        let classify = format!("glasshouse classify{project} --text \"...\"");
+        let classify = format!("glasshouse evaluate classify{project} --text \"...\"");
         say!("{}", try_next(&[(classify, "classify a text")]))?;
     } else {
-        let chat = format!("glasshouse chat{project}");
         let mut commands = if opened.config.train.objective.learns_text() {
             let generate = format!("glasshouse generate{project} --prompt \"{}\"", opened.prompt);
-            vec![(generate, "generate text"), (chat, "write turn by turn")]
+            vec![(generate, "generate text")]
         } else {
-            vec![(chat, "chat with it")]
+            vec![(format!("glasshouse chat{project}"), "chat with it")]
         };
-        let export = format!("glasshouse export{project} --to my-model");
-        commands.push((export, "export a folder for Hugging Face's transformers"));
-        let again = "glasshouse train --data my-text.txt --project my";
-        commands.push((again.to_owned(), "train on your own text"));
+        if super::window::BUILT {
+            // Without arguments, the window opens the default project.
+            let window = if project.is_empty() { "" } else { " window" };
+            commands.push((format!("glasshouse{window}{project}"), "watch and inspect it in the window"));
+        }
+        if Template::installed().is_ok() {
+            let share = format!("glasshouse share{project} --to my-model.html");
+            commands.push((share, "send it to a friend: one file, which any browser opens"));
+        }
+        let own = "glasshouse train --data my-text.txt --project my";
+        commands.push((own.to_owned(), "train on your own text"));
+        if super::window::BUILT {
+            commands.push(("glasshouse window --lesson 1".to_owned(), "see what it learned, and how"));
+        }
         say!("{}", try_next(&commands))?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `glasshouse window`, and `glasshouse` without arguments: the application with an engine in this process.
 
-use super::arguments::WindowArguments;
+use super::arguments::{DEFAULT_PROJECT, WindowArguments};
 use super::prelude::*;
 use crate::app::{App, AppOptions, Recorder};
 use crate::link::{self, EngineLink, Link};
@@ -64,13 +64,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     if let Some(name) = &arguments.preset {
         presets::preset(name).map_err(usage)?;
     }
-    let project = arguments.project.as_ref().map(|folder| {
-        let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
-        let name = folder.display();
-        ensure!(folder.is_dir(), "{name} is not a folder; name a project folder, or leave out --project");
-        Ok(name.to_string())
-    });
-    let project = project.transpose()?;
+    let project = project(arguments, Path::new(DEFAULT_PROJECT))?;
     let record = arguments.record.as_ref().map(|path| {
         let file = File::create_new(path).with_context(|| path.display().to_string())?;
         anyhow::Ok(Recorder::new(BufWriter::new(file)))
@@ -88,6 +82,16 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     })
 }
 
+/// The project folder to open: the named one, or the one that `train` makes without options, if it exists.
+fn project(arguments: &WindowArguments, default: &Path) -> Result<Option<String>> {
+    let default = Some(default).filter(|folder| arguments.shelf.is_none() && Project::open(folder).is_ok());
+    let Some(folder) = arguments.project.as_deref().or(default) else { return Ok(None) };
+    let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
+    let name = folder.display();
+    ensure!(folder.is_dir(), "{name} is not a folder; name a project folder, or leave out --project");
+    Ok(Some(name.to_string()))
+}
+
 /// An error's message on one line, without the source location that some errors of the window library begin with.
 fn reason(text: &str) -> String {
     let behind = text.rsplit(".rs:").next().unwrap_or(text);
@@ -97,7 +101,7 @@ fn reason(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PageName, WindowArguments, reason, start};
+    use super::{PageName, Project, WindowArguments, project, reason, start};
 
     #[test]
     fn a_lesson_begins_with_a_preset_and_a_seed_as_an_address_has_it() {
@@ -108,6 +112,22 @@ mod tests {
         assert_eq!(begun.preset, lesson.preset);
         let alone = start(&WindowArguments { lesson: None, ..lesson }).unwrap();
         assert_eq!(alone.page, Some(PageName::Train), "nothing else is to be done with it");
+    }
+
+    #[test]
+    fn the_project_that_was_just_trained_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, other) = (folder.path().join("glasshouse-project"), folder.path().join("other"));
+        let none = WindowArguments::default();
+        assert_eq!(project(&none, &made).unwrap(), None);
+        std::fs::create_dir_all(&other).unwrap();
+        assert_eq!(project(&none, &other).unwrap(), None, "a folder without a project");
+        Project::open_or_create(&made).unwrap();
+        assert_eq!(project(&none, &made).unwrap(), Some(made.display().to_string()));
+        let named = WindowArguments { project: Some(other.clone()), ..WindowArguments::default() };
+        assert_eq!(project(&named, &made).unwrap(), Some(other.display().to_string()));
+        let shelf = WindowArguments { shelf: Some(other), ..WindowArguments::default() };
+        assert_eq!(project(&shelf, &made).unwrap(), None, "the last project of that shelf");
     }
 
     #[test]

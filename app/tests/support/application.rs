@@ -140,8 +140,13 @@ pub fn contains(window: &Harness<'_, App>, part: &str) -> bool {
 }
 
 pub fn open_page(window: &mut Harness<'_, App>, page: PageName) {
-    window.get_by_role_and_label(Role::Tab, page.title()).click();
+    let entry = page.entry();
+    window.get_by_role_and_label(Role::Tab, entry.title()).click();
     window.run_steps(2);
+    if let Some((_, words)) = page.tabs().iter().find(|(tab, _)| *tab == page && *tab != entry) {
+        window.get_by_role_and_label(Role::Tab, words).click();
+        window.run_steps(2);
+    }
 }
 
 /// Advances the clock.

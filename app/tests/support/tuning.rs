@@ -51,7 +51,7 @@ pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
         &room,
     ];
     let base = ["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
-    let more = ["--device", "cpu", "--steps", &steps, "--vocab", "400", "--batch-size", "4"];
+    let more = ["--device", "cpu", "--steps", &steps, "--vocabulary", "400", "--batch-size", "4"];
     succeed(folder.path(), &[&base[..], &more, &sets(&sizes)[..]].concat());
     folder
 }

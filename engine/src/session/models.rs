@@ -494,7 +494,7 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     }
     let does = if model.config.scores() { "scores texts" } else { "classifies texts" };
     Err(Error::Refused(format!(
-        "{} {does} and generates no text; use `glasshouse classify`, or choose another run",
+        "{} {does} and generates no text; use `glasshouse evaluate classify`, or choose another run",
         model.key.0
     ))
     .hint(Hint::Run))

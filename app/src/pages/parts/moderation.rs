@@ -58,7 +58,7 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if has_classifier {
             "Finds harmful sentences, independent of severity and categories."
         } else {
-            "The project has no classifier; train one on labelled rows with `glasshouse moderate --train`."
+            "The project has no classifier; train one on labelled rows with `glasshouse evaluate moderate --train`."
         },
     );
     ui.add_space(space::TIGHT);

@@ -180,12 +180,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             run.start.is_some() && plain(ui, page.icon(), words).clicked()
         } else {
             let goes = primary(ui, page.icon(), words).clicked();
-            for (next, words) in [(PageName::Inspect, "Look inside"), (PageName::Evaluate, "Evaluate it")] {
-                if next != page && plain(ui, next.icon(), words).clicked() {
-                    *context.go = Some(next);
-                }
-            }
-            longer_ui(ui, context, run);
+            next_ui(ui, context, run);
             goes
         };
         if goes {
@@ -196,7 +191,47 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             context.asks.new_run = true;
             *context.go = Some(PageName::Train);
         }
+        let more = plain(ui, icons::ICON_MORE_HORIZ, "More");
+        let menu =
+            Popup::menu(&more).width(240.0).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+        menu.show(|ui| more_ui(ui, context, run, page));
     });
+}
+
+/// What to do with a finished model besides its use: send it; after a first run also the next steps.
+fn next_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    if run.writes() {
+        let send = plain(ui, icons::ICON_LINK, "Send it to a friend");
+        if send
+            .on_hover_text("One HTML file that any browser opens, or a link if the model is small")
+            .clicked()
+        {
+            context.asks.share(&run.name);
+            *context.go = Some(PageName::Runs);
+        }
+    }
+    if context.state.runs.list.len() > 1 {
+        return;
+    }
+    let own_text = context.state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded);
+    if !own_text && plain(ui, icons::ICON_DESCRIPTION, "Use your own text").clicked() {
+        *context.go = Some(PageName::Data);
+    }
+    if plain(ui, icons::ICON_MENU_BOOK, "Lesson 1").clicked() {
+        *context.lesson = Some(1);
+        *context.go = Some(PageName::Learn);
+    }
+}
+
+/// Further actions on a run that has ended.
+fn more_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary, page: PageName) {
+    for (next, words) in [(PageName::Inspect, "Look inside"), (PageName::Evaluate, "Evaluate it")] {
+        if next != page && widgets::quiet(ui, next.icon(), words).clicked() {
+            *context.go = Some(next);
+            ui.close();
+        }
+    }
+    longer_ui(ui, context, run);
 }
 
 /// Extends a finished run to a later last step, by default twice as many.
@@ -209,7 +244,7 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
     let resume = Command::Resume { run: Some(run.name.clone()), launch };
     let button = |ui: &mut Ui, icon: MaterialIcon, name: &str| {
-        plain(ui, icon, name).on_hover_text(
+        widgets::quiet(ui, icon, name).on_hover_text(
             "Continues to that step from the last checkpoint; the learning-rate schedule is recomputed for the new length",
         )
     };

@@ -173,7 +173,10 @@ impl Preference {
                 let [chosen_odds, rejected_odds] = [0, 1].map(|at| means[at] - libm::log(rest[at]));
                 let h = chosen_odds - rejected_odds;
                 let slope = beta * sigmoid(-h);
-                (beta * softplus(-h), [slope / (rest[0] * chosen.tokens), -slope / (rest[1] * rejected.tokens)])
+                (
+                    beta * softplus(-h),
+                    [slope / (rest[0] * chosen.tokens), -slope / (rest[1] * rejected.tokens)],
+                )
             }
             PreferenceLoss::Kto => {
                 let weight = chosen.weight.abs();
@@ -375,9 +378,7 @@ mod tests {
             // Computed by hand for the two pairs.
             let rewards = match loss {
                 PreferenceLoss::Sigmoid => [[b * 0.5, b * -0.75], [b * -0.5, b * 0.875]],
-                PreferenceLoss::Orpo => {
-                    [[b * -4.0 / 3.0, b * -7.0 / 5.0], [b * -1.25, b * -0.125 / 4.0]]
-                }
+                PreferenceLoss::Orpo => [[b * -4.0 / 3.0, b * -7.0 / 5.0], [b * -1.25, b * -0.125 / 4.0]],
                 PreferenceLoss::BradleyTerry => [[-4.0, -7.0], [-2.5, -0.125]],
                 PreferenceLoss::Kto => continue,
             };
