@@ -14,6 +14,7 @@
 import { followMessages } from "./embed.js";
 import { compile, EngineLink } from "./engine-link.js";
 import { Mirror } from "./mirror.js";
+import { connect } from "./remote-link.js";
 import init from "./page.js";
 
 /** Filled in by web/build. */
@@ -28,9 +29,11 @@ const VISITORS = "/projects";
 const FREE = { looks: 8, apart: 150 };
 
 const element = (id) => document.getElementById(id);
+/** The project folder of a machine that serves this page for its own engine (`glasshouse open --remote`), possibly empty; else undefined. */
+const remote = document.documentElement.dataset.remote;
 const embedded = (new URLSearchParams(location.search).get("embed") ?? "0") !== "0";
 const shelf = embedded ? shelfOf() : Promise.resolve(VISITORS);
-const engine = new EngineLink({ firstId: SCRIPTED, shelf });
+const engine = new EngineLink({ firstId: SCRIPTED, shelf, connect: remote === undefined ? undefined : (hear) => connect(hear, say) });
 let page = null;
 let device = "no device yet";
 /** Scripts (writing systems) with requested fonts. */
@@ -87,7 +90,7 @@ function redeemed(bytes) {
 // Functions for the page's module; app/src/link/web/boot.rs declares the same names.
 globalThis.glasshouseBoot = {
   canvas: element("canvas"),
-  query: location.search,
+  query: remote ? `${location.search || "?"}&${new URLSearchParams({ folder: remote })}` : location.search,
   listen(hear, lose) {
     engine.listen((text, files) => {
       hearRun(text);
@@ -207,7 +210,7 @@ function stayAwake() {
 
 addEventListener("beforeunload", (event) => {
   const isDead = engine.lost !== null || !element("notice").hidden;
-  if (!embedded && !isDead && (training !== "idle" || (unsaved && !lasting))) event.preventDefault();
+  if (!embedded && remote === undefined && !isDead && (training !== "idle" || (unsaved && !lasting))) event.preventDefault();
 });
 
 // ---- When something dies ------------------------------------------------------------------------------------------------
@@ -557,7 +560,7 @@ async function offerSample() {
 /** Registers the service worker for offline use. A newer version is installed on request. */
 async function workOffline() {
   const { serviceWorker } = navigator;
-  if (BUILD === "development" || !serviceWorker) return;
+  if (BUILD === "development" || remote !== undefined || !serviceWorker) return;
   let reloading = false;
   const first = !serviceWorker.controller;
   serviceWorker.addEventListener("controllerchange", () => {
@@ -595,7 +598,7 @@ async function boot() {
   await globalThis.glasshouse.ready;
   tellVisibility();
   // Before the project from the address, which must be opened last.
-  await offerSample();
+  if (remote === undefined) await offerSample();
   const wish = new URLSearchParams(location.search);
   if (wish.get("project")) offerProject(wish.get("project"));
   else if (location.hash.startsWith("#m=")) offerLinked(location.hash.slice(3));
@@ -613,6 +616,6 @@ boot().catch((error) => {
 globalThis.glasshouse.ready
   .then(workOffline)
   .catch((error) => console.warn(`Glasshouse will not work offline: ${error.message}`))
-  .then(() => embedded || (navigator.storage?.persist?.() ?? true))
+  .then(() => embedded || remote !== undefined || (navigator.storage?.persist?.() ?? true))
   .then((kept) => (lasting &&= kept))
   .catch((error) => console.warn(`the browser was not asked to keep the projects: ${error.message}`));

@@ -57,6 +57,7 @@ export class EngineLink {
   #module = null;
   #threads;
   #shelf;
+  #connect;
 
   /** The cause of the loss; null while the worker is alive. */
   lost = null;
@@ -64,13 +65,15 @@ export class EngineLink {
   /**
    * `base` is the URL of the folder with worker.js and the engine. `firstId` is the first request id, to avoid collisions with the app's
    * requests. `threads` limits the cores for training on the CPU [default: all]. `shelf` is the folder of the projects in the
-   * browser's storage [default: the visitor's], or a promise of it; null if nothing is stored.
+   * browser's storage [default: the visitor's], or a promise of it; null if nothing is stored. `connect(hear)` returns another carrier of
+   * messages than a worker of this page (remote-link.js).
    */
-  constructor({ base = import.meta.url, firstId = 1, threads, shelf } = {}) {
+  constructor({ base = import.meta.url, firstId = 1, threads, shelf, connect } = {}) {
     this.#base = base;
     this.#next = firstId;
     this.#threads = threads;
     this.#shelf = shelf;
+    this.#connect = connect;
   }
 
   /** Starts the worker; messages sent before it is ready are queued. */
@@ -78,6 +81,7 @@ export class EngineLink {
     try {
       // Opened first: the worker loads its script while the page compiles the module.
       this.#open();
+      if (this.#connect) return;
       this.#module ??= await (bundle ? WebAssembly.compile(bundle.files.get("engine_bg.wasm")) : compile(new URL("engine_bg.wasm", this.#base)));
       const shelf = await this.#shelf;
       this.#worker?.postMessage({ module: this.#module, threads: this.#threads, shelf });
@@ -87,6 +91,11 @@ export class EngineLink {
   }
 
   #open() {
+    this.#timer = setInterval(() => this.#look(), LOOK);
+    if (this.#connect) {
+      this.#worker = this.#connect((data) => this.#hear(data));
+      return;
+    }
     const name = "glasshouse-engine";
     const worker = bundle?.worker(name) ?? new Worker(this.#script(), { type: "module", name });
     worker.addEventListener("message", ({ data }) => this.#hear(data));
@@ -96,7 +105,6 @@ export class EngineLink {
     });
     worker.addEventListener("messageerror", () => this.#lose("failed", "A message of the engine could not be read."));
     this.#worker = worker;
-    this.#timer = setInterval(() => this.#look(), LOOK);
   }
 
   /** The worker's script. Browsers reject cross-origin worker scripts, but a local script may import one. */

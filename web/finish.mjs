@@ -47,7 +47,7 @@ const readers = names
   .map((name) => name.slice(0, -"_bg.wasm".length))
   .filter((name) => name !== "page" && name !== "engine");
 const parts = {
-  page: ["index.html", "check.js", "boot.js", "embed.js", "inspection.js", "mirror.js", "engine-link.js", "page.js", "page_bg.wasm"],
+  page: ["index.html", "check.js", "boot.js", "embed.js", "inspection.js", "mirror.js", "engine-link.js", "remote-link.js", "page.js", "page_bg.wasm"],
   engine: ["worker.js", "network-link.js", "reader-link.js", "shard-link.js", "engine.js", ...readers.map((name) => `${name}.js`), "engine_bg.wasm"],
   api: ["glasshouse.js", "lens.js", "lens-drawings.js", "lens-style.js", "lens-tables.js"],
   ...Object.fromEntries(readers.map((name) => [name, [`${name}_bg.wasm`]])),

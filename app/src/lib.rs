@@ -33,6 +33,8 @@ pub mod format;
 pub mod link;
 #[cfg(feature = "pages")]
 pub mod pages;
+#[cfg(all(any(feature = "pages", feature = "command-line"), not(target_arch = "wasm32")))]
+mod places;
 #[cfg(feature = "pages")]
 pub mod preferences;
 #[cfg(feature = "command-line")]

@@ -23,6 +23,8 @@ mod preferences_web;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
+pub use crate::places::shelf;
+#[cfg(not(target_arch = "wasm32"))]
 pub use address_native::page_address;
 #[cfg(target_arch = "wasm32")]
 pub use address_web::page_address;
@@ -34,7 +36,7 @@ pub use files_web::{FOLDERS, HERE, bytes_of, dropped, expanded, pick, read_dropp
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]
-pub use preferences_native::{load_preferences, shelf, store_preferences};
+pub use preferences_native::{load_preferences, store_preferences};
 #[cfg(target_arch = "wasm32")]
 pub use preferences_web::{load_preferences, store_preferences};
 #[cfg(target_arch = "wasm32")]

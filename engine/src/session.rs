@@ -114,6 +114,8 @@ struct Session {
     looked: Option<Rc<imports::Looked>>,
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
+    /// The device and the estimated seconds of the run in training.
+    trains_on: Option<(crate::protocol::DeviceSummary, Option<f64>)>,
     compared: evaluation::Compared,
     /// The recipe of the last preview, with the modification times of its files.
     preview: Option<(Vec<Option<u64>>, Rc<glasshouse_corpus::pipeline::PreparedRecipe>)>,
@@ -170,6 +172,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         visible: true,
         looked: None,
         current: None,
+        trains_on: None,
         compared: evaluation::Compared::default(),
         preview: None,
         storage,
@@ -265,7 +268,9 @@ impl Session {
         bytes: Vec<Vec<u8>>,
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
-        if command.needs_idle() {
+        // The open project may be opened again.
+        let opens_anew = !matches!(&command, Command::OpenProject { id } if self.is_open(id));
+        if command.needs_idle() && opens_anew {
             idle(&live)?;
         }
         let sink = self.sink.clone();
@@ -324,7 +329,12 @@ impl Session {
             Command::CreateProject { name, files } => {
                 tell(apart(self.create_project(id, &name, None, (&files[..], bytes))).await?);
             }
-            Command::OpenProject { id: project } => apart(self.open_project(id, &project)).await?,
+            Command::OpenProject { id: project } => {
+                apart(self.open_project(id, &project)).await?;
+                if let Some(live) = &live {
+                    self.tell_training(id, live)?;
+                }
+            }
             Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
                 self.close_project();

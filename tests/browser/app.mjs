@@ -13,6 +13,7 @@ import * as cleaning from "./tests-cleaning.mjs";
 import * as elements from "./tests-elements.mjs";
 import * as evaluate from "./tests-evaluate.mjs";
 import * as lens from "./tests-lens.mjs";
+import * as remote from "./tests-remote.mjs";
 import * as script from "./tests-script.mjs";
 import * as shards from "./tests-shards.mjs";
 import * as share from "./tests-share.mjs";
@@ -50,7 +51,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, evaluate, share, storage, around]
+  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, evaluate, share, remote, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

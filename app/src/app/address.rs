@@ -18,6 +18,8 @@ pub struct Address {
     pub lesson: Option<usize>,
     /// Overrides the preferred device.
     pub device: Option<String>,
+    /// Project folder on the machine that serves the page for its own engine.
+    pub folder: Option<String>,
     /// The page is part of another page, so the rail is hidden.
     pub embedded: bool,
     /// Initial request of the Inspect page.
@@ -31,6 +33,7 @@ impl Address {
     pub fn read(parameter: impl Fn(&str) -> Option<String>) -> Self {
         let mut address = Self {
             device: parameter("device"),
+            folder: parameter("folder"),
             embedded: parameter("embed").is_some_and(|embed| embed != "0"),
             ..Self::default()
         };
@@ -100,8 +103,18 @@ impl Address {
 
 impl From<Address> for AppOptions {
     fn from(address: Address) -> Self {
-        let Address { page, preset, seed, lesson, device, embedded, inspect, problems: _ } = address;
-        Self { page, preset, seed, lesson, device, embed: embedded, inspect, ..Self::default() }
+        let Address { page, preset, seed, lesson, device, folder, embedded, inspect, problems: _ } = address;
+        Self {
+            page,
+            preset,
+            seed,
+            lesson,
+            device,
+            project: folder,
+            embed: embedded,
+            inspect,
+            ..Self::default()
+        }
     }
 }
 

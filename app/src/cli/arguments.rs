@@ -7,6 +7,7 @@ use clap::{ArgAction, Parser};
 use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::presets::PRESETS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -235,6 +236,11 @@ pub struct TrainArguments {
     /// Part of the validation split that evaluations read
     #[arg(long = "eval", value_name = "HOW", default_value = "batches", value_parser = evaluated_parts(), action = ArgAction::Set)]
     pub whole_split: bool,
+    /// Serve a page that shows the run live and can steer it, in any browser; prints a link
+    #[arg(long)]
+    pub watch: bool,
+    #[command(flatten)]
+    pub served: RemoteArguments,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
@@ -272,13 +278,47 @@ pub struct JsonArguments {
 }
 
 #[derive(Args, Debug, Default)]
+pub struct OpenArguments {
+    #[command(flatten)]
+    pub window: WindowArguments,
+    /// Serve the window to a browser on this or another machine; prints a link
+    ///
+    /// The engine stays on this machine, so a notebook or tablet drives the GPU here. Several browsers see the same; one of them steers.
+    #[arg(long)]
+    pub remote: bool,
+    #[command(flatten)]
+    pub served: RemoteArguments,
+}
+
+/// Where a page is served.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteArguments {
+    /// Port of the served page [default: a free one]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Address of the served page [default: 127.0.0.1]; 0.0.0.0 accepts other machines
+    #[arg(long, value_name = "ADDRESS", value_parser = host)]
+    pub host: Option<IpAddr>,
+    /// Folder of the served page, as written by web/build [default: what is installed with the program]
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
+}
+
+pub(super) fn host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        _ => text.parse().map_err(|_| "expected an address such as 127.0.0.1 or 0.0.0.0".to_owned()),
+    }
+}
+
+#[derive(Args, Debug, Default)]
 pub struct WindowArguments {
     /// Project folder to open [default: glasshouse-project if it exists, else the last one]
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
     /// Page to open: home, data, tokenizer, model, train, tune, lab, write, chat, inspect, evaluate, runs, learn, settings
-    #[arg(long, value_name = "NAME")]
-    pub page: Option<String>,
+    #[arg(long = "show", value_name = "NAME")]
+    pub page_name: Option<String>,
     /// Lesson to open, from 1
     #[arg(long, value_name = "N")]
     pub lesson: Option<usize>,

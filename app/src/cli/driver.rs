@@ -4,6 +4,7 @@
 use super::bar::Progress;
 use super::prelude::*;
 use crate::serve::Switchboard;
+use crate::serve::remote::Hub;
 use glasshouse_engine::Error;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,6 +16,8 @@ pub(super) struct Engine {
     requests: async_channel::Sender<Envelope<Request>>,
     reports: async_channel::Receiver<Envelope<Report>>,
     last: Arc<AtomicU64>,
+    /// Browsers that take part in the session.
+    hub: Option<Arc<Hub>>,
 }
 
 /// Sends commands from anywhere while the engine lives.
@@ -53,7 +56,19 @@ impl Engine {
 
     /// The next event of any request; `None` if the engine is gone.
     pub(super) async fn hear(&mut self) -> Option<Envelope<Report>> {
-        self.reports.recv().await.ok()
+        loop {
+            let report = self.reports.recv().await.ok()?;
+            if !self.hub.as_ref().is_some_and(|hub| hub.hear(&report)) {
+                return Some(report);
+            }
+        }
+    }
+
+    /// Lets browsers take part in the session: with a project folder, or only watch the run that this program trains.
+    pub(super) fn share(&mut self, folder: Option<PathBuf>, watches: bool) -> Arc<Hub> {
+        let hub = Arc::new(Hub::new(self.requests.downgrade(), folder, watches));
+        self.hub = Some(hub.clone());
+        hub
     }
 
     /// Sends a command and calls `hear` with every event until the request is done: its answers, and events without a request.
@@ -125,7 +140,7 @@ impl Engine {
         id: u64,
         mut hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
-        while let Ok(Envelope { body: Report { request, event }, bytes }) = self.reports.recv().await {
+        while let Some(Envelope { body: Report { request, event }, bytes }) = self.hear().await {
             match (request, event) {
                 (Some(other), _) if other != id => {}
                 (_, Event::Failed { error }) => return Err(anyhow!(Refusal(error))),
@@ -187,7 +202,7 @@ pub(super) fn drive<T>(
     let (outbox, reports) = async_channel::unbounded();
     // The receiver may be dropped early; that is no error.
     let mut session = session::run(options, inbox, move |report| drop(outbox.try_send(report)));
-    let mut engine = Engine { requests, reports, last: Arc::default() };
+    let mut engine = Engine { requests, reports, last: Arc::default(), hub: None };
     // No window has to stay responsive, so the engine may use large slices of work.
     engine.sender().send(Command::Visible { visible: false });
     let mut front = pin!(async move { front(&mut engine).await });

@@ -47,6 +47,7 @@ mod inspect;
 mod interrupt;
 mod merge;
 mod moderate;
+mod open;
 mod output;
 mod plan;
 mod prelude;
@@ -69,12 +70,12 @@ mod window;
 mod window {
     pub(super) const BUILT: bool = false;
 
-    pub(super) fn window(_: &super::WindowArguments) -> anyhow::Result<()> {
+    pub(super) fn window(_: &super::arguments::WindowArguments) -> anyhow::Result<()> {
         anyhow::bail!("this program was built without its window; use `glasshouse train` instead")
     }
 }
 
-use arguments::{Arguments, CompletionsArguments, JsonArguments, TrainArguments, WindowArguments};
+use arguments::{Arguments, CompletionsArguments, JsonArguments, OpenArguments, TrainArguments};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Subcommand};
 use glasshouse_engine::protocol::config::without_types;
@@ -90,7 +91,7 @@ static JSON: OnceLock<bool> = OnceLock::new();
 pub fn run() -> ExitCode {
     // Without arguments, as when started by its icon, open the window.
     let command = match std::env::args_os().len() {
-        1 if window::BUILT => Command::Window(Default::default()),
+        1 if window::BUILT => Command::Open(Default::default()),
         _ => match parsed() {
             Ok(arguments) => arguments.command,
             Err(error) if error.kind() == ErrorKind::ValueValidation => {
@@ -166,8 +167,8 @@ commands! {
         Serve(serve::ServeArguments) = serve::serve;
         /// List, export or remove feedback on replies, or propose what to answer or label next
         Feedback(feedback::FeedbackArguments) = feedback::feedback;
-        /// Open the window, like `glasshouse` without arguments
-        Window(WindowArguments) = window::window;
+        /// Open the window, like `glasshouse` without arguments, or serve it to a browser
+        Open(OpenArguments) = open::open;
     }
     "Understand" {
         /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors

@@ -1,5 +1,6 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
+use super::arguments::host;
 use super::moderate::{ModerationArguments, moderation};
 use super::prelude::*;
 use crate::serve::{Server, ServerSettings, Switchboard, check_token};
@@ -94,11 +95,4 @@ pub struct ServeArguments {
     pub weights: FormatArguments,
     #[command(flatten)]
     pub device: DeviceArguments,
-}
-
-fn host(text: &str) -> Result<IpAddr, String> {
-    match text {
-        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
-        _ => text.parse().map_err(|_| "expected an address such as 127.0.0.1 or 0.0.0.0".to_owned()),
-    }
 }

@@ -1,7 +1,9 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
+use super::arguments::RemoteArguments;
 use super::driver::Sender;
 use super::import::{import_from, is_place};
+use super::open;
 use super::output::Output;
 use super::prelude::*;
 use super::report::audited;
@@ -38,7 +40,13 @@ pub(super) struct TrainOutcome {
 }
 
 fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
+    if !arguments.watch && arguments.served != RemoteArguments::default() {
+        misuse!("--host, --port and --page are for --watch");
+    }
     drive(arguments.options(), async |engine| {
+        let folder = Some(arguments.project.clone());
+        let _watched =
+            arguments.watch.then(|| open::serve(engine, &arguments.served, folder, true)).transpose()?;
         let launch = launch(arguments);
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
@@ -451,7 +459,7 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         };
         if super::window::BUILT {
             // Without arguments, the window opens the default project.
-            let window = if project.is_empty() { "" } else { " window" };
+            let window = if project.is_empty() { "" } else { " open" };
             commands.push((format!("glasshouse{window}{project}"), "watch and inspect it in the window"));
         }
         if Template::installed().is_ok() {
@@ -461,7 +469,7 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         let own = "glasshouse train --data my-text.txt --project my";
         commands.push((own.to_owned(), "train on your own text"));
         if super::window::BUILT {
-            commands.push(("glasshouse window --lesson 1".to_owned(), "see what it learned, and how"));
+            commands.push(("glasshouse open --lesson 1".to_owned(), "see what it learned, and how"));
         }
         say!("{}", try_next(&commands))?;
     }

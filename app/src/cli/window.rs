@@ -1,6 +1,7 @@
-//! `glasshouse window`, and `glasshouse` without arguments: the application with an engine in this process.
+//! `glasshouse open`, and `glasshouse` without arguments: the application with an engine in this process.
 
 use super::arguments::{DEFAULT_PROJECT, WindowArguments};
+use super::open::project;
 use super::prelude::*;
 use crate::app::{App, AppOptions, Recorder};
 use crate::link::{self, EngineLink, Link};
@@ -51,7 +52,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
 }
 
 fn start(arguments: &WindowArguments) -> Result<AppOptions> {
-    let page = match &arguments.page {
+    let page = match &arguments.page_name {
         Some(name) => Some(PageName::from_key(name).ok_or_else(|| {
             let names = PageName::ALL.map(PageName::key).join(", ");
             usage(format!("unknown page `{name}`; pages are {names}"))
@@ -82,16 +83,6 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     })
 }
 
-/// The project folder to open: the named one, or the one that `train` makes without options, if it exists.
-fn project(arguments: &WindowArguments, default: &Path) -> Result<Option<String>> {
-    let default = Some(default).filter(|folder| arguments.shelf.is_none() && Project::open(folder).is_ok());
-    let Some(folder) = arguments.project.as_deref().or(default) else { return Ok(None) };
-    let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
-    let name = folder.display();
-    ensure!(folder.is_dir(), "{name} is not a folder; name a project folder, or leave out --project");
-    Ok(Some(name.to_string()))
-}
-
 /// An error's message on one line, without the source location that some errors of the window library begin with.
 fn reason(text: &str) -> String {
     let behind = text.rsplit(".rs:").next().unwrap_or(text);
@@ -101,7 +92,7 @@ fn reason(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PageName, Project, WindowArguments, project, reason, start};
+    use super::{PageName, WindowArguments, reason, start};
 
     #[test]
     fn a_lesson_begins_with_a_preset_and_a_seed_as_an_address_has_it() {
@@ -112,22 +103,6 @@ mod tests {
         assert_eq!(begun.preset, lesson.preset);
         let alone = start(&WindowArguments { lesson: None, ..lesson }).unwrap();
         assert_eq!(alone.page, Some(PageName::Train), "nothing else is to be done with it");
-    }
-
-    #[test]
-    fn the_project_that_was_just_trained_is_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let (made, other) = (folder.path().join("glasshouse-project"), folder.path().join("other"));
-        let none = WindowArguments::default();
-        assert_eq!(project(&none, &made).unwrap(), None);
-        std::fs::create_dir_all(&other).unwrap();
-        assert_eq!(project(&none, &other).unwrap(), None, "a folder without a project");
-        Project::open_or_create(&made).unwrap();
-        assert_eq!(project(&none, &made).unwrap(), Some(made.display().to_string()));
-        let named = WindowArguments { project: Some(other.clone()), ..WindowArguments::default() };
-        assert_eq!(project(&named, &made).unwrap(), Some(other.display().to_string()));
-        let shelf = WindowArguments { shelf: Some(other), ..WindowArguments::default() };
-        assert_eq!(project(&shelf, &made).unwrap(), None, "the last project of that shelf");
     }
 
     #[test]

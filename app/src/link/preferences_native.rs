@@ -1,13 +1,8 @@
 //! Native preferences: a JSON file in the system's settings folder.
 
+use crate::places::variable;
 use crate::preferences::Preferences;
 use std::path::PathBuf;
-
-/// Default folder of all projects.
-pub fn shelf() -> PathBuf {
-    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
-    home.unwrap_or_else(|| PathBuf::from(".")).join("Glasshouse")
-}
 
 /// The stored preferences; unreadable ones count as defaults.
 pub fn load_preferences() -> Preferences {
@@ -38,9 +33,4 @@ fn file() -> Option<PathBuf> {
         variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))?
     };
     Some(folder.join("glasshouse").join("preferences.json"))
-}
-
-/// An environment variable that holds an absolute path.
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -12,6 +12,7 @@ mod bodies;
 mod connections;
 mod fields;
 mod refusal;
+pub mod remote;
 mod routes;
 mod stream;
 mod switchboard;

@@ -128,7 +128,7 @@ fn shown(header: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a `Host` header is localhost, or an IP address that `is_meant`.
-fn is_host(host: &str, is_meant: impl Fn(IpAddr) -> bool) -> bool {
+pub(super) fn is_host(host: &str, is_meant: impl Fn(IpAddr) -> bool) -> bool {
     let local = |name: &str| {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(&is_meant)

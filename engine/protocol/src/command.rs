@@ -54,7 +54,8 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         files: Vec<String>,
     },
-    /// Opens a project. Answered by `Project`; natively `id` may be the path of any project folder.
+    /// Opens a project. Answered by `Project`; natively `id` may be the path of any project folder. The open project may be opened again, also
+    /// while a run trains, for another front end of the session; then also answered by `TrainingStarted` and `TrainingState`.
     OpenProject { id: String },
     /// Opens a project folder for a command-line program: other programs may have it open too, and its documents and runs are not
     /// loaded. A run reads its text from the source in its settings. Native only. Answered by `Finished` alone.
@@ -424,6 +425,42 @@ impl Command {
             )
     }
 
+    /// Whether a command changes nothing that another front end of the session shows.
+    pub fn only_reads(&self) -> bool {
+        let changes_session = matches!(
+            self,
+            Self::ChooseDevice { .. }
+                | Self::ChangeProject { .. }
+                | Self::CloseProject
+                | Self::CreateProject { .. }
+                | Self::ImportProject { .. }
+                | Self::TrainFirst { .. }
+                | Self::Steer(_)
+        );
+        !self.changes_project() && !changes_session
+    }
+
+    /// Whether a command names files of the engine's machine outside the open project. `attached` tells whether files came with it.
+    pub fn names_path(&self, attached: bool) -> bool {
+        match self {
+            Self::UseProject { .. } | Self::CleanFiles { .. } => true,
+            Self::CreateProject { files: names, .. }
+            | Self::ChangeDocuments(DocumentsChange::Add { names } | DocumentsChange::Replace { names }) => {
+                !attached && !names.is_empty()
+            }
+            Self::Propose { .. } => !attached,
+            Self::Evaluate { settings, .. } => !attached && !settings.tasks.is_empty(),
+            Self::Audit { settings, .. } => settings.pairs.is_some(),
+            Self::ImportProject { from, .. } => from.is_some(),
+            Self::ImportModel { from, .. } | Self::LookAtModel { from: Some(from) } => {
+                matches!(from, ModelSource::Path { .. })
+            }
+            Self::ImportBundle { from, out } => from.is_some() || out.is_some(),
+            Self::FetchCorpus { to, .. } | Self::Export { to, .. } => to.is_some(),
+            other => serde_json::to_value(other).is_ok_and(|value| has_outer_path("", &value)),
+        }
+    }
+
     /// The work of a request that may take long and can be cancelled; `None` for the others.
     pub fn label(&self) -> Option<&'static str> {
         Some(match self {
@@ -497,6 +534,24 @@ crate::conversions! { Command:
     Fit: |kind| Self::Fit(kind);
 }
 
+/// Whether a field for names of files or folders has one that leads out of a project.
+fn has_outer_path(key: &str, value: &serde_json::Value) -> bool {
+    // The engine replaces a run's paths by those of the project's own documents.
+    const KEYS: [&str; 5] = ["checkpoint", "file", "id", "path", "project"];
+    match value {
+        serde_json::Value::String(text) => {
+            let is_outer = |text: &str| {
+                let mut parts = text.split(['/', '\\']);
+                text.starts_with(['/', '\\']) || text.get(1..2) == Some(":") || parts.any(|part| part == "..")
+            };
+            KEYS.contains(&key) && is_outer(text)
+        }
+        serde_json::Value::Array(values) => values.iter().any(|value| has_outer_path(key, value)),
+        serde_json::Value::Object(fields) => fields.iter().any(|(key, value)| has_outer_path(key, value)),
+        _ => false,
+    }
+}
+
 /// Labels of evaluations and audits in progress.
 pub const EVALUATING: &str = "evaluating the model";
 pub const AUDITING: &str = "auditing the model";
@@ -515,6 +570,35 @@ pub enum VocabularyOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_names_files_of_the_machine_is_told_from_one_that_brings_them() {
+        let add = |name: &str| DocumentsChange::Add { names: vec![name.to_owned()] }.into();
+        let from = |from: Option<&str>| Command::ImportProject { name: None, from: from.map(str::to_owned) };
+        let open = |id: &str| Command::OpenProject { id: id.to_owned() };
+        let card = |to: Option<&str>| Export::Card { run: "1-a".to_owned() }.to(to.map(PathBuf::from), true);
+        let model = |checkpoint: &str| Command::OpenModel {
+            source: serde_json::from_value(serde_json::json!({ "run": "1-a", "checkpoint": checkpoint }))
+                .unwrap(),
+            weights: None,
+        };
+        let own: [Command; 4] = [from(None), open("stories"), card(None), model("latest")];
+        assert!(own.iter().all(|command| !command.names_path(false)));
+        let outer = [
+            from(Some("a.glasshouse")),
+            open("/etc"),
+            open("C:\\Users"),
+            open("../other"),
+            card(Some("card.html")),
+            model("/tmp/step-1.safetensors"),
+            Command::UseProject { folder: "p".into(), make: false },
+        ];
+        for command in outer {
+            assert!(command.names_path(true), "{command:?}");
+        }
+        let text: Command = add("a.txt");
+        assert!(text.names_path(false) && !text.names_path(true));
+    }
 
     #[test]
     fn scripts_name_a_command_and_its_kind() {

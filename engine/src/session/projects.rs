@@ -133,7 +133,7 @@ impl Session {
 
     pub(super) async fn list_projects(&mut self) -> Result<Event> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
-        let mut projects = self.shelf()?.list()?;
+        let mut projects = self.shelf.as_ref().map_or_else(|| Ok(Vec::new()), Shelf::list)?;
         let others = |project: &&mut ProjectSummary| !project.deleted && !self.is_open(&project.id);
         for project in projects.iter_mut().filter(others).filter(|project| project.interrupted.is_some()) {
             let folder = self.shelf()?.path_of(&project.id)?;
@@ -195,16 +195,16 @@ impl Session {
 
     /// Opens a project on the shelf, or natively any project folder.
     pub(super) async fn open_project(&mut self, id: u64, project: &str) -> Result<()> {
-        let folder = match self.shelf()?.path_of(project) {
-            Ok(folder) => folder,
-            Err(error) => {
-                let elsewhere = PathBuf::from(project);
-                if !elsewhere.is_absolute() || !files::is_dir(&elsewhere) {
-                    return Err(error);
-                }
-                elsewhere
-            }
+        let open = self.project.as_ref().filter(|open| open.id == project);
+        let folder = match open.map(|open| Ok(open.project.folder().to_owned())) {
+            Some(folder) => folder,
+            None => self.shelf()?.path_of(project),
         };
+        let folder = folder.or_else(|error| {
+            let elsewhere = PathBuf::from(project);
+            let is_one = elsewhere.is_absolute() && files::is_dir(&elsewhere);
+            if is_one { Ok(elsewhere) } else { Err(error) }
+        })?;
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
             let lock = platform::persistence::lock_project(&folder).await?;

@@ -122,6 +122,17 @@ impl Session {
         Ok(stopped)
     }
 
+    /// Tells a front end of the run in training.
+    pub(super) fn tell_training(&self, id: u64, live: &ActiveRun<'_, '_>) -> Result<()> {
+        let Some((device, estimated_seconds)) = self.trains_on.clone() else { return Ok(()) };
+        let (run, step) = (live.trainer.run().summary()?, live.trainer.step());
+        let device = Box::new(device);
+        self.sink.answer(id, Event::TrainingStarted { run, device, step, folder: None, estimated_seconds });
+        let steps = live.trainer.config().train.steps;
+        self.sink.answer(id, Event::TrainingState { state: live.control.state(), step, steps });
+        Ok(())
+    }
+
     async fn prepare_and_follow(&mut self, request: RunRequest) -> Result<(RunSummary, bool)> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
@@ -174,6 +185,7 @@ impl Session {
                 estimated_seconds: estimated,
             };
             self.sink.answer(id, began);
+            self.trains_on = Some((device.clone(), estimated));
             if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
                 let event = trainer.change(None, Some(steps)).await?;
                 self.sink.answer(id, Event::Training { events: vec![event], seconds: None });

@@ -1,0 +1,114 @@
+//! `glasshouse open`: the window, or its page for a browser on another machine.
+
+use super::arguments::{DEFAULT_PROJECT, OpenArguments, RemoteArguments};
+use super::prelude::*;
+use super::window;
+use crate::places::shelf;
+use crate::serve::remote::{Remote, RemoteSettings};
+use futures_util::future::{Either, select};
+use std::net::IpAddr;
+use std::pin::pin;
+
+pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
+    let OpenArguments { window, remote, served } = arguments;
+    if !remote {
+        if *served != RemoteArguments::default() {
+            misuse!("--host, --port and --page are for --remote");
+        }
+        return window::window(window);
+    }
+    if window.record.is_some()
+        || window.page_name.is_some()
+        || window.lesson.is_some()
+        || window.preset.is_some()
+    {
+        misuse!("--remote serves the whole window; leave the other options except --project and --shelf out");
+    }
+    let folder = project(window, Path::new(DEFAULT_PROJECT))?.map(PathBuf::from);
+    let shelf = window.shelf.clone().unwrap_or_else(shelf);
+    drive(session::Options { shelf, ..session::Options::default() }, async |engine| {
+        let remote = serve(engine, served, folder, false)?;
+        interrupt::flags("ending; a run in training is saved")?.on_stop(remote.stopper());
+        let over = remote.over();
+        let mut over = pin!(over.recv());
+        loop {
+            let hearing = pin!(engine.hear());
+            match select(hearing, over.as_mut()).await {
+                Either::Left((Some(Envelope { body, .. }), _)) => trained::note(&body.event),
+                Either::Left((None, _)) => bail!("the engine ended unexpectedly"),
+                Either::Right(_) => return Ok(()),
+            }
+        }
+    })
+}
+
+/// Serves the page for a session, and prints its links.
+pub(super) fn serve(
+    engine: &mut Engine,
+    arguments: &RemoteArguments,
+    folder: Option<PathBuf>,
+    watches: bool,
+) -> Result<Remote> {
+    let host = arguments.host.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let page = match &arguments.page {
+        Some(page) => page.clone(),
+        None => installed().context(
+            "the page is not installed with this program; unpack glasshouse-web.tar.gz of the release or run web/build, and name the folder \
+             with --page",
+        )?,
+    };
+    let settings = RemoteSettings { host, port: arguments.port.unwrap_or_default(), page };
+    let what = if watches { "watch and steer this run" } else { "open Glasshouse in a browser" };
+    let invite = move |link: &str| tell!("{what} (the link works once): {link}");
+    let hub = engine.share(folder, watches);
+    let remote = Remote::start(&settings, hub, invite).map_err(|reason| anyhow!(reason))?;
+    if !host.is_loopback() {
+        tell!(
+            "note: the connection is not encrypted; beyond a trusted network use `ssh -L PORT:localhost:PORT` instead of --host"
+        );
+    }
+    Ok(remote)
+}
+
+/// The page's folder next to the program, or in `share/glasshouse` of its prefix.
+fn installed() -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).ok()?;
+    let folder = program.parent()?;
+    let places = [folder.join("glasshouse-web"), folder.join("../share/glasshouse/web")];
+    places.into_iter().find(|place| place.join("boot.js").is_file())
+}
+
+/// The project folder to open: the named one, or the one that `train` makes without options, if it exists.
+pub(super) fn project(
+    arguments: &super::arguments::WindowArguments,
+    default: &Path,
+) -> Result<Option<String>> {
+    let default = Some(default).filter(|folder| arguments.shelf.is_none() && Project::open(folder).is_ok());
+    let Some(folder) = arguments.project.as_deref().or(default) else { return Ok(None) };
+    let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
+    let name = folder.display();
+    ensure!(folder.is_dir(), "{name} is not a folder; name a project folder, or leave out --project");
+    Ok(Some(name.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arguments::WindowArguments;
+    use super::*;
+
+    #[test]
+    fn the_project_that_was_just_trained_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, other) = (folder.path().join("glasshouse-project"), folder.path().join("other"));
+        let none = WindowArguments::default();
+        assert_eq!(project(&none, &made).unwrap(), None);
+        std::fs::create_dir_all(&other).unwrap();
+        assert_eq!(project(&none, &other).unwrap(), None, "a folder without a project");
+        Project::open_or_create(&made).unwrap();
+        assert_eq!(project(&none, &made).unwrap(), Some(made.display().to_string()));
+        let named = WindowArguments { project: Some(other.clone()), ..WindowArguments::default() };
+        assert_eq!(project(&named, &made).unwrap(), Some(other.display().to_string()));
+        let shelf = WindowArguments { shelf: Some(other), ..WindowArguments::default() };
+        assert_eq!(project(&shelf, &made).unwrap(), None, "the last project of that shelf");
+    }
+}

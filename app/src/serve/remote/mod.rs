@@ -1,0 +1,315 @@
+//! The window over the network: serves the page, and carries its messages to a session of this machine over WebSockets.
+//!
+//! ```text
+//! browser ── cookie ──► page's files
+//!            WebSocket ─► carry ─► hub ─► session
+//!                           ◄─────────┘ reports, kept for browsers that reconnect
+//! ```
+//!
+//! A message is a text frame with its head as JSON; a report's JSON follows as a second text frame; the bytes of files follow as binary
+//! frames of up to [`PART`] bytes. `web/remote-link.js` is the other side.
+
+mod access;
+mod hub;
+#[cfg(test)]
+mod tests;
+
+pub use hub::Hub;
+
+use super::connections;
+use access::{Access, REFUSED};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use futures_util::{SinkExt as _, StreamExt as _};
+use hub::{Delivery, Head, Note};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Bytes of a file in one frame.
+const PART: usize = 1 << 20;
+/// A connection without messages is shown to be alive at this interval.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// Where the page is served, and its files.
+#[derive(Clone, Debug)]
+pub struct RemoteSettings {
+    pub host: IpAddr,
+    /// 0 picks any free port.
+    pub port: u16,
+    /// Folder that `web/build` wrote.
+    pub page: PathBuf,
+}
+
+#[derive(Debug)]
+struct Served {
+    hub: Arc<Hub>,
+    access: Access,
+    page: PathBuf,
+}
+
+/// A running server. Dropping it ends all connections.
+#[derive(Debug)]
+pub struct Remote {
+    served: Arc<Served>,
+    stop: watch::Sender<bool>,
+    over: async_channel::Receiver<()>,
+}
+
+impl Remote {
+    /// Binds the address and starts serving; `invite` gets the first link, and a new one each time a browser used the last.
+    ///
+    /// # Errors
+    /// A sentence: the folder holds no page, the port is in use, the address does not belong to this machine, or no thread could be started.
+    pub fn start(
+        settings: &RemoteSettings,
+        hub: Arc<Hub>,
+        invite: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        let page = settings.page.clone();
+        if !page.join("boot.js").is_file() || !page.join("remote-link.js").is_file() {
+            return Err(format!(
+                "{} holds no Glasshouse page of this version; build one with web/build, or unpack glasshouse-web.tar.gz of the release, and name \
+                 its folder with --page",
+                page.display()
+            ));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("the page cannot be served: {error}"))?;
+        let listener =
+            runtime.block_on(connections::listen(SocketAddr::new(settings.host, settings.port)))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let access = Access::new(address, Box::new(invite))?;
+        let served = Arc::new(Served { hub, access, page });
+        let router = Router::new()
+            .route("/", get(index))
+            .route("/link", get(link))
+            .route("/{*file}", get(file))
+            .with_state(served.clone());
+        let (stop, stopped) = watch::channel(false);
+        let (last, over) = async_channel::bounded::<()>(1);
+        let serve = move || {
+            runtime.block_on(connections::accept(listener, router, stopped));
+            drop(last);
+        };
+        let thread = std::thread::Builder::new().name("page".to_owned()).spawn(serve);
+        thread.map_err(|error| format!("the page cannot be served: {error}"))?;
+        served.access.invite();
+        Ok(Self { served, stop, over })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.served.access.address()
+    }
+
+    /// A channel that carries nothing and closes when the server has ended.
+    pub fn over(&self) -> async_channel::Receiver<()> {
+        self.over.clone()
+    }
+
+    /// A function that stops the server, from any thread.
+    pub fn stopper(&self) -> impl Fn() + Send + 'static + use<> {
+        let stop = self.stop.clone();
+        move || {
+            stop.send_replace(true);
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// A parameter of a query. Ours need no decoding.
+fn parameter(RawQuery(query): &RawQuery, name: &str) -> Option<String> {
+    let mut parameters = query.as_deref()?.split('&').filter_map(|one| one.split_once('='));
+    parameters.find(|(own, _)| *own == name).map(|(_, value)| value.to_owned())
+}
+
+/// The page, or the exchange of a link's token for a cookie.
+async fn index(State(served): State<Arc<Served>>, query: RawQuery, headers: HeaderMap) -> Response {
+    if let Err(refused) = served.access.host(&headers) {
+        return refused.into_response();
+    }
+    if let Some(token) = parameter(&query, "token") {
+        let Some(cookie) = served.access.redeem(&token) else { return REFUSED.into_response() };
+        // A redirect would not send the cookie of a link in another site's page.
+        let page =
+            "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=./\"><title>Glasshouse</title>";
+        let mut response = Html(page).into_response();
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        return response;
+    }
+    if let Err(refused) = served.access.check(&headers) {
+        return refused.into_response();
+    }
+    let Ok(page) = tokio::fs::read_to_string(served.page.join("index.html")).await else {
+        return missing();
+    };
+    let folder = served.hub.folder().map_or(String::new(), |folder| folder.display().to_string());
+    let folder = folder.replace('&', "&amp;").replace('"', "&quot;");
+    // The engine is here.
+    let page: String = page
+        .lines()
+        .filter(|line| !line.contains("engine_bg.wasm"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let page = page.replacen("<html ", &format!("<html data-remote=\"{folder}\" "), 1);
+    ([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response()
+}
+
+/// A file of the page's folder.
+async fn file(State(served): State<Arc<Served>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(refused) = served.access.check(&headers) {
+        return refused.into_response();
+    }
+    if name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.contains(['\\', ':'])) {
+        return missing();
+    }
+    let kind = match name.rsplit('.').next() {
+        Some("js" | "mjs") => "text/javascript",
+        Some("wasm") => "application/wasm",
+        Some("html") => "text/html; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    match tokio::fs::read(served.page.join(name)).await {
+        Ok(bytes) => {
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], bytes).into_response()
+        }
+        Err(_) => missing(),
+    }
+}
+
+fn missing() -> Response {
+    (StatusCode::NOT_FOUND, "there is no such file\n").into_response()
+}
+
+/// The WebSocket. A page names itself by a secret, to be known again, and the last report that it received.
+async fn link(
+    State(served): State<Arc<Served>>,
+    query: RawQuery,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let admitted = served.access.check(&headers).and_then(|()| served.access.same_origin(&headers));
+    if let Err(refused) = admitted {
+        return refused.into_response();
+    }
+    let Some(browser) = parameter(&query, "browser") else { return missing() };
+    let heard = parameter(&query, "heard").and_then(|heard| heard.parse().ok());
+    upgrade.max_message_size(16 << 20).on_upgrade(move |socket| carry(socket, served, browser, heard))
+}
+
+/// What the server tells of a connection.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Told {
+    Note(Note),
+    /// Reports are missing; the page must be loaded again.
+    Gone(bool),
+}
+
+/// What a browser sends in a text frame.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Message(Head),
+    Steer {
+        #[serde(rename = "steer")]
+        _steer: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct ReportHead<'report> {
+    number: u64,
+    request: Option<u64>,
+    files: &'report [usize],
+}
+
+/// Serves a connection until either side ends it.
+async fn carry(socket: WebSocket, served: Arc<Served>, browser: String, heard: Option<u64>) {
+    let (mut out, mut from) = socket.split();
+    let hub = &served.hub;
+    let Some(mut at) = hub.connect(&browser, heard) else {
+        out.send(Message::Text(json(&Told::Gone(true)).into())).await.ok();
+        return;
+    };
+    let mut news = hub.subscribe();
+    let sending = async {
+        let mut last = None;
+        loop {
+            news.borrow_and_update();
+            let note = hub.note(&browser);
+            if last != Some(note) {
+                last = Some(note);
+                out.send(Message::Text(json(&Told::Note(note)).into())).await?;
+            }
+            while let Some(delivery) = hub.next(&browser, at) {
+                at = delivery.number;
+                deliver(&mut out, &delivery).await?;
+            }
+            match tokio::time::timeout(BEAT, news.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ok(()),
+                // Shows that the connection is alive.
+                Err(_) => last = None,
+            }
+        }
+    };
+    let receiving = async {
+        while let Some(Ok(message)) = from.next().await {
+            match message {
+                Message::Text(text) => match serde_json::from_str(&text) {
+                    Ok(Said::Message(head)) => hub.begin(&browser, head),
+                    Ok(Said::Steer { .. }) => hub.steer(&browser),
+                    Err(_) => break,
+                },
+                Message::Binary(bytes) => hub.take(&browser, &bytes),
+                Message::Close(_) => break,
+                Message::Ping(_) | Message::Pong(_) => {}
+            }
+        }
+    };
+    let sending = async {
+        let _: Result<(), axum::Error> = sending.await;
+    };
+    futures_util::future::select(std::pin::pin!(sending), std::pin::pin!(receiving)).await;
+    hub.disconnect(&browser);
+}
+
+async fn deliver<Out>(out: &mut Out, delivery: &Delivery) -> Result<(), axum::Error>
+where
+    Out: futures_util::Sink<Message, Error = axum::Error> + Unpin,
+{
+    let Delivery { number, request, text, files } = delivery;
+    let lengths: Vec<usize> = files.iter().map(Vec::len).collect();
+    let head = ReportHead { number: *number, request: *request, files: &lengths };
+    out.feed(Message::Text(json(&head).into())).await?;
+    out.feed(Message::Text(text.as_str().into())).await?;
+    for part in files.iter().flat_map(|file| file.chunks(PART)) {
+        out.send(Message::Binary(Bytes::copy_from_slice(part))).await?;
+    }
+    out.flush().await
+}
+
+/// These types always serialise.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,173 @@
+// The link from a page to an engine on another machine, over a WebSocket (app/src/serve/remote): the same interface as a worker, for EngineLink.
+// A lost connection is opened again; both sides then repeat what the other missed.
+
+/** Bytes of a file in one frame. */
+const PART = 1 << 20;
+/** Bytes that may wait in the socket. */
+const WAITING = 8 << 20;
+/** Milliseconds without a message after which the connection counts as lost; the server sends one every five seconds. */
+const SILENCE = 16_000;
+/** Milliseconds before the connection is opened again. */
+const PAUSE = 1_000;
+/** Bytes of an upload from which its progress is shown. */
+const LARGE = 4 << 20;
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/**
+ * Connects. Calls `hear(data)` with what a worker would post. `say(text, actions)` shows a line with a button for each of `actions`, and
+ * returns an object with `text` and `remove()`.
+ */
+export function connect(hear, say) {
+  const browser = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  /** Messages that the server has not received in full. */
+  const unsent = [];
+  let last = 0;
+  /** Number of the last report; null before the first connection. */
+  let heard = null;
+  let socket = null;
+  let beat = null;
+  let closed = false;
+  const lines = {};
+
+  /** Shows, changes or removes the line of a kind. */
+  const line = (kind, text, actions) => {
+    if (text && lines[kind] && !actions) lines[kind].text = text;
+    else {
+      lines[kind]?.remove();
+      lines[kind] = text ? say(text, actions) : undefined;
+    }
+  };
+
+  function open() {
+    const at = new URL("./link", location.href);
+    at.protocol = at.protocol.replace("http", "ws");
+    at.search = new URLSearchParams({ browser, ...(heard === null ? {} : { heard }) });
+    const own = (socket = new WebSocket(at));
+    own.binaryType = "arraybuffer";
+    /** The report that is arriving: its head, its text and its files. */
+    let report = null;
+    let welcomed = false;
+    const alive = () => {
+      clearTimeout(beat);
+      beat = setTimeout(() => own.close(), SILENCE);
+    };
+    alive();
+    own.addEventListener("message", ({ data }) => {
+      alive();
+      if (typeof data !== "string") return part(new Uint8Array(data));
+      if (report && report.text === null) {
+        report.text = data;
+        return whole();
+      }
+      const told = JSON.parse(data);
+      if (told.gone) return location.reload();
+      if (told.note) {
+        note(told.note);
+        if (!welcomed) pump(own, told.note);
+        welcomed = true;
+      } else {
+        report = { ...told, text: null, arrived: told.files.map((length) => new Uint8Array(length)), file: 0, at: 0 };
+      }
+    });
+    own.addEventListener("close", () => {
+      clearTimeout(beat);
+      if (closed || socket !== own) return;
+      line("lost", "The connection to the other machine is lost. Trying again; its work goes on.");
+      setTimeout(open, PAUSE);
+    });
+
+    function part(bytes) {
+      while (bytes.length > 0 && report) {
+        const file = report.arrived[report.file];
+        if (report.at === file.length) {
+          [report.file, report.at] = [report.file + 1, 0];
+          continue;
+        }
+        const some = bytes.subarray(0, file.length - report.at);
+        file.set(some, report.at);
+        report.at += some.length;
+        bytes = bytes.subarray(some.length);
+        if (report.files.length > 0) whole();
+      }
+    }
+
+    /** Passes a report on once it has arrived in full. */
+    function whole() {
+      const { number, request, text, arrived, file, at, files } = report;
+      const missing = files.slice(file).reduce((sum, length) => sum + length, 0) - at;
+      if (missing > 0) return;
+      report = null;
+      heard = number;
+      hear({ report: text, files: arrived, request });
+    }
+  }
+
+  function note({ received, steers }) {
+    line("lost");
+    heard ??= 0;
+    while (unsent.length > 0 && unsent[0].message <= received) unsent.shift();
+    if (unsent.length === 0) line("upload");
+    const other = "Another browser steers this program; here it can be watched.";
+    if (steers) line("steers");
+    else if (!lines.steers) line("steers", other, { "Steer here": () => {
+      lines.steers = undefined;
+      socket.send(JSON.stringify({ steer: true }));
+    } });
+  }
+
+  /** Sends what the server lacks, in order, over one connection. The first message goes on where the last connection ended. */
+  async function pump(own, { received, partial }) {
+    let next = received + 1;
+    let skip = partial;
+    for (;;) {
+      const message = unsent.find((one) => one.message === next);
+      if (own.readyState !== WebSocket.OPEN) return;
+      if (!message) {
+        await new Promise((resolve) => (wake = resolve));
+        continue;
+      }
+      const { request, files } = message;
+      const sizes = files.map((file) => file.size ?? file.byteLength);
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      own.send(JSON.stringify({ message: next, request, files: sizes }));
+      let sent = 0;
+      for (const [at, file] of files.entries()) {
+        for (let from = 0; from < sizes[at]; from += PART) {
+          const until = Math.min(from + PART, sizes[at]);
+          const start = Math.max(from, from + Math.min(skip - sent, until - from));
+          sent += until - from;
+          if (start >= until) continue;
+          const some = file.slice(start, until);
+          const bytes = some instanceof Blob ? await some.arrayBuffer() : some;
+          while (own.bufferedAmount > WAITING && own.readyState === WebSocket.OPEN) await new Promise((resolve) => setTimeout(resolve, 20));
+          if (own.readyState !== WebSocket.OPEN) return;
+          own.send(bytes);
+          if (total >= LARGE) line("upload", `Uploading: ${megabytes(sent)} of ${megabytes(total)}.`);
+        }
+      }
+      skip = 0;
+      next += 1;
+    }
+  }
+
+  /** Wakes the sender that waits for a message. */
+  let wake = () => {};
+
+  open();
+  return {
+    postMessage(data) {
+      if (data.ping !== undefined) queueMicrotask(() => hear({}));
+      else if (data.configure !== undefined) queueMicrotask(() => hear({ id: data.id, configured: null, error: "settings are made on the other machine" }));
+      else if (data.request !== undefined) {
+        last += 1;
+        unsent.push({ message: last, request: data.request, files: data.files });
+        wake();
+      }
+    },
+    terminate() {
+      closed = true;
+      socket?.close();
+    },
+  };
+}
