@@ -179,7 +179,8 @@ fn resolve(base: &str, reference: &str) -> Option<String> {
     }
     let reference = unescaped(reference);
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = if reference.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    let mut parts: Vec<&str> =
+        if reference.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
     for part in reference.split('/') {
         match part {
             "" | "." => {}
