@@ -190,8 +190,7 @@ fn members(
 ) -> Result<Vec<Result<Source, Trouble>>, String> {
     // Limits on the members' total packed and unpacked size.
     let limits = &settings.limits;
-    let most = limits.expansion_free.max(limits.expansion.saturating_mul(size));
-    let (mut packed_left, mut left) = (size, most);
+    let (mut packed_left, mut unpacked) = (size, 0_u64);
     let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?, bundle)?;
     if members.is_empty() && bundle != Bundle::Files {
         return Err(
@@ -208,13 +207,13 @@ fn members(
         let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name).clone();
         let source = || {
             let member = member.map_err(|(_, reason)| reason)?;
-            packed_left = packed_left.checked_sub(member.packed).ok_or_else(|| {
-                "overlaps other members of its archive; make the archive again".to_owned()
-            })?;
-            left = left.checked_sub(member.size).ok_or_else(|| {
-                let most = most >> 20;
-                format!("unpacks, with the members before it, to more than {most} MiB; if this is intended, raise reading.limits.expansion")
-            })?;
+            packed_left = packed_left
+                .checked_sub(member.packed)
+                .ok_or_else(|| "overlaps other members of its archive; make the archive again".to_owned())?;
+            unpacked = unpacked.saturating_add(member.size);
+            limits
+                .check_expansion(size, unpacked)
+                .map_err(|reason| format!("with the members before it, {reason}"))?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
             let head = member_head(files, path, &member)?;
             // Folders inside of a book or document say nothing about its text.
@@ -230,7 +229,15 @@ fn members(
                 Bundle::Book => (below_display(), Format::Chapter, source.mixture),
                 Bundle::Files => (below_display(), source.format, source.mixture),
             };
-            Ok(Source { path: path.to_owned(), name, format, mixture, size: member.packed, member: Some(member), ..source })
+            Ok(Source {
+                path: path.to_owned(),
+                name,
+                format,
+                mixture,
+                size: member.packed,
+                member: Some(member),
+                ..source
+            })
         };
         let place = format!("{}/{}", path.display(), plain(&name));
         source().map_err(|reason| Trouble { place, reason })

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! All readers follow the same rules for untrusted files: they never allocate by a stated length before reading that many
-//! bytes (except the page of a Parquet file, at most 2 GiB, which its library allocates), skip lines and records above the limit without holding them, count nesting instead of recursing, and continue with
-//! the next record after a bad one.
+//! bytes (except the page of a Parquet file, which its library allocates, within the limit on expansion), skip lines and records
+//! above the limit without holding them, count nesting instead of recursing, and continue with the next record after a bad one.
 
 mod archive;
 mod code;
@@ -50,6 +50,7 @@ mod unpack;
 mod warc;
 mod wiki;
 mod word;
+mod work;
 mod xml;
 
 pub use archive::Member;

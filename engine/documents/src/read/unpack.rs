@@ -122,15 +122,8 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         self.unpacked += count as u64;
-        let packed = self.counter.read();
-        let Limits { expansion, expansion_free, .. } = &self.limits;
-        if self.unpacked > *expansion_free && self.unpacked > packed.saturating_mul(*expansion) {
-            let reason = format!(
-                "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
-                 reading.limits.expansion"
-            );
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
-        }
+        let checked = self.limits.check_expansion(self.counter.read(), self.unpacked);
+        checked.map_err(|reason| io::Error::new(io::ErrorKind::QuotaExceeded, reason))?;
         Ok(count)
     }
 }

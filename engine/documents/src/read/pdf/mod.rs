@@ -77,8 +77,7 @@ const MOST_PER_FILTER: u64 = 2048;
 const UNMEASURED: u64 = 512 << 20;
 
 fn too_much(size: usize, limits: &Limits) -> String {
-    let most = most(size, limits) >> 20;
-    format!("unpacks to more than {most} MiB; if this is intended, raise reading.limits.expansion")
+    limits.check_expansion(size as u64, u64::MAX).err().unwrap_or_default()
 }
 
 /// Checks that the streams of a file unpack within the limits. The library unpacks a stream as a whole, so this comes first.
@@ -86,7 +85,7 @@ fn too_much(size: usize, limits: &Limits) -> String {
 fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     let mut again = is_encrypted;
-    let (mut left, mut hidden) = (most(bytes.len(), limits), 0_u64);
+    let (mut left, mut hidden) = (limits.most(bytes.len() as u64), 0_u64);
     let mut objects = memchr::memmem::find_iter(bytes, b"obj").peekable();
     let mut object = 0;
     for at in memchr::memmem::find_iter(bytes, b"stream") {
@@ -124,7 +123,7 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
         });
         left = left.checked_sub(cost).ok_or_else(|| too_much(bytes.len(), limits))?;
     }
-    if hidden > UNMEASURED.max(most(bytes.len(), limits)) {
+    if hidden > UNMEASURED.max(limits.most(bytes.len() as u64)) {
         return Err(too_much(bytes.len(), limits));
     }
     Ok(again)
@@ -385,14 +384,9 @@ fn is_picture(stream: &Stream<'_>) -> bool {
     subtype.is_some_and(|subtype| subtype.as_str() == "Image")
 }
 
-/// Maximum bytes that a file of this size may unpack to, and of content processed.
-fn most(size: usize, limits: &Limits) -> u64 {
-    limits.expansion_free.max(limits.expansion.saturating_mul(size as u64))
-}
-
 fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec<String>), String> {
     let size = bytes.len();
-    let left = most(size, &context.settings.limits);
+    let left = context.settings.limits.most(size as u64);
     let says_encrypted = memchr::memmem::find(&bytes, b"/Encrypt").is_some();
     let file = Pdf::new(bytes).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
