@@ -115,7 +115,8 @@ pub(crate) fn formula(name: &str, parts: &[String]) -> String {
             _ => return format!("√({})", parts.concat()),
         },
         "mtr" | "mr" => return parts.join(" ") + "; ",
-        "mmultiscripts" | "nary" | "sPre" => return parts.join(" "),
+        "mmultiscripts" | "nary" | "sPre" | "func" => return parts.join(" "),
+        "acc" => return parts.iter().rev().map(String::as_str).collect(),
         "d" => return format!("({})", parts.join(", ")),
         _ => return parts.concat(),
     };

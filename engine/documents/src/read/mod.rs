@@ -76,8 +76,10 @@ use serde_json::{Map, Value};
 pub fn is_known(name: &str, head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     archive::Bundle::of(name, head).is_some()
-        || format::named(name)
-            .is_ok_and(|named| named.format.is_some() || find::decide(&named, name, head).is_ok())
+        || format::named(name).is_ok_and(|named| {
+            find::decide(&named, name, head).is_ok()
+                || named.format.is_some_and(|format| format != Format::Word)
+        })
 }
 
 /// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.

@@ -349,7 +349,7 @@ fn a_module_that_is_not_to_be_had_is_told() {
     let context = Context::new(source("t.parquet"), Settings::default());
     let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
     let counter = Arc::new(Counter::new(Arc::default(), 10));
-    let trouble = Asked::new(module, context, file, &counter).err().unwrap();
+    let trouble = Asked::new(module, "parquet", context, file, &counter).err().unwrap();
     assert_eq!(
         (trouble.place.as_str(), trouble.reason.as_str()),
         ("t.parquet", "its reader could not be loaded")
