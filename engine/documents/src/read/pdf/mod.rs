@@ -133,6 +133,8 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
 /// measured.
 fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: u64) -> u64 {
     let length = |data: &[u8]| memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+    // Reading costs too, even without a result.
+    let raw = length(data) as u64;
     let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
     let is_odd = filters.iter().any(|filter| matches!(filter, Packed::Lzw | Packed::RunLength))
         || filters.iter().skip_while(|filter| filter.is_ascii()).any(|filter| filter.is_ascii());
@@ -140,7 +142,7 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     if packs > 1 && (is_encrypted || is_odd) {
         return unmeasured(data);
     }
-    let (mut decoded, mut sum): (Option<Vec<u8>>, u64) = (None, 0);
+    let (mut decoded, mut sum): (Option<Vec<u8>>, u64) = (None, raw);
     for filter in filters.iter().take_while(|filter| filter.is_ascii()).take(8) {
         let made = filter.binary(decoded.as_deref().unwrap_or(data));
         sum = sum.saturating_add(made.len() as u64);
@@ -161,7 +163,10 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
         };
         // A broken stream is detected again on reading; the part before the fault counts.
         let bare = match depth < packs {
-            true => count(DeflateDecoder::new(layers()), left),
+            true => {
+                let mut packed = DeflateDecoder::new(layers());
+                count(&mut packed, left).saturating_add(packed.total_in())
+            }
             false => 0,
         };
         let mut start = [0; 2];
@@ -228,7 +233,7 @@ fn weigh_again(file: &Pdf, left: u64) -> bool {
 }
 
 /// A filter named in a stream's dictionary.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packed {
     Hex,
     Ascii85,
@@ -497,6 +502,17 @@ mod tests {
         assert_eq!(Packed::Hex.binary(b"4a4 B7>4a"), [0x4a, 0x4b, 0x70]);
         assert_eq!(Packed::Ascii85.binary(b"9jqo^BlbD-BleB1DJ+*+F(f,q~>"), b"Man is distinguished");
         assert_eq!(Packed::Ascii85.binary(b"z9jqo~>"), b"\0\0\0\0Man");
+    }
+
+    #[test]
+    fn streams_without_output_cost_their_length() {
+        let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
+        for data in [blocks.clone(), b" ".repeat(5000), b"plain".repeat(1000)] {
+            for filters in [&[][..], &[Packed::Flate], &[Packed::Hex], &[Packed::Hex, Packed::Flate]] {
+                assert!(size(&data, filters, true, false, u64::MAX / 2) >= 5000, "{filters:?}");
+            }
+        }
+        assert!(size(&blocks, &[Packed::Flate], true, false, u64::MAX / 2) >= 10_000);
     }
 
     #[test]

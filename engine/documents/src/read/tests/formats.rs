@@ -437,7 +437,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
 }
 
-fn archive(members: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn archive(members: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();

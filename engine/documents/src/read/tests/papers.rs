@@ -33,7 +33,7 @@ const WIDE: &str = "<< /Type /Font /Subtype /Type0 /BaseFont /Some /Encoding /Id
 const TABLE: &str = "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange\n\
     2 beginbfchar <0001> <0414> <0002> <FB01> endbfchar\n2 beginbfrange\n<0003> <0005> <0061>\n<0006> <0007> [<D83DDE00> <4E2D6587>]\nendbfrange endcmap";
 
-fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {
+pub(super) fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {
     let kids: Vec<String> = (0..contents.len()).map(|index| format!("{} 0 R", 9 + 2 * index)).collect();
     let mut objects = vec![
         ("<< /Type /Catalog /Pages 2 0 R /Lang (en-GB) >>".to_owned(), None),
