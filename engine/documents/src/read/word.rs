@@ -42,7 +42,8 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
     reader.text.clear();
     reader.read(&body)?;
     for (number, reference) in std::mem::take(&mut reader.references).iter().enumerate() {
-        if let Some(note) = reader.notes.get(reference) {
+        // Each is written once, however often it is referred to.
+        if let Some(note) = reader.notes.remove(reference) {
             reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim()));
         }
     }

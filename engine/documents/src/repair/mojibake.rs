@@ -75,7 +75,8 @@ const CENTRAL_EUROPEAN: CodePage = CodePage {
 /// Decodes UTF-8 that was read as Windows-1251 or Windows-1250: `РџСЂРё` for `При`, `ZaĹĽĂłĹ‚Ä‡` for `Zażółć`.
 pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
     let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
-    let pages = [(&CYRILLIC, has("Р") || has("С")), (&CENTRAL_EUROPEAN, has("Ă") || has("Ĺ"))];
+    // Almost every word has one of these: `а`, `е` and `и`.
+    let pages = [(&CYRILLIC, has("Р°") || has("Рµ") || has("Рё")), (&CENTRAL_EUROPEAN, has("Ă") || has("Ĺ"))];
     pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
 }
 
