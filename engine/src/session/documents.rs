@@ -334,7 +334,7 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
     Some(format!("{place}: {reason}{others}; the other files are read"))
 }
 
-const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps, and source code, also \
+const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, Word, EPUB, WARC, Wikipedia and Stack Exchange dumps, and source code, also \
                      packed with gzip, zstd, bzip2 or zip";
 
 /// The first bytes of a file, for detecting its format if the name is not enough.

@@ -837,7 +837,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     let notices: Vec<&str> = told!(heard, Event::Notice { text, .. } => text.as_str()).collect();
     assert_eq!(notices.len(), 2, "{notices:?}");
     assert!(
-        notices[0].starts_with("c.docx: a file ending in .docx is a word processor's file"),
+        notices[0].starts_with("c.docx: does not start with PK as its extension requires"),
         "{notices:?}"
     );
     assert!(notices[0].ends_with(". Also skipped: sub/deep/d.bin; the other files are read"), "{notices:?}");

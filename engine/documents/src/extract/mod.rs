@@ -1,6 +1,7 @@
 //! Extracts prose from web pages and wikitext, and prepares documents of any kind for the rules.
 
 pub mod html;
+pub(crate) mod script;
 pub mod wikitext;
 
 #[cfg(test)]

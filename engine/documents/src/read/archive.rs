@@ -1,9 +1,14 @@
-//! Zip archives. Members are read like files in a folder, without unpacking to disk.
+//! Zip archives. Members are read like files in a folder, without unpacking to disk. [`Package`] gives the parts of a document
+//! that is an archive.
 
-use super::word;
+use super::lines::whole;
+use super::settings::{Limits, bytes as bytes_of};
+use super::work::worked;
+use super::{decode, open};
 use crate::files::Input;
 use flate2::Crc;
 use quick_xml::events::Event;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
@@ -18,7 +23,6 @@ pub(super) enum Bundle {
     Files,
     /// An electronic book, whose chapters are web pages.
     Book,
-    Word,
 }
 
 impl Bundle {
@@ -27,7 +31,6 @@ impl Bundle {
         match ending.to_ascii_lowercase().as_str() {
             "zip" => Some(Self::Files),
             "epub" => Some(Self::Book),
-            "docx" => Some(Self::Word),
             _ => None,
         }
     }
@@ -40,7 +43,6 @@ impl Bundle {
         match self {
             Self::Files => !is_hidden(),
             Self::Book => matches!(ending().as_str(), "xhtml" | "html" | "htm"),
-            Self::Word => name == word::MEMBER,
         }
     }
 }
@@ -63,7 +65,7 @@ type Members = Vec<Result<Member, (String, String)>>;
 
 /// Lists the members of an archive that have text in order, without folders; for an unreadable one its name and the reason.
 pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, String> {
-    let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
+    let Package(mut archive) = Package::open(file)?;
     let members = (0..archive.len()).filter_map(|number| {
         let file = match archive.by_index_raw(number) {
             Ok(file) => file,
@@ -93,55 +95,152 @@ pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, S
         let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
         Some(Ok(Member { name, start, packed, size, deflated, checksum }))
     });
-    let mut members: Members = members.collect();
-    let spine = if bundle == Bundle::Book { spine(&mut archive) } else { Vec::new() };
-    let place = |member: &Result<Member, (String, String)>| {
-        let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name);
-        spine.iter().position(|own| own == name)
-    };
-    // A broken book's order is that of its archive.
-    if members.iter().any(|member| place(member).is_some()) {
-        members.retain(|member| place(member).is_some());
-        members.sort_by_key(place);
+    let members: Members = members.collect();
+    if bundle == Bundle::Book {
+        Ok(in_reading_order(members, &Package(archive).spine()))
+    } else {
+        Ok(members)
     }
-    Ok(members)
 }
 
-/// The chapters of a book in reading order, without its table of contents; empty if its package document cannot be read.
-fn spine(archive: &mut ZipArchive<Box<dyn Input>>) -> Vec<String> {
-    let names = || archive.file_names().flatten();
-    let Some(path) = names().find(|name| name.ends_with(".opf")).map(std::borrow::Cow::into_owned) else {
-        return Vec::new();
+/// The members that a book's spine names, in its order. A book without a usable spine keeps the order of its archive.
+fn in_reading_order(members: Members, spine: &[String]) -> Members {
+    let name = |member: &Result<Member, (String, String)>| match member {
+        Ok(member) => member.name.clone(),
+        Err((name, _)) => name.clone(),
     };
-    let mut package = String::new();
-    let file = archive.by_name(&path).map_err(io::Error::other);
-    if file.and_then(|file| file.take(MAX_PACKAGE_BYTES).read_to_string(&mut package)).is_err() {
-        return Vec::new();
+    // Some books spell a name differently in spine and archive; an exact match precedes.
+    let names: Vec<String> = members.iter().map(name).collect();
+    let mut places: FxHashMap<String, usize> = FxHashMap::default();
+    for (place, name) in names.iter().enumerate() {
+        worked(name.len());
+        places.entry(name.to_lowercase()).or_insert(place);
     }
-    let folder = path.rfind('/').map_or("", |at| path.get(..=at).unwrap_or_default());
-    let (mut items, mut chapters) = (Vec::new(), Vec::new());
-    let mut reader = quick_xml::Reader::from_str(&package);
-    loop {
-        let tag = match reader.read_event() {
-            Ok(Event::Start(tag) | Event::Empty(tag)) => tag,
-            Ok(Event::Eof) | Err(_) => break,
-            Ok(_) => continue,
-        };
-        let value = |name: &str| {
-            let value = tag.try_get_attribute(name).ok()??.value;
-            Some(html_escape::decode_html_entities(&value).into_owned())
-        };
-        match tag.local_name().as_ref() {
+    places.extend(names.into_iter().enumerate().map(|(place, name)| (name, place)));
+    let place = |name: &String| places.get(name).or_else(|| places.get(&name.to_lowercase())).copied();
+    let mut members: Vec<Option<_>> = members.into_iter().map(Some).collect();
+    let ordered: Members =
+        spine.iter().filter_map(place).filter_map(|place| members.get_mut(place)?.take()).collect();
+    if ordered.is_empty() { members.into_iter().flatten().collect() } else { ordered }
+}
+
+/// An archive whose members refer to each other.
+pub(super) struct Package(ZipArchive<Box<dyn Input>>);
+
+impl Package {
+    pub(super) fn open(file: Box<dyn Input>) -> Result<Self, String> {
+        ZipArchive::new(file).map(Self).map_err(|error| format!("is a damaged zip archive: {error}"))
+    }
+
+    /// The names of a book's chapters in reading order, without its table of contents; empty if its package document cannot be
+    /// read.
+    fn spine(&mut self) -> Vec<String> {
+        let mut path = None;
+        each_element(&self.list("META-INF/container.xml").unwrap_or_default(), |name, value| {
+            if name == "rootfile" {
+                path = path.take().or_else(|| resolve("", &value("full-path")?));
+            }
+        });
+        let package = path.and_then(|path| Some((self.list(&path)?, path)));
+        let package = package.or_else(|| {
+            let path = self.0.file_names().flatten().find(|name| name.ends_with(".opf"))?.into_owned();
+            Some((self.list(&path)?, path))
+        });
+        let Some((package, path)) = package else { return Vec::new() };
+        let (mut items, mut chapters) = (FxHashMap::default(), Vec::new());
+        each_element(&package, |name, value| match name {
             "item" if !value("properties").is_some_and(|own| own.split(' ').any(|own| own == "nav")) => {
-                let name = value("href").map(|href| format!("{folder}{}", unescaped(&href)));
-                items.extend(value("id").zip(name));
+                let target = value("href").and_then(|href| resolve(&path, &href));
+                items.extend(value("id").zip(target));
             }
             "itemref" => chapters.extend(value("idref")),
             _ => {}
+        });
+        chapters.iter().filter_map(|chapter| items.get(chapter).cloned()).collect()
+    }
+
+    /// The part that another one, or the package itself, names as related in this way; none if it is outside of the archive.
+    pub(super) fn related(&mut self, part: &str, kind: &str) -> Option<String> {
+        let (folder, name) = part.rsplit_once('/').map_or(("", part), |(folder, name)| (folder, name));
+        let list = format!("{folder}{}_rels/{name}.rels", if folder.is_empty() { "" } else { "/" });
+        let mut found = None;
+        each_element(&self.list(&list)?, |name, value| {
+            let is_kind = || value("Type").is_some_and(|own| own.rsplit('/').next() == Some(kind));
+            if name == "Relationship" && found.is_none() && is_kind() {
+                found = value("Target").and_then(|target| resolve(part, &target));
+            }
+        });
+        found
+    }
+
+    /// The text of a part of an archive of this size; `None` if there is none.
+    pub(super) fn part(
+        &mut self,
+        name: &str,
+        packed: u64,
+        limits: &Limits,
+    ) -> Result<Option<String>, String> {
+        let Ok(file) = self.0.by_name(name) else { return Ok(None) };
+        limits.check_expansion(packed, file.size())?;
+        let bytes = whole(file, limits.record).map_err(|error| open::broken(&error))?;
+        let bytes = bytes.ok_or_else(|| {
+            format!(
+                "has more text than {}; split it, or raise reading.limits.record",
+                bytes_of(limits.record as u64)
+            )
+        })?;
+        worked(bytes.len());
+        Ok(Some(decode::part(&bytes).into_owned()))
+    }
+
+    /// A small part, such as a list of others.
+    fn list(&mut self, name: &str) -> Option<String> {
+        let file = self.0.by_name(name).ok()?;
+        let mut bytes = Vec::new();
+        file.take(MAX_PACKAGE_BYTES).read_to_end(&mut bytes).ok()?;
+        worked(bytes.len());
+        Some(decode::part(&bytes).into_owned())
+    }
+}
+
+/// Calls `each` with the local name of each element and a function that gives its attributes, up to the first fault.
+fn each_element(xml: &str, mut each: impl FnMut(&str, &dyn Fn(&str) -> Option<String>)) {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(tag) | Event::Empty(tag)) => {
+                let value = |name: &str| {
+                    let value = tag.try_get_attribute(name).ok()??.value;
+                    Some(html_escape::decode_html_entities(&value).into_owned())
+                };
+                each(tag.local_name().as_ref(), &value);
+            }
+            Ok(Event::Eof) | Err(_) => return,
+            Ok(_) => {}
         }
     }
-    let found = |chapter: String| items.iter().find(|(id, _)| *id == chapter).map(|(_, name)| name.clone());
-    chapters.into_iter().filter_map(found).collect()
+}
+
+/// The member of an archive that a reference in another member means: a relative URL, without its fragment. `None` for a URL
+/// outside of the archive.
+fn resolve(base: &str, reference: &str) -> Option<String> {
+    let reference = reference.trim().split(['#', '?']).next().filter(|path| !path.is_empty())?;
+    if reference.split('/').next().is_some_and(|start| start.contains(':')) {
+        return None;
+    }
+    let reference = unescaped(reference);
+    let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> =
+        if reference.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    for part in reference.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    Some(parts.join("/"))
 }
 
 fn unescaped(address: &str) -> String {

@@ -1,7 +1,10 @@
 //! Source code: each file is a document. Its licence comes from its SPDX line.
 
-use super::decode;
+use super::format::Format;
+use super::open::Items;
 use super::record::Context;
+use super::unpack::Stream;
+use super::{decode, open};
 use crate::document::{Document, Kind};
 use crate::fields;
 
@@ -11,10 +14,18 @@ const LICENCE: &str = "SPDX-License-Identifier:";
 /// Number of lines searched for it.
 const HEAD: usize = 50;
 
-pub(super) fn file(context: &Context, language: &str, bytes: &[u8]) -> Document {
+pub(super) fn items(context: &Context, stream: Stream) -> Items {
+    let bytes = open::read_whole(context, stream, "record", context.settings.limits.record);
+    open::one(bytes.map(|bytes| file(context, &bytes)))
+}
+
+fn file(context: &Context, bytes: &[u8]) -> Document {
     let text = decode::part(bytes).into_owned();
-    let licence = licence(&text);
-    Document { licence, ..context.document(None, Kind::Code(language.to_owned()), text) }
+    let language = match &context.source.format {
+        Format::Code(language) => language.clone(),
+        _ => String::new(),
+    };
+    Document { licence: licence(&text), ..context.document(None, Kind::Code(language), text) }
 }
 
 /// The licence on the file's SPDX line, without the end of the surrounding comment.

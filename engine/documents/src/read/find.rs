@@ -190,47 +190,44 @@ fn members(
 ) -> Result<Vec<Result<Source, Trouble>>, String> {
     // Limits on the members' total packed and unpacked size.
     let limits = &settings.limits;
-    let most = limits.expansion_free.max(limits.expansion.saturating_mul(size));
-    let (mut packed_left, mut left) = (size, most);
+    let (mut packed_left, mut unpacked) = (size, 0_u64);
     let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?, bundle)?;
-    if members.is_empty() && bundle != Bundle::Files {
-        return Err(
-            "has no text: it is neither an EPUB book nor a Word document; rename it to .zip".to_owned()
-        );
+    if members.is_empty() && bundle == Bundle::Book {
+        return Err("has no text: it is not an EPUB book; rename it to .zip".to_owned());
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let as_one = mixture(root.clone(), folders, &Format::Word, &stem);
     let within: Vec<String> = folders.iter().cloned().chain(root.is_some().then(|| stem.clone())).collect();
     let root = root.unwrap_or(Cow::Borrowed(&stem));
-    // A broken archive may have the text of a document twice, under one id.
-    let most_members = if bundle == Bundle::Word { 1 } else { usize::MAX };
-    let sources = members.into_iter().take(most_members).map(|member| {
+    let sources = members.into_iter().map(|member| {
         let name = member.as_ref().map_or_else(|(name, _)| name, |member| &member.name).clone();
         let source = || {
             let member = member.map_err(|(_, reason)| reason)?;
-            packed_left = packed_left.checked_sub(member.packed).ok_or_else(|| {
-                "overlaps other members of its archive; make the archive again".to_owned()
-            })?;
-            left = left.checked_sub(member.size).ok_or_else(|| {
-                let most = most >> 20;
-                format!("unpacks, with the members before it, to more than {most} MiB; if this is intended, raise reading.limits.expansion")
-            })?;
+            packed_left = packed_left
+                .checked_sub(member.packed)
+                .ok_or_else(|| "overlaps other members of its archive; make the archive again".to_owned())?;
+            unpacked = unpacked.saturating_add(member.size);
+            limits
+                .check_expansion(size, unpacked)
+                .map_err(|reason| format!("with the members before it, {reason}"))?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
             let head = member_head(files, path, &member)?;
-            // Folders inside of a book or document say nothing about its text.
+            // Folders inside of a book say nothing about its text.
             let below = folder.split('/').filter(|part| bundle == Bundle::Files && !part.is_empty());
             let folders: Vec<String> = within.iter().cloned().chain(below.map(str::to_owned)).collect();
             let source = source(file_name, &head, &folders, Some(root.clone()))?;
             if member.size == 0 {
                 return Err("is empty; leave it out, or put text into it".to_owned());
             }
-            let mut below_display = || unique(format!("{display}/{}", plain(&name)), names);
-            let (name, format, mixture) = match bundle {
-                Bundle::Word => (display.to_owned(), Format::Word, as_one.clone()),
-                Bundle::Book => (below_display(), Format::Chapter, source.mixture),
-                Bundle::Files => (below_display(), source.format, source.mixture),
-            };
-            Ok(Source { path: path.to_owned(), name, format, mixture, size: member.packed, member: Some(member), ..source })
+            let format = if bundle == Bundle::Book { Format::Chapter } else { source.format };
+            let name = unique(format!("{display}/{}", plain(&name)), names);
+            Ok(Source {
+                path: path.to_owned(),
+                name,
+                format,
+                size: member.packed,
+                member: Some(member),
+                ..source
+            })
         };
         let place = format!("{}/{}", path.display(), plain(&name));
         source().map_err(|reason| Trouble { place, reason })
@@ -273,7 +270,9 @@ pub(super) fn decide(
     file_name: &str,
     head: &[u8],
 ) -> Result<(Format, Packing), String> {
-    let signature = format::signature(head);
+    let own = name.format.as_ref().filter(|format| format.row().begins(head));
+    // An archive is refused, but not if the extension tells its format.
+    let signature = own.cloned().map(Signature::Is).or_else(|| format::signature(head));
     let packing = match (&signature, name.packing) {
         // Saved pages and tables are often packed without an extension for it.
         (Some(Signature::Packed(found)), Packing::Plain) => *found,
@@ -294,26 +293,20 @@ pub(super) fn decide(
         _ => None,
     };
     match (&name.format, told) {
-        // A PDF may have bytes before its mark; the other formats may not.
-        (Some(format @ (Format::Parquet | Format::Warc)), told) if packing == Packing::Plain => {
+        (Some(format), _) if format.row().is_packed && packing != Packing::Plain => {
+            Err(format!("is packed with {} on top of its own packing; unpack it", packing.name()))
+        }
+        (Some(format), told) if format.row().needs_magic && packing == Packing::Plain => {
             if told.as_ref() != Some(format) {
                 return Err(format!(
                     "does not start with {} as its extension requires; rename or repair it",
-                    if *format == Format::Parquet { "PAR1" } else { "WARC/" }
+                    format.row().mark()
                 ));
             }
             Ok((format.clone(), packing))
         }
-        (Some(Format::Parquet | Format::Pdf), _) if packing != Packing::Plain => {
-            Err(format!("is packed with {} on top of its own packing; unpack it", packing.name()))
-        }
-        (Some(format), Some(told @ (Format::Parquet | Format::Warc | Format::Pdf))) if *format != told => {
-            let what = match told {
-                Format::Parquet => "Parquet",
-                Format::Warc => "WARC",
-                _ => "PDF",
-            };
-            Err(format!("is {what} by its first bytes, despite its name; rename it"))
+        (Some(format), Some(told)) if *format != told && !told.row().mark().is_empty() => {
+            Err(format!("is {} by its first bytes, despite its name; rename it", told.row().name))
         }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),

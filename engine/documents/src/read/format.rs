@@ -1,7 +1,17 @@
 //! File formats, detected by extension and checked against the first bytes.
 
+use super::open::Items;
+use super::record::Context;
+use super::unpack::{Counter, Stream};
+use super::{Item, code, html, json, json_lines, parquet, pdf, records, table, text, warc, word, xml};
+use crate::document::Kind;
+use crate::files::Input;
+use crate::readers::Readers;
 use glasshouse_protocol::file_kind;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,19 +63,156 @@ impl Packing {
     }
 }
 
-const FORMATS: &[(&str, Format)] = &[
-    ("txt text log rst", Format::Text),
-    ("md markdown mdx", Format::Markdown),
-    ("html htm xhtml", Format::Html),
-    ("json", Format::Json),
-    ("jsonl ndjson", Format::JsonLines),
-    ("csv", Format::Csv),
-    ("tsv tab", Format::Tsv),
-    ("parquet", Format::Parquet),
-    ("warc wet", Format::Warc),
-    ("xml", Format::Xml),
-    ("pdf", Format::Pdf),
+/// A format's properties.
+pub(super) struct Row {
+    /// Extensions.
+    endings: &'static str,
+    pub format: Format,
+    pub name: &'static str,
+    /// The first bytes; empty if any may be there.
+    magic: &'static [u8],
+    /// Whether every file starts with them. A PDF may have bytes before its mark.
+    pub needs_magic: bool,
+    /// Whether it is never packed as a whole, since it is packed inside and needs random access.
+    pub is_packed: bool,
+    pub reader: Reader,
+}
+
+/// A function that reads a format.
+pub(super) enum Reader {
+    /// From a file with random access, in a browser by this module.
+    Module(&'static str, fn(Context, Box<dyn Input>, &Arc<Counter>) -> Items),
+    /// From a file with random access.
+    File(fn(Context, Box<dyn Input>, &Arc<Counter>) -> Items),
+    /// From the unpacked bytes.
+    Bytes(fn(&Context, Vec<u8>, Option<Readers>) -> Item),
+    /// From the unpacked stream.
+    Stream(fn(Context, Stream, Option<Readers>) -> Items),
+    /// From the unpacked stream in UTF-8.
+    Text(fn(Context, Stream, Option<Readers>) -> io::Result<Items>),
+}
+
+const TEXT: Row = Row {
+    endings: "txt text log rst",
+    format: Format::Text,
+    name: "text",
+    magic: b"",
+    needs_magic: false,
+    is_packed: false,
+    reader: Reader::Text(|context, stream, _| Ok(Box::new(text::Text::new(context, stream)))),
+};
+
+const FORMATS: &[Row] = &[
+    TEXT,
+    Row { endings: "md markdown mdx", format: Format::Markdown, name: "Markdown", ..TEXT },
+    Row {
+        endings: "html htm xhtml",
+        format: Format::Html,
+        name: "HTML",
+        reader: Reader::Bytes(|context, bytes, readers| html::page(context, Kind::Html, bytes, readers)),
+        ..TEXT
+    },
+    Row {
+        endings: "",
+        format: Format::Chapter,
+        name: "a chapter",
+        reader: Reader::Bytes(|context, bytes, readers| {
+            html::page(context, Kind::HtmlFragment, bytes, readers)
+        }),
+        ..TEXT
+    },
+    Row {
+        endings: "json",
+        format: Format::Json,
+        name: "JSON",
+        reader: Reader::Text(|context, stream, _| {
+            Ok(records::items(context, |context| json::Json::new(context, stream)))
+        }),
+        ..TEXT
+    },
+    Row {
+        endings: "jsonl ndjson",
+        format: Format::JsonLines,
+        name: "JSONL",
+        reader: Reader::Text(|context, stream, _| {
+            Ok(records::items(context, |context| json_lines::JsonLines::new(context, stream)))
+        }),
+        ..TEXT
+    },
+    Row { endings: "csv", format: Format::Csv, name: "CSV", reader: TABLE, ..TEXT },
+    Row { endings: "tsv tab", format: Format::Tsv, name: "TSV", reader: TABLE, ..TEXT },
+    Row {
+        endings: "parquet",
+        format: Format::Parquet,
+        name: "Parquet",
+        magic: b"PAR1",
+        needs_magic: true,
+        is_packed: true,
+        reader: Reader::Module("parquet", parquet::items),
+    },
+    Row {
+        endings: "warc wet",
+        format: Format::Warc,
+        name: "WARC",
+        magic: b"WARC/",
+        needs_magic: true,
+        reader: Reader::Stream(|context, stream, readers| {
+            records::items(context, |_| warc::Warc::new(stream, readers))
+        }),
+        ..TEXT
+    },
+    Row { endings: "xml", format: Format::Xml, name: "XML", reader: Reader::Text(xml::dump), ..TEXT },
+    Row {
+        endings: "pdf",
+        format: Format::Pdf,
+        name: "PDF",
+        magic: b"%PDF-",
+        needs_magic: false,
+        is_packed: true,
+        reader: Reader::Module("pdf", pdf::items),
+    },
+    Row {
+        endings: "docx",
+        format: Format::Word,
+        name: "Word",
+        magic: b"PK\x03\x04",
+        needs_magic: true,
+        is_packed: true,
+        reader: Reader::File(|context, file, _| word::items(&context, file)),
+    },
 ];
+
+const TABLE: Reader = Reader::Text(|context, stream, _| {
+    Ok(records::items(context, |context| table::TableReader::new(context, stream)))
+});
+
+/// Source code; [`LANGUAGES`] has its extensions.
+static CODE: Row = Row {
+    endings: "",
+    name: "code",
+    reader: Reader::Text(|context, stream, _| Ok(code::items(&context, stream))),
+    ..TEXT
+};
+
+impl Format {
+    pub(super) fn row(&self) -> &'static Row {
+        let is = |row: &&Row| std::mem::discriminant(&row.format) == std::mem::discriminant(self);
+        FORMATS.iter().find(is).unwrap_or(&CODE)
+    }
+}
+
+impl Row {
+    pub(super) fn begins(&self, head: &[u8]) -> bool {
+        !self.magic.is_empty() && head.starts_with(self.magic)
+    }
+
+    /// Its first bytes in a message.
+    pub(super) fn mark(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(
+            self.magic.trim_ascii_end().split(|byte| *byte < b' ').next().unwrap_or_default(),
+        )
+    }
+}
 
 /// Programming languages, in The Stack's and GitHub linguist's spelling but lower case, and their extensions.
 const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp,cxx,hpp clojure=clj cmake=cmake c#=cs css=css \
@@ -91,10 +238,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
     ("br", "packed with Brotli; unpack it, or pack it with gzip or Zstandard"),
     ("lz4", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
-    (
-        "doc docx odt rtf",
-        "a word processor's file; export it as .docx (not in an archive), PDF, HTML or text",
-    ),
+    ("doc odt rtf", "a word processor's file; export it as .docx, PDF, HTML or text"),
     ("epub mobi", "an electronic book; convert it to EPUB (not in an archive), HTML or text"),
     ("xls xlsx ods", "a spreadsheet; export it as CSV"),
     ("wat", "the metadata of a crawl without its pages; take its .warc or .wet file"),
@@ -131,8 +275,8 @@ pub(super) fn named(name: &str) -> Result<Named, String> {
     if let Some((_, what)) = REFUSED.iter().find(|(known, _)| known.split(' ').any(|known| known == ending)) {
         return Err(format!("a file ending in .{ending} is {what}"));
     }
-    let is = |(known, _): &&(&str, _)| known.split(' ').any(|known| known == ending);
-    let format = FORMATS.iter().find(is).map(|(_, format)| format.clone());
+    let is = |row: &&Row| row.endings.split(' ').any(|known| known == ending);
+    let format = FORMATS.iter().find(is).map(|row| row.format.clone());
     let language = || {
         let mut languages = LANGUAGES.split(' ').filter_map(|language| language.split_once('='));
         languages.find(|(_, endings)| endings.split(',').any(|known| known == ending))
@@ -154,10 +298,10 @@ fn split(name: &str) -> Option<(&str, String)> {
 }
 
 pub(super) fn known() -> String {
-    let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
+    let names = FORMATS.iter().flat_map(|row| row.endings.split_whitespace());
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
     format!(
-        "supported are {}, source code, any of these with .gz, .zst or .bz2, .docx, .epub and .zip",
+        "supported are {}, source code, any of these with .gz, .zst or .bz2, .epub and .zip",
         names.join(", ")
     )
 }
@@ -190,14 +334,8 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     if let Some(what) = file_kind::refused(head) {
         return Some(Signature::Refused(what));
     }
-    if head.starts_with(b"PAR1") {
-        return Some(Signature::Is(Format::Parquet));
-    }
-    if head.starts_with(b"WARC/") {
-        return Some(Signature::Is(Format::Warc));
-    }
-    if head.starts_with(b"%PDF-") {
-        return Some(Signature::Is(Format::Pdf));
+    if let Some(row) = FORMATS.iter().find(|row| row.begins(head)) {
+        return Some(Signature::Is(row.format.clone()));
     }
     page(head).then_some(Signature::Is(Format::Html))
 }

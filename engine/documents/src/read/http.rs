@@ -7,6 +7,9 @@ use std::io::Read;
 
 const MAX_ENCODINGS: usize = 3;
 
+/// Maximum window of a response, by RFC 9659.
+const ZSTANDARD_WINDOW: u64 = 8 << 20;
+
 /// Bytes that a response may always unpack to.
 const SMALL: usize = 1 << 20;
 
@@ -136,7 +139,7 @@ fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, S
             content.clear();
             DeflateDecoder::new(body.as_slice()).take(most).read_to_end(&mut content)
         }),
-        "zstd" => Zstandard::new(body.as_slice()).take(most).read_to_end(&mut content),
+        "zstd" => Zstandard::new(body.as_slice(), ZSTANDARD_WINDOW).take(most).read_to_end(&mut content),
         "br" => return Err("is packed with Brotli, which is not supported".to_owned()),
         other => {
             let name: String = other.chars().take(20).collect();

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! All readers follow the same rules for untrusted files: they never allocate by a stated length before reading that many
-//! bytes (except the page of a Parquet file, at most 2 GiB, which its library allocates), skip lines and records above the limit without holding them, count nesting instead of recursing, and continue with
-//! the next record after a bad one.
+//! bytes (except the page of a Parquet file, which its library allocates, within the limit on expansion), skip lines and records
+//! above the limit without holding them, count nesting instead of recursing, and continue with the next record after a bad one.
 
 mod archive;
 mod code;
@@ -50,6 +50,7 @@ mod unpack;
 mod warc;
 mod wiki;
 mod word;
+mod work;
 mod xml;
 
 pub use archive::Member;
@@ -75,8 +76,10 @@ use serde_json::{Map, Value};
 pub fn is_known(name: &str, head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     archive::Bundle::of(name, head).is_some()
-        || format::named(name)
-            .is_ok_and(|named| named.format.is_some() || find::decide(&named, name, head).is_ok())
+        || format::named(name).is_ok_and(|named| {
+            find::decide(&named, name, head).is_ok()
+                || named.format.is_some_and(|format| format != Format::Word)
+        })
 }
 
 /// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.

@@ -15,6 +15,8 @@ pub(super) enum Notice {
     OpenQuote,
     /// Quotes inside a quoted value that are not doubled.
     InnerQuote,
+    /// A symbol of a Word document whose font has no known characters.
+    Symbol,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,7 @@ impl Notice {
             Self::InnerQuote => {
                 ("row", " with quotes inside of quotes that are not doubled, read as letters")
             }
+            Self::Symbol => ("symbol", " of fonts without known characters left out"),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Opens a file and reads its documents: counts bytes, unpacks, checks the content and calls the format's reader.
 
 use super::find::Source;
-use super::format::{self, Format, Signature};
+use super::format::{self, Reader, Signature};
 use super::lines::{fill, whole};
 use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, stream, unpack};
-use super::{
-    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, word, xml,
-};
+use super::{Item, Trouble, decode, text};
 use crate::document::{Document, Kind};
 use crate::extract;
 use crate::files::{Files, Input};
@@ -82,7 +80,8 @@ fn documents(
     let source = &context.source;
     let limits = &context.settings.limits;
     let (file, readers) = (files.open(&source.path)?, files.readers());
-    if matches!(source.format, Format::Parquet | Format::Pdf) {
+    let row = source.format.row();
+    if row.is_packed {
         let file = match &source.member {
             None => file,
             // These formats need random access.
@@ -91,12 +90,14 @@ fn documents(
                 None => return Ok(one(Err(context.too_long(None, "the file", "pdf", limits.pdf)))),
             },
         };
-        return Ok(match readers {
-            Some(readers) => match Asked::new(readers, context.clone(), file, counter) {
-                Ok(items) => Box::new(items),
-                Err(trouble) => one(Err(trouble)),
-            },
-            None => inside(context.clone(), file, counter),
+        return Ok(match (readers, &row.reader) {
+            (Some(readers), Reader::Module(name, _)) => {
+                match Asked::new(readers, name, context.clone(), file, counter) {
+                    Ok(items) => Box::new(items),
+                    Err(trouble) => one(Err(trouble)),
+                }
+            }
+            _ => inside(context.clone(), file, counter),
         });
     }
     let mut stream = stream(file, source, counter, limits)?;
@@ -123,50 +124,26 @@ fn documents(
         }
     }
     let context = context.clone();
-    Ok(match source.format.clone() {
-        Format::Html => {
-            one(document(&context, stream).and_then(|bytes| html::page(&context, Kind::Html, bytes, readers)))
+    match &row.reader {
+        Reader::Bytes(read) => {
+            Ok(one(document(&context, stream).and_then(|bytes| read(&context, bytes, readers))))
         }
-        Format::Chapter => one(document(&context, stream)
-            .and_then(|bytes| html::page(&context, Kind::HtmlFragment, bytes, readers))),
-        Format::Word => one(document(&context, stream).and_then(|bytes| word::document(&context, &bytes))),
-        Format::Warc => records::items(context, |_| warc::Warc::new(stream, readers)),
-        format => {
+        Reader::Stream(read) => Ok(read(context, stream, readers)),
+        Reader::Text(read) => {
             let stream = decode::Utf8::of(stream, readers);
             *replaced = stream.replaced();
-            let stream: Stream = Box::new(stream);
-            match format {
-                Format::Code(language) => {
-                    let bytes = read_whole(&context, stream, "record", limits.record);
-                    one(bytes.map(|bytes| code::file(&context, &language, &bytes)))
-                }
-                Format::Json => records::items(context, |context| json::Json::new(context, stream)),
-                Format::JsonLines => {
-                    records::items(context, |context| json_lines::JsonLines::new(context, stream))
-                }
-                Format::Csv | Format::Tsv => {
-                    records::items(context, |context| table::TableReader::new(context, stream))
-                }
-                Format::Xml => return xml::dump(context, stream, readers),
-                // The other formats were opened above.
-                Format::Text
-                | Format::Markdown
-                | Format::Html
-                | Format::Chapter
-                | Format::Word
-                | Format::Pdf
-                | Format::Parquet
-                | Format::Warc => Box::new(text::Text::new(context, stream)),
-            }
+            read(context, Box::new(stream), readers)
         }
-    })
+        // Opened above.
+        Reader::Module(..) | Reader::File(_) => Ok(Box::new(std::iter::empty())),
+    }
 }
 
-/// The documents of a file of a large format, read in this process.
+/// The documents of a file with random access, read in this process.
 pub(super) fn inside(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
-    match context.source.format {
-        Format::Pdf => pdf::items(context, file, counter),
-        _ => parquet::items(context, file, counter),
+    match context.source.format.row().reader {
+        Reader::Module(_, read) | Reader::File(read) => read(context, file, counter),
+        _ => Box::new(std::iter::empty()),
     }
 }
 
@@ -178,7 +155,12 @@ pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Tro
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 
-fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
+pub(super) fn read_whole(
+    context: &Context,
+    mut stream: Stream,
+    name: &str,
+    limit: usize,
+) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(context.too_long(None, "the file", name, limit)),

@@ -37,6 +37,25 @@ impl Settings {
     }
 }
 
+impl Limits {
+    /// Maximum bytes that a file of this size may unpack to.
+    pub(super) fn most(&self, packed: u64) -> u64 {
+        self.expansion_free.max(packed.saturating_mul(self.expansion))
+    }
+
+    /// Checks what a file of this size, or its part so far, unpacks to.
+    pub(super) fn check_expansion(&self, packed: u64, unpacked: u64) -> Result<(), String> {
+        if unpacked <= self.most(packed) {
+            return Ok(());
+        }
+        Err(format!(
+            "unpacks to more than {} times its size, like a decompression bomb; if this is intended, unpack it or raise \
+             reading.limits.expansion",
+            self.expansion
+        ))
+    }
+}
+
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut size = count;

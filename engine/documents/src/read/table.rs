@@ -8,6 +8,8 @@ use super::notices::Notice;
 use super::record::Context;
 use super::records::{RecordStep, Records};
 use super::unpack::Stream;
+use super::work::worked;
+use csv_core::ReadRecordResult;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::io;
@@ -19,6 +21,9 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// Bytes of lines from which the dialect is detected.
 const HEAD: usize = 64 << 10;
+
+/// Bytes of lines ahead that may be searched in vain for the end of a quoted value, as a multiple of those taken.
+const WASTE: usize = 4;
 
 /// Number of lines after a doubtful row that must be valid rows.
 const FOLLOWING: usize = 4;
@@ -32,100 +37,122 @@ struct Dialect {
     escapes: bool,
 }
 
+/// A row's values.
 #[derive(Default)]
 struct Row {
     bytes: Vec<u8>,
+    /// Ends of the values, of which the first `count` are used.
     ends: Vec<usize>,
-    /// Number of values beyond the limit on columns.
-    more: usize,
+    count: usize,
+}
+
+impl Row {
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let ends = self.ends.iter().take(self.count);
+        starts.zip(ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    }
+}
+
+/// Makes rows of lines: doubles quotes that are part of a value, as the standard requires and writers forget, so that
+/// `csv-core` reads them.
+struct Rows {
+    dialect: Dialect,
+    reader: csv_core::Reader,
+    text: Vec<u8>,
     /// Whether a quoted value contains undoubled quotes.
     inner: bool,
     /// Whether a quoted value continues on the next line.
     open: bool,
 }
 
-impl Row {
-    fn len(&self) -> usize {
-        self.ends.len() + self.more
+impl Rows {
+    fn new(dialect: Dialect) -> Self {
+        let mut reader = csv_core::ReaderBuilder::new();
+        reader
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.quotes)
+            .terminator(csv_core::Terminator::Any(b'\n'));
+        Self { dialect, reader: reader.build(), text: Vec::new(), inner: false, open: false }
     }
 
-    fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    fn start(&mut self, line: &[u8]) {
+        self.text.clear();
+        (self.inner, self.open) = (false, false);
+        self.add(line);
     }
 
-    /// Splits a row that is one line; a quote that is not closed there is literal.
-    fn split(&mut self, line: &[u8], dialect: Dialect) {
-        *self = Self::default();
-        self.add(line, dialect, true);
-    }
-
-    /// Splits a line, which continues the value that is open. With `alone`, no value continues on the next line.
-    fn add(&mut self, mut rest: &[u8], dialect: Dialect, alone: bool) {
-        let mut quoted = std::mem::take(&mut self.open);
-        if quoted {
-            self.bytes.push(b'\n');
-        }
-        loop {
-            let before = (self.bytes.len(), self.inner, rest);
-            if !quoted && dialect.quotes && rest.first() == Some(&b'"') {
-                (quoted, rest) = (true, rest.get(1..).unwrap_or_default());
+    /// Adds a line, which continues the value that is open.
+    fn add(&mut self, line: &[u8]) {
+        worked(line.len());
+        let Dialect { delimiter, quotes, escapes } = self.dialect;
+        let mut copied = 0;
+        for at in memchr::memchr2_iter(b'"', if escapes { b'\\' } else { b'"' }, line) {
+            if at < copied || !quotes {
+                continue;
             }
-            if quoted {
-                match self.close(rest, dialect) {
-                    Some(behind) => rest = behind,
-                    None if alone => {
-                        self.bytes.truncate(before.0);
-                        (self.inner, rest, quoted) = (before.1, before.2, false);
-                    }
-                    None => {
-                        self.open = true;
-                        return;
-                    }
-                }
-            }
-            let end = memchr::memchr(dialect.delimiter, rest);
-            if !quoted {
-                self.bytes.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
-            }
-            if self.ends.len() < MAX_COLUMNS {
-                self.ends.push(self.bytes.len());
+            let (before, rest) = line.split_at_checked(at).unwrap_or_default();
+            let behind = rest.get(1..).unwrap_or_default();
+            let is_quote = rest.first() == Some(&b'"');
+            let is_pair = behind.starts_with(b"\"") || !is_quote && behind.starts_with(b"\\");
+            let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != delimiter;
+            let blanks = behind.iter().take_while(blank).count();
+            self.text.extend_from_slice(line.get(copied..at).unwrap_or_default());
+            copied = at + 1;
+            if !self.open {
+                self.open = is_quote && before.last().is_none_or(|last| *last == delimiter);
+                self.text.extend(rest.first());
+            } else if is_pair {
+                copied += 1;
+                let is_quote = behind.starts_with(b"\"");
+                self.text.extend_from_slice(if is_quote { b"\"\"" } else { b"\\" });
+            } else if is_quote && behind.get(blanks).is_none_or(|next| *next == delimiter) {
+                // Only blanks separate a closing quote from a delimiter or the line's end.
+                self.open = false;
+                copied += blanks;
+                self.text.push(b'"');
             } else {
-                self.more += 1;
+                self.inner |= is_quote;
+                self.text.extend_from_slice(if is_quote { b"\"\"" } else { b"\\" });
             }
-            let Some(end) = end else { return };
-            (quoted, rest) = (false, rest.get(end + 1..).unwrap_or_default());
+        }
+        self.text.extend_from_slice(line.get(copied..).unwrap_or_default());
+        self.text.push(b'\n');
+    }
+
+    /// The values of the lines so far; an open value ends there.
+    fn parse(&mut self, row: &mut Row) {
+        if self.open {
+            self.text.pop();
+        }
+        self.reader.reset();
+        row.bytes.resize(self.text.len() + 1, 0);
+        row.ends.resize(MAX_COLUMNS + 1, 0);
+        let (result, _, written, count) = self.reader.read_record(&self.text, &mut row.bytes, &mut row.ends);
+        row.count = count;
+        if matches!(result, ReadRecordResult::InputEmpty)
+            && let (Some(bytes), Some(ends)) = (row.bytes.get_mut(written..), row.ends.get_mut(count..))
+        {
+            row.count += self.reader.read_record(&[], bytes, ends).3;
         }
     }
 
-    /// Copies a value up to its closing quote, which only blanks separate from a delimiter or the line's end; returns the rest.
-    fn close<'line>(&mut self, mut rest: &'line [u8], dialect: Dialect) -> Option<&'line [u8]> {
-        let escape = if dialect.escapes { b'\\' } else { b'"' };
-        loop {
-            let found = memchr::memchr2(b'"', escape, rest).unwrap_or(rest.len());
-            self.bytes.extend_from_slice(rest.get(..found).unwrap_or_default());
-            let (mark, behind) = rest.get(found..)?.split_first()?;
-            let next = behind.first().copied();
-            let is_pair = match mark {
-                b'"' => next == Some(b'"'),
-                _ => matches!(next, Some(b'"' | b'\\')),
-            };
-            let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != dialect.delimiter;
-            if !is_pair && *mark == b'"' {
-                if behind.iter().find(|byte| !blank(byte)).is_none_or(|byte| *byte == dialect.delimiter) {
-                    return Some(behind);
-                }
-                self.inner = true;
-            }
-            self.bytes.push(if is_pair { next.unwrap_or_default() } else { *mark });
-            rest = behind.get(usize::from(is_pair)..).unwrap_or_default();
+    /// The values of a line whose quotes are literal.
+    fn literal(&self, line: &[u8], row: &mut Row) {
+        (row.bytes, row.ends) = (Vec::new(), Vec::new());
+        for value in line.split(|byte| *byte == self.dialect.delimiter).take(MAX_COLUMNS + 1) {
+            row.bytes.extend_from_slice(value);
+            row.ends.push(row.bytes.len());
         }
+        row.count = row.ends.len();
     }
 }
 
+const DEFAULT: Dialect = Dialect { delimiter: b',', quotes: true, escapes: false };
+
 impl Dialect {
     fn of(head: &[&[u8]], delimiter: u8) -> Self {
-        let plain = Self { delimiter, quotes: true, escapes: false };
+        let plain = Self { delimiter, ..DEFAULT };
         let (escaped, bare) = (Self { escapes: true, ..plain }, Self { quotes: false, ..plain });
         let (rows, faults) = plain.counts(head);
         let has_escapes = head.iter().any(|line| memchr::memmem::find(line, b"\\\"").is_some());
@@ -144,24 +171,26 @@ impl Dialect {
     /// unclosed one.
     fn counts(self, head: &[&[u8]]) -> (usize, usize) {
         let (mut rows, mut faults, mut columns) = (0, 0, None);
+        let (mut reader, mut row) = (Rows::new(self), Row::default());
         let mut rest = head;
         while let Some((first, mut behind)) = rest.split_first() {
-            let mut row = Row::default();
-            row.add(first, self, false);
-            while row.open
-                && !(row.inner && behind.len() + 1 < rest.len())
+            reader.start(first);
+            while reader.open
+                && !(reader.inner && behind.len() + 1 < rest.len())
                 && let Some((next, more)) = behind.split_first()
             {
-                row.add(next, self, false);
+                reader.add(next);
                 behind = more;
             }
-            if row.open {
+            if reader.open {
                 faults += 1;
-                row.split(first, self);
+                reader.literal(first, &mut row);
                 behind = rest.get(1..).unwrap_or_default();
+            } else {
+                reader.parse(&mut row);
             }
             rows += 1;
-            faults += usize::from(*columns.get_or_insert(row.len()) != row.len() || row.inner);
+            faults += usize::from(*columns.get_or_insert(row.count) != row.count || reader.inner);
             rest = behind;
         }
         (rows, faults)
@@ -177,8 +206,13 @@ pub(super) struct TableReader {
     /// Number of lines taken, and of the row's first line.
     taken: u64,
     line: u64,
-    dialect: Dialect,
+    rows: Rows,
+    /// Examines lines ahead.
+    probe: Rows,
     row: Row,
+    /// Bytes of lines taken, and of lines that were read ahead in vain.
+    used: usize,
+    wasted: usize,
     /// Names of the columns; `None` before the first row.
     header: Option<Vec<String>>,
     number: u64,
@@ -203,8 +237,11 @@ impl TableReader {
             returns: false,
             taken: 0,
             line: 0,
-            dialect: Dialect { delimiter: b',', quotes: true, escapes: false },
+            rows: Rows::new(DEFAULT),
+            probe: Rows::new(DEFAULT),
             row: Row::default(),
+            used: 0,
+            wasted: 0,
             header: None,
             number: 0,
             broken: None,
@@ -226,7 +263,8 @@ impl TableReader {
             table.ahead.iter().map_while(Option::as_deref).filter(|line| !line.is_empty()).collect();
         let told =
             || if context.source.format == Format::Tsv { b'\t' } else { likeliest(&head.join(&b'\n')) };
-        table.dialect = Dialect::of(&head, said.unwrap_or_else(told));
+        let dialect = Dialect::of(&head, said.unwrap_or_else(told));
+        (table.rows, table.probe) = (Rows::new(dialect), Rows::new(dialect));
         table
     }
 
@@ -264,7 +302,7 @@ impl TableReader {
     }
 
     fn read(&mut self, context: &Context) -> io::Result<NextRow> {
-        let (limit, dialect) = (context.settings.limits.record, self.dialect);
+        let limit = context.settings.limits.record;
         let first = loop {
             self.peek(0)?;
             match self.next() {
@@ -275,71 +313,89 @@ impl TableReader {
             }
         };
         self.line = self.taken;
+        self.used += first.len();
         let columns = self.header.as_ref().map(Vec::len);
-        let fits = |row: &Row| columns.is_none_or(|columns| columns == row.len());
-        let mut row = Row::default();
-        row.add(&first, dialect, false);
-        let (mut size, mut lines) = (first.len(), 0);
-        let (mut is_sure, mut is_unclosed) = (false, false);
-        while row.open || row.inner && lines > 0 && !is_sure {
-            let next = self.peek(lines)?.map(|next| next.as_ref().map_or(limit, Vec::len));
+        self.rows.start(&first);
+        let (mut size, mut lines, mut is_checked) = (first.len(), 0, false);
+        // Rows with open quotes cost no more than a multiple of the file.
+        let mut is_literal = self.rows.open && self.wasted > WASTE * self.used + HEAD;
+        while !is_literal {
+            let next = if self.rows.open {
+                self.peek(lines)?.map(|line| line.as_ref().map_or(limit, Vec::len))
+            } else {
+                Some(0)
+            };
             let is_over = next.is_some_and(|next| size + next >= limit);
             // No quote closes the value, or one inside it closes nothing.
-            if !is_sure && (next.is_none() || is_over || row.inner && lines > 0) {
-                is_sure = true;
-                if columns.is_none() || self.follow(columns.unwrap_or_default())? {
-                    row.split(&first, dialect);
-                    (lines, is_unclosed) = (0, true);
-                    break;
-                }
-            } else if is_over {
+            let is_doubtful = self.rows.inner && (self.rows.open || lines > 0)
+                || next.is_none()
+                || is_over && self.rows.open;
+            if is_doubtful && !is_checked {
+                is_checked = true;
+                is_literal = columns.is_none_or(|columns| self.follow(columns));
+            } else if is_over && self.rows.open {
                 self.ahead.drain(..lines);
-                while row.open && self.peek(0)?.is_some() {
-                    (row.bytes, row.ends) = (Vec::new(), Vec::new());
-                    row.add(&self.next().flatten().unwrap_or_default(), dialect, false);
+                while self.rows.open && self.peek(0)?.is_some() {
+                    self.rows.text.clear();
+                    let line = self.next().flatten().unwrap_or_default();
+                    self.rows.add(&line);
                 }
                 return Ok(NextRow::TooLong);
-            } else if let Some(Some(next)) = self.ahead.get(lines) {
-                row.add(next, dialect, false);
+            } else if self.rows.open
+                && let Some(Some(next)) = self.ahead.get(lines)
+            {
+                self.rows.add(next);
                 (size, lines) = (size + next.len() + 1, lines + 1);
             } else {
-                // The file ends within the value.
-                row.open = false;
-                row.ends.push(row.bytes.len());
-                is_unclosed = true;
+                break;
             }
         }
-        if is_sure && !fits(&row) {
-            return Ok(NextRow::Open);
+        let fits = |row: &Row| columns.is_none_or(|columns| columns == row.count);
+        if !is_literal {
+            self.rows.parse(&mut self.row);
+            is_literal = is_checked && !fits(&self.row);
+        }
+        let is_unclosed = is_literal || self.rows.open;
+        if is_literal {
+            (self.wasted, lines) = (self.wasted + size, 0);
+            self.rows.inner = false;
+            self.rows.literal(&first, &mut self.row);
+            if !fits(&self.row) {
+                return Ok(NextRow::Open);
+            }
         }
         if is_unclosed {
             context.notice(Notice::OpenQuote, Some(self.number + u64::from(columns.is_some())));
         }
+        self.used += if lines > 0 { size } else { 0 };
         self.taken += lines as u64;
         self.ahead.drain(..lines);
-        self.row = row;
-        Ok(if self.row.len() <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
+        Ok(if self.row.count <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
     }
 
-    fn follow(&mut self, columns: usize) -> io::Result<bool> {
-        for ahead in 0..FOLLOWING {
-            let dialect = self.dialect;
-            let mut row = Row::default();
-            match self.peek(ahead)? {
-                None => break,
-                Some(Some(line)) if !line.is_empty() => {
-                    row.add(line, dialect, false);
-                    if row.open {
-                        break;
-                    }
-                }
-                Some(_) => return Ok(false),
+    /// Whether the next lines are rows.
+    fn follow(&mut self, columns: usize) -> bool {
+        let (mut found, mut row) = (0, Row::default());
+        for ahead in 0..4 * FOLLOWING {
+            // An error is met again when the line is taken.
+            match self.peek(ahead) {
+                Ok(Some(Some(line))) if line.is_empty() => continue,
+                Ok(Some(Some(_))) if found < FOLLOWING => {}
+                Ok(Some(None)) => return false,
+                _ => break,
             }
-            if row.len() != columns {
-                return Ok(false);
+            let Some(Some(line)) = self.ahead.get(ahead) else { break };
+            self.probe.start(line);
+            if self.probe.open {
+                break;
             }
+            self.probe.parse(&mut row);
+            if row.count != columns {
+                return false;
+            }
+            found += 1;
         }
-        Ok(true)
+        true
     }
 
     /// Takes the column names and finds those with the text.
@@ -354,7 +410,7 @@ impl TableReader {
 
     fn document(&self, context: &Context) -> RecordStep {
         let number = Some(self.number);
-        if self.row.inner {
+        if self.rows.inner {
             context.notice(Notice::InnerQuote, number);
         }
         let mut record = Map::new();
@@ -391,9 +447,9 @@ impl Records for TableReader {
             }
             (NextRow::Open, _) => trouble("has an unclosed quote and was skipped; close it".to_owned()),
             (NextRow::Whole, None) => self.begin(context),
-            (NextRow::Whole, Some(columns)) if self.row.len() != columns => trouble(format!(
+            (NextRow::Whole, Some(columns)) if self.row.count != columns => trouble(format!(
                 "has {} values, but {columns} are expected; fix it, or quote values that contain the delimiter",
-                self.row.len()
+                self.row.count
             )),
             (NextRow::Whole, Some(_)) => self.document(context),
         })

@@ -7,6 +7,7 @@ use super::record::Context;
 use super::separator::Separator;
 use super::settings::bytes;
 use super::unpack::Stream;
+use super::work::worked;
 use super::{markdown, open};
 use crate::document::{Document, Kind};
 use std::collections::VecDeque;
@@ -76,6 +77,7 @@ impl Text {
             self.divide(limit);
             return Ok(());
         }
+        worked(if self.returned > 0 { self.pending.len() } else { 0 });
         self.pending.drain(..self.returned);
         self.returned = 0;
         let chunk = fill(&mut self.stream)?;
@@ -103,6 +105,7 @@ impl Text {
 
     /// Queues a document, unless it is only white space.
     fn emit(&mut self, bytes: Vec<u8>) {
+        worked(bytes.len());
         if bytes.trim_ascii().is_empty() {
             return;
         }

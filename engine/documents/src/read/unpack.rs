@@ -7,10 +7,10 @@ use super::lines::fill;
 use super::settings::{Limits, bytes};
 use crate::files::Input;
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -100,8 +100,8 @@ pub(super) fn stream(
 pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
     match packing {
         Packing::Plain => stream,
-        Packing::Gzip => bounded(MultiGzDecoder::new(stream), counter, limits),
-        Packing::Zstandard => bounded(Zstandard::new(stream), counter, limits),
+        Packing::Gzip => bounded(Gzip::new(stream), counter, limits),
+        Packing::Zstandard => bounded(Zstandard::new(stream, ZSTANDARD_WINDOW), counter, limits),
         Packing::Bzip2 => bounded(MultiBzDecoder::new(stream), counter, limits),
     }
 }
@@ -122,16 +122,85 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         self.unpacked += count as u64;
-        let packed = self.counter.read();
-        let Limits { expansion, expansion_free, .. } = &self.limits;
-        if self.unpacked > *expansion_free && self.unpacked > packed.saturating_mul(*expansion) {
-            let reason = format!(
-                "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
-                 reading.limits.expansion"
-            );
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
-        }
+        let checked = self.limits.check_expansion(self.counter.read(), self.unpacked);
+        checked.map_err(|reason| io::Error::new(io::ErrorKind::QuotaExceeded, reason))?;
         Ok(count)
+    }
+}
+
+/// The concatenated members of a gzip file. Reading can continue after an error in one of them.
+struct Gzip {
+    /// The current member, after its first bytes if these were read in search of it.
+    member: Option<GzDecoder<Sought>>,
+    is_damaged: bool,
+}
+
+type Sought = Chain<Cursor<&'static [u8]>, Stream>;
+
+const GZIP: &[u8] = &[0x1f, 0x8b, 8];
+
+/// Why a member of a gzip file is damaged, if more of the file follows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct DamagedMember(io::Error);
+
+impl DamagedMember {
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
+impl Gzip {
+    fn new(stream: Stream) -> Self {
+        Self { member: Some(GzDecoder::new(Cursor::new(&[][..]).chain(stream))), is_damaged: false }
+    }
+
+    /// Proceeds to the next member; returns whether there is one. Looks for it if the current one is damaged.
+    fn advance(&mut self) -> io::Result<bool> {
+        let Some(member) = self.member.take() else { return Ok(false) };
+        let (_, mut stream) = member.into_inner().into_inner();
+        let mut matched = 0;
+        while self.is_damaged && matched < GZIP.len() {
+            let chunk = fill(&mut stream)?;
+            // The mark has no repetition, so a mismatch can only be its start.
+            let skipped = if matched == 0 { memchr::memchr(0x1f, chunk).unwrap_or(chunk.len()) } else { 0 };
+            let Some(byte) = chunk.get(skipped).copied() else {
+                if chunk.is_empty() {
+                    return Ok(false);
+                }
+                let used = chunk.len();
+                stream.consume(used);
+                continue;
+            };
+            matched = match GZIP.get(matched) {
+                Some(mark) if *mark == byte => matched + 1,
+                _ => usize::from(byte == 0x1f),
+            };
+            stream.consume(skipped + 1);
+        }
+        let is_there = self.is_damaged || !fill(&mut stream)?.is_empty();
+        let start = if std::mem::take(&mut self.is_damaged) { GZIP } else { &[] };
+        self.member = is_there.then(|| GzDecoder::new(Cursor::new(start).chain(stream)));
+        Ok(is_there)
+    }
+}
+
+impl Read for Gzip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_damaged {
+            self.advance()?;
+        }
+        loop {
+            let Some(member) = &mut self.member else { return Ok(0) };
+            match member.read(buffer) {
+                Ok(0) if !buffer.is_empty() => drop(self.advance()?),
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                    self.is_damaged = true;
+                    return Err(io::Error::new(error.kind(), DamagedMember(error)));
+                }
+                read => return read,
+            }
+        }
     }
 }
 
@@ -143,9 +212,10 @@ pub(super) struct Zstandard<R> {
 }
 
 impl<R: BufRead> Zstandard<R> {
-    pub(super) fn new(file: R) -> Self {
+    /// Refuses frames with larger windows.
+    pub(super) fn new(file: R, window: u64) -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(ZSTANDARD_WINDOW);
+        decoder.set_max_window_size(window);
         Self { file, decoder, inside: false }
     }
 

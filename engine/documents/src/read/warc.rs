@@ -7,7 +7,7 @@ use super::http;
 use super::lines::{Line, Lines};
 use super::record::Context;
 use super::records::{RecordStep, Records};
-use super::unpack::Stream;
+use super::unpack::{DamagedMember, Stream};
 use super::{Trouble, decode};
 use crate::document::{Document, Kind};
 use crate::fields;
@@ -118,6 +118,19 @@ impl Warc {
 
 impl Records for Warc {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
+        match self.record(context) {
+            Err(error) if DamagedMember::is(&error) => {
+                let reason =
+                    format!("is followed by damaged bytes ({error}); reading continues at the next record");
+                Ok(context.trouble(Some(self.number), reason).into())
+            }
+            read => read,
+        }
+    }
+}
+
+impl Warc {
+    fn record(&mut self, context: &Context) -> io::Result<RecordStep> {
         match self.lines.next(&mut self.line)? {
             Line::End => return Ok(RecordStep::End(None)),
             Line::Whole if self.line.trim_ascii().is_empty() => return Ok(RecordStep::Nothing),

@@ -1,93 +1,274 @@
-//! Word documents (`.docx`): the text of the archive's `word/document.xml`, its headings and lists as Markdown.
+//! Word documents (`.docx`): the text of the archive's main part as Markdown, with its notes at the end and formulas as lines.
 
+use super::archive::Package;
+use super::notices::Notice;
+use super::open::{Items, one};
 use super::record::Context;
 use super::wiki::plain;
-use super::{Item, decode};
 use crate::document::Kind;
-use quick_xml::Reader;
-use quick_xml::events::Event;
+use crate::extract::script::{Script, formula};
+use crate::files::Input;
+use quick_xml::events::{BytesStart, Event};
+use rustc_hash::FxHashMap;
 
-/// The member of the archive that has the text.
-pub(super) const MEMBER: &str = "word/document.xml";
+/// Maximum nesting of a formula; deeper parts are joined.
+const MAX_DEPTH: usize = 64;
 
-pub(super) fn document(context: &Context, bytes: &[u8]) -> Item {
-    let text = text(&decode::part(bytes)).map_err(|reason| context.trouble(None, reason))?;
-    Ok(context.document(None, Kind::Markdown, text))
+/// The characters of the font Symbol from 0x20 to 0x7e, from 0xa1 to 0xef, and from 0xf1 to 0xfe.
+const SYMBOL: [(u32, &str); 3] = [
+    (0x20, " !∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼"),
+    (0xa1, "ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪"),
+    (0xf1, "〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭"),
+];
+
+pub(super) fn items(context: &Context, file: Box<dyn Input>) -> Items {
+    let text = Package::open(file).and_then(|mut package| text(context, &mut package));
+    let text = text.map_err(|reason| context.trouble(None, reason));
+    one(text.map(|text| context.document(None, Kind::Markdown, text)))
 }
 
-fn text(xml: &str) -> Result<String, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("is not XML: {error}");
-    let mut reader = Reader::from_str(xml);
-    let (mut text, mut paragraph, mut mark) = (String::new(), String::new(), String::new());
-    // Depth of tables, whose cells are joined to rows.
-    let mut tables = 0_usize;
-    loop {
-        let event = reader.read_event().map_err(|error| wrong(&error))?;
-        let is_empty = matches!(event, Event::Empty(_));
-        match event {
-            Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
-                "w:t" if !is_empty => {
-                    let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
-                    paragraph.push_str(&plain(&raw)?);
-                }
-                // Text that was moved away, or that repeats what stands before it for older programs; a paragraph's earlier style.
-                "w:moveFrom" | "mc:Fallback" | "w:pPrChange" if !is_empty => {
-                    reader.read_to_end(tag.name()).map_err(|error| wrong(&error))?;
-                }
-                "w:tab" => paragraph.push('\t'),
-                "w:br" | "w:cr" => paragraph.push('\n'),
-                "w:pStyle" => {
-                    let style = tag.try_get_attribute("w:val").map_err(|error| wrong(&error))?;
-                    let style = style.map(|style| style.value.to_lowercase()).unwrap_or_default();
-                    let level = match style.strip_prefix("heading") {
-                        Some(level) => level.trim().parse().ok().filter(|level| (1..=6).contains(level)),
-                        None => (style == "title").then_some(1),
-                    };
-                    if let Some(level) = level {
-                        mark = format!("{} ", "#".repeat(level));
-                    }
-                }
-                "w:numPr" if mark.is_empty() => "- ".clone_into(&mut mark),
-                "w:tbl" if !is_empty => tables += 1,
-                _ => {}
-            },
-            Event::End(tag) => match tag.name().as_ref() {
-                "w:p" => {
-                    let own = paragraph.trim();
-                    if tables > 0 {
-                        text.push_str(own);
-                        text.push(' ');
-                    } else if !own.is_empty() {
-                        let is_list = mark == "- ";
-                        // After a list.
-                        if !is_list && text.ends_with('\n') && !text.ends_with("\n\n") {
-                            text.push('\n');
+fn text(context: &Context, package: &mut Package) -> Result<String, String> {
+    let main = package.related("", "officeDocument").unwrap_or_else(|| "word/document.xml".to_owned());
+    let part =
+        |package: &mut Package, name: &str| package.part(name, context.source.size, &context.settings.limits);
+    let body = part(package, &main)?.ok_or("has no text: it is not a Word document; rename it to .zip")?;
+    let mut reader = Reader { context: Some(context), ..Reader::default() };
+    for kind in ["footnotes", "endnotes"] {
+        let path = package.related(&main, kind).unwrap_or_else(|| format!("word/{kind}.xml"));
+        if let Some(notes) = part(package, &path)? {
+            reader.read(&notes)?;
+        }
+    }
+    reader.text.clear();
+    reader.read(&body)?;
+    for (number, reference) in std::mem::take(&mut reader.references).iter().enumerate() {
+        // Each is written once, however often it is referred to.
+        if let Some(note) = reader.notes.remove(reference) {
+            reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim()));
+        }
+    }
+    reader.text.truncate(reader.text.trim_end().len());
+    Ok(reader.text)
+}
+
+#[derive(Default)]
+struct Reader<'c> {
+    context: Option<&'c Context>,
+    text: String,
+    paragraph: String,
+    /// The mark of a heading or an item.
+    mark: String,
+    /// The text of the current run, and how it is raised.
+    run: String,
+    script: Option<Script>,
+    /// Raised text of the last runs, which Word divides anywhere.
+    scripted: Option<(Script, String)>,
+    /// Depth of tables, whose cells are joined to rows.
+    tables: usize,
+    /// Open elements of a formula, with their parts, and the number of those that are too deep.
+    formula: Vec<(String, Vec<String>)>,
+    deeper: usize,
+    /// The notes by kind and number, and those referred to, in order.
+    notes: FxHashMap<(bool, String), String>,
+    references: Vec<(bool, String)>,
+    note: Option<(bool, String)>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, xml: &str) -> Result<(), String> {
+        let wrong = |error: &dyn std::fmt::Display| format!("is not XML: {error}");
+        let mut reader = quick_xml::Reader::from_str(xml);
+        loop {
+            let event = reader.read_event().map_err(|error| wrong(&error))?;
+            let is_empty = matches!(event, Event::Empty(_));
+            match event {
+                Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
+                    name @ ("w:t" | "m:t") if !is_empty => {
+                        let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
+                        let text = plain(&raw)?;
+                        match self.formula.last_mut().filter(|_| name == "m:t") {
+                            Some((_, parts)) => parts.push(text),
+                            None => self.run.push_str(&text),
                         }
-                        text.push_str(&mark);
-                        text.push_str(own);
-                        text.push_str(if is_list { "\n" } else { "\n\n" });
                     }
-                    paragraph.clear();
-                    mark.clear();
-                }
-                "w:tc" => {
-                    text.truncate(text.trim_end_matches(' ').len());
-                    text.push_str(" | ");
-                }
-                "w:tr" => {
-                    text.truncate(text.trim_end_matches([' ', '|']).len());
-                    text.push('\n');
-                }
-                "w:tbl" => {
-                    tables = tables.saturating_sub(1);
-                    text.push('\n');
-                }
+                    // Text that was moved away, or that repeats what stands before it for older programs; a paragraph's earlier style.
+                    "w:moveFrom" | "mc:Fallback" | "w:pPrChange" if !is_empty => {
+                        reader.read_to_end(tag.name()).map_err(|error| wrong(&error))?;
+                    }
+                    name if name.starts_with("m:") => self.start_formula(name, &tag, is_empty),
+                    name => self.start(name, &tag, is_empty),
+                },
+                Event::End(tag) => match tag.name().as_ref() {
+                    name if name.starts_with("m:") => self.end_formula(),
+                    name => self.end(name),
+                },
+                Event::Eof => return Ok(()),
                 _ => {}
-            },
-            Event::Eof => break,
+            }
+        }
+    }
+
+    fn start(&mut self, name: &str, tag: &BytesStart<'_>, is_empty: bool) {
+        match name {
+            "w:r" if !is_empty => self.end_run(),
+            "w:tab" => self.run.push('\t'),
+            "w:br" | "w:cr" => self.run.push('\n'),
+            "w:noBreakHyphen" => self.run.push('-'),
+            "w:sym" => self.symbol(tag),
+            "w:vertAlign" => {
+                self.script = match value(tag, "w:val").as_str() {
+                    "superscript" => Some(Script::Raised),
+                    "subscript" => Some(Script::Lowered),
+                    _ => None,
+                };
+            }
+            "w:footnoteReference" | "w:endnoteReference" => {
+                self.references.push((name == "w:endnoteReference", value(tag, "w:id")));
+                self.script = None;
+                self.run.push_str(&format!("[{}]", self.references.len()));
+            }
+            "w:footnote" | "w:endnote" if !is_empty => {
+                self.text.clear();
+                self.note = Some((name == "w:endnote", value(tag, "w:id")));
+            }
+            "w:pStyle" => {
+                let style = value(tag, "w:val").to_lowercase();
+                let level = match style.strip_prefix("heading") {
+                    Some(level) => level.trim().parse().ok().filter(|level| (1..=6).contains(level)),
+                    None => (style == "title").then_some(1),
+                };
+                if let Some(level) = level {
+                    self.mark = format!("{} ", "#".repeat(level));
+                }
+            }
+            "w:numPr" if self.mark.is_empty() => "- ".clone_into(&mut self.mark),
+            "w:tbl" if !is_empty => self.tables += 1,
             _ => {}
         }
     }
-    text.truncate(text.trim_end().len());
-    Ok(text)
+
+    fn end(&mut self, name: &str) {
+        match name {
+            "w:r" => self.end_run(),
+            "w:p" => self.end_paragraph(),
+            "w:tc" => {
+                self.text.truncate(self.text.trim_end_matches(' ').len());
+                self.text.push_str(" | ");
+            }
+            "w:tr" => {
+                self.text.truncate(self.text.trim_end_matches([' ', '|']).len());
+                self.text.push('\n');
+            }
+            "w:tbl" => {
+                self.tables = self.tables.saturating_sub(1);
+                self.text.push('\n');
+            }
+            "w:footnote" | "w:endnote" => {
+                let text = std::mem::take(&mut self.text);
+                self.notes.extend(self.note.take().zip(Some(text)));
+            }
+            _ => {}
+        }
+    }
+
+    fn end_run(&mut self) {
+        let (run, script) = (std::mem::take(&mut self.run), self.script.take());
+        if run.is_empty() {
+            return;
+        }
+        match (&mut self.scripted, script) {
+            (Some((last, text)), Some(script)) if *last == script => text.push_str(&run),
+            _ => {
+                self.end_script();
+                match script {
+                    Some(script) => self.scripted = Some((script, run)),
+                    None => self.paragraph.push_str(&run),
+                }
+            }
+        }
+    }
+
+    fn end_script(&mut self) {
+        if let Some((script, text)) = self.scripted.take() {
+            let written = script.write(&self.paragraph, &text);
+            self.paragraph.push_str(&written);
+        }
+    }
+
+    fn end_paragraph(&mut self) {
+        self.end_run();
+        self.end_script();
+        let own = self.paragraph.trim();
+        if self.tables > 0 {
+            self.text.push_str(own);
+            self.text.push(' ');
+        } else if !own.is_empty() {
+            let is_list = self.mark == "- ";
+            // After a list.
+            if !is_list && self.text.ends_with('\n') && !self.text.ends_with("\n\n") {
+                self.text.push('\n');
+            }
+            self.text.push_str(&self.mark);
+            self.text.push_str(own);
+            self.text.push_str(if is_list { "\n" } else { "\n\n" });
+        }
+        self.paragraph.clear();
+        self.mark.clear();
+    }
+
+    fn start_formula(&mut self, name: &str, tag: &BytesStart<'_>, is_empty: bool) {
+        if is_empty {
+            // The sign of a sum, or an accent.
+            if let Some((_, parts)) = self.formula.last_mut().filter(|_| name == "m:chr") {
+                parts.push(value(tag, "m:val"));
+            }
+        } else if self.formula.len() < MAX_DEPTH {
+            self.formula.push((name.strip_prefix("m:").unwrap_or(name).to_owned(), Vec::new()));
+        } else {
+            self.deeper += 1;
+        }
+    }
+
+    fn end_formula(&mut self) {
+        if self.deeper > 0 {
+            self.deeper -= 1;
+            return;
+        }
+        let Some((name, mut parts)) = self.formula.pop() else { return };
+        parts.retain(|part| !part.is_empty());
+        let written = formula(&name, &parts);
+        match self.formula.last_mut() {
+            Some((_, parts)) => parts.push(written),
+            None => {
+                self.end_run();
+                self.run = written;
+                self.end_run();
+            }
+        }
+    }
+
+    fn symbol(&mut self, tag: &BytesStart<'_>) {
+        let code = u32::from_str_radix(&value(tag, "w:char"), 16).unwrap_or_default();
+        let letter = match (code, value(tag, "w:font").as_str()) {
+            (0xf000..0xf100, "Symbol") => SYMBOL.iter().find_map(|(first, letters)| {
+                letters.chars().nth((code - 0xf000).checked_sub(*first)? as usize)
+            }),
+            (0xf0b7 | 0xf0a7, _) => Some('•'),
+            (0xf0df, "Wingdings") => Some('←'),
+            (0xf0e0, "Wingdings") => Some('→'),
+            (0xf0fc, "Wingdings") => Some('✓'),
+            (0xe000..0xf900, _) => None,
+            _ => char::from_u32(code).filter(|letter| !letter.is_control()),
+        };
+        match (letter, self.context) {
+            (Some(letter), _) => self.run.push(letter),
+            (None, Some(context)) => context.notice(Notice::Symbol, None),
+            _ => {}
+        }
+    }
+}
+
+/// An attribute; empty if it is absent.
+fn value(tag: &BytesStart<'_>, name: &str) -> String {
+    tag.try_get_attribute(name).ok().flatten().map(|own| own.value.into_owned()).unwrap_or_default()
 }

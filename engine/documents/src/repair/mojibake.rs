@@ -1,9 +1,13 @@
-//! Repairs UTF-8 that was decoded as Latin-1 or Windows-1252: `Ã©` for `é`, `â€™` for `’`, `ä¸­` for `中`.
+//! Repairs UTF-8 that was decoded as Latin-1 or Windows-1252: `Ã©` for `é`, `â€™` for `’`, `ä¸­` for `中`; or, in longer runs, as
+//! Windows-1250 or Windows-1251.
 //!
 //! A sequence is decoded if its characters, encoded as Windows-1252 (Latin-1 for bytes undefined there, as in the WHATWG
 //! decoder), are one UTF-8 character, and if it is implausible as text: [`is_implausible`] judges by the kinds of characters,
 //! after ftfy's observation (Speer 2019) that mojibake mixes accented capitals with symbols. Plausible sequences (`É”` ends a
 //! quotation) are decoded only in texts with several implausible ones.
+
+/// The characters of Windows-1252 from 0x80 to 0x9F; undefined bytes map to themselves.
+const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
 /// Number of implausible sequences from which plausible ones are decoded too.
 const EVIDENCE: usize = 2;
@@ -24,6 +28,96 @@ pub(super) fn decode(text: &str, count: &mut u64) -> Option<String> {
         result = better;
     }
     None
+}
+
+/// Reads control characters from 0x80 on as the bytes of Windows-1252 that they are, as in `\u{93}so\u{94}`; `None` if there are
+/// none. The control for a line end counts only next to others.
+pub(super) fn read_controls(text: &str, count: &mut u64) -> Option<String> {
+    let is_byte = |letter: &char| matches!(letter, '\u{80}'..='\u{9F}') && read(*letter) != *letter;
+    // Their first byte in UTF-8.
+    memchr::memchr(0xC2, text.as_bytes())?;
+    let found = text.chars().filter(is_byte).count();
+    if text.chars().filter(is_byte).all(|letter| letter == '\u{85}') {
+        return None;
+    }
+    *count += found as u64;
+    Some(text.chars().map(read).collect())
+}
+
+/// The character of Windows-1252 for a control.
+fn read(letter: char) -> char {
+    let place = u32::from(letter).checked_sub(0x80).and_then(|place| UPPER.chars().nth(place as usize));
+    place.unwrap_or(letter)
+}
+
+/// Another code page as which UTF-8 is read.
+struct CodePage {
+    /// Characters of the bytes from 0x80 to 0xBF.
+    upper: &'static str,
+    /// Characters that start a sequence, with their bytes.
+    leads: &'static [(char, u8)],
+    /// Adjacent sequences that are no coincidence.
+    run: usize,
+}
+
+const CYRILLIC: CodePage = CodePage {
+    upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
+    leads: &[('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
+    run: 3,
+};
+
+const CENTRAL_EUROPEAN: CodePage = CodePage {
+    upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
+    leads: &[('Ă', 0xC3), ('Ä', 0xC4), ('Ĺ', 0xC5)],
+    run: usize::MAX,
+};
+
+/// Decodes UTF-8 that was read as Windows-1251 or Windows-1250: `РџСЂРё` for `При`, `ZaĹĽĂłĹ‚Ä‡` for `Zażółć`.
+pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
+    let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
+    // Almost every word has one of these: `а`, `е` and `и`.
+    let pages = [(&CYRILLIC, has("Р°") || has("Рµ") || has("Рё")), (&CENTRAL_EUROPEAN, has("Ă") || has("Ĺ"))];
+    pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
+}
+
+impl CodePage {
+    fn decode(&self, text: &str, count: &mut u64) -> Option<String> {
+        let (mut result, mut rest) = (String::with_capacity(text.len()), text);
+        let (mut before, mut run, mut found, mut certain) = (None, 0, 0, 0);
+        while let Some(letter) = rest.chars().next() {
+            if let Some((character, behind)) = self.sequence(rest) {
+                (run, found) = (run + 1, found + 1);
+                // A capital after a small letter.
+                let is_in_word = self.run == usize::MAX && char::is_lowercase(before.unwrap_or(' '));
+                certain += usize::from(run == self.run) + usize::from(is_in_word);
+                result.push(character);
+                (before, rest) = (Some(character), behind);
+            } else {
+                run = 0;
+                result.push(letter);
+                (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
+            }
+        }
+        let is_certain = certain >= if self.run == usize::MAX { EVIDENCE } else { 1 };
+        *count += if is_certain { found } else { 0 };
+        is_certain.then_some(result)
+    }
+
+    /// The character of the sequence at the start, and the text after it.
+    fn sequence<'t>(&self, text: &'t str) -> Option<(char, &'t str)> {
+        let mut letters = text.chars();
+        let lead = letters.next()?;
+        let (_, lead) = self.leads.iter().find(|(letter, _)| *letter == lead)?;
+        let mut bytes = vec![*lead];
+        for _ in 0..if *lead < 0xE0 { 1 } else { 2 } {
+            let next = letters.next()?;
+            bytes.push(0x80 + u8::try_from(self.upper.chars().position(|upper| upper == next)?).ok()?);
+        }
+        let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
+        let is_meant =
+            matches!(character, '\u{C0}'..='\u{17F}' | '\u{400}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
+        is_meant.then_some((character, letters.as_str()))
+    }
 }
 
 /// Reverts the last misdecoding.
@@ -90,12 +184,13 @@ impl<'a> Sequences<'a> {
         };
         let mut bytes = [byte_of(lead)?, 0, 0, 0];
         let mut end = start + lead.len_utf8();
-        let mut strange = false;
+        let (mut strange, mut unwritten) = (false, false);
         for slot in bytes.get_mut(1..length)? {
             let character = characters.next()?;
             *slot = byte_of(character)?;
             end += character.len_utf8();
             strange |= !is_punctuation(character);
+            unwritten |= is_unwritten(character);
         }
         let character = std::str::from_utf8(bytes.get(..length)?).ok()?.chars().next()?;
         if matches!(character, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..) {
@@ -105,6 +200,7 @@ impl<'a> Sequences<'a> {
         let second = self.text.get(start + lead.len_utf8()..)?.chars().next()?;
         let after = characters.next();
         let implausible = is_implausible(before, second, character, strange)
+            || unwritten
             || is_in_word(before, lead, second, character, after);
         Some(Sequence { start, end, character, implausible })
     }
@@ -146,10 +242,11 @@ impl Iterator for Sequences<'_> {
             }
             let Some(mut found) = self.sequence_at(start) else { continue };
             self.position = found.end;
-            // Three adjacent sequences, as in `Ð¿Ñ€Ð¸` or `ä¸­æ–‡å­—`, are no coincidence.
+            // Three adjacent sequences, as in `Ð¿Ñ€Ð¸`, or two of Chinese, as in `æ–‡å­—`, are no coincidence.
             let run = if self.chain.0 == start { self.chain.1 + 1 } else { 1 };
             self.chain = (found.end, run);
-            found.implausible = found.implausible || run >= 3 || run + self.followers(found.end) >= 3;
+            let least = if is_wide(found.character) { 2 } else { 3 };
+            found.implausible |= run >= least || run + self.followers(found.end) >= least;
             return Some(found);
         }
     }
@@ -187,6 +284,16 @@ fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, aft
         || (decoded > '\u{FF}' && !is_punctuation(second) && (goes_on || !marks))
 }
 
+/// Whether nobody writes this character of the upper half within text: a control, a soft hyphen, or a sign for typewriters.
+fn is_unwritten(character: char) -> bool {
+    matches!(character, '\u{80}'..='\u{9F}') || "\u{AD}ˆ˜¸¯¨¬¦¤".contains(character)
+}
+
+/// Whether it is Chinese, Japanese or Korean.
+fn is_wide(character: char) -> bool {
+    matches!(character, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+}
+
 /// Whether a character of the upper half of Windows-1252 occurs next to words in ordinary text, so that a capital letter before
 /// it is no evidence.
 fn is_punctuation(character: char) -> bool {
@@ -195,8 +302,6 @@ fn is_punctuation(character: char) -> bool {
 
 /// The byte of a character, from 0x80 on, in Windows-1252, or in Latin-1 for bytes undefined there.
 fn byte_of(character: char) -> Option<u8> {
-    // The characters from 0x80 to 0x9F; undefined bytes map to themselves.
-    const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     match character {
         '\u{80}'..='\u{FF}' => u8::try_from(character).ok(),
         _ => UPPER.chars().position(|upper| upper == character).map(|at| 0x80 + at as u8),

@@ -75,9 +75,50 @@ fn ambiguous_sequences_follow_the_evidence() {
 
 #[test]
 fn controls_and_invisible_characters_go() {
-    let (text, counts) = repair("\u{FEFF}a\0b\u{200B}c\u{AD}d\u{202E}e\u{7F}f\u{9A}g\u{FFFE}", false);
+    let (text, counts) = repair("\u{FEFF}a\0b\u{200B}c\u{AD}d\u{202E}e\u{7F}f\u{81}g\u{FFFE}", false);
     assert_eq!(text, "abcdefg");
     assert_eq!((counts.controls, counts.invisible), (4, 4));
+}
+
+#[test]
+fn controls_that_are_bytes_of_windows_are_read() {
+    let text =
+        "He said \u{93}the tower stood\u{85}\u{94} and nobody\u{92}s boat was lost \u{97} it cost 5\u{80}.";
+    let (read, counts) = repair(text, false);
+    assert_eq!(read, "He said “the tower stood…” and nobody’s boat was lost — it cost 5€.");
+    assert_eq!((counts.mojibake, counts.controls), (6, 0));
+    // A line end of old mainframes, and undefined bytes.
+    assert_eq!(repaired("one\u{85}two\u{81}"), "one\ntwo");
+    assert_eq!(repair("a\u{92}", true).0, "a");
+}
+
+#[test]
+fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
+    // As repaired by ftfy 6.3.
+    for text in ["x 字 y", "中", "a 我 b", "中国", "日本", "文字", "한국", "ひ"] {
+        assert_eq!(repaired(&misread_as_latin(text)), text, "{text}");
+    }
+    for text in ["x 文字 y", "中国", "日本", "我", "中"] {
+        assert_eq!(repaired(&misread(text)), text, "{text}");
+    }
+    let other = |encoding: &'static encoding_rs::Encoding, text: &str| {
+        encoding.decode_without_bom_handling(text.as_bytes()).0.into_owned()
+    };
+    for text in ["Жизнь прекрасна — и «это» да", "Привет, мир и я"] {
+        assert_eq!(repaired(&other(encoding_rs::WINDOWS_1251, text)), text);
+    }
+    for text in ["Zażółć gęślą jaźń", "Má kůň žlutý ocas a Žofie říká ne", "Cały łódzki tłum poszedł"]
+    {
+        assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
+    }
+    for text in [
+        "Le café—€5, café…© et « Josué»¿Qué?",
+        "Р. С. Иванов, США и СССР: «Россия»… В 5° — С’est",
+        "Српски: Јелена, Ђорђе и Љубица; СЈЕВЕР, РЈЕЧНИК. Українська: Київ, Європа, діє її",
+        "MĂGURĂ… și Ăla, SATUL „Ă”; Ľubomír, Ĺ",
+    ] {
+        assert_eq!(repair(text, false).1.mojibake, 0, "{text}");
+    }
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl<'t> Content<'t> {
                 }
                 _ => {}
             }
-            // Code has only its own structure.
-            if preformatted == 0 || tag == "pre" {
+            // Code has only its own structure, and exponents.
+            if preformatted == 0 || matches!(tag, "pre" | "sup" | "sub") {
                 content.events.push(if opens {
                     Event::Start(node, element)
                 } else {

@@ -1,6 +1,7 @@
 //! Formulas, as TeX if the page contains it (MathML annotations, MathJax scripts, alternative texts of pictures), else MathML
 //! as a line of text.
 
+use crate::extract::script;
 use ego_tree::NodeRef;
 use scraper::Node;
 use scraper::node::Element;
@@ -77,21 +78,5 @@ fn line(node: NodeRef<'_, Node>) -> String {
         })
         .filter(|part| !part.is_empty())
         .collect();
-    let grouped = |part: &String, (open, close): (char, char)| match part.chars().nth(1) {
-        Some(_) => format!("{open}{part}{close}"),
-        None => part.clone(),
-    };
-    let name = node.value().as_element().map_or("", Element::name);
-    let signs: &[&str] = match name {
-        "mfrac" => &["", "/"],
-        "msup" | "mover" => &["", "^"],
-        "msub" | "munder" => &["", "_"],
-        "msubsup" | "munderover" => &["", "_", "^"],
-        "msqrt" => return format!("√({})", parts.concat()),
-        "mtr" => return parts.join(" ") + "; ",
-        _ => return parts.concat(),
-    };
-    let bracket = if name == "mfrac" { ('(', ')') } else { ('{', '}') };
-    let signs = signs.iter().chain(std::iter::repeat(&""));
-    parts.iter().zip(signs).map(|(part, sign)| format!("{sign}{}", grouped(part, bracket))).collect()
+    script::formula(node.value().as_element().map_or("", Element::name), &parts)
 }

@@ -199,7 +199,26 @@ fn tags_that_authors_leave_out() {
     assert_eq!(all_text("a<br/>b<BR>c<hr>d"), "a\nb\nc\n\nd");
     assert_eq!(all_text("<a title='1 > 0' href=x>link</a><!-- <p>no --> text<![CDATA[x]]>"), "link text");
     assert_eq!(all_text("<P STYLE='Display : None'>gone</P><P CLASS=x>here</P>"), "here");
-    assert_eq!(all_text("wo<b>rd</b>s<sup class=reference>[1]</sup> H<sub>2</sub>O"), "words H2O");
+    assert_eq!(all_text("wo<b>rd</b>s<sup class=reference>[1]</sup> H<sub>2</sub>O"), "words H₂O");
+}
+
+#[test]
+fn raised_and_lowered_text_stays_apart() {
+    for (html, text) in [
+        ("10<sup>6</sup> candles, 3 × 10<sup>−4</sup>", "10⁶ candles, 3 × 10⁻⁴"),
+        ("5 m<sup>3</sup> and <sup>14</sup>C in CO<sub>2</sub>", "5 m³ and ¹⁴C in CO₂"),
+        ("In 1904<sup>12</sup> the tower", "In 1904[12] the tower"),
+        ("The sea<sup><a href=#n3>3</a></sup> rose", "The sea[3] rose"),
+        ("The sea<a href=#n3><sup>3</sup></a> rose", "The sea[3] rose"),
+        ("the gate<a epub:type=noteref href=#n>1</a> of", "the gate[1] of"),
+        ("e<sup>x<sup>2</sup></sup> and the 19<sup>th</sup>", "e^{x²} and the 19th"),
+        ("a<sup> 2 </sup>b <sup></sup>c", "a²b c"),
+        ("<sup>2<p>3</p></sup>", "2\n\n3"),
+        ("<pre>x = 10<sup>6</sup>\n</pre>", "```\nx = 10⁶\n```"),
+        ("<math><mroot><mn>8</mn><mn>3</mn></mroot></math>", "3√(8)"),
+    ] {
+        assert_eq!(all_text(html), text, "{html}");
+    }
 }
 
 #[test]

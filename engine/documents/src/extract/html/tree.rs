@@ -8,6 +8,10 @@ use super::metadata::Metadata;
 use super::tags::name;
 use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift};
+use crate::extract::script::Script;
+use ego_tree::NodeRef;
+use scraper::Node;
+use scraper::node::Element;
 
 pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     let (html, elements) = sift::parse(page);
@@ -63,6 +67,9 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
             Event::Start(node, element) => {
                 writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
+                if let Some(script) = script(*node, element) {
+                    writer.start_script(script);
+                }
                 writer.start(tag, if tag == "ol" { first_number(element.attr("start")) } else { 0 });
                 if tag == "pre" {
                     writer.language(content.languages.get(&node.id()).map_or("", String::as_str));
@@ -70,6 +77,9 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
             }
             Event::End(node, element) => {
                 writer.end(name(element));
+                if script(*node, element).is_some() {
+                    writer.end_script();
+                }
                 writer.data_table &= !content.data_tables.contains_key(&node.id());
             }
             Event::Quote(paragraph, opens) if is_taken(*paragraph) => writer.quote(*opens),
@@ -79,6 +89,29 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
         }
     }
     writer.finish()
+}
+
+/// Whether an element is raised or lowered. A raised link within the page, or what the page names so, refers to a note.
+fn script(node: NodeRef<'_, Node>, element: &Element) -> Option<Script> {
+    let links =
+        |element: &Element| element.name() == "a" && element.attr("href").is_some_and(|to| to.contains('#'));
+    let is_named = element.attr("role") == Some("doc-noteref")
+        || element.attr("epub:type").is_some_and(|kind| kind.contains("noteref"));
+    match element.name() {
+        "sub" => Some(Script::Lowered),
+        "a" => is_named.then_some(Script::Reference),
+        "sup" => {
+            let is_reference = is_named
+                || element.attr("class").is_some_and(|class| class.contains("note"))
+                || node
+                    .parent()
+                    .into_iter()
+                    .chain(node.children())
+                    .any(|near| near.value().as_element().is_some_and(links));
+            Some(if is_reference { Script::Reference } else { Script::Raised })
+        }
+        _ => None,
+    }
 }
 
 /// The words of a text: runs of letters and digits. Chinese and Japanese characters are one word each, since there are no

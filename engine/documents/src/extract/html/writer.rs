@@ -3,6 +3,7 @@
 
 use super::formula::Formula;
 use super::tags::{Flow, flow, heading_level};
+use crate::extract::script::Script;
 
 /// Maximum indentation levels of quotations and lists, so that prefixes cannot blow up a page of nested lists.
 const QUOTATIONS: usize = 4;
@@ -34,6 +35,8 @@ pub(super) struct TextWriter {
     preformatted: usize,
     block: String,
     language: String,
+    /// Open raised and lowered elements, with their text so far.
+    scripts: Vec<(Script, String)>,
 }
 
 impl TextWriter {
@@ -182,8 +185,32 @@ impl TextWriter {
         }
     }
 
+    pub(super) fn start_script(&mut self, script: Script) {
+        self.scripts.push((script, String::new()));
+    }
+
+    pub(super) fn end_script(&mut self) {
+        let Some((script, text)) = self.scripts.pop() else { return };
+        let before = match self.scripts.last() {
+            Some((_, outer)) => outer,
+            None if self.preformatted > 0 => &self.block,
+            None if self.space || self.breaks > 0 || self.cells > 0 => "",
+            None => &self.result,
+        };
+        match script.write(before, &text) {
+            text if text.is_empty() => {}
+            // An exponent has no white space.
+            text if self.scripts.is_empty() && self.preformatted == 0 => self.word(&text),
+            text => self.write(&text),
+        }
+    }
+
     /// Writes text: white space becomes one space, except in preformatted text.
     pub(super) fn write(&mut self, text: &str) {
+        if let Some((_, script)) = self.scripts.last_mut() {
+            script.push_str(text);
+            return;
+        }
         if self.preformatted > 0 {
             self.block.push_str(text);
             return;
@@ -204,6 +231,10 @@ impl TextWriter {
 
     /// Separates what follows by at least this many line ends.
     fn apart(&mut self, breaks: usize) {
+        // An element with blocks inside it is no exponent.
+        for (_, text) in std::mem::take(&mut self.scripts) {
+            self.write(&text);
+        }
         if self.in_cell && self.preformatted == 0 {
             self.space = true;
             return;
@@ -221,6 +252,10 @@ impl TextWriter {
     }
 
     fn word(&mut self, word: &str) {
+        if let Some((_, script)) = self.scripts.last_mut() {
+            script.push_str(word);
+            return;
+        }
         self.lead();
         if self.code > 0 && !self.code_is_open {
             self.result.push('`');

@@ -14,6 +14,7 @@ mod variants;
 #[cfg(test)]
 mod tests;
 
+use super::script::Script;
 use memchr::{memchr, memmem};
 use templates::Template;
 
@@ -27,10 +28,10 @@ const TAKEN: char = '\u{1}';
 const HOLE: char = '\u{2}';
 
 /// Elements removed with their contents.
-const GONE: &str = "ref|gallery|timeline|score|imagemap|hiero|chem|ce|templatedata|inputbox|graph|mapframe|maplink|references|\
+const GONE: &str = "ref|gallery|timeline|score|imagemap|hiero|templatedata|inputbox|graph|mapframe|maplink|references|\
     templatestyles|indicator";
 /// Elements whose contents are not wikitext and are kept: literally, as a formula, as code.
-const KEPT: &str = "nowiki|math|pre|syntaxhighlight|source";
+const KEPT: &str = "nowiki|math|chem|ce|pre|syntaxhighlight|source";
 
 /// Redirect keywords in lower case.
 const REDIRECT: &str =
@@ -71,6 +72,7 @@ pub fn prose(wikitext: &str) -> Prose {
         numbers: Vec::new(),
         next_greater: 0,
         unclosed: Vec::new(),
+        scripts: Vec::new(),
     };
     scanner.run();
     finish::finish(&scanner.result)
@@ -115,6 +117,8 @@ struct Scanner<'a> {
     next_greater: usize,
     /// Elements without an end tag, searched once.
     unclosed: Vec<String>,
+    /// Starts of open raised and lowered elements.
+    scripts: Vec<(Script, usize)>,
 }
 
 impl<'a> Scanner<'a> {
@@ -200,6 +204,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn line_start(&mut self) {
+        self.scripts.clear();
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\t', ':']);
         if trimmed.starts_with("{|") {
@@ -303,6 +308,15 @@ impl<'a> Scanner<'a> {
         }
         let name = name.get(..length).unwrap_or_default().to_ascii_lowercase();
         self.position = end + 1;
+        let script = match name.as_str() {
+            "sup" => Some(Script::Raised),
+            "sub" => Some(Script::Lowered),
+            _ => None,
+        };
+        if let Some(script) = script.filter(|_| !tag.ends_with('/')) {
+            self.script(script, inside.starts_with('/'));
+            return;
+        }
         if inside.starts_with('/') || tag.ends_with('/') {
             if is_listed(GONE, &name) {
                 self.take_out(self.result.len());
@@ -320,11 +334,32 @@ impl<'a> Scanner<'a> {
             match name.as_str() {
                 "nowiki" => self.result.push_str(content),
                 "math" => self.result.extend(["$", content.trim(), "$"]),
+                "chem" | "ce" => self.result.extend(["$\\ce{", content.trim(), "}$"]),
                 _ => self.result.extend(["\n```\n", content.trim_matches('\n').trim_end(), "\n```\n"]),
             }
         } else if matches!(name.as_str(), "br" | "p" | "hr") {
             self.result.push('\n');
         }
+    }
+
+    /// Starts or ends raised or lowered text, which is on one line.
+    fn script(&mut self, script: Script, ends: bool) {
+        if !ends {
+            if self.scripts.len() < DEPTH {
+                self.scripts.push((script, self.result.len()));
+            }
+            return;
+        }
+        let Some((_, start)) = self.scripts.pop().filter(|(open, _)| *open == script) else { return };
+        let Some((before, text)) = self.result.split_at_checked(start) else { return };
+        if text.contains(['\n', HOLE]) {
+            return;
+        }
+        // Its entities are decoded with those of the text later.
+        let text = html_escape::decode_html_entities(text).replace(TAKEN, "");
+        let written = script.write(before.trim_end_matches(TAKEN), &text).replace('&', "&amp;");
+        self.result.truncate(start);
+        self.result.push_str(&written);
     }
 
     /// Position of the next `>`.
@@ -448,11 +483,12 @@ impl<'a> Scanner<'a> {
                 self.result.truncate(start);
                 self.result.push_str(&text);
             }
-            Template::Unknown if self.is_in_sentence(start) => {
+            Template::Silent => self.take_out(start),
+            Template::Unknown if !self.is_in_sentence(start) => self.take_out(start),
+            Template::Unknown | Template::Misunderstood => {
                 self.result.truncate(start);
                 self.result.push(HOLE);
             }
-            Template::Silent | Template::Unknown => self.take_out(start),
         }
     }
 

@@ -2,6 +2,7 @@
 //! their output is simple: a measure, a number, a foreign word, a date.
 
 use super::is_listed;
+use crate::extract::script::Script;
 use chrono::Month;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Write as _;
@@ -14,6 +15,8 @@ pub(super) enum Template {
     /// No output that a sentence needs: a note, a flag, a reference.
     Silent,
     Unknown,
+    /// A known template with numbers that it prints in a way which is not known.
+    Misunderstood,
 }
 
 /// The templates of `templates.toml`.
@@ -80,9 +83,30 @@ impl<'a> Values<'a> {
         self.named.iter().find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| *value)
     }
 
+    /// The only value, apart from settings without numbers.
+    fn only(&self) -> Option<&'a str> {
+        let mut rest = self.filled();
+        let first = rest.next()?;
+        let is_only = !rest.any(has_digit) && !self.named.iter().any(|(_, value)| has_digit(value));
+        is_only.then_some(first)
+    }
+
+    fn has_digits(&self) -> bool {
+        self.places.iter().chain(self.named.iter().map(|(_, value)| value)).any(|value| has_digit(value))
+    }
+
     fn filled(&self) -> impl DoubleEndedIterator<Item = &'a str> {
         self.places.iter().copied().filter(|value| !value.is_empty())
     }
+}
+
+fn has_digit(value: &str) -> bool {
+    value.contains(|letter: char| letter.is_ascii_digit())
+}
+
+/// Whether this is the power of a number: digits, with or without a sign.
+fn is_power(text: &str) -> bool {
+    has_digit(text) && text.chars().all(|letter| letter.is_ascii_digit() || "+-−".contains(letter))
 }
 
 /// Whether this can be the name of a value, to exclude `a = b` in a quotation.
@@ -117,13 +141,15 @@ pub(super) fn expand(content: &str) -> Template {
     if KNOWN.notes.contains(&*name) || KNOWN.starts.iter().any(|start| name.starts_with(start)) {
         return Template::Silent;
     }
-    match print(&name, &values) {
+    let mut is_known = true;
+    match print(&name, &values, &mut is_known) {
         Some(text) => Template::Printed(text),
+        None if is_known && values.has_digits() => Template::Misunderstood,
         None => Template::Unknown,
     }
 }
 
-fn print(name: &str, values: &Values<'_>) -> Option<String> {
+fn print(name: &str, values: &Values<'_>, is_known: &mut bool) -> Option<String> {
     let first = values.filled().next();
     let text = match name {
         "convert" | "cvt" | "conv" => measure(values)?,
@@ -133,14 +159,19 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
             [whole, above, below] => format!("{whole} {above}/{below}"),
             _ => return None,
         },
-        "sup" | "exp" => {
-            raised(first?, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻").unwrap_or_else(|| format!("^{}", first.unwrap_or_default()))
+        "sup" | "exp" | "^" => Script::Raised.write("", values.only()?),
+        "sub" => Script::Lowered.write("", values.only()?),
+        "su" => {
+            let part = |name, script: Script| {
+                values.named(name).map(|text| script.write("", text)).unwrap_or_default()
+            };
+            part("p", Script::Raised) + &part("b", Script::Lowered)
         }
-        "sub" => raised(first?, "₀₁₂₃₄₅₆₇₈₉₊₋").unwrap_or_else(|| first.unwrap_or_default().to_owned()),
-        "e" => format!("×10{}", raised(first?, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")?),
+        "e" => format!("×10{}", Script::Raised.write("", values.only().filter(|power| is_power(power))?)),
+        "chem" => chemical(values)?,
         "start date" | "end date" | "birth date" | "death date" | "birth date and age"
         | "death date and age" | "start date and age" | "film date" | "birth-date" | "death-date" | "dob"
-        | "bda" | "dda" | "bd" | "birth year" => date(values)?,
+        | "bda" | "dda" | "bd" | "birth year" | "dts" => date(values)?,
         "circa" | "c." | "ca." | "ca" => {
             format!("c. {}", values.filled().collect::<Vec<_>>().join(" – ")).trim_end().to_owned()
         }
@@ -154,10 +185,8 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
         }
         "percentage" | "percent" | "pct" => percentage(values)?,
         "sortname" | "sort name" => format!("{} {}", values.place(0), values.place(1)).trim().to_owned(),
-        "val" => match values.named("ul").or(values.named("u")) {
-            Some(unit) => format!("{} {unit}", first?),
-            None => first?.to_owned(),
-        },
+        "val" => value(values)?,
+        "unité" | "unité/2" | "unit" => amount(values)?,
         "hms" | "uss" | "ss" | "rms" | "mv" => format!("{} {}", name.to_uppercase(), first?),
         "nihongo" | "nihongo3" | "korean" => {
             let others: Vec<&str> =
@@ -177,11 +206,18 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
         "uc" => first?.to_uppercase(),
         "lc" => first?.to_lowercase(),
         _ if name.starts_with("lang-") => first?.to_owned(),
-        _ => match *KNOWN.prints.get(name)? {
-            "{all}" => values.filled().collect::<Vec<_>>().join(" "),
-            "{last}" => values.filled().next_back()?.to_owned(),
-            prints if prints.contains("{1}") => prints.replace("{1}", first?),
-            prints => prints.to_owned(),
+        _ => match KNOWN.prints.get(name).copied() {
+            None => {
+                *is_known = false;
+                return None;
+            }
+            Some(prints) => match prints {
+                "{only}" => values.only()?.to_owned(),
+                "{all}" => values.filled().collect::<Vec<_>>().join(" "),
+                "{last}" => values.filled().next_back()?.to_owned(),
+                prints if prints.contains("{1}") => prints.replace("{1}", first?),
+                prints => prints.to_owned(),
+            },
         },
     };
     (!text.is_empty()).then_some(text)
@@ -193,7 +229,14 @@ fn measure(values: &Values<'_>) -> Option<String> {
         value.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"-+.\xe2".contains(&byte))
             && value.bytes().any(|byte| byte.is_ascii_digit())
     };
-    let sign = |unit: &str| KNOWN.units.get(unit).map_or(unit, |sign| *sign).to_owned();
+    let sign = |unit: &str| {
+        let powers = [("e3", "thousand "), ("e6", "million "), ("e9", "billion "), ("e12", "trillion ")];
+        let power = powers.into_iter().find_map(|(mark, word)| Some((word, unit.strip_prefix(mark)?)));
+        // `e3` is also the start of `e30`, which is none.
+        let (word, unit) =
+            power.filter(|(_, rest)| !rest.starts_with(char::is_numeric)).unwrap_or(("", unit));
+        format!("{word}{}", KNOWN.units.get(unit).unwrap_or(&unit))
+    };
     let mut text = String::new();
     let mut places = values.places.iter().copied().peekable();
     while let Some(number) = places.next_if(|value| is_number(value)) {
@@ -221,6 +264,75 @@ fn measure(values: &Values<'_>) -> Option<String> {
         }
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// A number with its uncertainty, power of ten and unit: `9.1×10⁻³¹ kg`.
+fn value(values: &Values<'_>) -> Option<String> {
+    let known = "u|ul|up|upl|e|fmt";
+    let is_known = |(name, value): &(&str, &str)| is_listed(known, name) || !has_digit(value);
+    if !values.named.iter().all(is_known) || values.places.iter().skip(3).any(|value| has_digit(value)) {
+        return None;
+    }
+    let mut text = match (values.place(0), values.place(1), values.place(2)) {
+        (number, "", "") => number.to_owned(),
+        (number, error, "") if error.starts_with('(') => format!("{number}{error}"),
+        (number, error, "") => format!("{number} ± {error}"),
+        (number, above, below) => {
+            format!("{number} +{} −{}", above.trim_start_matches('+'), below.trim_start_matches(['-', '−']))
+        }
+    };
+    if let Some(power) = values.named("e") {
+        let power = Script::Raised.write("", Some(power).filter(|power| is_power(power))?);
+        text = match text.as_str() {
+            "" => format!("10{power}"),
+            number if number.contains(' ') => format!("({number})×10{power}"),
+            number => format!("{number}×10{power}"),
+        };
+    }
+    let unit = values.named("ul").or(values.named("u"));
+    let per = values.named("upl").or(values.named("up"));
+    if let Some(unit) = unit {
+        write!(text, " {unit}").ok()?;
+    }
+    if let Some(per) = per {
+        write!(text, "/{per}").ok()?;
+    }
+    Some(text)
+}
+
+/// A French amount: a number, with a power of ten, and units, each with its exponent.
+fn amount(values: &Values<'_>) -> Option<String> {
+    let is_known = |(name, value): &(&str, &str)| *name == "e" || !has_digit(value);
+    let mut places = values.filled();
+    let mut text = places.next().filter(|_| values.named.iter().all(is_known))?.to_owned();
+    if let Some(power) = values.named("e") {
+        write!(text, "×10{}", Script::Raised.write("", Some(power).filter(|power| is_power(power))?)).ok()?;
+    }
+    let mut is_first = true;
+    for place in places {
+        if !is_first && is_power(place) {
+            text.push_str(&Script::Raised.write("", place));
+        } else {
+            text.push(' ');
+            text.push_str(place);
+        }
+        is_first = false;
+    }
+    Some(text)
+}
+
+/// A chemical formula: symbols, each with its number, and a charge.
+fn chemical(values: &Values<'_>) -> Option<String> {
+    let mut text = String::new();
+    for place in values.filled() {
+        let is_charge = place.ends_with(['+', '-', '−']);
+        match is_power(place) || is_charge {
+            true if text.is_empty() => return None,
+            true => text.push_str(&if is_charge { Script::Raised } else { Script::Lowered }.write("", place)),
+            false => text.push_str(place),
+        }
+    }
+    Some(text)
 }
 
 /// A numeric date: a year, optionally with month and day.
@@ -256,15 +368,4 @@ fn ordinal(number: &str) -> &'static str {
         [.., b'3'] => "rd",
         _ => "th",
     }
-}
-
-/// Digits and signs in superscript or subscript.
-fn raised(text: &str, letters: &str) -> Option<String> {
-    let place = |letter: char| match letter {
-        '0'..='9' => letter.to_digit(10),
-        '+' => Some(10),
-        '-' | '−' => Some(11),
-        _ => None,
-    };
-    text.chars().map(|letter| letters.chars().nth(place(letter)? as usize)).collect()
 }

@@ -194,6 +194,27 @@ fn plain_templates_are_printed() {
 }
 
 #[test]
+fn exponents_and_powers_are_printed() {
+    for (wikitext, expected) in [
+        ("has {{val|9.1|e=-31|u=kg}} of mass", "has 9.1×10⁻³¹ kg of mass"),
+        ("at {{val|3|e=8|u=m|up=s}}, {{val|e=6}}, {{val|1.2|0.3}}", "at 3×10⁸ m/s, 10⁶, 1.2 ± 0.3"),
+        ("a {{val|1.2|+0.3|-0.2|e=4|ul=K}} b", "a (1.2 +0.3 −0.2)×10⁴ K b"),
+        ("10<sup>6</sup> and 3 × 10<sup>&minus;4</sup>, 10{{^|6}} too", "10⁶ and 3 × 10⁻⁴, 10⁶ too"),
+        ("{{chem|CO|2}}, {{chem|SO|4|2-}}, {{chem2|H2O}}, <chem>CO2</chem>", "CO₂, SO₄²⁻, H2O, $\\ce{CO2}$"),
+        ("x{{su|p=2|b=3}}, {{unité|10|m|2}}, {{unité|3|e=8|m|s|-1}}", "x²₃, 10 m², 3×10⁸ m s⁻¹"),
+        ("{{convert|12|e6km|mi}} of [[a|road<sup>2</sup>]]s", "12 million km of road[2]s"),
+        ("1<sup>2\n3</sup> <sup>4", "12\n3 4"),
+    ] {
+        let made = super::prose(wikitext);
+        assert_eq!((made.text.as_str(), made.templates), (expected, 0), "{wikitext}");
+    }
+    // Unknown numbers cost the sentence, also without a space before the template.
+    let made =
+        super::prose("One. About 9{{e|6 to 7}} of it. Some {{val|3|t=5}} too. At 5{{num|6|e=3}}. Two.");
+    assert_eq!((made.text.as_str(), made.templates, made.sentences), ("One. Two.", 3, 3));
+}
+
+#[test]
 fn a_sentence_with_another_template_goes_and_is_counted() {
     let made = super::prose(
         "First one. It has {{population of|Askvik}} people, e.g. St. Olaf. A third{{note of mine}}, said so.{{odd note}} Fourth ({{spoken|x}}).\n\

@@ -2,7 +2,6 @@
 
 use super::ModuleRequest;
 use crate::files::Input;
-use crate::read::format::Format;
 use crate::read::record::Context;
 use crate::read::settings::bytes;
 use crate::read::unpack::Counter;
@@ -27,6 +26,7 @@ pub(in crate::read) struct Asked {
 impl Asked {
     pub(in crate::read) fn new(
         readers: Readers,
+        name: &str,
         context: Context,
         file: Box<dyn Input>,
         counter: &Arc<Counter>,
@@ -49,7 +49,6 @@ impl Asked {
         if content.len() as u64 > MAX_FILE_BYTES {
             return Err(too_long());
         }
-        let name = if context.source.format == Format::Pdf { "pdf" } else { "parquet" };
         let question = ModuleRequest { source: context.source.clone(), settings: context.settings.clone() };
         let begun = serde_json::to_string(&question)
             .map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! Parquet: one record per row, with all columns except binary ones.
 //!
 //! The library reads and decodes, but it follows a schema by recursion, allocates by stated numbers of values, and panics on
-//! contradictory ones. [`thrift`] checks the schema's depth, [`pages`] the numbers. A panic is reported as a trouble, except in
+//! contradictory ones. [`thrift`] checks the schema's depth, [`chunks`] the sizes of pages, [`pages`] the numbers. A panic is reported as a trouble, except in
 //! a browser.
 
 mod chunks;
@@ -62,7 +62,7 @@ impl Parquet {
     fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
-        let chunks = Chunks::new(file, length, counter.clone());
+        let chunks = Chunks::new(file, length, counter.clone(), context.settings.limits.clone());
         let metadata = metadata(&chunks, length).map_err(wrong)?;
         let wanted = wanted(context, &metadata).map_err(wrong)?;
         let opened = guarded(|| SerializedFileReader::new(chunks.clone()));
@@ -88,21 +88,14 @@ impl Parquet {
         let read = context.record(Some(self.number), record);
         let text = read.as_ref().map_or(0, |document| document.text.len());
         self.unpacked += ROW + text as u64;
-        let limits = &context.settings.limits;
-        let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));
-        if self.unpacked > most {
-            return Err(format!(
-                "it unpacks to more than {} times its size; if this is intended, raise reading.limits.expansion",
-                limits.expansion
-            ));
-        }
+        context.settings.limits.check_expansion(self.chunks.len(), self.unpacked)?;
         Ok(read.into())
     }
 
     fn begin(&mut self) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
-        let group = guarded(|| RowGroup::new(&self.reader, index))?;
+        let group = guarded(|| RowGroup::new(&self.reader, &self.chunks, index))?;
         let rows = guarded(|| TreeBuilder::new().with_batch_size(ROWS).as_iter(self.wanted.clone(), &group));
         let packed = group
             .metadata()

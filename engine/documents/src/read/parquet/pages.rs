@@ -7,9 +7,10 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader};
-use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::file::serialized_reader::{SerializedFileReader, SerializedPageReader};
 use parquet::record::reader::RowIter;
 use parquet::schema::types::{ColumnDescPtr, Type as Schema};
+use std::sync::Arc;
 
 /// Maximum numbers per block of delta encoding; writers use 128 or 256.
 const MAX_BLOCK_VALUES: u64 = 1 << 16;
@@ -20,11 +21,16 @@ const MAX_LISTED: u64 = 1 << 24;
 /// A row group whose pages are checked before decoding.
 pub(super) struct RowGroup<'file> {
     inner: Box<dyn RowGroupReader + 'file>,
+    chunks: &'file Chunks,
 }
 
 impl<'file> RowGroup<'file> {
-    pub(super) fn new(file: &'file SerializedFileReader<Chunks>, index: usize) -> Result<Self> {
-        Ok(Self { inner: file.get_row_group(index)? })
+    pub(super) fn new(
+        file: &'file SerializedFileReader<Chunks>,
+        chunks: &'file Chunks,
+        index: usize,
+    ) -> Result<Self> {
+        Ok(Self { inner: file.get_row_group(index)?, chunks })
     }
 }
 
@@ -39,7 +45,11 @@ impl RowGroupReader for RowGroup<'_> {
 
     fn get_column_page_reader(&self, index: usize) -> Result<Box<dyn PageReader>> {
         let column = self.metadata().schema_descr().column(index);
-        Ok(Box::new(Checked { inner: self.inner.get_column_page_reader(index)?, column, values: 0 }))
+        let chunk = self.metadata().column(index);
+        let rows = usize::try_from(self.metadata().num_rows())?;
+        let pages = Arc::new(self.chunks.column(chunk.compression()));
+        let inner = Box::new(SerializedPageReader::new(pages, chunk, rows, None)?);
+        Ok(Box::new(Checked { inner, column, values: 0 }))
     }
 
     fn get_column_bloom_filter(&self, index: usize) -> Option<&Sbbf> {

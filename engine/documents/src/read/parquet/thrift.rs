@@ -11,9 +11,9 @@ const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
 /// Defects of encoded bytes.
-type Fault = &'static str;
+pub(super) type Fault = &'static str;
 
-const SHORT: Fault = "it ends too early";
+pub(super) const SHORT: Fault = "it ends too early";
 
 struct Thrift<'bytes> {
     bytes: &'bytes [u8],
@@ -134,6 +134,38 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
         }
         Ok(())
     })
+}
+
+/// The start of a page: what it states about its data, which follows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct PageHeader {
+    /// Bytes of the header.
+    pub length: u64,
+    /// Bytes of the unpacked page, of which the first `levels` are never packed.
+    pub unpacked: u64,
+    pub levels: u64,
+    pub is_plain: bool,
+}
+
+pub(super) fn page_header(bytes: &[u8]) -> Result<PageHeader, Fault> {
+    let mut header = PageHeader::default();
+    let mut thrift = Thrift { bytes, position: 0 };
+    let size = |thrift: &mut Thrift<'_>| thrift.number().map(|number| u64::try_from(number).unwrap_or(0));
+    thrift.fields(|thrift, field, kind| match (field, kind) {
+        (2, 5) => size(thrift).map(|size| header.unpacked = size),
+        // A data page of the second version.
+        (8, STRUCTURE) => thrift.fields(|thrift, field, kind| match (field, kind) {
+            (5 | 6, 5) => size(thrift).map(|size| header.levels = header.levels.saturating_add(size)),
+            (7, 1 | 2) => {
+                header.is_plain = kind == 2;
+                Ok(())
+            }
+            _ => thrift.skip(kind, 0),
+        }),
+        _ => thrift.skip(kind, 0),
+    })?;
+    header.length = thrift.position as u64;
+    Ok(header)
 }
 
 pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> {

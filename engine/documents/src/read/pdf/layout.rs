@@ -3,6 +3,7 @@
 //! Consecutive letters form fragments. Fragments of the same direction are processed upright, regardless of the page's rotation.
 //! Vertical white space between fragments separates columns; adjacent fragments form lines.
 
+use crate::extract::script::{Script, with_references};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -11,6 +12,9 @@ const SPACE: f64 = 0.16;
 
 /// Gap that separates two fragments.
 const PART: f64 = 1.0;
+
+/// Size of exponents and indices, at most, as a fraction of the letter size.
+const SMALL: f64 = 0.85;
 
 /// Consecutive letters on one line.
 #[derive(Clone, Debug)]
@@ -85,8 +89,9 @@ impl Fragments {
         let letters = said.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()).count();
         let before = self.all.last_mut().filter(|before| {
             let (gap, larger) = (left - before.right, before.size.max(size));
+            let height = if before.script(said, baseline, size).is_some() { 0.7 } else { 0.5 };
             before.turn == turn
-                && (baseline - before.baseline).abs() < 0.5 * larger
+                && (baseline - before.baseline).abs() < height * larger
                 && (-0.35 * larger..PART * larger).contains(&gap)
                 || letters == 1 && before.accents(said, left)
         });
@@ -100,6 +105,7 @@ impl Fragments {
         // Several letters of one code are in reading order; right-to-left lines are reversed as a whole later.
         let turned = (letters > 1 && said.chars().all(is_right_to_left))
             .then(|| said.chars().rev().collect::<String>());
+        let original = said;
         let said = turned.as_deref().unwrap_or(said).chars().map(plain).filter(|letter| !letter.is_control());
         match before {
             Some(before) => {
@@ -111,11 +117,21 @@ impl Fragments {
                     }
                     return;
                 }
+                let script = if is_accented { None } else { before.script(original, baseline, size) };
                 if is_accented {
                     before.accent(said);
                 } else {
                     if left - before.right > SPACE * size && !before.text.ends_with(' ') {
                         before.text.push(' ');
+                    }
+                    match script.and_then(|script| script.signs("", original)) {
+                        Some(signs) => {
+                            before.text.push_str(&signs);
+                            before.letters += letters;
+                            before.right = before.right.max(right);
+                            return;
+                        }
+                        None => before.set_script(baseline, size),
                     }
                     before.text.extend(said);
                 }
@@ -165,6 +181,24 @@ fn mark(accent: char) -> Option<char> {
 }
 
 impl Fragment {
+    /// Whether digits of this baseline and size are raised or lowered after or in this fragment.
+    fn script(&self, said: &str, baseline: f64, size: f64) -> Option<Script> {
+        let rise = (baseline - self.baseline) / self.size;
+        let least = if size < SMALL * self.size { 0.08 } else { 0.25 };
+        let is_number = said.contains(|letter: char| letter.is_ascii_digit() || "+-−".contains(letter));
+        (is_number && size < 1.05 * self.size && (least..0.7).contains(&rise.abs()))
+            .then_some(if rise > 0.0 { Script::Raised } else { Script::Lowered })
+    }
+
+    /// Raises or lowers this fragment, if it is a number and larger letters follow on another baseline, as in `¹⁴C`.
+    fn set_script(&mut self, baseline: f64, size: f64) {
+        let rise = (self.baseline - baseline) / size;
+        if self.size < SMALL * size && (0.15..0.7).contains(&rise.abs()) {
+            let script = if rise > 0.0 { Script::Raised } else { Script::Lowered };
+            self.text = script.signs("", &self.text).unwrap_or(std::mem::take(&mut self.text));
+        }
+    }
+
     /// Whether a letter at this position is under the accent at the fragment's end, as in TeX's output.
     fn accents_at(&self, left: f64) -> bool {
         left - self.right < -0.15 * self.size
@@ -369,7 +403,31 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     lines
 }
 
-fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
+/// Fragments before and after a raised number among which its line is searched.
+const NEAR: usize = 8;
+
+/// Moves numbers that were drawn apart from their line to its baseline.
+fn set_scripts(fragments: &mut [Fragment]) {
+    for index in 0..fragments.len() {
+        let (start, end) = (index.saturating_sub(NEAR), (index + NEAR).min(fragments.len()));
+        let Some(small) = fragments.get(index) else { continue };
+        let line = fragments.get(start..end).unwrap_or_default().iter().find_map(|line| {
+            let is_there = small.left > line.left - line.size && small.left < line.right + SPACE * line.size;
+            let script = line.script(&small.text, small.baseline, small.size)?;
+            (is_there && small.size < SMALL * line.size).then_some((line.baseline, script))
+        });
+        if let Some((baseline, script)) = line
+            && let Some(signs) = script.signs("", &small.text)
+            && let Some(small) = fragments.get_mut(index)
+        {
+            (small.baseline, small.text) = (baseline, signs);
+        }
+    }
+    fragments.sort_by(|one, other| other.baseline.total_cmp(&one.baseline));
+}
+
+fn rows(mut fragments: Vec<Fragment>) -> Vec<Row> {
+    set_scripts(&mut fragments);
     let mut rows: Vec<Vec<Fragment>> = Vec::new();
     for fragment in fragments {
         match rows.last_mut() {
@@ -405,7 +463,7 @@ fn row(mut fragments: Vec<Fragment>) -> Option<Row> {
     }
     let text = match is_from_right(&text) {
         true => logical(&text),
-        false => text.trim().to_owned(),
+        false => with_references(text.trim()),
     };
     let letters = text.chars().count().max(1);
     let first = text.split(' ').next().unwrap_or_default().chars().count();

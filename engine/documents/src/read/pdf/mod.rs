@@ -77,8 +77,7 @@ const MOST_PER_FILTER: u64 = 2048;
 const UNMEASURED: u64 = 512 << 20;
 
 fn too_much(size: usize, limits: &Limits) -> String {
-    let most = most(size, limits) >> 20;
-    format!("unpacks to more than {most} MiB; if this is intended, raise reading.limits.expansion")
+    limits.check_expansion(size as u64, u64::MAX).err().unwrap_or_default()
 }
 
 /// Checks that the streams of a file unpack within the limits. The library unpacks a stream as a whole, so this comes first.
@@ -86,7 +85,7 @@ fn too_much(size: usize, limits: &Limits) -> String {
 fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     let mut again = is_encrypted;
-    let (mut left, mut hidden) = (most(bytes.len(), limits), 0_u64);
+    let (mut left, mut hidden) = (limits.most(bytes.len() as u64), 0_u64);
     let mut objects = memchr::memmem::find_iter(bytes, b"obj").peekable();
     let mut object = 0;
     for at in memchr::memmem::find_iter(bytes, b"stream") {
@@ -124,7 +123,7 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
         });
         left = left.checked_sub(cost).ok_or_else(|| too_much(bytes.len(), limits))?;
     }
-    if hidden > UNMEASURED.max(most(bytes.len(), limits)) {
+    if hidden > UNMEASURED.max(limits.most(bytes.len() as u64)) {
         return Err(too_much(bytes.len(), limits));
     }
     Ok(again)
@@ -134,6 +133,8 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
 /// measured.
 fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: u64) -> u64 {
     let length = |data: &[u8]| memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+    // Reading costs too, even without a result.
+    let raw = length(data) as u64;
     let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
     let is_odd = filters.iter().any(|filter| matches!(filter, Packed::Lzw | Packed::RunLength))
         || filters.iter().skip_while(|filter| filter.is_ascii()).any(|filter| filter.is_ascii());
@@ -141,7 +142,7 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     if packs > 1 && (is_encrypted || is_odd) {
         return unmeasured(data);
     }
-    let (mut decoded, mut sum): (Option<Vec<u8>>, u64) = (None, 0);
+    let (mut decoded, mut sum): (Option<Vec<u8>>, u64) = (None, raw);
     for filter in filters.iter().take_while(|filter| filter.is_ascii()).take(8) {
         let made = filter.binary(decoded.as_deref().unwrap_or(data));
         sum = sum.saturating_add(made.len() as u64);
@@ -162,7 +163,10 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
         };
         // A broken stream is detected again on reading; the part before the fault counts.
         let bare = match depth < packs {
-            true => count(DeflateDecoder::new(layers()), left),
+            true => {
+                let mut packed = DeflateDecoder::new(layers());
+                count(&mut packed, left).saturating_add(packed.total_in())
+            }
             false => 0,
         };
         let mut start = [0; 2];
@@ -229,7 +233,7 @@ fn weigh_again(file: &Pdf, left: u64) -> bool {
 }
 
 /// A filter named in a stream's dictionary.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packed {
     Hex,
     Ascii85,
@@ -385,14 +389,9 @@ fn is_picture(stream: &Stream<'_>) -> bool {
     subtype.is_some_and(|subtype| subtype.as_str() == "Image")
 }
 
-/// Maximum bytes that a file of this size may unpack to, and of content processed.
-fn most(size: usize, limits: &Limits) -> u64 {
-    limits.expansion_free.max(limits.expansion.saturating_mul(size as u64))
-}
-
 fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec<String>), String> {
     let size = bytes.len();
-    let left = most(size, &context.settings.limits);
+    let left = context.settings.limits.most(size as u64);
     let says_encrypted = memchr::memmem::find(&bytes, b"/Encrypt").is_some();
     let file = Pdf::new(bytes).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
@@ -503,6 +502,17 @@ mod tests {
         assert_eq!(Packed::Hex.binary(b"4a4 B7>4a"), [0x4a, 0x4b, 0x70]);
         assert_eq!(Packed::Ascii85.binary(b"9jqo^BlbD-BleB1DJ+*+F(f,q~>"), b"Man is distinguished");
         assert_eq!(Packed::Ascii85.binary(b"z9jqo~>"), b"\0\0\0\0Man");
+    }
+
+    #[test]
+    fn streams_without_output_cost_their_length() {
+        let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
+        for data in [blocks.clone(), b" ".repeat(5000), b"plain".repeat(1000)] {
+            for filters in [&[][..], &[Packed::Flate], &[Packed::Hex], &[Packed::Hex, Packed::Flate]] {
+                assert!(size(&data, filters, true, false, u64::MAX / 2) >= 5000, "{filters:?}");
+            }
+        }
+        assert!(size(&blocks, &[Packed::Flate], true, false, u64::MAX / 2) >= 10_000);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn prose(pages: &[Vec<Line>]) -> String {
     // Ligature characters.
     const LIGATURES: [(char, &str); 7] =
         [('ﬀ', "ff"), ('ﬁ', "fi"), ('ﬂ', "fl"), ('ﬃ', "ffi"), ('ﬄ', "ffl"), ('ﬅ', "st"), ('ﬆ', "st")];
-    let whole = prose.text.trim_end().replace('\u{ad}', "");
+    let whole = prose.text.trim_end().to_owned();
     LIGATURES.into_iter().fold(whole, |text, (ligature, letters)| match text.contains(ligature) {
         true => text.replace(ligature, letters),
         false => text,

@@ -349,7 +349,7 @@ fn a_module_that_is_not_to_be_had_is_told() {
     let context = Context::new(source("t.parquet"), Settings::default());
     let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
     let counter = Arc::new(Counter::new(Arc::default(), 10));
-    let trouble = Asked::new(module, context, file, &counter).err().unwrap();
+    let trouble = Asked::new(module, "parquet", context, file, &counter).err().unwrap();
     assert_eq!(
         (trouble.place.as_str(), trouble.reason.as_str()),
         ("t.parquet", "its reader could not be loaded")
@@ -359,4 +359,32 @@ fn a_module_that_is_not_to_be_had_is_told() {
 fn source(name: &str) -> Source {
     let memory = Memory::default().with(name, small_parquet());
     find(&memory, &[name.into()], &Settings::default()).sources.remove(0)
+}
+
+/// A file with one page of the same letter, packed.
+fn one_page(packing: Compression, length: usize) -> Vec<u8> {
+    let text = "a".repeat(length);
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &[&text], None);
+    let properties = properties(packing, WriterVersion::PARQUET_1_0, false);
+    file("message m { required binary text (UTF8); }", properties, &[&group])
+}
+
+#[test]
+fn pages_are_measured_before_they_are_unpacked() {
+    for packing in
+        [Compression::GZIP(Default::default()), Compression::SNAPPY, Compression::ZSTD(Default::default())]
+    {
+        let mut settings = small();
+        settings.limits.expansion = 10;
+        let bomb = one_page(packing, 4 << 20);
+        assert_eq!(says("t.parquet", &bomb, &settings, "more than 10 times its size"), [""; 0]);
+        settings.limits.expansion = 1 << 20;
+        assert_eq!(wrong("t.parquet", &bomb, &settings).1.concat().len(), 4 << 20);
+    }
+    // A header that states less than the page unpacks to.
+    let mut lying = one_page(Compression::GZIP(Default::default()), 1 << 20);
+    let at = lying.iter().position(|byte| *byte == 0x15).unwrap() + 3;
+    assert_eq!(lying[at..at + 4], [0x88, 0x80, 0x80, 0x01], "twice the length, with the length of the text");
+    lying[at..at + 4].copy_from_slice(&[0x88, 0x80, 0x80, 0x00]);
+    says("t.parquet", &lying, &Settings::default(), "a page unpacks to more than its header states");
 }

@@ -75,6 +75,41 @@ fn members_packed_one_by_one_are_one_file() {
 }
 
 #[test]
+fn a_damaged_member_costs_its_record_only() {
+    let page = |name: &str| {
+        response(&format!("{OK}\n"), format!("<p>page {name} {}", "of many words ".repeat(40)).as_bytes())
+    };
+    for damage in ["data", "checksum", "header"] {
+        let members = ["a", "b", "c"].map(|name| gzip(page(name)));
+        let mut packed = members.concat();
+        let at = members[0].len()
+            + match damage {
+                "data" => 60,
+                "checksum" => members[1].len() - 6,
+                _ => 2,
+            };
+        packed[at] ^= 0xff;
+        let (troubles, texts) = wrong("a.warc.gz", packed, &Settings::default());
+        let found: Vec<&str> = texts.iter().filter_map(|text| text.split(' ').nth(1)).collect();
+        assert!(found.starts_with(&["a"]) && found.ends_with(&["c"]), "{damage}: {found:?} {troubles:?}");
+        assert!(troubles.iter().any(|trouble| trouble.contains("damaged bytes")), "{damage}: {troubles:?}");
+    }
+    // Other formats end there, since their records may span members.
+    let mut packed = [gzip("{\"text\": \"a\"}\n"), gzip("{\"text\": \"b\"}\n")].concat();
+    let at = packed.len() - 10;
+    packed[at] ^= 0xff;
+    assert_eq!(says("a.jsonl.gz", packed, &Settings::default(), "what was read so far is kept")[0], "a");
+}
+
+#[test]
+fn the_window_of_a_response_is_limited() {
+    let frame = |window: u8| [&[0x28, 0xb5, 0x2f, 0xfd, 0, window, 0x21, 0, 0][..], b"<p>x"].concat();
+    let warc = |window: u8| response(&format!("{OK}Content-Encoding: zstd\n\n"), &frame(window));
+    assert_eq!(read("a.warc", warc(13 << 3)).remove(0).text, "<p>x");
+    says("a.warc", warc(21 << 3), &Settings::default(), "cannot be unpacked from zstd");
+}
+
+#[test]
 fn broken_records_are_named_and_the_next_one_is_found() {
     let good = response(&format!("{OK}\n"), b"<p>good");
     let lying = String::from_utf8(good.clone()).unwrap();

@@ -60,7 +60,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     write(root, "archive.zip", "PK\x03\x04");
-    write(root, "book.docx", "PK\x03\x04");
+    write(root, "book.docx", "no archive");
     write(root, "empty.txt", "");
     write(root, "id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n");
     write(root, "key.md", "# Mine\n\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\n");
@@ -82,7 +82,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     let expected = [
         "README has no extension",
         "archive.zip is a damaged zip archive",
-        "book.docx is a damaged zip archive",
+        "book.docx does not start with PK as its extension requires",
         "empty.txt is empty",
         "id_rsa is a file with a private key, which no model should learn; leave it out",
         "key.md is a file with a private key",

@@ -319,6 +319,21 @@ fn a_quote_that_is_never_closed_costs_no_row() {
 }
 
 #[test]
+fn rows_after_a_quote_that_closes_early_are_kept() {
+    let blank = "text,n\r\n\r\n\"Hello\" she said to the keeper,1\r\n\r\nA good row,2\r\n\r\n\"Another\" she said,3\r\n\r\nA fourth,4";
+    let (troubles, texts) = wrong("a.csv", blank, &Settings::default());
+    assert_eq!(texts, ["\"Hello\" she said to the keeper", "A good row", "\"Another\" she said", "A fourth"]);
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    let (troubles, texts) =
+        wrong("a.csv", format!("text,n\n{}", "\"a\"b\na good row,1\nx\n".repeat(50)), &Settings::default());
+    assert_eq!((texts.len(), troubles.len()), (50, 100));
+    // Quotes and delimiters inside a value whose quotes are not doubled, and blanks after a closing quote.
+    let table = "text,n\n\"He said \"yes, sir\" to me\",1\n\"a, b\" ,2\n";
+    let (troubles, texts) = wrong("a.csv", table, &Settings::default());
+    assert_eq!((texts.join("|").as_str(), troubles.len()), ("He said \"yes, sir\" to me|a, b", 1));
+}
+
+#[test]
 fn tables_say_their_delimiter_and_may_name_columns_twice() {
     assert_eq!(texts("a.csv", "sep=;\r\nid;text\r\n1;a, b, c\r\n")[0].1, "a, b, c");
     assert_eq!(texts("b.csv", "\"sep=\t\"\ntext\tn\na, b\t1\n")[0].1, "a, b");
@@ -422,7 +437,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
 }
 
-fn archive(members: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn archive(members: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();

@@ -8,6 +8,7 @@ mod encodings;
 mod finding;
 mod formats;
 mod hostile;
+mod packages;
 mod papers;
 mod properties;
 

@@ -33,7 +33,7 @@ const WIDE: &str = "<< /Type /Font /Subtype /Type0 /BaseFont /Some /Encoding /Id
 const TABLE: &str = "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange\n\
     2 beginbfchar <0001> <0414> <0002> <FB01> endbfchar\n2 beginbfrange\n<0003> <0005> <0061>\n<0006> <0007> [<D83DDE00> <4E2D6587>]\nendbfrange endcmap";
 
-fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {
+pub(super) fn pages_of(contents: &[&str], packed: bool) -> Vec<u8> {
     let kids: Vec<String> = (0..contents.len()).map(|index| format!("{} 0 R", 9 + 2 * index)).collect();
     let mut objects = vec![
         ("<< /Type /Catalog /Pages 2 0 R /Lang (en-GB) >>".to_owned(), None),
@@ -116,6 +116,27 @@ fn fonts_say_what_their_codes_mean() {
     assert!(found.contains("Дfiabc") && found.contains("中文"), "{found}");
     let odd = "BT /F3 10 Tf 72 700 Td (ABCDE) Tj ET";
     assert_eq!(text(&pages_of(&[odd], true)).unwrap(), "éffi€”ß");
+}
+
+#[test]
+fn raised_and_lowered_digits_stay_apart() {
+    let page = "BT /F1 12 Tf 72 700 Td (The lamp gives 10) Tj /F1 8 Tf 5 Ts (6) Tj /F1 12 Tf 0 Ts ( candles, 5 m) Tj 7 Ts /F1 7 Tf (3) Tj \
+        /F1 12 Tf 0 Ts ( of CO) Tj /F1 8 Tf -2 Ts (2) Tj /F1 12 Tf 0 Ts ( and) Tj ET\n\
+        BT /F1 12 Tf 72 686 Td (in 1904) Tj /F1 8 Tf 5 Ts (12) Tj /F1 12 Tf 0 Ts ( of ) Tj /F1 8 Tf 4 Ts (14) Tj /F1 12 Tf 0 Ts (C the tower) Tj \
+        /F1 8 Tf 5 Ts (3) Tj /F1 12 Tf 0 Ts ( was painted.) Tj ET";
+    let found = text(&pages_of(&[page], true)).unwrap();
+    assert_eq!(
+        found,
+        "The lamp gives 10⁶ candles, 5 m³ of CO₂ and in 1904[12] of ¹⁴C the tower[3] was painted."
+    );
+    // The same size, and drawn after the whole line.
+    let page = "BT /F1 12 Tf 72 700 Td (The lamp gives 10) Tj 5 Ts (6) Tj 0 Ts ( candles, and the mirror loses a part of them.) Tj ET\n\
+        BT /F1 12 Tf 72 686 Td (It loses 10) Tj ET BT /F1 7 Tf 133 692 Td (4) Tj ET BT /F1 12 Tf 72 672 Td (of them.) Tj ET";
+    let found = text(&pages_of(&[page], true)).unwrap();
+    assert!(
+        found.starts_with("The lamp gives 10⁶ candles,") && found.contains("loses 10⁴ of them."),
+        "{found}"
+    );
 }
 
 #[test]

@@ -31,6 +31,22 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("w.xml", dumps::small_wiki().into_bytes()),
         ("t.parquet", columns::small_parquet()),
         ("Posts.xml", dumps::small_posts().into_bytes()),
+        ("a.zip", formats::archive(&[("a.txt", "One."), ("b/c.jsonl", lines)])),
+        (
+            "a.docx",
+            formats::archive(&[(
+                "word/document.xml",
+                "<w:document><w:p><w:r><w:t>a</w:t></w:r></w:p></w:document>",
+            )]),
+        ),
+        (
+            "a.epub",
+            formats::archive(&[
+                ("META-INF/container.xml", "<container><rootfile full-path='a/b.opf'/></container>"),
+                ("a/b.opf", "<package><item id='c' href='./c.xhtml'/><itemref idref='c'/></package>"),
+                ("a/c.xhtml", "<html><p>One.</p></html>"),
+            ]),
+        ),
     ]
 }
 

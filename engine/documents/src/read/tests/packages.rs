@@ -1,0 +1,247 @@
+//! Documents that are archives: Word documents and electronic books.
+
+use super::formats::archive;
+use super::*;
+use crate::extract;
+use crate::read::work::WORK;
+use proptest::prelude::*;
+
+const CONTAINER: &str =
+    "<container><rootfiles><rootfile full-path='OEBPS/content.opf'/></rootfiles></container>";
+
+fn chapter(text: &str) -> String {
+    format!(
+        "<html xmlns='http://www.w3.org/1999/xhtml'><head><title>T</title></head><body><p>{text}</p></body></html>"
+    )
+}
+
+/// A book of these chapters, given by id, reference and name, and read in this order.
+fn book(chapters: &[(&str, &str, &str)], spine: &[&str], others: &[(&str, &str)]) -> Vec<u8> {
+    let items: String =
+        chapters.iter().map(|(id, reference, _)| format!("<item id='{id}' href='{reference}'/>")).collect();
+    let order: String = spine.iter().map(|id| format!("<itemref idref='{id}'/>")).collect();
+    let package = format!("<package><manifest>{items}</manifest><spine>{order}</spine></package>");
+    let texts: Vec<String> = chapters.iter().map(|(id, ..)| chapter(id)).collect();
+    let mut members = others.to_vec();
+    members.extend([("META-INF/container.xml", CONTAINER), ("OEBPS/content.opf", package.as_str())]);
+    members.extend(chapters.iter().zip(&texts).map(|((_, _, name), text)| (*name, text.as_str())));
+    archive(&members)
+}
+
+/// The ends of the ids of a book's chapters.
+fn order(bytes: &[u8]) -> Vec<String> {
+    let end = |document: &Document| document.id.rsplit('/').next().unwrap_or_default().to_owned();
+    read("book.epub", bytes).iter().map(end).collect()
+}
+
+#[test]
+fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
+    for (folder, refer) in [
+        ("OEBPS/", "{}.xhtml"),
+        ("OEBPS/", "./{}.xhtml"),
+        ("OEBPS/", "{}.xhtml#part"),
+        ("OEBPS/", "x/../{}.xhtml?a=b"),
+        ("OEBPS/", "/OEBPS/{}.xhtml"),
+        ("Text/", "../Text/{}.xhtml"),
+        ("OEBPS/", "%6Fne/../{}.xhtml"),
+    ] {
+        let [three, one, two] =
+            ["three", "one", "two"].map(|id| (refer.replace("{}", id), format!("{folder}{id}.xhtml")));
+        let chapters =
+            [("three", &*three.0, &*three.1), ("one", &*one.0, &*one.1), ("two", &*two.0, &*two.1)];
+        let found = order(&book(&chapters, &["one", "two", "absent", "three"], &[]));
+        assert_eq!(found, ["one.xhtml", "two.xhtml", "three.xhtml"], "{refer}");
+    }
+    let renamed =
+        book(&[("b", "B.xhtml", "OEBPS/b.xhtml"), ("a", "A.xhtml", "OEBPS/a.xhtml")], &["a", "b"], &[]);
+    assert_eq!(order(&renamed), ["a.xhtml", "b.xhtml"]);
+    // The container names the package, whatever else is in the archive.
+    let old = "<package><manifest><item id='x' href='x.xhtml'/></manifest><spine><itemref idref='x'/></spine></package>";
+    let text = chapter("old");
+    let two =
+        book(&[("a", "a.xhtml", "OEBPS/a.xhtml")], &["a"], &[("AAA/old.opf", old), ("AAA/x.xhtml", &text)]);
+    assert_eq!(order(&two), ["a.xhtml"]);
+}
+
+const WORD: &str = "<w:document xmlns:w='w' xmlns:m='m'><w:body>";
+
+fn word(body: &str, notes: &str) -> Vec<u8> {
+    let body = format!("{WORD}{body}</w:body></w:document>");
+    let rels =
+        "<Relationships><Relationship Type='http://x/footnotes' Target='./notes.xml'/></Relationships>";
+    archive(&[
+        ("word/document.xml", &body),
+        ("word/_rels/document.xml.rels", rels),
+        ("word/notes.xml", notes),
+    ])
+}
+
+fn run(text: &str, align: &str) -> String {
+    format!("<w:r><w:rPr><w:vertAlign w:val='{align}'/></w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+}
+
+#[test]
+fn notes_formulas_and_symbols_of_a_word_document_are_read() {
+    let body = "<w:p><w:r><w:t>A note</w:t></w:r><w:r><w:footnoteReference w:id='2'/></w:r><w:r><w:t xml:space='preserve"
+        .to_owned()
+        + "'> and </w:t><w:sym w:font='Symbol' w:char='F061'/><w:sym w:font='Wingdings' w:char='F04A'/></w:r></w:p>\
+        <w:p><m:oMath><m:r><m:t>E=m</m:t></m:r><m:sSup><m:e><m:r><m:t>c</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r></m:sup></m:sSup>\
+        <m:r><m:t>, </m:t></m:r><m:f><m:num><m:r><m:t>10</m:t></m:r></m:num><m:den><m:r><m:t>3</m:t></m:r></m:den></m:f></m:oMath></w:p>\
+        <w:p>" + &run("10", "baseline") + &run("−", "superscript") + &run("6", "superscript") + &run(" CO", "") + &run("2", "subscript")
+        + "</w:p>";
+    let notes = "<w:footnotes><w:footnote w:id='0'><w:p/></w:footnote><w:footnote w:id='2'><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t>Of the \
+        page.</w:t></w:r></w:p></w:footnote></w:footnotes>";
+    let (troubles, found) = wrong("a.docx", word(&body, notes), &Settings::default());
+    assert_eq!(found, ["A note[1] and α\n\nE=mc^2, (10)/3\n\n10⁻⁶ CO₂\n\n[1] Of the page."]);
+    assert_eq!(troubles, ["a.docx: 1 symbol of fonts without known characters left out"]);
+    // In an archive, and under the name that the package gives it.
+    let body = format!("{WORD}<w:p><w:r><w:t>Here.</w:t></w:r></w:p></w:body></w:document>");
+    let rels = "<Relationships><Relationship Type='http://x/officeDocument' Target='/word/other.xml'/></Relationships>";
+    let inner = archive(&[("_rels/.rels", rels), ("word/other.xml", &body)]);
+    let mut outer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    outer.start_file("in/a.docx", zip::write::SimpleFileOptions::default()).unwrap();
+    outer.write_all(&inner).unwrap();
+    assert_eq!(
+        texts("all.zip", outer.finish().unwrap().into_inner()),
+        [("all.zip/in/a.docx".into(), "Here.".into())]
+    );
+}
+
+/// The work of reading a file.
+fn work(name: &str, content: impl AsRef<[u8]>) -> u64 {
+    WORK.set(0);
+    let (documents, _) = read_all(&Memory::default().with(name, content), &Settings::default());
+    assert!(!documents.is_empty());
+    WORK.get()
+}
+
+#[test]
+fn work_grows_linearly() {
+    let rows = |row: &dyn Fn(usize) -> String, count| {
+        "text,n\n".to_owned() + &(0..count).map(row).collect::<String>()
+    };
+    let tables: [&dyn Fn(usize) -> String; 4] = [
+        &|n| format!("\n\"Hello\" she said to the keeper number {n} of the wall,{n}\n"),
+        &|n| format!("\"a\"b\na good row of the table number {n},{n}\nx\n"),
+        &|n| format!("\"open, a, b\nx\na good row {n},{n}\n"),
+        &|n| format!("\"one\ntwo \"three\" {n}\",{n}\n"),
+    ];
+    let chapters = |count: usize| {
+        let ids: Vec<String> = (0..count).rev().map(|n| format!("c{n}")).collect();
+        let names: Vec<(String, String)> =
+            ids.iter().map(|id| (format!("./{id}.xhtml"), format!("OEBPS/{id}.xhtml"))).collect();
+        let chapters: Vec<(&str, &str, &str)> =
+            ids.iter().zip(&names).map(|(id, (reference, name))| (&**id, &**reference, &**name)).collect();
+        let mut spine: Vec<&str> = ids.iter().map(String::as_str).collect();
+        spine.reverse();
+        book(&chapters, &spine, &[])
+    };
+    let texts = |count| "A line.\n<|endoftext|>\nAnother, with more words.\n<|endoftext|>\n".repeat(count);
+    let check = |name: &str, one: u64, four: u64| assert!(four < 5 * one, "{name}: {one} and {four}");
+    for (number, row) in tables.iter().enumerate() {
+        check(&format!("table {number}"), work("a.csv", rows(row, 4000)), work("a.csv", rows(row, 16_000)));
+    }
+    check("book", work("a.epub", chapters(60)), work("a.epub", chapters(240)));
+    check("text", work("a.txt", texts(5000)), work("a.txt", texts(20_000)));
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Level {
+    Line,
+    Raised,
+    Lowered,
+}
+
+/// The runs of digits of one kind in a text.
+fn groups(text: &str) -> Vec<String> {
+    let digit = |letter: char| {
+        let place = |digits: &str| digits.chars().position(|digit| digit == letter);
+        let kinds = ["0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"];
+        kinds.into_iter().enumerate().find_map(|(kind, digits)| Some((kind, place(digits)?)))
+    };
+    let (mut groups, mut last) = (Vec::<String>::new(), None);
+    for letter in text.chars() {
+        let found = digit(letter);
+        if let Some((kind, value)) = found {
+            match groups.last_mut().filter(|_| last == Some(kind)) {
+                Some(group) => *group += &value.to_string(),
+                None => groups.push(value.to_string()),
+            }
+        }
+        last = found.map(|(kind, _)| kind);
+    }
+    groups
+}
+
+/// The prose of a file.
+fn prose_of(name: &str, content: impl AsRef<[u8]>) -> String {
+    let memory = Memory::default().with(name, content);
+    let found = find(&memory, &[name.into()], &Settings::default());
+    let items = found.sources.iter().flat_map(|source| {
+        prose(&memory, source, &Settings::default(), &extract::Settings::default(), &Arc::default())
+    });
+    items.map(|item| item.unwrap().text).collect::<Vec<_>>().join("\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn digits_stay_apart(
+        pieces in prop::collection::vec(
+            (
+                1_u32..3000,
+                prop::sample::select(vec![Level::Line, Level::Raised, Level::Lowered]),
+                prop::sample::select(vec!["", " ", " in ", "m", " of the wall", ")"]),
+            ),
+            1..8,
+        )
+    ) {
+        let mut parts: Vec<(String, Level)> = vec![("There were ".into(), Level::Line)];
+        let mut expected = Vec::new();
+        for (number, level, after) in pieces {
+            // Numbers that adjoin in the same script are one number.
+            if parts.last().is_some_and(|(text, last)| *last == level && text.ends_with(|last: char| last.is_ascii_digit())) {
+                parts.push((" or ".into(), Level::Line));
+            }
+            expected.push(number.to_string());
+            parts.push((number.to_string(), level));
+            if !after.is_empty() {
+                parts.push((after.into(), Level::Line));
+            }
+        }
+        parts.push((" in all.".into(), Level::Line));
+        let write = |write: &dyn Fn(&str, Level) -> String| parts.iter().map(|(text, level)| write(text, *level)).collect::<String>();
+        let html = write(&|text, level| match level {
+            Level::Line => text.to_owned(),
+            Level::Raised => format!("<sup>{text}</sup>"),
+            Level::Lowered => format!("<sub>{text}</sub>"),
+        });
+        let docx = write(&|text, level| run(text, match level {
+            Level::Line => "baseline",
+            Level::Raised => "superscript",
+            Level::Lowered => "subscript",
+        }));
+        let pdf = write(&|text, level| {
+            let (size, rise) = match level {
+                Level::Line => (12, 0),
+                Level::Raised => (8, 5),
+                Level::Lowered => (8, -2),
+            };
+            format!("/F1 {size} Tf {rise} Ts ({}) Tj ", text.replace(')', "\\)"))
+        });
+        let escaped = html.replace('<', "&lt;");
+        let wiki = format!("<mediawiki><page><title>t</title><ns>0</ns><revision><text>{escaped}</text></revision></page></mediawiki>");
+        let members = [("META-INF/container.xml", CONTAINER), ("OEBPS/a.xhtml", &*chapter(&html))];
+        for (name, content) in [
+            ("a.html", chapter(&html).into_bytes()),
+            ("a.xml", wiki.into_bytes()),
+            ("a.epub", archive(&members)),
+            ("a.docx", word(&format!("<w:p>{docx}</w:p>"), "<w:footnotes/>")),
+            ("a.pdf", papers::pages_of(&[&format!("BT 10 700 Td {pdf} ET")], true)),
+        ] {
+            let text = prose_of(name, content);
+            prop_assert_eq!(groups(&text), &expected[..], "{}: {}", name, text);
+        }
+    }
+}
