@@ -161,7 +161,7 @@ impl Lookup {
         }
         // Per unit of lookup: number of n-grams, and how many were found.
         let counts = |place: &LookedUpAs| match place {
-            LookedUpAs::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
+            LookedUpAs::Item(item) => (self.set.item_ngrams(*item), found_of.get(item).copied().unwrap_or(0)),
             LookedUpAs::Short(key) => (1, u32::from(self.whole.contains(key))),
         };
         let sum = |(all, found): (u64, u64), (own, own_found): (u32, u32)| {
