@@ -57,7 +57,8 @@ pub(super) struct Ending {
 }
 
 enum EndingStep {
-    Compare,
+    ExactCopies,
+    NearCopies(Box<near::Comparison>),
     /// Trains the trigram model on the documents up to this index.
     Learn(Box<TrigramModel>, usize),
     Score(Box<Scoring>),
@@ -94,7 +95,7 @@ impl Ending {
         let alive = (0..staging.entries().len()).map(|number| number >= earlier as usize).collect();
         let (sources, places) = sources.finish();
         staging.renumber(&places);
-        Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::Compare }
+        Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::ExactCopies }
     }
 
     pub(super) fn staged(&self) -> u64 {
@@ -105,13 +106,28 @@ impl Ending {
     pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
         match std::mem::replace(&mut self.step, EndingStep::Divide) {
-            EndingStep::Compare => {
+            EndingStep::ExactCopies => {
                 self.exact_copies(bench)?;
-                self.near_copies(bench)?;
-                if bench.worker.gibberish().is_some() {
-                    self.step = EndingStep::Learn(Box::default(), 0);
-                }
-                Ok((Phase::Comparing, staged, staged))
+                self.step = match bench.worker.recipe.duplicates.near.enabled {
+                    true => EndingStep::NearCopies(Box::new(near::Comparison::new(&self.near))),
+                    false => Self::after_copies(bench),
+                };
+                Ok((Phase::Comparing, 0, staged))
+            }
+            EndingStep::NearCopies(mut comparison) => {
+                let done = match self.compare(&mut comparison)? {
+                    Some(decision) => {
+                        self.near_copies(decision, bench)?;
+                        self.step = Self::after_copies(bench);
+                        staged
+                    }
+                    None => {
+                        let share = comparison.share(&self.near);
+                        self.step = EndingStep::NearCopies(comparison);
+                        (share * staged as f64) as u64
+                    }
+                };
+                Ok((Phase::Comparing, done, staged))
             }
             EndingStep::Learn(mut model, at) => {
                 let (documents, _, next) = self.alive_from(at)?;
@@ -177,6 +193,13 @@ impl Ending {
                 self.step = EndingStep::Write(writing);
                 Ok((Phase::Writing, end as u64, total as u64))
             }
+        }
+    }
+
+    fn after_copies(bench: &Bench<'_>) -> EndingStep {
+        match bench.worker.gibberish() {
+            Some(_) => EndingStep::Learn(Box::default(), 0),
+            None => EndingStep::Divide,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Groups and their sizes are unlimited: only a count is stored per group, and details only of the few in the report.
 
 use super::Ending;
+use crate::duplicates::near;
 use crate::pipeline::Bench;
 use crate::pipeline::stages::At;
 use crate::pipeline::staging::Staging;
@@ -83,15 +84,17 @@ impl Ending {
         Ok(shown)
     }
 
-    pub(super) fn near_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
-        if !bench.worker.recipe.duplicates.near.enabled {
-            return Ok(());
-        }
-        let (near, staging) = (&self.near, &mut self.staging);
-        let mut decision = near.decide(&mut |numbers| {
+    /// Compares near copies by one band; `None` before the last one.
+    pub(super) fn compare(&mut self, comparison: &mut near::Comparison) -> Result<Option<near::Decision>> {
+        let staging = &mut self.staging;
+        comparison.step(&self.near, &mut |numbers| {
             let documents = staging.documents(numbers)?;
             Ok(documents.into_iter().map(|document| document.text).collect())
-        })?;
+        })
+    }
+
+    pub(super) fn near_copies(&mut self, mut decision: near::Decision, bench: &mut Bench<'_>) -> Result<()> {
+        let staging = &mut self.staging;
         decision.dropped.retain(|copy| copy.document >= self.earlier);
         let mut ids = Ids::default();
         for copy in &decision.dropped {
