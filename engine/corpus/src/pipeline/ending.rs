@@ -5,7 +5,7 @@ mod copies;
 use super::stages::At;
 use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
-use super::{Bench, Phase, Sources, lines};
+use super::{Phase, Processor, Sources, lines};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::report::Amount;
 use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
@@ -103,22 +103,22 @@ impl Ending {
     }
 
     /// Performs the next step; returns its phase, progress and total.
-    pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
+    pub(super) fn advance(&mut self, processor: &mut Processor<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
         match std::mem::replace(&mut self.step, EndingStep::Divide) {
             EndingStep::ExactCopies => {
-                self.exact_copies(bench)?;
-                self.step = match bench.worker.recipe.duplicates.near.enabled {
+                self.exact_copies(processor)?;
+                self.step = match processor.worker.recipe.duplicates.near.enabled {
                     true => EndingStep::NearCopies(Box::new(near::Comparison::new(&self.near))),
-                    false => Self::after_copies(bench),
+                    false => Self::after_copies(processor),
                 };
                 Ok((Phase::Comparing, 0, staged))
             }
             EndingStep::NearCopies(mut comparison) => {
                 let done = match self.compare(&mut comparison)? {
                     Some(decision) => {
-                        self.near_copies(decision, bench)?;
-                        self.step = Self::after_copies(bench);
+                        self.near_copies(decision, processor)?;
+                        self.step = Self::after_copies(processor);
                         staged
                     }
                     None => {
@@ -167,14 +167,14 @@ impl Ending {
                 if next < self.alive.len() {
                     self.step = EndingStep::Score(scoring);
                 } else {
-                    self.unusual(&scoring, bench)?;
+                    self.unusual(&scoring, processor)?;
                 }
                 Ok((Phase::Judging, (staged + next as u64) / 2, staged))
             }
             EndingStep::Divide => {
-                let writing = self.divide(&bench.worker)?;
+                let writing = self.divide(&processor.worker)?;
                 if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
-                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
+                    processor.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
                 }
                 let total = writing.order.len() as u64;
                 self.step = EndingStep::Write(Box::new(writing));
@@ -184,11 +184,11 @@ impl Ending {
                 let total = writing.order.len();
                 let end = batch_end(self.staging.entries(), &writing.order, writing.at);
                 if writing.at == end {
-                    bench.recorders.paragraphs(writing.paragraphs.as_ref());
+                    processor.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
                 }
                 let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
-                self.write(&mut writing, &numbers, bench)?;
+                self.write(&mut writing, &numbers, processor)?;
                 writing.at = end;
                 self.step = EndingStep::Write(writing);
                 Ok((Phase::Writing, end as u64, total as u64))
@@ -196,8 +196,8 @@ impl Ending {
         }
     }
 
-    fn after_copies(bench: &Bench<'_>) -> EndingStep {
-        match bench.worker.gibberish() {
+    fn after_copies(processor: &Processor<'_>) -> EndingStep {
+        match processor.worker.gibberish() {
             Some(_) => EndingStep::Learn(Box::default(), 0),
             None => EndingStep::Divide,
         }
@@ -210,8 +210,8 @@ impl Ending {
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
-    fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
-        let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
+    fn unusual(&mut self, scoring: &Scoring, processor: &mut Processor<'_>) -> Result<()> {
+        let Some((at, rule)) = processor.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
             return Ok(());
         };
         let highest = rule.highest(&scoring.scores);
@@ -225,10 +225,10 @@ impl Ending {
             }
             if let Err(reason) = rule.judge(&document.text, &scoring.model, highest) {
                 if let Some(language) = rule.language(&document.text) {
-                    bench.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
+                    processor.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
                     continue;
                 }
-                bench.drop_document(at, reason.to_string(), &document)?;
+                processor.drop_document(at, reason.to_string(), &document)?;
                 self.bury(number as u32);
             }
         }
@@ -249,24 +249,24 @@ impl Ending {
         let entries = self.staging.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
-        let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
+        let draw_key = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.draw_key);
         let bytes = |number: u32| entries.get(number as usize).map_or(0, |entry| u64::from(entry.bytes));
         order.sort_by_key(|number| (source(*number), *number));
         let mut held_out = vec![false; entries.len()];
         let mut hold = |number: u32| mark(&mut held_out, number, true);
-        let mut by_lot = order.clone();
-        by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
+        let mut by_draw = order.clone();
+        by_draw.sort_by_key(|number| (source(*number), draw_key(*number), *number));
         let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
         // Sources with too few documents for one to be held out are pooled.
         let mut few: Vec<u32> = Vec::new();
-        for own in by_lot.chunk_by(|one, other| source(*one) == source(*other)) {
+        for own in by_draw.chunk_by(|one, other| source(*one) == source(*other)) {
             match share(own.len()) {
                 0 => few.extend(own),
                 // Every other source keeps at least one training document.
                 count => own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number)),
             }
         }
-        few.sort_by_key(|number| (lot(*number), *number));
+        few.sort_by_key(|number| (draw_key(*number), *number));
         few.iter().take(share(few.len())).for_each(|number| hold(*number));
         let all: u64 = order.iter().map(|number| bytes(*number)).sum();
         // Maximum held-out bytes. The draw counts documents, and a large one may be most of the text.
@@ -276,7 +276,7 @@ impl Ending {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
-            if let Some(number) = fitting.min_by_key(|number| (lot(**number), **number)) {
+            if let Some(number) = fitting.min_by_key(|number| (draw_key(**number), **number)) {
                 mark(&mut held_out, *number, true);
             }
         }
@@ -335,7 +335,7 @@ impl Ending {
         Ok(())
     }
 
-    fn write(&mut self, writing: &mut Writing, numbers: &[u32], bench: &mut Bench<'_>) -> Result<()> {
+    fn write(&mut self, writing: &mut Writing, numbers: &[u32], processor: &mut Processor<'_>) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
         let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());
         let entries = self.staging.entries();
@@ -364,21 +364,21 @@ impl Ending {
             // Source files share much and differ in details: they are counted and kept.
             if let Some(reason) = overlaps {
                 if !matches!(document.kind, Kind::Code(_)) {
-                    bench.drop_document(At::HeldOut, reason, &document)?;
+                    processor.drop_document(At::HeldOut, reason, &document)?;
                     continue;
                 }
-                bench.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
+                processor.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
             }
             if let Some(index) = &mut writing.paragraphs {
-                let own = bench.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
+                let own = processor.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
                 match index.filter(&document.text, &own) {
                     Outcome::Kept => {}
                     Outcome::Dropped(reason) => {
-                        bench.drop_document(At::Paragraphs, reason.to_string(), &document)?;
+                        processor.drop_document(At::Paragraphs, reason.to_string(), &document)?;
                         continue;
                     }
                     Outcome::Edited(text) => {
-                        bench.recorders.edited(At::Paragraphs, &document, amount, &text);
+                        processor.recorders.edited(At::Paragraphs, &document, amount, &text);
                         document.text = text;
                     }
                 }
@@ -386,12 +386,12 @@ impl Ending {
             passed.push((document, split, source));
         }
         for (document, split, source) in &passed {
-            bench.recorders.kept(&bench.worker, document, source, *split == Some("validation"));
+            processor.recorders.kept(&processor.worker, document, source, *split == Some("validation"));
         }
         let lines: Vec<Vec<u8>> = passed
             .par_iter_mut()
             .map(|(document, split, source)| lines::kept(document, *split, source))
             .collect::<Result<_>>()?;
-        lines.iter().try_for_each(|line| bench.folder.kept(line))
+        lines.iter().try_for_each(|line| processor.folder.kept(line))
     }
 }

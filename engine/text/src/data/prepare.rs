@@ -548,7 +548,7 @@ async fn scan(
     let (mut key, mut train_documents) = (None, 0);
     let mut length = 0;
     let total = corpus.bytes() * if more { 2 } else { 1 };
-    let mut told = 0;
+    let mut reported = 0;
     let own = corpus.has_held_out().then_some(Split::Train);
     let all = [
         (own, corpus.training_pieces(problems)),
@@ -568,8 +568,8 @@ async fn scan(
             }
             count.characters += characters;
             count.bytes += piece.text.len() as u64;
-            if count.bytes - told >= ENCODE_BYTES as u64 {
-                told = count.bytes;
+            if count.bytes - reported >= ENCODE_BYTES as u64 {
+                reported = count.bytes;
                 progress((PreparationStage::Reading, count.bytes, total));
             }
         }
@@ -607,15 +607,15 @@ async fn feed(
 ) -> Result<()> {
     let mut splitter = Splitter::new(config.validation, count);
     let total = corpus.bytes();
-    let (mut done, mut told) = (0, 0);
+    let (mut done, mut reported) = (0, 0);
     for piece in corpus.pieces(&Problems::default()) {
         let piece = piece?;
         yielder.maybe_yield().await;
         done += piece.text.len() as u64;
         let parts = splitter.divide(piece).into_iter();
         parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
-        if done - told >= ENCODE_BYTES as u64 {
-            told = done;
+        if done - reported >= ENCODE_BYTES as u64 {
+            reported = done;
             progress((PreparationStage::Reading, total + done.min(total), 2 * total));
         }
     }
@@ -675,7 +675,7 @@ async fn encode(
     if splitter.documents != count.documents.len() || splitter.characters != count.characters {
         refuse!("the text changed while it was being read; run again");
     }
-    queue.lost.tell(problems, &corpus.name(), "part")?;
+    queue.lost.report(problems, &corpus.name(), "part")?;
     let mut mixture = corpus.mixture().clone();
     if config.mixture.is_empty() {
         // The cleaned folder's mixture. Without marked splits, a whole source may be held out; it is dropped from the mixture.

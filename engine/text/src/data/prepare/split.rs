@@ -187,7 +187,7 @@ impl<T> RowSplitter<T> {
     }
 
     /// Reports it as a problem if the held-out row is a copy.
-    pub(super) fn tell(&self, problems: &Problems, name: &str) {
+    pub(super) fn report(&self, problems: &Problems, name: &str) {
         if self.holds_a_copy {
             problems.note_rows(
                 Path::new(name),
