@@ -8,7 +8,7 @@ use super::work::Worker;
 use super::{Phase, Processor, Sources, lines};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::report::Amount;
-use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
+use crate::rules::{Outcome, OwnReference};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use rayon::prelude::*;
@@ -17,6 +17,8 @@ use rustc_hash::FxHashMap;
 /// Documents, and bytes of their lines, read again at a time.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
+/// Maximum bytes of the documents from which the corpus learns its spelling.
+const LEARNED_BYTES: u64 = 32 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
 
@@ -53,23 +55,17 @@ pub(super) struct Ending {
     pub(super) kept: bool,
     /// Staged documents that were not dropped since.
     alive: Vec<bool>,
+    /// The corpus as the reference of a rule.
+    reference: Option<OwnReference>,
     step: EndingStep,
 }
 
 enum EndingStep {
     ExactCopies,
     NearCopies(Box<near::Comparison>),
-    /// Trains the trigram model on the documents up to this index.
-    Learn(Box<TrigramModel>, usize),
-    Score(Box<Scoring>),
+    Learn,
     Divide,
     Write(Box<Writing>),
-}
-
-struct Scoring {
-    model: Trigrams,
-    scores: Scores,
-    bits: Vec<f32>,
 }
 
 struct Writing {
@@ -95,7 +91,17 @@ impl Ending {
         let alive = (0..staging.entries().len()).map(|number| number >= earlier as usize).collect();
         let (sources, places) = sources.finish();
         staging.renumber(&places);
-        Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::ExactCopies }
+        Self {
+            staging,
+            copies,
+            near,
+            sources,
+            earlier,
+            kept,
+            alive,
+            reference: None,
+            step: EndingStep::ExactCopies,
+        }
     }
 
     pub(super) fn staged(&self) -> u64 {
@@ -129,47 +135,9 @@ impl Ending {
                 };
                 Ok((Phase::Comparing, done, staged))
             }
-            EndingStep::Learn(mut model, at) => {
-                let (documents, _, next) = self.alive_from(at)?;
-                let learned = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
-                    model.add(&document.text);
-                    model
-                });
-                model.merge(&learned.reduce(TrigramModel::default, |mut one, other| {
-                    one.merge(&other);
-                    one
-                }));
-                self.step = if next < self.alive.len() {
-                    EndingStep::Learn(model, next)
-                } else {
-                    EndingStep::Score(Box::new(Scoring {
-                        model: model.finish(),
-                        scores: Scores::default(),
-                        bits: Vec::new(),
-                    }))
-                };
-                Ok((Phase::Judging, next as u64 / 2, staged))
-            }
-            EndingStep::Score(mut scoring) => {
-                let (documents, numbers, next) = self.alive_from(scoring.bits.len())?;
-                let model = &scoring.model;
-                let scored: Vec<(f64, usize)> = documents
-                    .par_iter()
-                    .map(|document| (model.bits_per_character(&document.text), document.text.len()))
-                    .collect();
-                scoring.bits.resize(next, 0.0);
-                for (number, (bits, length)) in numbers.iter().zip(&scored) {
-                    scoring.scores.note(*bits, *length);
-                    if let Some(own) = scoring.bits.get_mut(*number as usize) {
-                        *own = *bits as f32;
-                    }
-                }
-                if next < self.alive.len() {
-                    self.step = EndingStep::Score(scoring);
-                } else {
-                    self.unusual(&scoring, processor)?;
-                }
-                Ok((Phase::Judging, (staged + next as u64) / 2, staged))
+            EndingStep::Learn => {
+                self.reference = self.learn(&processor.worker)?;
+                Ok((Phase::Judging, staged, staged))
             }
             EndingStep::Divide => {
                 let writing = self.divide(&processor.worker)?;
@@ -197,51 +165,33 @@ impl Ending {
     }
 
     fn after_copies(processor: &Processor<'_>) -> EndingStep {
-        match processor.worker.gibberish() {
-            Some(_) => EndingStep::Learn(Box::default(), 0),
+        match processor.worker.by_corpus() {
+            Some(_) => EndingStep::Learn,
             None => EndingStep::Divide,
         }
     }
 
-    /// The next documents that were not dropped, from `start` on, their numbers, and the next start.
-    fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
-        let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.length));
-        let numbers: Vec<u32> = (start as u32..end as u32).filter(|number| self.is_alive(*number)).collect();
-        Ok((self.staging.documents(&numbers)?, numbers, end))
-    }
-
-    fn unusual(&mut self, scoring: &Scoring, processor: &mut Processor<'_>) -> Result<()> {
-        let Some((at, rule)) = processor.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
-            return Ok(());
-        };
-        let highest = rule.highest(&scoring.scores);
-        let Some(limit) = highest else { return Ok(()) };
-        // Slightly lower, since the bits were rounded: the rule itself decides.
-        let limit = limit as f32 - 0.01;
-        for (number, _) in scoring.bits.iter().enumerate().filter(|(_, bits)| **bits > limit) {
-            let document = self.staging.document(number as u32)?;
-            if !self.is_alive(number as u32) || matches!(document.kind, Kind::Code(_)) {
-                continue;
-            }
-            if let Err(reason) = rule.judge(&document.text, &scoring.model, highest) {
-                if let Some(language) = rule.language(&document.text) {
-                    processor.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
-                    continue;
-                }
-                processor.drop_document(at, reason.to_string(), &document)?;
-                self.bury(number as u32);
-            }
+    /// Learns the corpus's spelling from an even sample of the documents that were not dropped.
+    fn learn(&mut self, worker: &Worker) -> Result<Option<OwnReference>> {
+        let Some((_, rule)) = worker.by_corpus() else { return Ok(None) };
+        let entries = self.staging.entries();
+        let alive: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
+        let bytes = |number: &u32| entries.get(*number as usize).map_or(0, |entry| u64::from(entry.bytes));
+        let all: u64 = alive.iter().map(bytes).sum();
+        let step = usize::try_from(all.div_ceil(LEARNED_BYTES)).unwrap_or(usize::MAX).max(1);
+        let sample: Vec<u32> = alive.iter().step_by(step).copied().collect();
+        let (mut texts, mut at) = (Vec::with_capacity(sample.len()), 0);
+        while at < sample.len() {
+            let end = batch_end(self.staging.entries(), &sample, at);
+            let documents = self.staging.documents(sample.get(at..end).unwrap_or_default())?;
+            texts.extend(documents.into_iter().map(|document| document.text));
+            at = end;
         }
-        Ok(())
+        Ok(rule.learn(&texts, alive.len(), all))
     }
 
     fn is_alive(&self, number: u32) -> bool {
         self.alive.get(number as usize) == Some(&true)
-    }
-
-    /// Marks a staged document as dropped.
-    fn bury(&mut self, number: u32) {
-        mark(&mut self.alive, number, false);
     }
 
     /// Orders the remaining documents by source and draws the validation split.
@@ -349,6 +299,7 @@ impl Ending {
             Some(false) => Some("train"),
         };
         let overlap = writing.overlap.as_ref();
+        let by_corpus = processor.worker.by_corpus().zip(self.reference.as_ref());
         let checked: Vec<_> = numbers
             .par_iter()
             .zip(documents)
@@ -356,10 +307,24 @@ impl Ending {
                 let split = split(number);
                 let trains = split == Some("train");
                 let found = overlap.filter(|_| trains).and_then(|set| set.contaminating(&document.text));
-                (document, split, source(number), found.map(|found| found.to_string()))
+                let judged = by_corpus
+                    .filter(|_| !matches!(document.kind, Kind::Code(_)))
+                    .map(|((_, rule), reference)| rule.judge_by_corpus(&document.text, reference));
+                (document, split, source(number), judged, found.map(|found| found.to_string()))
             })
             .collect();
-        for (mut document, split, source, overlaps) in checked {
+        let at = by_corpus.map_or(At::Repair, |((at, _), _)| at);
+        for (mut document, split, source, judged, overlaps) in checked {
+            match judged {
+                Some(Err(reason)) => {
+                    processor.drop_document(at, reason.to_string(), &document)?;
+                    continue;
+                }
+                Some(Ok(Some(language))) => {
+                    processor.recorders.count(at, &format!("texts_kept_in_{language}"), 1);
+                }
+                Some(Ok(None)) | None => {}
+            }
             let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
             if let Some(reason) = overlaps {

@@ -233,7 +233,7 @@ fn what_was_planted_is_found() {
     assert_eq!(wrong, 0, "near copies are verified, so that none is wrong");
     assert!(found as f64 >= 0.95 * near as f64, "{found} of {near} near copies");
     let ((random, wrong_random), (unusual, wrong_unusual)) =
-        (by_rule("entropy", "noise/"), by_rule("gibberish", "noise/"));
+        (by_rule("entropy", "noise/"), by_rule("perplexity", "noise/"));
     let (found, wrong) = (random + unusual, wrong_random + wrong_unusual);
     assert!(found as f64 >= 0.95 * noise as f64 && wrong <= 2, "{found} of {noise} noise, {wrong} others");
     // Personal data is replaced everywhere: in kept and dropped documents, and in the report.
@@ -512,6 +512,18 @@ fn every_published_recipe_is_its_own_file() {
 }
 
 #[test]
+fn a_recipe_may_use_the_former_names() {
+    let text =
+        "off = [\"gibberish\"]\n[contamination]\nruns = 3\n[[rules]]\nrule = \"gibberish\"\nmargin = 2.0\n";
+    let recipe = Recipe::from_toml(text).unwrap();
+    let [rule @ crate::rules::Rule::Perplexity(own)] = &recipe.rules[..] else { panic!("{recipe:?}") };
+    assert_eq!((own.margin, own.file.as_ref(), recipe.contamination.minimum_ngrams), (2.0, None, 3));
+    assert!(!recipe.is_on(rule));
+    let written = recipe.to_toml().unwrap();
+    assert!(!written.contains("gibberish") && Recipe::from_toml(&written).unwrap() == recipe, "{written}");
+}
+
+#[test]
 fn a_document_is_explained_and_a_sample_judged() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
@@ -677,8 +689,8 @@ fn light_calls_other_languages_by_their_name() {
     }
     let table = report.tables.iter().find(|table| table.key == "language").unwrap();
     assert!(format!("{:?}", table.rows).contains("Polish (pol)"), "{:?}", table.rows);
-    let gibberish = report.stages.iter().find(|stage| stage.about.name == "gibberish").unwrap();
-    let counted: Vec<_> = gibberish.counters.iter().map(|counter| counter.name.as_str()).collect();
+    let perplexity = report.stages.iter().find(|stage| stage.about.name == "perplexity").unwrap();
+    let counted: Vec<_> = perplexity.counters.iter().map(|counter| counter.name.as_str()).collect();
     assert!(counted.contains(&"texts_kept_in_Finnish (fin)"), "{counted:?}");
 }
 

@@ -7,7 +7,7 @@ use crate::duplicates::{Mark, Marker, contamination};
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
 use crate::report::{Amount, draw_key};
-use crate::rules::{self, Gibberish, Judge};
+use crate::rules::{self, Judge, Perplexity};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use glasshouse_documents::extract::{self, Prepared};
@@ -237,9 +237,9 @@ impl Worker {
         }
     }
 
-    /// The gibberish rule, which needs the whole corpus, and its stage.
-    pub(super) fn gibberish(&self) -> Option<(At, &Gibberish)> {
-        self.judge.gibberish().map(|(number, rule)| (At::Rule(number), rule))
+    /// The rule that judges by the whole corpus, and its stage.
+    pub(super) fn by_corpus(&self) -> Option<(At, &Perplexity)> {
+        self.judge.by_corpus().map(|(number, rule)| (At::Rule(number), rule))
     }
 
     /// What exact copies of a document have in common.
