@@ -419,6 +419,9 @@ fn the_same_documents_are_cleaned_alike() {
     phases.dedup();
     let told = lines(&said);
     assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());
+    let progress: Vec<_> = told.iter().filter(|line| line["event"] == "progress").collect();
+    assert!(progress.iter().all(|line| line["done"].as_u64() <= line["total"].as_u64()), "{progress:?}");
+    assert!(progress.len() >= phases.len() && progress.last().unwrap()["documents"] == 40, "{progress:?}");
     assert!(heard.iter().any(
         |event| matches!(event, Event::Cleaning(CleaningStep::Done { report }) if report.raw.documents == 40)
     ));

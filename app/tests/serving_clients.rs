@@ -5,8 +5,9 @@ use crate::support::program::{last, lines, of, referee, stories, succeed, train}
 use crate::support::serving::Serving;
 use serde_json::{Value, json};
 
-/// Documents of the text, the last of which are held out.
-const DOCUMENTS: usize = 200;
+/// Documents of the text, and those after them that are held out.
+const DOCUMENTS: usize = 180;
+const HELD_OUT: usize = 20;
 
 /// Checks that all numbers are equal up to rounding, and all texts are equal.
 fn expect_same(ours: &Value, theirs: &Value, place: &str) {
@@ -51,13 +52,16 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let document = |at: usize| {
         format!("Day {at}: the fox walked {} steps to the river, and then it rained.", at * at % 89)
     };
-    let text: String = (0..DOCUMENTS).map(|at| document(at) + "\n<|endoftext|>\n").collect();
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
-    train(folder, &folder.join("days"), &more);
+    let held_out = DOCUMENTS..DOCUMENTS + HELD_OUT;
+    let text =
+        |own: std::ops::Range<usize>| own.map(|at| document(at) + "\n<|endoftext|>\n").collect::<String>();
+    std::fs::write(folder.join("stories.txt"), text(0..DOCUMENTS)).unwrap();
+    std::fs::write(folder.join("held-out.txt"), text(held_out.clone())).unwrap();
+    train(folder, &folder.join("days"), &[&more[..], &["--validation", "held-out.txt"]].concat());
     succeed(folder, &["export", "--project", "days", "--to", "days-model"]);
     let likelihood = evaluate("days", &["--no-baselines", "--no-memorisation"])["likelihood"].clone();
-    let count = likelihood["documents"].as_u64().unwrap() as usize;
-    let held_out: Vec<String> = (DOCUMENTS - count..DOCUMENTS).map(document).collect();
+    assert_eq!(likelihood["documents"], HELD_OUT);
+    let held_out: Vec<String> = held_out.map(document).collect();
     assert_eq!(likelihood["bytes"], held_out.iter().map(String::len).sum::<usize>());
     let serving = Serving::start(folder, "p", &[]);
     let chats = Serving::start(folder, "chats", &[]);

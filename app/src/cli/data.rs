@@ -61,8 +61,8 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         force: arguments.force,
     };
     let (json, restart) = (arguments.json, arguments.restart);
-    let (mut bar, mut phase, mut report) = (None, None, None);
-    // A bar on a terminal, nothing in a pipe, phases as JSON.
+    let (mut bar, mut phase, mut percent, mut report) = (None, None, None, None);
+    // A bar on a terminal, nothing in a pipe, phases and whole percents as JSON.
     let hear = |event| {
         match event {
             Event::Cleaning(CleaningStep::Started { start }) => {
@@ -71,9 +71,17 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
                 bar = has_bar.then(|| super::bar::bar(1, "{bar:28} {wide_msg}"));
             }
             Event::Cleaning(CleaningStep::Progress(progress)) => {
-                if phase.replace(progress.phase) != Some(progress.phase) && json {
-                    // Ignore a closed stdout.
-                    say!("{}", json!({ "event": "phase", "phase": progress.phase.name() })).ok();
+                let CleaningProgress { phase: now, done, total, documents, kept } = progress;
+                let of_phase = Some((now, 100 * done / total.max(1)));
+                // Ignore a closed stdout.
+                if phase.replace(now) != Some(now) && json {
+                    say!("{}", json!({ "event": "phase", "phase": now.name() })).ok();
+                }
+                if std::mem::replace(&mut percent, of_phase) != of_phase && json {
+                    let progress = json!({
+                        "event": "progress", "done": done, "total": total, "documents": documents, "kept": kept
+                    });
+                    say!("{progress}").ok();
                 }
                 bar.iter().for_each(|bar| show(bar, &progress));
             }

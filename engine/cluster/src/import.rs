@@ -20,10 +20,10 @@ const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// `state.json` of a checkpoint written with the bundle.
 #[derive(Debug, Deserialize)]
-struct CheckpointState {
+pub(super) struct CheckpointState {
     format: String,
     version: u32,
-    step: u64,
+    pub(super) step: u64,
     val_loss: Option<f32>,
     files: BTreeMap<String, String>,
     /// SHA-256 of the bundle's `bundle.json`.
@@ -150,7 +150,7 @@ pub async fn import_bundle(
 }
 
 /// The latest complete checkpoint in a folder: its step and its folder.
-fn newest(out: &Path) -> Option<(u64, PathBuf)> {
+pub(super) fn newest(out: &Path) -> Option<(u64, PathBuf)> {
     let entries = files::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.path());
     let checkpoints = entries.filter_map(|path| {
         let step: u64 = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?.parse().ok()?;
@@ -160,7 +160,7 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
     checkpoints.max_by_key(|(step, _)| *step)
 }
 
-fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
+pub(super) fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \
                       folder of train.py";
@@ -180,7 +180,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
 }
 
 /// The log's events after one step and up to another, except checkpoints, which are not imported.
-fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
+pub(super) fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if !files::is_file(path) {
         return Err(Error::bad_file(path, "missing: copy its whole folder again"));
     }

@@ -16,6 +16,8 @@ mod export;
 mod import;
 mod scripts;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub use export::{BundleExport, export_bundle};
 pub use import::import_bundle;

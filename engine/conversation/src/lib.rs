@@ -12,7 +12,7 @@ mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
-pub use rows::{Format, Preference, Row, RowWithNotes, modernise_calls};
+pub use rows::{Format, Preference, Row, RowWithNotes, SYNONYMS, modernise_calls, synonym};
 pub use task::Task;
 pub use template::{ChatTemplate, Rendered, SpecialTokens, TemplateError};
 

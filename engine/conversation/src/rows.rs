@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | messages (OpenAI, TRL) | `messages`: [{`role`, `content`, …}], `tools` | [`Row::Conversation`] |
 //! | ShareGPT | `conversations`: [{`from`, `value`}], `system`, `tools` | [`Row::Conversation`] |
-//! | Alpaca | `instruction`, `input`, `output`, `system` | [`Row::Conversation`] |
+//! | Alpaca | `instruction`, `input`, `output`, `system`, or their [`SYNONYMS`] | [`Row::Conversation`] |
 //! | preference (TRL) | `prompt`, `chosen`, `rejected`, `tools` | [`Row::Preference`] |
 //! | prompt and completion (TRL) | `prompt`, `completion`, `tools`, `label` (KTO) | [`Row::Completion`], or [`Row::Conversation`] |
 //! | text | `text` | [`Row::Text`] |
@@ -30,6 +30,20 @@ const NO_PROMPT: &str = "`prompt`: missing, and `chosen` and `rejected` have no 
 
 /// Metadata fields in Glasshouse's own rows: the origin of a generated task or of a person's feedback.
 const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
+
+/// Alpaca's fields, and their names in other data sets: Dolly, GSM8K, MetaMath, OpenOrca.
+pub const SYNONYMS: [(&str, &[&str]); 4] = [
+    ("system", &["system_prompt"]),
+    ("instruction", &["question", "query"]),
+    ("input", &["context"]),
+    ("output", &["response", "answer"]),
+];
+
+/// The field of this name, or else a synonym, that a row `has`.
+pub fn synonym(name: &'static str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let others = SYNONYMS.iter().find(|(own, _)| *own == name).map_or(&[][..], |(_, others)| others);
+    std::iter::once(name).chain(others.iter().copied()).find(|name| has(name))
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
@@ -79,17 +93,27 @@ impl Format {
         }
     }
 
+    /// The fields of its text, in reading order.
+    pub fn texts(self) -> &'static [&'static str] {
+        match self {
+            Self::Messages => &["messages"],
+            Self::ShareGpt => &["system", "conversations"],
+            Self::Alpaca => &["system", "instruction", "input", "output"],
+            Self::Preference => &["prompt", "chosen", "rejected"],
+            Self::Completion => &["prompt", "completion"],
+            Self::Text => &["text"],
+        }
+    }
+
     /// Whether this format reads the field `key`, or the field is our own metadata.
     fn reads(self, key: &str) -> bool {
         let more: &[&str] = match self {
-            Self::Messages => &["tools"],
-            Self::ShareGpt => &["system", "tools"],
-            Self::Alpaca => &["input", "system", "history"],
-            Self::Preference => &["prompt", "tools"],
-            Self::Completion => &["prompt", "tools", "label"],
+            Self::Messages | Self::ShareGpt | Self::Preference => &["tools"],
+            Self::Alpaca => &["history"],
+            Self::Completion => &["tools", "label"],
             Self::Text => &[],
         };
-        [self.keys(), more, OWN_NOTES].iter().any(|known| known.contains(&key))
+        [self.texts(), more, OWN_NOTES].iter().any(|known| known.contains(&key))
     }
 
     /// Detects the format of a row from its keys. Of several matching formats, complete ones win, then the objective's
@@ -105,6 +129,8 @@ impl Format {
         let whole = preferred.into_iter().find(|format| format.keys().iter().all(filled));
         let begun =
             || preferred.into_iter().find(|format| format.keys().iter().any(|key| row.contains_key(*key)));
+        let is_alpaca = || Self::Alpaca.keys().iter().all(|key| synonym(key, |name| filled(&name)).is_some());
+        let whole = whole.or_else(|| is_alpaca().then_some(Self::Alpaca));
         whole.or_else(begun).ok_or_else(|| {
             if row.contains_key("prompt") {
                 return "`prompt` has no answer: expected `completion`, or `chosen` and `rejected`".to_owned();
@@ -160,8 +186,12 @@ pub struct RowWithNotes {
 impl RowWithNotes {
     /// Like [`Row::read`]. Bad answers are accepted only for the preference objective.
     pub fn read(line: &str, objective: Objective) -> Result<Self, String> {
-        let row = &object(line)?;
-        let format = Format::detect(row, objective)?;
+        let mut row = object(line)?;
+        let format = Format::detect(&row, objective)?;
+        if format == Format::Alpaca {
+            rename(&mut row);
+        }
+        let row = &row;
         let mut labelled_otherwise = false;
         let label = match row.get("label").filter(|_| format == Format::Completion) {
             None | Some(Value::Null) => None,
@@ -208,6 +238,18 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
         // Each line is parsed separately, so the line number is always 1.
         Err(error) => {
             Err(format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column ")))
+        }
+    }
+}
+
+/// Gives synonyms of Alpaca's fields their own names.
+fn rename(row: &mut Map<String, Value>) {
+    for (own, _) in SYNONYMS {
+        let filled = |name: &str| row.get(name).is_some_and(|value| !value.is_null());
+        if let Some(name) = synonym(own, filled).filter(|name| *name != own)
+            && let Some(value) = row.shift_remove(name)
+        {
+            row.insert(own.to_owned(), value);
         }
     }
 }

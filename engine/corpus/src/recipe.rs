@@ -83,7 +83,7 @@ impl Recipe {
     }
 
     pub fn from_toml(text: &str) -> Result<Self> {
-        let recipe: Self = toml::from_str(text).map_err(|error| {
+        let mut recipe: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
                 let before = text.get(..span.start).unwrap_or(text);
                 format!("line {}: ", before.matches('\n').count() + 1)
@@ -92,6 +92,12 @@ impl Recipe {
             let message = names::with_suggestion(&without_types(&message.join(", ")));
             Error::Invalid(format!("{}{message}", line.unwrap_or_default()))
         })?;
+        // Its former name.
+        recipe
+            .off
+            .iter_mut()
+            .filter(|name| *name == "gibberish")
+            .for_each(|name| *name = "perplexity".to_owned());
         recipe.validate()?;
         Ok(recipe)
     }

@@ -6,7 +6,7 @@ use crate::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE, KeptLine, damaged, kept
 use crate::pipeline::Output;
 use crate::pipeline::stages::At;
 use crate::recipe::Recipe;
-use crate::report::lot;
+use crate::report::draw_key;
 use glasshouse_documents::files::Files;
 use glasshouse_documents::{Error, Result};
 use serde_json::{Map, Value};
@@ -42,7 +42,7 @@ impl Version {
     fn add(&mut self, text: &str) {
         self.documents += 1;
         self.bytes += text.len() as u64;
-        self.checksum = self.checksum.wrapping_mul(0x0100_0000_01b3) ^ lot(text);
+        self.checksum = self.checksum.wrapping_mul(0x0100_0000_01b3) ^ draw_key(text);
     }
 }
 
@@ -74,26 +74,26 @@ impl Recipe {
 
 /// Marks the same documents as held out in all versions, folders of finished cleanings of the same files; the first is the cleaned text.
 /// They are drawn from the documents that all versions keep, if possible with the same text. Training documents that contain
-/// held-out text are removed. `give` is called for every document. Fails if there are too few documents, or a folder cannot be
+/// held-out text are removed. `yield_now` is called for every document. Fails if there are too few documents, or a folder cannot be
 /// read or written.
 pub async fn hold_out(
     files: &dyn Files,
     folders: &[PathBuf],
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Result<(HeldOut, Vec<Version>)> {
     let (mut candidates, mut total) = (BTreeMap::<String, Candidate>::new(), 0);
     for (at, folder) in folders.iter().enumerate() {
         let mut kept = BTreeMap::new();
         for line in kept_lines(files, folder)? {
             let (_, KeptLine { id, text, .. }) = line?;
-            let (checksum, bytes) = (lot(&text), text.len() as u64);
+            let (checksum, bytes) = (draw_key(&text), text.len() as u64);
             if at == 0 {
                 total += bytes;
                 kept.insert(id, Candidate { checksum, bytes, unchanged: true });
             } else if let Some(own) = candidates.remove(&id) {
                 kept.insert(id, Candidate { unchanged: own.unchanged && own.checksum == checksum, ..own });
             }
-            give().await;
+            yield_now().await;
         }
         candidates = kept;
     }
@@ -108,7 +108,7 @@ pub async fn hold_out(
         )));
     }
     let mut drawn: Vec<(u64, &String, u64)> =
-        candidates.iter().map(|(id, own)| (lot(id), id, own.bytes)).collect();
+        candidates.iter().map(|(id, own)| (draw_key(id), id, own.bytes)).collect();
     drawn.sort_unstable();
     let limit = ((total as f64 * SHARE) as u64).min(MAX_HELD_OUT_BYTES);
     let (mut held_out, mut chosen) = (HeldOut { unchanged, ..HeldOut::default() }, BTreeSet::new());
@@ -127,14 +127,14 @@ pub async fn hold_out(
         for line in kept_lines(files, folder)? {
             let (line, KeptLine { id, text, .. }) = line?;
             if chosen.contains(&id) {
-                if forms.insert(lot(&text)) {
+                if forms.insert(draw_key(&text)) {
                     set.add(&id, &text);
                 }
                 if at == 0 {
                     marked.push(split(folder, &line, "validation")?);
                 }
             }
-            give().await;
+            yield_now().await;
         }
     }
     let mut versions = Vec::new();
@@ -143,8 +143,8 @@ pub async fn hold_out(
         let (mut version, mut output) = (Version::default(), Output::new(files, partial.clone())?);
         for line in kept_lines(files, folder)? {
             let (line, KeptLine { id, text, .. }) = line?;
-            give().await;
-            let checksum = lot(&text);
+            yield_now().await;
+            let checksum = draw_key(&text);
             if chosen.contains(&id) {
                 continue;
             }
@@ -168,20 +168,20 @@ pub async fn hold_out(
 /// Writes a version of the cleaned text, whose documents are held out, with another weight of a source: it has none of the source's
 /// training documents (0), or each of them as often as the weight says. A fraction is that of the documents with the lowest ranks, drawn
 /// by seed and id. Fails if no training document is left, or a folder cannot be read or written.
-pub async fn weigh(
+pub async fn with_weight(
     files: &dyn Files,
     (whole, folder): (&Path, &Path),
     (source, weight): (&str, f64),
     seed: u64,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Result<Version> {
     let trains = |line: &KeptLine| line.split.as_deref() == Some("train");
-    let rank = |line: &KeptLine| lot(&format!("{seed} {}", line.id));
+    let rank = |line: &KeptLine| draw_key(&format!("{seed} {}", line.id));
     let mut ranks = Vec::new();
     for line in kept_lines(files, whole)? {
         let (_, line): (_, KeptLine) = line?;
         ranks.extend((trains(&line) && line.source == source).then(|| rank(&line)));
-        give().await;
+        yield_now().await;
     }
     ranks.sort_unstable();
     let (times, part) = (weight.floor(), (ranks.len() as f64 * weight.fract()).round());
@@ -193,7 +193,7 @@ pub async fn weigh(
     for copy in 0..weight.ceil().max(1.0) as u64 {
         for line in kept_lines(files, whole)? {
             let (text, line): (_, KeptLine) = line?;
-            give().await;
+            yield_now().await;
             let copies = match line.source == source && trains(&line) {
                 true => times as u64 + u64::from(rank(&line) < limit),
                 false => 1,
@@ -322,7 +322,7 @@ mod tests {
         let weighted = |weight: f64, seed: u64| {
             let out = folder.path().join(format!("{weight}-{seed}"));
             let asked = ((&*whole, &*out), ("web", weight));
-            let version = pollster::block_on(weigh(&SystemFiles, asked.0, asked.1, seed, &async || ()));
+            let version = pollster::block_on(with_weight(&SystemFiles, asked.0, asked.1, seed, &async || ()));
             (version.unwrap(), out)
         };
         let half = (web.len() as f64 / 2.0).round() as usize;

@@ -53,10 +53,10 @@ pub async fn text_contamination(
 }
 
 /// A unit of lookup: one text for a document, several for a row.
-pub type LookedUp = Vec<String>;
+pub type Query = Vec<String>;
 
 /// The texts to look up for a row: its question with a correct answer, and each further answer on its own.
-pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
+pub fn with_answers(question: &str, answers: &[String]) -> Query {
     let Some((first, others)) = answers.split_first() else { return vec![question.to_owned()] };
     let mut texts = vec![format!("{question}\n{first}")];
     // A short question is its own n-gram, which the longer text does not contain.
@@ -71,7 +71,7 @@ pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
 /// text is read once for all groups.
 pub async fn contaminations(
     (learner, tokenizer): (&Run, &TokenizerFiles),
-    groups: &[Vec<LookedUp>],
+    groups: &[Vec<Query>],
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
     let training = Texts::from_run(learner)?;
@@ -85,10 +85,10 @@ pub async fn contaminations(
         }
         lookups.push(lookup);
     }
-    let mut told = |done, of| tell("searching the training text", done, of);
-    let hear = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
-    let reading = training.read(&tokenizer.tokenizer, &yielder, &mut told, hear).await?;
-    let of_group = |(lookup, texts): (Lookup, &Vec<LookedUp>)| lookup.finish(texts, reading, training.is_all);
+    let mut progress = |done, of| tell("searching the training text", done, of);
+    let look_up = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
+    let reading = training.read(&tokenizer.tokenizer, &yielder, &mut progress, look_up).await?;
+    let of_group = |(lookup, texts): (Lookup, &Vec<Query>)| lookup.finish(texts, reading, training.is_all);
     Ok(lookups.into_iter().zip(groups).map(of_group).collect())
 }
 
@@ -97,16 +97,16 @@ struct Lookup {
     words: usize,
     set: Set,
     /// Place of each text by a hash of its words; equal texts are looked up once.
-    known: HashMap<u64, LookedUpAs>,
+    known: HashMap<u64, Target>,
     /// Places per unit of lookup; empty for a unit without words.
-    things: Vec<Vec<LookedUpAs>>,
+    things: Vec<Vec<Target>>,
     found: HashSet<(u32, u64)>,
     /// Short texts equal to a whole document or example.
     whole: HashSet<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum LookedUpAs {
+enum Target {
     Item(u32),
     /// Hash of a text with too few words for an n-gram.
     Short(u64),
@@ -132,11 +132,11 @@ impl Lookup {
             let place = self.known.get(&key).copied().unwrap_or_else(|| {
                 let items = self.set.items();
                 self.set.add("", text);
-                if self.set.items() > items { LookedUpAs::Item(items as u32) } else { LookedUpAs::Short(key) }
+                if self.set.items() > items { Target::Item(items as u32) } else { Target::Short(key) }
             });
             self.known.insert(key, place);
             // A further answer of only a word or two is not significant.
-            if at == 0 || matches!(place, LookedUpAs::Item(_)) {
+            if at == 0 || matches!(place, Target::Item(_)) {
                 places.push(place);
             }
         }
@@ -149,20 +149,19 @@ impl Lookup {
             found.insert((item, hash));
         });
         if text.len() <= SHORT {
-            self.whole
-                .extend(key(text).filter(|key| matches!(self.known.get(key), Some(LookedUpAs::Short(_)))));
+            self.whole.extend(key(text).filter(|key| matches!(self.known.get(key), Some(Target::Short(_)))));
         }
     }
 
-    fn finish(self, texts: &[LookedUp], reading: ReadShare, is_all: bool) -> Contamination {
+    fn finish(self, texts: &[Query], reading: ReadShare, is_all: bool) -> Contamination {
         let mut found_of: HashMap<u32, u32> = HashMap::new();
         for (item, _) in &self.found {
             *found_of.entry(*item).or_default() += 1;
         }
         // Per unit of lookup: number of n-grams, and how many were found.
-        let counts = |place: &LookedUpAs| match place {
-            LookedUpAs::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
-            LookedUpAs::Short(key) => (1, u32::from(self.whole.contains(key))),
+        let counts = |place: &Target| match place {
+            Target::Item(item) => (self.set.item_ngrams(*item), found_of.get(item).copied().unwrap_or(0)),
+            Target::Short(key) => (1, u32::from(self.whole.contains(key))),
         };
         let sum = |(all, found): (u64, u64), (own, own_found): (u32, u32)| {
             (all + u64::from(own), found + u64::from(own_found))
@@ -182,7 +181,7 @@ impl Lookup {
         let things_found = worst.len() as u64;
         worst.truncate(WORST);
         let beginning = |of: usize| Some(texts.get(of)?.first()?.chars().take(BEGINNING).collect::<String>());
-        let short = |places: &&Vec<LookedUpAs>| matches!(places[..], [LookedUpAs::Short(_)]);
+        let short = |places: &&Vec<Target>| matches!(places[..], [Target::Short(_)]);
         Contamination {
             n: self.words,
             looked_up: self.things.iter().filter(|places| !places.is_empty()).count() as u64,
@@ -228,7 +227,7 @@ mod tests {
     use glasshouse_text::tokenizer::Tokenizer;
     use serde_json::json;
 
-    fn all_looked_up(texts: &[LookedUp], training: &[&str]) -> Contamination {
+    fn all_looked_up(texts: &[Query], training: &[&str]) -> Contamination {
         let mut lookup = Lookup::new();
         texts.iter().for_each(|one| lookup.add(one));
         training.iter().for_each(|text| lookup.read(text));
@@ -236,7 +235,7 @@ mod tests {
     }
 
     fn looked_up(texts: &[&str], training: &[&str]) -> Contamination {
-        let texts: Vec<LookedUp> = texts.iter().map(|text| vec![(*text).to_owned()]).collect();
+        let texts: Vec<Query> = texts.iter().map(|text| vec![(*text).to_owned()]).collect();
         all_looked_up(&texts, training)
     }
 
@@ -399,7 +398,7 @@ mod tests {
             let text = |seed: u64, count: u64| {
                 vec![format!("{}\n{}", words(seed, count / 2), words(seed + 50, count - count / 2))]
             };
-            let texts = |seeds: std::ops::Range<u64>| -> Vec<LookedUp> {
+            let texts = |seeds: std::ops::Range<u64>| -> Vec<Query> {
                 seeds.flat_map(|seed| lengths.map(|count| text(100 * seed + count, count))).collect()
             };
             let groups = [texts(0..6), texts(10..12)];

@@ -141,8 +141,7 @@ mod tests {
     /// Prepares documents like a run's text, and looks up a text in them.
     fn of_documents(text: &str, count: usize) -> Stands {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("text.txt");
-        // The last document is held out.
+        let [path, held_out] = ["text.txt", "held-out.txt"].map(|name| folder.path().join(name));
         let documents = [
             "The red fox ran home. ",
             "A cat sat on the mat. ",
@@ -150,11 +149,12 @@ mod tests {
             "An old dog slept. ",
         ];
         let filler = |at: usize| format!("{}{}\n<|endoftext|>\n", documents[at], "zzz yyy xxx ".repeat(100));
-        std::fs::write(&path, (0..4).map(filler).collect::<String>()).unwrap();
+        std::fs::write(&path, (0..3).map(filler).collect::<String>()).unwrap();
+        std::fs::write(&held_out, filler(3)).unwrap();
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         config.tokenizer.kind = TokenizerKind::Byte;
         config.data.paths = vec![path.display().to_string()];
-        config.data.validation = 0.25;
+        config.data.validation_files = vec![held_out.display().to_string()];
         let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let (tokenizer, yielder) = (prepared.tokenizer, Yielder::none());
         let index = block_on(TextIndex::new(prepared.store, Limits::here(), &yielder)).unwrap();

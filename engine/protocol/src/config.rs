@@ -85,12 +85,12 @@ settings! {
         pub synthetic: Synthetic = Synthetic::None, "Synthetic rows";
         /// Bytes to use of the built-in stories.
         pub corpus_bytes: u64 = 2_000_000, "Bytes of stories", 0..=1 << 40;
-        /// Fraction held out for validation: the last documents, or the end of a single text; for rows, those selected by a hash of their
-        /// content, so that copies stay together. A cleaned folder determines its own split.
+        /// Fraction held out for validation: documents or rows selected by a hash of their content, so that copies stay together; of a single
+        /// text, or a few, the end of each. A cleaned folder determines its own split.
         pub validation: f64 = 0.1, "Validation share", (Bound::Excluded(0.0), Bound::Excluded(1.0));
-        /// Seed of the hash that selects held-out rows.
+        /// Seed of the hash that selects held-out documents and rows.
         #[serde(skip_serializing_if = "is_default")]
-        pub validation_seed: u64 = 0, "Seed of the held-out rows";
+        pub validation_seed: u64 = 0, "Seed of the split";
         /// Files or folders to hold out; from `paths`, only documents that a cleaned folder marks are then held out. Empty: hold out the
         /// fraction `validation`.
         #[serde(skip_serializing_if = "Vec::is_empty")]

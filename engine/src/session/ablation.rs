@@ -15,7 +15,7 @@ use crate::{Error, Result, refuse};
 use glasshouse_corpus::output::CorpusIndex;
 use glasshouse_corpus::pipeline::{Cleaner, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
-use glasshouse_corpus::versions::{Version, hold_out, weigh};
+use glasshouse_corpus::versions::{Version, hold_out, with_weight};
 use glasshouse_documents::read::{Settings, find};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ impl Session {
         {
             let (name, own) = (format!("{source}={weight}"), format!("weight-{}", versions.len()));
             let places = (&*folder.join(WHOLE), &*folder.join(&own));
-            let found = weigh(&CorpusFiles, places, (source, weight), seed, &give).await?;
+            let found = with_weight(&CorpusFiles, places, (source, weight), seed, &give).await?;
             let (documents, bytes, differs) = compared(found, whole);
             let (title, folder) = (format!("{source} (now × {weight})"), Some(own));
             let acted = differs;

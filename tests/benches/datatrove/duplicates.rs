@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "documents": documents.len(), "megabytes": megabytes, "threads": 1,
             "marking_megabytes_per_second": megabytes / marking,
             "exact_alone_megabytes_per_second": megabytes / hashing,
-            "overlap_megabytes_per_second": megabytes / checking, "overlap_runs": held_out.runs(), "overlapping": overlapping,
+            "overlap_megabytes_per_second": megabytes / checking, "overlap_ngrams": held_out.ngrams(), "overlapping": overlapping,
             "paragraphs_megabytes_per_second": megabytes / filtering,
             "deciding_seconds": deciding, "comparisons": decision.comparisons, "dropped_near": decision.dropped.len(),
             "bytes_per_document": settings.bytes_per_document(), "check": format!("{fingerprints:032x}"),

@@ -163,7 +163,7 @@ fn working_ui(ui: &mut Ui, context: &mut Context<'_>, done: &CleaningProgress) {
         _ if stops => "Stopping",
         Phase::Reading => "Reading documents and judging each",
         Phase::Comparing => "Comparing near duplicates",
-        Phase::Judging => "Scoring texts for gibberish",
+        Phase::Judging => "Learning the spelling of the texts",
         Phase::Writing | Phase::Done => "Writing the kept documents",
     };
     let lines = [

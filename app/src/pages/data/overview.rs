@@ -180,8 +180,8 @@ impl DataPage {
             }
             caption(
                 ui,
-                "Holds out the last documents, or the end of a single text. For rows: a random share, with duplicates kept together. The tokenizer \
-                 is trained without them. The default is 10 %. To hold out a whole file instead, press Hold out next to it.",
+                "Holds out a random share of documents or rows, with duplicates kept together; of a single text, its end. The tokenizer is trained \
+                 without them. The default is 10 %. To hold out a whole file instead, press Hold out next to it.",
             );
         });
     }

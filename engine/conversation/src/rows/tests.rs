@@ -77,6 +77,17 @@ fn sharegpt_and_alpaca_are_read() {
     assert_eq!(turns(&read(&row)), [("user", "Translate.\n\nHund"), ("assistant", "dog")]);
     let row = json!({ "instruction": "Say dog.", "input": "", "output": "dog" });
     assert_eq!(turns(&read(&row)), [("user", "Say dog."), ("assistant", "dog")]);
+    // Dolly, GSM8K and OpenOrca.
+    let dolly =
+        json!({ "instruction": "Who?", "context": "Ada wrote.", "response": "Ada.", "category": "qa" });
+    assert_eq!(turns(&read(&dolly)), [("user", "Who?\n\nAda wrote."), ("assistant", "Ada.")]);
+    assert_eq!(RowWithNotes::read(&dolly.to_string(), Objective::Chat).unwrap().unread, ["category"]);
+    let math = json!({ "question": "1 + 1?", "answer": "2" });
+    assert_eq!(turns(&read(&math)), [("user", "1 + 1?"), ("assistant", "2")]);
+    let orca = json!({ "system_prompt": "Be brief.", "question": "Why?", "response": "So." });
+    assert_eq!(turns(&read(&orca)), [("system", "Be brief."), ("user", "Why?"), ("assistant", "So.")]);
+    let page = json!({ "text": "A page.", "question": "Why?", "answer": "So." });
+    assert_eq!(read(&page), Row::Text("A page.".to_owned()));
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Mixture {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(BTreeMap::new());
         }
-        Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
+        Ok(self.each_share(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
     pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
@@ -66,7 +66,7 @@ impl Mixture {
             let seen = if *size > 0 { total * share / part } else { 0.0 };
             [source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
         };
-        let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
+        let rows = self.each_share(sizes)?.into_iter().zip(sizes).map(row);
         let note = "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
             teach little (Muennighoff et al. 2023).";
         let columns = [
@@ -95,7 +95,7 @@ impl Mixture {
         remarks
     }
 
-    fn weigh<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
+    fn each_share<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
         self.validate()?;
         let largest = sizes.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1) as f64;
         let mut shares: Vec<f64> = sizes

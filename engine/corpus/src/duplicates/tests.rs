@@ -58,7 +58,7 @@ proptest! {
         let overlap = set.contaminating(&text);
         prop_assert_eq!(overlap.is_some(), set.items() == 1);
         if let Some(overlap) = overlap {
-            prop_assert_eq!(overlap.runs, overlap.item_runs);
+            prop_assert_eq!(overlap.ngrams, overlap.item_ngrams);
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Hint {
     Card,
     Address,
     Version,
+    /// A social security number.
+    Identity,
     /// Another kind of number: an order, an ISBN, a page.
     Other,
 }
@@ -93,6 +95,7 @@ mod tests {
         assert_eq!(says("Tél. : "), Some(Hint::Phone));
         assert_eq!(says("Order 17. Then we left. "), None);
         assert_eq!(says("Tel. No. "), Some(Hint::Phone));
+        assert_eq!(says("social security number is "), Some(Hint::Identity));
         assert_eq!(says("VISA "), Some(Hint::Card));
         assert_eq!((says("server "), says("release ")), (Some(Hint::Address), Some(Hint::Version)));
         assert_eq!(says(""), None);

@@ -6,7 +6,7 @@ use super::lists::Lists;
 use super::number::{DigitGroup, Number};
 use super::replacement::{MASK, push_mask};
 use super::secret::{self, Prefixes, Scanned};
-use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
+use super::{Action, Class, Counts, Finding, Settings, email, identity, payment, phone};
 use aho_corasick::AhoCorasick;
 use glasshouse_documents::files::Files;
 use glasshouse_documents::{Error, Result};
@@ -268,7 +268,9 @@ impl Detector {
         if number.groups().iter().map(DigitGroup::len).sum::<usize>() < 7 {
             return start;
         }
-        let found = payment::find_card(bytes, &number).or_else(|| phone::find(bytes, &number));
+        let found = payment::find_card(bytes, &number)
+            .or_else(|| identity::find(bytes, &number))
+            .or_else(|| phone::find(bytes, &number));
         findings.extend(found);
         found.map_or(start, |finding| finding.end)
     }

@@ -15,6 +15,7 @@ mod bytes;
 mod context;
 mod detector;
 mod email;
+mod identity;
 pub(crate) mod lists;
 mod number;
 mod payment;
@@ -78,7 +79,7 @@ classes! {
     IpAddress = "<IP_ADDRESS>", ip_address;
     Phone = "<PHONE>", phone;
     Name = "<NAME>", name;
-    /// An identifier from the user's list or matching one of the user's patterns.
+    /// A social security number, or an identifier from the user's list or matching one of the user's patterns.
     Identifier = "<IDENTIFIER>", identifier;
 }
 

@@ -25,8 +25,8 @@ pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
             && is_issued(bytes, groups, length)
             && passes_luhn(digits(bytes, groups));
         // One in ten numbers passes the check by chance, so a preceding word such as `order` excludes ungrouped digits.
-        let told = count > 1 && printed || hint(bytes, start) != Some(Hint::Other);
-        (valid && told).then_some(Finding { class: Class::Card, start, end })
+        let unambiguous = count > 1 && printed || hint(bytes, start) != Some(Hint::Other);
+        (valid && unambiguous).then_some(Finding { class: Class::Card, start, end })
     })
 }
 

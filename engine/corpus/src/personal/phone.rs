@@ -2,7 +2,7 @@
 //! `+` and a country code, North American ones by 3-3-4, others by a leading zero and their groups, and any after a word such
 //! as `call`.
 
-use super::bytes::{at, before, between};
+use super::bytes::{at, before, between, is_word};
 use super::context::{Hint, hint};
 use super::number::{
     DigitGroup, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
@@ -18,7 +18,7 @@ pub(super) fn find(bytes: &[u8], number: &Number) -> Option<Finding> {
         // `f(x)+44` and `++44` are arithmetic.
         let added = matches!(before(bytes, start), b'+' | b')' | b']') || !is_open_before(bytes, start);
         if added { None } else { international(bytes, number, 0) }
-    } else if is_open_before(bytes, start) {
+    } else if is_open_before(bytes, start) && !(first.len() == 2 && follows_hour(bytes, start)) {
         let hint = hint(bytes, start);
         let called = hint == Some(Hint::Phone);
         let grouped = number.groups().len() > 1;
@@ -41,6 +41,16 @@ pub(super) fn find(bytes: &[u8], number: &Number) -> Option<Finding> {
         start -= usize::from(before(bytes, start) == b'+');
     }
     Some(Finding { class: Class::Phone, start, end })
+}
+
+/// Whether a colon and the hours or minutes of a clock time end before `start`.
+fn follows_hour(bytes: &[u8], start: usize) -> bool {
+    let colon = start.saturating_sub(1);
+    let is_digit = |end: usize| before(bytes, end).is_ascii_digit();
+    let begins = |end: usize| !is_word(before(bytes, end));
+    before(bytes, start) == b':'
+        && is_digit(colon)
+        && (begins(colon - 1) || is_digit(colon - 1) && begins(colon - 2))
 }
 
 /// The end of the longest run of groups, within limits of digits, that `accept` takes.
@@ -134,8 +144,9 @@ fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
     })
 }
 
-/// Whether the groups contain a date: a year of this or the last century, tightly joined to another one or to a neighbour of at
-/// most two digits; a year of any other century with a day and a month, or in a span of years (`1789–1799`).
+/// Whether the groups contain a date: a year of this or the last century, next to another one or tightly joined to a neighbour of
+/// at most two digits; a year of any other century with a day and a month, or in a span of years (`1789–1799`, `1848 1849`); a day,
+/// a month and a year of two digits before something else (`30/05/24 09.15`).
 fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
     let value = |group: &DigitGroup| {
         let digits = between(bytes, group.start, group.end);
@@ -145,14 +156,31 @@ fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
     let is_recent = |group: &DigitGroup| group.len() == 4 && matches!(value(group) / 100, 19 | 20);
     let is_tight = |group: &DigitGroup| matches!(group.joint, Joint::Dash | Joint::Dot | Joint::Slash);
     let is_day = |group: &DigitGroup| group.len() <= 2 && (1..=31).contains(&value(group));
+    let is_month = |group: &DigitGroup| is_day(group) && value(group) <= 12;
+    if let [first, second, third, next, ..] = groups
+        && is_tight(second)
+        && second.joint == third.joint
+        && next.joint != third.joint
+        && third.len() == 2
+        && (is_day(first) && is_month(second)
+            || is_month(first) && is_day(second)
+            || is_month(second) && is_day(third))
+    {
+        return true;
+    }
     let in_pairs = groups.array_windows().any(|[left, right]| {
-        let beside = |group: &DigitGroup| group.len() <= 2 || is_recent(group);
+        let beside = |group: &DigitGroup| group.len() <= 2;
         let span = groups.len() == 2
             && right.joint == Joint::Dash
             && is_year(left)
             && is_year(right)
             && value(left) < value(right);
-        is_tight(right) && ((is_recent(left) && beside(right)) || (is_recent(right) && beside(left))) || span
+        let next = right.joint == Joint::Space && is_year(left) && value(left) + 1 == value(right);
+        let years = is_recent(left) && is_recent(right);
+        is_tight(right) && ((is_recent(left) && beside(right)) || (is_recent(right) && beside(left)))
+            || years
+            || span
+            || next
     });
     in_pairs
         || groups.array_windows().any(|[first, second, third]| {

@@ -19,7 +19,7 @@ pub struct Settings {
     pub iban: Action,
     pub secret: Action,
     pub name: Action,
-    /// Action for listed identifiers and matches of the patterns.
+    /// Action for social security numbers, listed identifiers and matches of the patterns.
     pub identifier: Action,
     /// Whether non-public addresses count too: private, loopback, link-local and multicast ones (RFC 6890).
     pub private_addresses: bool,

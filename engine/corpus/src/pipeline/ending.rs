@@ -5,10 +5,10 @@ mod copies;
 use super::stages::At;
 use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
-use super::{Bench, Phase, Sources, lines};
+use super::{Phase, Processor, Sources, lines};
 use crate::duplicates::{contamination, near, paragraphs};
 use crate::report::Amount;
-use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
+use crate::rules::{Outcome, OwnReference};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use rayon::prelude::*;
@@ -17,6 +17,8 @@ use rustc_hash::FxHashMap;
 /// Documents, and bytes of their lines, read again at a time.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
+/// Maximum bytes of the documents from which the corpus learns its spelling.
+const LEARNED_BYTES: u64 = 32 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
 
@@ -53,22 +55,17 @@ pub(super) struct Ending {
     pub(super) kept: bool,
     /// Staged documents that were not dropped since.
     alive: Vec<bool>,
+    /// The corpus as the reference of a rule.
+    reference: Option<OwnReference>,
     step: EndingStep,
 }
 
 enum EndingStep {
-    Compare,
-    /// Trains the trigram model on the documents up to this index.
-    Learn(Box<TrigramModel>, usize),
-    Score(Box<Scoring>),
+    ExactCopies,
+    NearCopies(Box<near::Comparison>),
+    Learn,
     Divide,
     Write(Box<Writing>),
-}
-
-struct Scoring {
-    model: Trigrams,
-    scores: Scores,
-    bits: Vec<f32>,
 }
 
 struct Writing {
@@ -94,7 +91,17 @@ impl Ending {
         let alive = (0..staging.entries().len()).map(|number| number >= earlier as usize).collect();
         let (sources, places) = sources.finish();
         staging.renumber(&places);
-        Self { staging, copies, near, sources, earlier, kept, alive, step: EndingStep::Compare }
+        Self {
+            staging,
+            copies,
+            near,
+            sources,
+            earlier,
+            kept,
+            alive,
+            reference: None,
+            step: EndingStep::ExactCopies,
+        }
     }
 
     pub(super) fn staged(&self) -> u64 {
@@ -102,63 +109,40 @@ impl Ending {
     }
 
     /// Performs the next step; returns its phase, progress and total.
-    pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
+    pub(super) fn advance(&mut self, processor: &mut Processor<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
         match std::mem::replace(&mut self.step, EndingStep::Divide) {
-            EndingStep::Compare => {
-                self.exact_copies(bench)?;
-                self.near_copies(bench)?;
-                if bench.worker.gibberish().is_some() {
-                    self.step = EndingStep::Learn(Box::default(), 0);
-                }
-                Ok((Phase::Comparing, staged, staged))
-            }
-            EndingStep::Learn(mut model, at) => {
-                let (documents, _, next) = self.alive_from(at)?;
-                let learned = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
-                    model.add(&document.text);
-                    model
-                });
-                model.merge(&learned.reduce(TrigramModel::default, |mut one, other| {
-                    one.merge(&other);
-                    one
-                }));
-                self.step = if next < self.alive.len() {
-                    EndingStep::Learn(model, next)
-                } else {
-                    EndingStep::Score(Box::new(Scoring {
-                        model: model.finish(),
-                        scores: Scores::default(),
-                        bits: Vec::new(),
-                    }))
+            EndingStep::ExactCopies => {
+                self.exact_copies(processor)?;
+                self.step = match processor.worker.recipe.duplicates.near.enabled {
+                    true => EndingStep::NearCopies(Box::new(near::Comparison::new(&self.near))),
+                    false => Self::after_copies(processor),
                 };
-                Ok((Phase::Judging, next as u64 / 2, staged))
+                Ok((Phase::Comparing, 0, staged))
             }
-            EndingStep::Score(mut scoring) => {
-                let (documents, numbers, next) = self.alive_from(scoring.bits.len())?;
-                let model = &scoring.model;
-                let scored: Vec<(f64, usize)> = documents
-                    .par_iter()
-                    .map(|document| (model.bits_per_character(&document.text), document.text.len()))
-                    .collect();
-                scoring.bits.resize(next, 0.0);
-                for (number, (bits, length)) in numbers.iter().zip(&scored) {
-                    scoring.scores.note(*bits, *length);
-                    if let Some(own) = scoring.bits.get_mut(*number as usize) {
-                        *own = *bits as f32;
+            EndingStep::NearCopies(mut comparison) => {
+                let done = match self.compare(&mut comparison)? {
+                    Some(decision) => {
+                        self.near_copies(decision, processor)?;
+                        self.step = Self::after_copies(processor);
+                        staged
                     }
-                }
-                if next < self.alive.len() {
-                    self.step = EndingStep::Score(scoring);
-                } else {
-                    self.unusual(&scoring, bench)?;
-                }
-                Ok((Phase::Judging, (staged + next as u64) / 2, staged))
+                    None => {
+                        let share = comparison.share(&self.near);
+                        self.step = EndingStep::NearCopies(comparison);
+                        (share * staged as f64) as u64
+                    }
+                };
+                Ok((Phase::Comparing, done, staged))
+            }
+            EndingStep::Learn => {
+                self.reference = self.learn(&processor.worker)?;
+                Ok((Phase::Judging, staged, staged))
             }
             EndingStep::Divide => {
-                let writing = self.divide(&bench.worker)?;
+                let writing = self.divide(&processor.worker)?;
                 if let Some(full) = writing.overlap.as_ref().filter(|set| set.is_full()) {
-                    bench.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
+                    processor.recorders.count(At::HeldOut, "held_out_documents_not_compared", full.left_out);
                 }
                 let total = writing.order.len() as u64;
                 self.step = EndingStep::Write(Box::new(writing));
@@ -168,11 +152,11 @@ impl Ending {
                 let total = writing.order.len();
                 let end = batch_end(self.staging.entries(), &writing.order, writing.at);
                 if writing.at == end {
-                    bench.recorders.paragraphs(writing.paragraphs.as_ref());
+                    processor.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
                 }
                 let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
-                self.write(&mut writing, &numbers, bench)?;
+                self.write(&mut writing, &numbers, processor)?;
                 writing.at = end;
                 self.step = EndingStep::Write(writing);
                 Ok((Phase::Writing, end as u64, total as u64))
@@ -180,45 +164,34 @@ impl Ending {
         }
     }
 
-    /// The next documents that were not dropped, from `start` on, their numbers, and the next start.
-    fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
-        let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.length));
-        let numbers: Vec<u32> = (start as u32..end as u32).filter(|number| self.is_alive(*number)).collect();
-        Ok((self.staging.documents(&numbers)?, numbers, end))
+    fn after_copies(processor: &Processor<'_>) -> EndingStep {
+        match processor.worker.by_corpus() {
+            Some(_) => EndingStep::Learn,
+            None => EndingStep::Divide,
+        }
     }
 
-    fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
-        let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
-            return Ok(());
-        };
-        let highest = rule.highest(&scoring.scores);
-        let Some(limit) = highest else { return Ok(()) };
-        // Slightly lower, since the bits were rounded: the rule itself decides.
-        let limit = limit as f32 - 0.01;
-        for (number, _) in scoring.bits.iter().enumerate().filter(|(_, bits)| **bits > limit) {
-            let document = self.staging.document(number as u32)?;
-            if !self.is_alive(number as u32) || matches!(document.kind, Kind::Code(_)) {
-                continue;
-            }
-            if let Err(reason) = rule.judge(&document.text, &scoring.model, highest) {
-                if let Some(language) = rule.language(&document.text) {
-                    bench.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
-                    continue;
-                }
-                bench.drop_document(at, reason.to_string(), &document)?;
-                self.bury(number as u32);
-            }
+    /// Learns the corpus's spelling from an even sample of the documents that were not dropped.
+    fn learn(&mut self, worker: &Worker) -> Result<Option<OwnReference>> {
+        let Some((_, rule)) = worker.by_corpus() else { return Ok(None) };
+        let entries = self.staging.entries();
+        let alive: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
+        let bytes = |number: &u32| entries.get(*number as usize).map_or(0, |entry| u64::from(entry.bytes));
+        let all: u64 = alive.iter().map(bytes).sum();
+        let step = usize::try_from(all.div_ceil(LEARNED_BYTES)).unwrap_or(usize::MAX).max(1);
+        let sample: Vec<u32> = alive.iter().step_by(step).copied().collect();
+        let (mut texts, mut at) = (Vec::with_capacity(sample.len()), 0);
+        while at < sample.len() {
+            let end = batch_end(self.staging.entries(), &sample, at);
+            let documents = self.staging.documents(sample.get(at..end).unwrap_or_default())?;
+            texts.extend(documents.into_iter().map(|document| document.text));
+            at = end;
         }
-        Ok(())
+        Ok(rule.learn(&texts, alive.len(), all))
     }
 
     fn is_alive(&self, number: u32) -> bool {
         self.alive.get(number as usize) == Some(&true)
-    }
-
-    /// Marks a staged document as dropped.
-    fn bury(&mut self, number: u32) {
-        mark(&mut self.alive, number, false);
     }
 
     /// Orders the remaining documents by source and draws the validation split.
@@ -226,24 +199,24 @@ impl Ending {
         let entries = self.staging.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
-        let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
+        let draw_key = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.draw_key);
         let bytes = |number: u32| entries.get(number as usize).map_or(0, |entry| u64::from(entry.bytes));
         order.sort_by_key(|number| (source(*number), *number));
         let mut held_out = vec![false; entries.len()];
         let mut hold = |number: u32| mark(&mut held_out, number, true);
-        let mut by_lot = order.clone();
-        by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
+        let mut by_draw = order.clone();
+        by_draw.sort_by_key(|number| (source(*number), draw_key(*number), *number));
         let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
         // Sources with too few documents for one to be held out are pooled.
         let mut few: Vec<u32> = Vec::new();
-        for own in by_lot.chunk_by(|one, other| source(*one) == source(*other)) {
+        for own in by_draw.chunk_by(|one, other| source(*one) == source(*other)) {
             match share(own.len()) {
                 0 => few.extend(own),
                 // Every other source keeps at least one training document.
                 count => own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number)),
             }
         }
-        few.sort_by_key(|number| (lot(*number), *number));
+        few.sort_by_key(|number| (draw_key(*number), *number));
         few.iter().take(share(few.len())).for_each(|number| hold(*number));
         let all: u64 = order.iter().map(|number| bytes(*number)).sum();
         // Maximum held-out bytes. The draw counts documents, and a large one may be most of the text.
@@ -253,7 +226,7 @@ impl Ending {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
-            if let Some(number) = fitting.min_by_key(|number| (lot(**number), **number)) {
+            if let Some(number) = fitting.min_by_key(|number| (draw_key(**number), **number)) {
                 mark(&mut held_out, *number, true);
             }
         }
@@ -312,7 +285,7 @@ impl Ending {
         Ok(())
     }
 
-    fn write(&mut self, writing: &mut Writing, numbers: &[u32], bench: &mut Bench<'_>) -> Result<()> {
+    fn write(&mut self, writing: &mut Writing, numbers: &[u32], processor: &mut Processor<'_>) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
         let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());
         let entries = self.staging.entries();
@@ -326,6 +299,7 @@ impl Ending {
             Some(false) => Some("train"),
         };
         let overlap = writing.overlap.as_ref();
+        let by_corpus = processor.worker.by_corpus().zip(self.reference.as_ref());
         let checked: Vec<_> = numbers
             .par_iter()
             .zip(documents)
@@ -333,29 +307,43 @@ impl Ending {
                 let split = split(number);
                 let trains = split == Some("train");
                 let found = overlap.filter(|_| trains).and_then(|set| set.contaminating(&document.text));
-                (document, split, source(number), found.map(|found| found.to_string()))
+                let judged = by_corpus
+                    .filter(|_| !matches!(document.kind, Kind::Code(_)))
+                    .map(|((_, rule), reference)| rule.judge_by_corpus(&document.text, reference));
+                (document, split, source(number), judged, found.map(|found| found.to_string()))
             })
             .collect();
-        for (mut document, split, source, overlaps) in checked {
+        let at = by_corpus.map_or(At::Repair, |((at, _), _)| at);
+        for (mut document, split, source, judged, overlaps) in checked {
+            match judged {
+                Some(Err(reason)) => {
+                    processor.drop_document(at, reason.to_string(), &document)?;
+                    continue;
+                }
+                Some(Ok(Some(language))) => {
+                    processor.recorders.count(at, &format!("texts_kept_in_{language}"), 1);
+                }
+                Some(Ok(None)) | None => {}
+            }
             let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
             if let Some(reason) = overlaps {
                 if !matches!(document.kind, Kind::Code(_)) {
-                    bench.drop_document(At::HeldOut, reason, &document)?;
+                    processor.drop_document(At::HeldOut, reason, &document)?;
                     continue;
                 }
-                bench.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
+                processor.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
             }
             if let Some(index) = &mut writing.paragraphs {
-                let own = bench.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
+                let own = processor.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
                 match index.filter(&document.text, &own) {
                     Outcome::Kept => {}
                     Outcome::Dropped(reason) => {
-                        bench.drop_document(At::Paragraphs, reason.to_string(), &document)?;
+                        processor.drop_document(At::Paragraphs, reason.to_string(), &document)?;
                         continue;
                     }
                     Outcome::Edited(text) => {
-                        bench.recorders.edited(At::Paragraphs, &document, amount, &text);
+                        processor.recorders.edited(At::Paragraphs, &document, amount, &text);
                         document.text = text;
                     }
                 }
@@ -363,12 +351,12 @@ impl Ending {
             passed.push((document, split, source));
         }
         for (document, split, source) in &passed {
-            bench.recorders.kept(&bench.worker, document, source, *split == Some("validation"));
+            processor.recorders.kept(&processor.worker, document, source, *split == Some("validation"));
         }
         let lines: Vec<Vec<u8>> = passed
             .par_iter_mut()
             .map(|(document, split, source)| lines::kept(document, *split, source))
             .collect::<Result<_>>()?;
-        lines.iter().try_for_each(|line| bench.folder.kept(line))
+        lines.iter().try_for_each(|line| processor.folder.kept(line))
     }
 }

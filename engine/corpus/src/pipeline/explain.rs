@@ -2,7 +2,7 @@
 //! dropped. Both yield for each document read.
 
 use super::stages::{At, Stages};
-use super::work::{Fate, Worker};
+use super::work::{self, Worker};
 use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::Outcome;
@@ -51,7 +51,7 @@ pub async fn judge_sample(
     preview: &PreparedRecipe,
     inputs: &[PathBuf],
     count: usize,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Result<SampleJudgement> {
     if count > MAX_JUDGED {
         return Err(Error::Invalid(format!(
@@ -68,7 +68,7 @@ pub async fn judge_sample(
     while sample.len() < count
         && let Some(mut items) = open.pop_front()
     {
-        give().await;
+        yield_now().await;
         match items.next() {
             Some(Ok(document)) => {
                 sample.push(document);
@@ -85,18 +85,18 @@ pub async fn judge_sample(
     // The document; the stages that edited and that dropped it; and the rules that would drop it on their own.
     let judge = |document: Document| -> Result<_> {
         let alone = alone(worker, &document);
-        let worked = worker.work(document)?;
-        let edits: Vec<At> = worked.told.edits.iter().map(|edit| edit.at).collect();
-        let (dropped, at, excerpt) = match worked.fate {
-            Fate::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
-            Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
+        let processed = worker.work(document)?;
+        let edits: Vec<At> = processed.log.edits.iter().map(|edit| edit.at).collect();
+        let (dropped, at, excerpt) = match processed.verdict {
+            work::Verdict::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
+            work::Verdict::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
         };
-        let Document { id, source, .. } = worked.told.about;
+        let Document { id, source, .. } = processed.log.about;
         Ok((JudgedDocument { id, source, dropped, excerpt }, edits, at, alone))
     };
     let (mut judged, threads) = (Vec::new(), rayon::current_num_threads());
     while !sample.is_empty() {
-        give().await;
+        yield_now().await;
         let several: Vec<_> = sample.drain(..sample.len().min(threads)).collect();
         judged.extend(several.into_par_iter().map(judge).collect::<Result<Vec<_>>>()?);
     }
@@ -136,11 +136,11 @@ pub async fn compare(
     preview: &PreparedRecipe,
     inputs: &[PathBuf],
     id: &str,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Result<ComparedDocument> {
     let PreparedRecipe { worker } = preview;
     let recipe = &worker.recipe;
-    let document = named(files, recipe, inputs, id, give).await?;
+    let document = named(files, recipe, inputs, id, yield_now).await?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
@@ -160,9 +160,9 @@ pub async fn compare(
             verdicts.push(Verdict { stage: rule.name().to_owned(), verdict, reason, on: recipe.is_on(rule) });
         }
     }
-    let after = match worker.work(document)?.fate {
-        Fate::Passed { document, .. } => document.text,
-        Fate::Dropped(..) => String::new(),
+    let after = match worker.work(document)?.verdict {
+        work::Verdict::Passed { document, .. } => document.text,
+        work::Verdict::Dropped(..) => String::new(),
     };
     let (before, cut) = beginning(&before.text);
     let (after, cut_after) = beginning(&after);
@@ -176,7 +176,7 @@ async fn named(
     recipe: &Recipe,
     inputs: &[PathBuf],
     id: &str,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Result<Document> {
     let mut sources = sources(files, recipe, inputs)?;
     // Starts with the source named in the id; records may have their own ids, so the others follow.
@@ -185,7 +185,7 @@ async fn named(
     });
     for source in &sources {
         for item in items(files, recipe, source) {
-            give().await;
+            yield_now().await;
             if let Ok(document) = item
                 && document.id == id
             {

@@ -6,7 +6,7 @@
 //! program version or input.
 
 use super::lines::Output;
-use super::work::{Outcome, Told};
+use super::work::{DocumentLog, Outcome};
 use crate::recipe::Recipe;
 use glasshouse_documents::files::{FileType, Files, Input};
 use glasshouse_documents::read::{Source, Trouble};
@@ -40,7 +40,7 @@ pub(super) struct Step {
     /// The next input, and the number of items already taken from it.
     pub next: (usize, u64),
     pub troubles: Vec<Trouble>,
-    pub documents: Vec<(Told, Outcome)>,
+    pub documents: Vec<(DocumentLog, Outcome)>,
     pub staged: u64,
 }
 

@@ -29,7 +29,7 @@ pub use lines::Dropped;
 use crate::duplicates::{Mark, exact, near};
 use crate::output::{CORPUS_FILE, KEPT_FILE};
 use crate::recipe::Recipe;
-use crate::report::{Amount, CleaningReport, Input, lot};
+use crate::report::{Amount, CleaningReport, Input, draw_key};
 use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
@@ -45,13 +45,13 @@ use stages::At;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use work::{Fate, Outcome, Told, Worked, Worker};
+use work::{DocumentLog, Outcome, Processed, Verdict, Worker};
 
 /// Permanent memory in bytes per document that passes the rules, in addition to the current batch: its position on disk, the
 /// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except paragraphs and evaluation
 /// sets if the recipe uses them, whose memory is capped.
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
-    // Two flags (not dropped, held out), and its number by source and by lot.
+    // Two flags (not dropped, held out), its number by source and its draw key.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
     staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
@@ -60,7 +60,7 @@ pub struct Cleaner<'a> {
     files: &'a dyn Files,
     /// Dropped before the folder, whose lock must go last.
     state: State<'a>,
-    bench: Bench<'a>,
+    processor: Processor<'a>,
     total_bytes: u64,
     /// Number of first inputs that are files of earlier corpora.
     earlier: usize,
@@ -68,13 +68,13 @@ pub struct Cleaner<'a> {
 }
 
 /// Processes documents, and writes and counts the results.
-struct Bench<'a> {
+struct Processor<'a> {
     worker: Worker,
     folder: Folder<'a>,
     recorders: Recorders,
 }
 
-impl Bench<'_> {
+impl Processor<'_> {
     fn gone(&mut self, at: At, dropped: &Dropped) -> Result<()> {
         self.recorders.dropped(at, dropped);
         self.folder.dropped(dropped)
@@ -168,9 +168,9 @@ impl<'a> Cleaner<'a> {
             earlier: 0,
             journal: None,
         };
-        let bench = Bench { worker, folder, recorders };
+        let processor = Processor { worker, folder, recorders };
         let start = CleaningStart::New;
-        let mut cleaner = Self { files, bench, total_bytes, earlier: count, start, state: State::Over };
+        let mut cleaner = Self { files, processor, total_bytes, earlier: count, start, state: State::Over };
         let reading = cleaner.begin(reading, earlier, header, sources, out)?;
         cleaner.state = State::Reading(Box::new(reading));
         Ok(cleaner)
@@ -191,17 +191,17 @@ impl<'a> Cleaner<'a> {
             Ok(mut earlier) => {
                 while let Some(step) = earlier.step() {
                     (first, skipped) = step.next;
-                    self.bench.recorders.troubles(&step.troubles);
-                    for (mut told, outcome) in step.documents {
+                    self.processor.recorders.troubles(&step.troubles);
+                    for (mut log, outcome) in step.documents {
                         if let Outcome::Staged { mark, .. } = &outcome {
                             self.is_copy(&mut reading, mark)?;
                         }
-                        self.take(&mut reading, &mut told, &outcome)?;
+                        self.take(&mut reading, &mut log, &outcome)?;
                     }
                 }
                 reading.staging.resume(files)?;
                 reading.journal = Some(journal::resume(files, out, earlier.length)?);
-                self.start = CleaningStart::Resumed { documents: self.bench.recorders.counts().0 };
+                self.start = CleaningStart::Resumed { documents: self.processor.recorders.counts().0 };
             }
             Err(reason) => {
                 let journal = header.map(|header| journal::begin(files, out, &header));
@@ -213,7 +213,7 @@ impl<'a> Cleaner<'a> {
         }
         let before: u64 = sources.iter().take(first).map(|source| source.size).sum();
         reading.progress.store(before, Ordering::Relaxed);
-        let (settings, progress) = (self.bench.worker.recipe.reading.clone(), reading.progress.clone());
+        let (settings, progress) = (self.processor.worker.recipe.reading.clone(), reading.progress.clone());
         let (earlier, plain) = (self.earlier, read::Settings::default());
         let items = sources.into_iter().enumerate().skip(first).flat_map(move |(input, source)| {
             let taken = if input == first { skipped } else { 0 };
@@ -244,14 +244,14 @@ impl<'a> Cleaner<'a> {
                     self.state = State::Reading(reading);
                     return Ok(self.progress(Phase::Reading, done, self.total_bytes));
                 }
-                self.bench.recorders.check_anything_read()?;
+                self.processor.recorders.check_anything_read()?;
                 let ending = self.end_reading(*reading)?;
                 let total = ending.staged();
                 self.state = State::Ending(Box::new(ending));
                 Ok(self.progress(Phase::Comparing, 0, total))
             }
             State::Ending(mut ending) => {
-                let (phase, done, total) = ending.advance(&mut self.bench)?;
+                let (phase, done, total) = ending.advance(&mut self.processor)?;
                 if phase != Phase::Done {
                     self.state = State::Ending(ending);
                 }
@@ -263,7 +263,7 @@ impl<'a> Cleaner<'a> {
 
     /// Writes the report and the index, which makes the folder a finished corpus.
     pub fn finish(self) -> Result<CleaningReport> {
-        let Bench { worker, mut folder, recorders } = self.bench;
+        let Processor { worker, mut folder, recorders } = self.processor;
         let (report, index) = recorders.finish(&worker.recipe)?;
         folder.finish(&report, &worker.recipe, &index)?;
         Ok(report)
@@ -280,39 +280,39 @@ impl<'a> Cleaner<'a> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.kept);
         if kept {
-            return Ok(Some(self.bench.recorders.counts().0));
+            return Ok(Some(self.processor.recorders.counts().0));
         }
         drop(self.state);
-        self.bench.folder.clear_away()?;
+        self.processor.folder.clear_away()?;
         Ok(None)
     }
 
     fn progress(&self, phase: Phase, done: u64, total: u64) -> CleaningProgress {
-        let (documents, kept) = self.bench.recorders.counts();
+        let (documents, kept) = self.processor.recorders.counts();
         CleaningProgress { phase, done, total, documents, kept }
     }
 
     /// Processes a batch while the next one is read.
     fn read(&mut self, reading: &mut Reading<'a>, batch: Batch) -> Result<()> {
         let Batch { documents, troubles, end } = batch;
-        let (worker, items, earlier) = (&self.bench.worker, &mut reading.items, self.earlier);
+        let (worker, items, earlier) = (&self.processor.worker, &mut reading.items, self.earlier);
         let work = |(input, document)| {
-            let mut worked = if input < earlier { worker.mark(document) } else { worker.work(document) }?;
-            worked.told.input = input;
-            Ok(worked)
+            let mut processed = if input < earlier { worker.mark(document) } else { worker.work(document) }?;
+            processed.log.input = input;
+            Ok(processed)
         };
-        let (worked, next) = rayon::join(
+        let (processed, next) = rayon::join(
             || documents.into_par_iter().map(work).collect::<Result<Vec<_>>>(),
             || batches::next(&mut **items),
         );
         reading.next = next;
-        self.bench.recorders.troubles(&troubles);
+        self.processor.recorders.troubles(&troubles);
         let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
-        for Worked { mut told, fate } in worked? {
-            let outcome = self.decide(reading, fate, told.input)?;
-            self.take(reading, &mut told, &outcome)?;
+        for Processed { mut log, verdict } in processed? {
+            let outcome = self.decide(reading, verdict, log.input)?;
+            self.take(reading, &mut log, &outcome)?;
             if reading.journal.is_some() {
-                step.documents.push((told, outcome));
+                step.documents.push((log, outcome));
             }
         }
         self.note(reading, step)
@@ -327,13 +327,13 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Decides about a document in document order, and stages it if it is kept.
-    fn decide(&self, reading: &mut Reading<'a>, fate: Fate, input: usize) -> Result<Outcome> {
-        Ok(match fate {
-            Fate::Dropped(at, dropped) => Outcome::Dropped(at, dropped),
-            Fate::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
+    fn decide(&self, reading: &mut Reading<'a>, verdict: Verdict, input: usize) -> Result<Outcome> {
+        Ok(match verdict {
+            Verdict::Dropped(at, dropped) => Outcome::Dropped(at, dropped),
+            Verdict::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
                 Some(first) if input >= self.earlier => {
                     // Its reason names the original, whose id is on disk: added once it can be read.
-                    let worker = &self.bench.worker;
+                    let worker = &self.processor.worker;
                     let reason = Worker::compared_by(&document).to_owned();
                     let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
                     Outcome::Copy(first, dropped)
@@ -345,33 +345,33 @@ impl<'a> Cleaner<'a> {
 
     /// The number of the staged document that this one is an exact copy of.
     fn is_copy(&self, reading: &mut Reading<'a>, mark: &Mark) -> Result<Option<u32>> {
-        if !self.bench.worker.recipe.duplicates.exact.enabled {
+        if !self.processor.worker.recipe.duplicates.exact.enabled {
             return Ok(None);
         }
         reading.exact.first(mark.fingerprint, reading.staging.len() as u32)
     }
 
     /// Counts a document and records its outcome, both for new documents and when resuming.
-    fn take(&mut self, reading: &mut Reading<'a>, told: &mut Told, outcome: &Outcome) -> Result<()> {
-        let is_earlier = told.input < self.earlier;
+    fn take(&mut self, reading: &mut Reading<'a>, log: &mut DocumentLog, outcome: &Outcome) -> Result<()> {
+        let is_earlier = log.input < self.earlier;
         if !is_earlier {
-            told.input -= self.earlier;
-            self.bench.recorders.told(&self.bench.worker, told);
-            told.input += self.earlier;
+            log.input -= self.earlier;
+            self.processor.recorders.log(&self.processor.worker, log);
+            log.input += self.earlier;
         }
         match outcome {
-            Outcome::Dropped(at, dropped) => self.bench.gone(*at, dropped),
+            Outcome::Dropped(at, dropped) => self.processor.gone(*at, dropped),
             Outcome::Copy(first, dropped) => reading.copies.line(&(first, dropped)),
             Outcome::Staged { length, amount, mark } => {
                 reading.near.push(mark.keys.as_ref())?;
                 let source = match is_earlier {
                     true => reading.sources.number(sources::OTHERS, 0),
-                    false => reading.sources.number(&told.about.source, amount.bytes),
+                    false => reading.sources.number(&log.about.source, amount.bytes),
                 };
                 if is_earlier {
                     reading.earlier += 1;
                 }
-                reading.staging.note(*length, source, lot(&told.about.id), *amount);
+                reading.staging.note(*length, source, draw_key(&log.about.id), *amount);
                 Ok(())
             }
         }
@@ -390,7 +390,7 @@ impl std::fmt::Debug for Cleaner<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Cleaner")
-            .field("recipe", &self.bench.worker.recipe.name)
+            .field("recipe", &self.processor.worker.recipe.name)
             .finish_non_exhaustive()
     }
 }

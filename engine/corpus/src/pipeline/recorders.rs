@@ -2,7 +2,7 @@
 
 use super::Dropped;
 use super::stages::{At, Stages};
-use super::work::{Told, Worker};
+use super::work::{DocumentLog, Worker};
 use crate::balance::{self, Tally};
 use crate::duplicates::paragraphs;
 use crate::output::{CorpusIndex, SourceIndex};
@@ -93,8 +93,8 @@ impl Recorders {
     }
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
-    pub(super) fn told(&mut self, worker: &Worker, told: &mut Told) {
-        let Told { input, about, raw, counters, edits, found, samples } = told;
+    pub(super) fn log(&mut self, worker: &Worker, log: &mut DocumentLog) {
+        let DocumentLog { input, about, raw, counters, edits, found, samples } = log;
         if let Some(input) = self.inputs.get_mut(*input) {
             input.documents += 1;
         }

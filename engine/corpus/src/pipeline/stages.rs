@@ -45,7 +45,7 @@ stages! {
     Repair, Repair, "repair", "Repair", "",
         "Repairs wrongly decoded characters, normalises Unicode (NFC), and cleans up control characters, white space and line ends.";
     Contamination, Contamination, "contamination", "Evaluation overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
-        "Drops documents that share long runs of words with evaluation texts: a model that has read the answers cannot be evaluated on them.";
+        "Drops documents that share long n-grams with evaluation texts: a model that has read the answers cannot be evaluated on them.";
     Personal, Personal, "personal-data", "Personal data", "",
         "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and replaces each by a \
          placeholder.";
@@ -56,7 +56,7 @@ stages! {
         "Keeps one of several documents with nearly the same words: found by MinHash, and verified by their true similarity before any is \
          dropped.";
     HeldOut, Contamination, "held-out-overlap", "Held-out overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
-        "Drops training documents that share long runs of words with validation documents, so that the validation loss is meaningful. Source \
+        "Drops training documents that share long n-grams with validation documents, so that the validation loss is meaningful. Source \
          code is only counted, because its files share much.";
     Paragraphs, Duplicates, "repeated-paragraphs", "Repeated paragraphs", "CCNet (Wenzek et al. 2020, arXiv:1911.00359)",
         "Removes paragraphs that occurred in an earlier document: notices, menus and licences repeated on many pages.";

@@ -6,8 +6,8 @@ use super::stages::At;
 use crate::duplicates::{Mark, Marker, contamination};
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
-use crate::report::{Amount, lot};
-use crate::rules::{self, Gibberish, Judge};
+use crate::report::{Amount, draw_key};
+use crate::rules::{self, Judge, Perplexity};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use glasshouse_documents::extract::{self, Prepared};
@@ -28,13 +28,13 @@ pub(super) struct Worker {
 }
 
 #[derive(Debug)]
-pub(super) struct Worked {
-    pub told: Told,
-    pub fate: Fate,
+pub(super) struct Processed {
+    pub log: DocumentLog,
+    pub verdict: Verdict,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct DocumentLog {
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
@@ -66,7 +66,7 @@ pub(super) enum Outcome {
 }
 
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum Verdict {
     /// The stage that drops it, and its line.
     Dropped(At, Dropped),
     /// With its line of JSON, for staging.
@@ -91,26 +91,26 @@ impl Worker {
         })
     }
 
-    pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
+    pub(super) fn work(&self, mut document: Document) -> Result<Processed> {
         let raw = Amount::from_text(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
         if self.recipe.personal.enabled {
             self.mask_names(&mut document);
         }
-        let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
+        let mut log = DocumentLog { about: without_text(&mut document), raw, ..DocumentLog::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
-            Ok(prepared) => told.counters = counters(&prepared),
-            Err(reason) => return Ok(self.goes(told, At::Extraction, &reason, raw, &document.text)),
+            Ok(prepared) => log.counters = counters(&prepared),
+            Err(reason) => return Ok(self.goes(log, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {
             document.kind = Kind::Plain;
         }
         let mut amount = Amount::from_text(&document.text);
         if document.text.trim().is_empty() {
-            return Ok(self.goes(told, At::Extraction, "no text is left", raw, ""));
+            return Ok(self.goes(log, At::Extraction, "no text is left", raw, ""));
         }
         if amount != raw {
-            told.edits.push(Edit { at, before: raw, after: amount, texts: None });
+            log.edits.push(Edit { at, before: raw, after: amount, texts: None });
         }
         let judgement = self.judge.judge(&document);
         if let Some(text) = judgement.text {
@@ -118,7 +118,7 @@ impl Worker {
             let before = std::mem::replace(&mut document.text, text);
             if let Some(last) = judgement.edited_by.last() {
                 let texts = Some((before, document.text.clone()));
-                told.edits.push(Edit { at: At::Rule(*last), before: amount, after, texts });
+                log.edits.push(Edit { at: At::Rule(*last), before: amount, after, texts });
             }
             amount = after;
         }
@@ -126,56 +126,56 @@ impl Worker {
             // Also for dropped documents: the report has a table of the input.
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
-            told.about.language.clone_from(&document.language);
+            log.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {
-            return Ok(self.goes(told, At::Rule(number), &reason.to_string(), amount, &document.text));
+            return Ok(self.goes(log, At::Rule(number), &reason.to_string(), amount, &document.text));
         }
         let overlap = self.contamination.as_ref().and_then(|set| set.contaminating(&document.text));
         if let Some(overlap) = overlap {
             let reason = overlap.to_string();
-            return Ok(self.goes(told, At::Contamination, &reason, amount, &document.text));
+            return Ok(self.goes(log, At::Contamination, &reason, amount, &document.text));
         }
-        if let Some(class) = self.mask(&mut document, &mut told, &mut amount) {
+        if let Some(class) = self.mask(&mut document, &mut log, &mut amount) {
             let reason = format!("contains personal data: {}", class.name());
-            return Ok(self.goes(told, At::Personal, &reason, amount, &document.text));
+            return Ok(self.goes(log, At::Personal, &reason, amount, &document.text));
         }
-        self.passed(document, told, amount)
+        self.passed(document, log, amount)
     }
 
     /// A document of an earlier corpus, which is only compared with.
-    pub(super) fn mark(&self, mut document: Document) -> Result<Worked> {
+    pub(super) fn mark(&self, mut document: Document) -> Result<Processed> {
         let kind = document.record.as_ref().and_then(|record| record.get("kind")?.get("code")?.as_str());
         if let Some(language) = kind {
             document.kind = Kind::Code(language.to_owned());
         }
         let amount = Amount::from_text(&document.text);
-        self.passed(document, Told::default(), amount)
+        self.passed(document, DocumentLog::default(), amount)
     }
 
-    fn passed(&self, document: Document, told: Told, amount: Amount) -> Result<Worked> {
+    fn passed(&self, document: Document, log: DocumentLog, amount: Amount) -> Result<Processed> {
         let mark = match document.kind {
             Kind::Code(_) => self.marker.mark_code(&document.text),
             _ => self.marker.mark(&document.text),
         };
         let line = lines::line(&document)?;
-        Ok(Worked { told, fate: Fate::Passed { document: Box::new(document), line, amount, mark } })
+        Ok(Processed { log, verdict: Verdict::Passed { document: Box::new(document), line, amount, mark } })
     }
 
     /// Replaces personal data; returns the class because of which the document must be dropped.
-    fn mask(&self, document: &mut Document, told: &mut Told, amount: &mut Amount) -> Option<Class> {
+    fn mask(&self, document: &mut Document, log: &mut DocumentLog, amount: &mut Amount) -> Option<Class> {
         if !self.recipe.personal.enabled {
             return None;
         }
         let applied = self.detector.apply(&document.text);
-        told.found = applied.counts;
-        told.samples = applied.samples;
+        log.found = applied.counts;
+        log.samples = applied.samples;
         if applied.dropped.is_some() {
             return applied.dropped;
         }
         if let Some(text) = applied.text {
             let after = Amount::from_text(&text);
-            told.edits.push(Edit { at: At::Personal, before: *amount, after, texts: None });
+            log.edits.push(Edit { at: At::Personal, before: *amount, after, texts: None });
             document.text = text;
             *amount = after;
         }
@@ -204,17 +204,17 @@ impl Worker {
         };
         if let Some(id) = replaced(&document.id) {
             // Ids of records have a number. Those of files stay unique.
-            let lot = lot(&document.id) as u32;
-            document.id = if id.contains('#') { id } else { format!("{id}~{lot:08x}") };
+            let draw_key = draw_key(&document.id) as u32;
+            document.id = if id.contains('#') { id } else { format!("{id}~{draw_key:08x}") };
         }
         if let Some(source) = replaced(&document.source) {
             document.source = source;
         }
     }
 
-    fn goes(&self, told: Told, at: At, reason: &str, amount: Amount, text: &str) -> Worked {
-        let dropped = self.dropped(at, self.detector.mask(reason), &told.about, amount, text);
-        Worked { told, fate: Fate::Dropped(at, dropped) }
+    fn goes(&self, log: DocumentLog, at: At, reason: &str, amount: Amount, text: &str) -> Processed {
+        let dropped = self.dropped(at, self.detector.mask(reason), &log.about, amount, text);
+        Processed { log, verdict: Verdict::Dropped(at, dropped) }
     }
 
     /// The line of a dropped document; the reason is already masked.
@@ -237,9 +237,9 @@ impl Worker {
         }
     }
 
-    /// The gibberish rule, which needs the whole corpus, and its stage.
-    pub(super) fn gibberish(&self) -> Option<(At, &Gibberish)> {
-        self.judge.gibberish().map(|(number, rule)| (At::Rule(number), rule))
+    /// The rule that judges by the whole corpus, and its stage.
+    pub(super) fn by_corpus(&self) -> Option<(At, &Perplexity)> {
+        self.judge.by_corpus().map(|(number, rule)| (At::Rule(number), rule))
     }
 
     /// What exact copies of a document have in common.

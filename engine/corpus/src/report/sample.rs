@@ -24,7 +24,7 @@ impl<T> Chosen<T> {
     /// Offers an item. `make` is called only if it is selected; returns whether it is. Among equal keys the first is kept.
     pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
         // Salted with the stage's name, so that stages select independently.
-        let key = (lot(&format!("{salt}\0{key}")), key.to_owned());
+        let key = (draw_key(&format!("{salt}\0{key}")), key.to_owned());
         let last = self.items.last_key_value().filter(|_| self.items.len() >= SHOWN);
         let chosen = last.is_none_or(|(last, _)| key < *last) && !self.items.contains_key(&key);
         if chosen {
@@ -43,7 +43,7 @@ impl<T> Chosen<T> {
 
 /// A pseudorandom number from a text, the same on every machine: FNV-1a, then MurmurHash3's finaliser. It decides which
 /// documents are shown and held out.
-pub(crate) fn lot(text: &str) -> u64 {
+pub(crate) fn draw_key(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

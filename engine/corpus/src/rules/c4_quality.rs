@@ -54,7 +54,7 @@ pub(super) struct Left {
     pub(super) words: Vec<Word>,
 }
 
-enum Fate {
+enum Verdict {
     Goes,
     Stays,
     DropsText(&'static str, &'static str),
@@ -76,10 +76,10 @@ impl C4Quality {
             let own = words_within(&mut rest, &range);
             let cited = self.remove_citations.then(|| without_citations(line)).flatten();
             let kept = cited.as_deref().map_or(Cow::Borrowed(line), Cow::Borrowed);
-            match self.fate(line, &kept, found) {
-                Fate::Goes => continue,
-                Fate::DropsText(threshold, text) => return Err(Reason::new(threshold, text)),
-                Fate::Stays => {}
+            match self.verdict(line, &kept, found) {
+                Verdict::Goes => continue,
+                Verdict::DropsText(threshold, text) => return Err(Reason::new(threshold, text)),
+                Verdict::Stays => {}
             }
             if lines_left > 0 {
                 left.text.push('\n');
@@ -99,7 +99,7 @@ impl C4Quality {
         Ok((left.text != text).then_some(left))
     }
 
-    fn fate(&self, line: &str, kept: &str, found: u8) -> Fate {
+    fn verdict(&self, line: &str, kept: &str, found: u8) -> Verdict {
         let words = || line.split(is_space).filter(|word| !word.is_empty());
         let is_long = |word: &str| {
             word.len() > self.maximum_word_length && word.chars().count() > self.maximum_word_length
@@ -109,21 +109,21 @@ impl C4Quality {
             || self.require_terminal_punctuation && !ends
             || words().take(self.minimum_words_per_line).count() < self.minimum_words_per_line
         {
-            return Fate::Goes;
+            return Verdict::Goes;
         }
         if self.drop_lorem_ipsum && found & LOREM_IPSUM > 0 {
-            return Fate::DropsText("drop_lorem_ipsum", "a line contains lorem ipsum");
+            return Verdict::DropsText("drop_lorem_ipsum", "a line contains lorem ipsum");
         }
         if self.remove_javascript_lines && found & JAVASCRIPT > 0 {
-            return Fate::Goes;
+            return Verdict::Goes;
         }
         if self.drop_curly_brackets && found & CURLY_BRACKET > 0 {
-            return Fate::DropsText("drop_curly_brackets", "a line contains a curly bracket");
+            return Verdict::DropsText("drop_curly_brackets", "a line contains a curly bracket");
         }
         if self.remove_policy_lines && found & POLICY > 0 {
-            return Fate::Goes;
+            return Verdict::Goes;
         }
-        Fate::Stays
+        Verdict::Stays
     }
 }
 

@@ -1,7 +1,7 @@
 //! Applies rules to documents.
 
-use super::gibberish::Gibberish;
 use super::language::Identified;
+use super::learned::Perplexity;
 use super::measured::Measured;
 use super::outcome::{Outcome, Reason};
 use super::rule::{Ready, Rule, keeps_all};
@@ -47,12 +47,12 @@ impl Judge {
         Ok(Self { rules: rules.to_vec(), ready, is_on: rules.iter().map(&is_on).collect() })
     }
 
-    /// The gibberish rule and its index. It needs the other rules' verdicts on all texts, so it keeps every text here; the
-    /// pipeline applies [`Gibberish::judge`] in a second pass.
-    pub fn gibberish(&self) -> Option<(usize, &Gibberish)> {
+    /// The rule that judges texts by their corpus, and its index. It needs the other rules' verdicts on all texts, so it keeps every
+    /// text here; the pipeline applies [`Perplexity::judge_by_corpus`] in the second pass.
+    pub fn by_corpus(&self) -> Option<(usize, &Perplexity)> {
         let rules = self.rules.iter().zip(&self.is_on).enumerate();
         rules.filter(|(_, (_, is_on))| **is_on).find_map(|(index, (rule, _))| match rule {
-            Rule::Gibberish(gibberish) => Some((index, gibberish)),
+            Rule::Perplexity(perplexity) if perplexity.file.is_none() => Some((index, perplexity)),
             _ => None,
         })
     }

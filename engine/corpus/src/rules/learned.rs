@@ -29,21 +29,21 @@ settings! {
     Perplexity {
         maximum_bits_per_byte: f64 = 3.0, 0 to 64, "Maximum bits per byte: above it, a text is unlike the reference.";
         minimum_bits_per_byte: f64 = 0.0, 0 to 64, "Minimum bits per byte: below it, a text repeats itself or the reference.";
+        deviations: f64 = 8.0, 0 to 1000, "Without a reference: maximum distance of a text's bits per character above the median, in deviations of the corpus.";
+        margin: f64 = 1.0, 0 to 16, "Without a reference: distance above the median, in bits, below which texts are always kept: in an even corpus, deviations are tiny.";
+        minimum_documents: usize = 100, 1 to 1_000_000_000, "Without a reference: with fewer texts all pass, since there is no reliable median.";
+        minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000, "Without a reference: with less text all pass, since the model knows too little.";
+        minimum_characters: usize = 40, 0 to 1_000_000, "Without a reference: shorter texts pass, since their score is unreliable.";
+        language_confidence: f64 = 0.95, 0 to 1, "Without a reference: texts in a language detected with this confidence pass, since another language is not gibberish.";
     }
     lists {
-        file: Option<String> = None, "A reference: text that the kept documents should resemble, of at least some hundred kB.";
+        file: Option<String> = None,
+            "A reference: text that the kept documents should resemble, of at least some hundred kB. Without it, the corpus itself.";
     }
 }
 
 const MAX_ROWS_BYTES: u64 = 256 << 20;
 const MAX_REFERENCE_BYTES: u64 = 64 << 20;
-
-fn read(rule: &str, what: &str, file: Option<&str>, most: u64, files: &dyn Files) -> Result<String> {
-    let file = file.ok_or_else(|| {
-        Error::Invalid(format!("{rule}: file is missing; name a file with {what} in the recipe's text"))
-    })?;
-    lists::text(Path::new(file), most, files)
-}
 
 impl Quality {
     pub(super) fn fast_text(&self, files: &dyn Files) -> Result<Option<FastText>> {
@@ -67,9 +67,12 @@ impl Quality {
     }
 
     pub(super) fn classifier(&self, files: &dyn Files) -> Result<Classifier> {
-        let file = self.file.as_deref();
-        let text = read("classifier", "labelled rows", file, MAX_ROWS_BYTES, files)?;
-        let bad = |reason: String| Error::bad_file(file.unwrap_or_default(), reason);
+        let file = self.file.as_deref().ok_or_else(|| {
+            let reason = "classifier: file is missing; name a file with labelled rows in the recipe's text";
+            Error::Invalid(reason.to_owned())
+        })?;
+        let text = lists::text(Path::new(file), MAX_ROWS_BYTES, files)?;
+        let bad = |reason: String| Error::bad_file(file, reason);
         // A stored classifier is one object with a version; rows have texts.
         if text.trim_start().starts_with("{\"version\"") {
             return Classifier::read(text.trim()).map_err(bad);
@@ -99,8 +102,8 @@ impl Quality {
 }
 
 impl Perplexity {
-    pub(super) fn model(&self, files: &dyn Files) -> Result<NGram> {
-        let text = read("perplexity", "reference text", self.file.as_deref(), MAX_REFERENCE_BYTES, files)?;
+    pub(super) fn model(&self, file: &str, files: &dyn Files) -> Result<NGram> {
+        let text = lists::text(Path::new(file), MAX_REFERENCE_BYTES, files)?;
         let mut model = NGram::new(MAX_ORDER, 256, None);
         for paragraph in paragraphs(&text) {
             model.begin_document();
@@ -108,7 +111,7 @@ impl Perplexity {
         }
         if model.tokens == 0 {
             let reason = "the reference has no text";
-            return Err(Error::bad_file(self.file.as_deref().unwrap_or_default(), reason));
+            return Err(Error::bad_file(file, reason));
         }
         Ok(model)
     }
@@ -246,9 +249,9 @@ mod tests {
     #[test]
     fn perplexity_does_not_depend_on_paragraph_breaks() {
         let folder = tempfile::tempdir().unwrap();
-        let rule =
-            Perplexity { file: file(&folder, "r.txt", &GOOD.join("\n\n").repeat(20)), ..Default::default() };
-        let model = rule.model(&SystemFiles).unwrap();
+        let file = file(&folder, "r.txt", &GOOD.join("\n\n").repeat(20)).unwrap();
+        let rule = Perplexity::default();
+        let model = rule.model(&file, &SystemFiles).unwrap();
         let bits = |text: String| {
             let strict = Perplexity { maximum_bits_per_byte: 0.0, ..rule.clone() };
             strict.judge(&model, &Measured::new(text)).unwrap_err().text
@@ -262,7 +265,7 @@ mod tests {
     fn files_that_teach_nothing_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
-        assert!(refused(Rule::Perplexity(Perplexity::default())).starts_with("perplexity: file is missing"));
+        assert!(refused(Rule::Quality(Quality::default())).starts_with("classifier: file is missing"));
         let empty = file(&folder, "empty.txt", "\n \n");
         assert!(
             refused(Rule::Perplexity(Perplexity { file: empty, ..Perplexity::default() }))

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::blocklist::BlocklistFinder;
 use super::placeholder::PlaceholderFinder;
 use super::{
-    Address, Blocklist, C4Quality, Entropy, FinewebQuality, Gibberish, GopherQuality, GopherRepetition,
-    Language, Length, Licence, Measured, Perplexity, Placeholder, Punctuation, Quality, Reason,
+    Address, Blocklist, C4Quality, Entropy, FinewebQuality, GopherQuality, GopherRepetition, Language,
+    Length, Licence, Measured, Perplexity, Placeholder, Punctuation, Quality, Reason,
 };
 use glasshouse_documents::document::Document;
 use glasshouse_documents::files::Files;
@@ -33,7 +33,7 @@ pub(super) fn keeps_all() -> Ready {
 /// compilation.
 macro_rules! rules {
     ($(
-        $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal,
+        $variant:ident $name:literal $(or $former:literal)?, $title:literal, $paper:literal, $prose:literal, $explanation:literal,
         |$rule:ident, $files:pat_param| $ready:expr;
     )*) => {
         /// A rule with its settings. In a recipe it is a table of the list `rules`, named by its field `rule`:
@@ -46,7 +46,7 @@ macro_rules! rules {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "rule")]
         pub enum Rule {
-            $( #[doc = $explanation] #[serde(rename = $name)] $variant($variant), )*
+            $( #[doc = $explanation] #[serde(rename = $name)] $( #[serde(alias = $former)] )? $variant($variant), )*
         }
 
         impl Rule {
@@ -130,18 +130,18 @@ rules! {
     Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
         "Drops encoded data, drawn lines and random keys by the distribution of their characters.",
         |rule, _| judged(rule.clone(), Entropy::judge);
-    Gibberish "gibberish", "Gibberish", "letter trigrams after Shannon 1948; Glasshouse's own bounds", true,
-        "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.",
-        |_rule, _| keeps_all();
     Quality "classifier", "Quality classifier", "logistic regression on hashed n-grams, as DataComp-LM's filter (Li et al. 2024, arXiv:2406.11794) by fastText", true,
         "Drops texts that a classifier trained on your labelled rows finds unwanted. It judges by words: look at the dropped texts.",
         |rule, files| match rule.fast_text(files)? {
             None => judged((rule.clone(), rule.classifier(files)?), |(rule, model), text| rule.judge(model, text)),
             Some(model) => judged((rule.clone(), model), |(rule, model), text| rule.judge_by(model, text)),
         };
-    Perplexity "perplexity", "Perplexity", "after CCNet (Wenzek et al. 2020, arXiv:1911.00359), with a byte 5-gram model", true,
-        "Drops texts that are unlike your reference text, or too predictable by it.",
-        |rule, files| judged((rule.clone(), rule.model(files)?), |(rule, model), text| rule.judge(model, text));
+    Perplexity "perplexity" or "gibberish", "Perplexity", "after CCNet (Wenzek et al. 2020, arXiv:1911.00359), with a byte 5-gram model of a reference, or letter trigrams of the corpus (Shannon 1948)", true,
+        "Drops texts that are unlike your reference text, or too predictable by it. Without a reference, drops texts spelled unlike the kept ones (gibberish), after all other rules.",
+        |rule, files| match &rule.file {
+            None => keeps_all(),
+            Some(file) => judged((rule.clone(), rule.model(file, files)?), |(rule, model), text| rule.judge(model, text)),
+        };
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
         "Drops texts with words from your own list. Lists drop more than intended: look at the dropped texts.",
         |rule, files| judged(rule.finder(files)?, BlocklistFinder::judge);

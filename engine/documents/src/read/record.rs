@@ -9,11 +9,8 @@ use crate::document::{Document, Kind};
 use crate::fields;
 use serde_json::{Map, Value};
 
-/// Words for a missing value in tables, as in pandas.
-const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
-
 /// Default text fields in order of preference.
-const TEXT: [&str; 2] = ["text", "content"];
+pub(super) const TEXT: [&str; 2] = ["text", "content"];
 
 /// Field names listed in a message; further ones are counted.
 const NAMES: usize = 12;
@@ -198,7 +195,7 @@ impl Context {
             Some(_) => return Err(self.trouble(number, format!("the field `{name}` is not a string"))),
             None => return Err(self.trouble(number, self.without(record, name))),
         };
-        if text.trim().is_empty() || MISSING.contains(&text.trim()) {
+        if text.trim().is_empty() {
             return Err(self.absent(number, &format!("the field `{name}`")));
         }
         Ok(text)

@@ -1,23 +1,17 @@
-//! Conversations, instructions and preferences, recognised by their fields; their turns are joined as text.
+//! Conversations, instructions and preferences in the formats of rows for training; their turns are joined as text.
 
+use super::record::TEXT;
+use glasshouse_conversation::{Format, SYNONYMS, synonym};
 use serde_json::{Map, Value};
 
-/// Whether a shape's text is taken from fields of this name, including those of its turns.
+/// Whether a row's text is taken from fields of this name, including those of its turns.
 pub(super) fn is_text(name: &str) -> bool {
-    "messages conversations prompt chosen rejected completion instruction input output role from value"
-        .split(' ')
-        .any(|known| known == name)
+    Format::ALL.iter().any(|format| format.texts().contains(&name))
+        || SYNONYMS.iter().any(|(_, others)| others.contains(&name))
+        || ["role", "from", "value"].contains(&name)
 }
 
-/// The text of a record with a known shape, or the reason why it is invalid; `None` for other records.
-///
-/// | shape | fields |
-/// |---|---|
-/// | chat | `messages`: objects with `role` and `content` |
-/// | ShareGPT | `conversations`: objects with `from` and `value` |
-/// | TRL preference | `chosen` and `rejected`, with or without `prompt`; text or messages |
-/// | TRL prompt and completion | `prompt` and `completion`; text or messages |
-/// | Alpaca | `instruction` and `output`, with or without `input` |
+/// The text of a row, or the reason why it is invalid; `None` for other records.
 pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<String, String>> {
     let fields = fields(|name| match record.get(name) {
         None | Some(Value::Null) => false,
@@ -26,7 +20,7 @@ pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<Str
     })?;
     let mut text = String::new();
     for field in fields {
-        if let Some(value) = record.get(*field)
+        if let Some(value) = record.get(field)
             && let Err(what) = push(&mut text, value, join)
         {
             return Some(Err(format!("the field `{field}` {what}")));
@@ -35,21 +29,19 @@ pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<Str
     Some(Ok(text))
 }
 
-/// The text fields of a shape, if a record has the fields that identify it.
-pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static str]> {
-    if has("messages") {
-        Some(&["messages"])
-    } else if has("conversations") {
-        Some(&["conversations"])
-    } else if has("chosen") && has("rejected") {
-        Some(&["prompt", "chosen", "rejected"])
-    } else if has("prompt") && has("completion") {
-        Some(&["prompt", "completion"])
-    } else if has("instruction") && has("output") {
-        Some(&["instruction", "input", "output"])
-    } else {
-        None
-    }
+/// The text fields of a row, if a record has those that identify its format.
+pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<Vec<&'static str>> {
+    let is_whole = |format: &Format| match format {
+        Format::Text => false,
+        Format::Completion => format.texts().iter().all(|name| has(name)),
+        _ => format.keys().iter().all(|name| has(name)),
+    };
+    let named = |name: &&'static str| synonym(name, &has);
+    let is_alpaca = || {
+        !TEXT.iter().any(|name| has(name)) && Format::Alpaca.keys().iter().all(|name| named(name).is_some())
+    };
+    let format = Format::ALL.into_iter().find(is_whole).or_else(|| is_alpaca().then_some(Format::Alpaca))?;
+    Some(format.texts().iter().filter_map(named).collect())
 }
 
 fn push(text: &mut String, value: &Value, join: &str) -> Result<(), &'static str> {

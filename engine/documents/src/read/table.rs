@@ -16,6 +16,9 @@ use std::io;
 
 const MAX_COLUMNS: usize = 4096;
 
+/// Words for a missing value, as in pandas: tables have no null.
+const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
+
 /// Delimiters to detect in a `.csv` file, in order of preference.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
@@ -415,7 +418,12 @@ impl TableReader {
         }
         let mut record = Map::new();
         for (name, value) in self.header.iter().flatten().zip(self.row.values()) {
-            record.insert(name.clone(), Value::String(decode::part(value).into_owned()));
+            let value = decode::part(value);
+            let value = match context.is_text(name) && MISSING.contains(&value.trim()) {
+                true => Value::Null,
+                false => Value::String(value.into_owned()),
+            };
+            record.insert(name.clone(), value);
         }
         context.record(number, record).into()
     }

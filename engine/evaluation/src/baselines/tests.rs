@@ -134,13 +134,17 @@ fn evaluated_text_that_was_learned_is_found() {
         |document: u64, at: u64| format!("w{}", glasshouse_protocol::random::nth(document, 1, at) % 5000);
     let text = |document: u64| (0..60).map(|at| word(document, at)).collect::<Vec<_>>().join(" ");
     let own = begun(|config, folder| {
-        // The last twenty of two hundred documents are held out; one of them repeats the first document in capitals.
+        // Twenty of two hundred documents are held out; one of them repeats the first document in capitals.
         let lines = (0..200).map(|at| if at == 190 { text(0).to_uppercase() } else { text(at) });
-        let rows = lines.map(|text| serde_json::json!({ "text": text }).to_string() + "\n");
-        let path = folder.join("texts.jsonl");
-        std::fs::write(&path, rows.collect::<String>()).unwrap();
-        config.data.paths = vec![path.to_string_lossy().into_owned()];
-        config.data.validation = 0.1;
+        let rows: Vec<String> =
+            lines.map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect();
+        let file = |name: &str, rows: &[String]| {
+            let path = folder.join(name);
+            std::fs::write(&path, rows.concat()).unwrap();
+            vec![path.to_string_lossy().into_owned()]
+        };
+        config.data.paths = file("texts.jsonl", &rows[..180]);
+        config.data.validation_files = file("held-out.jsonl", &rows[180..]);
     });
     let mut scorer = block_on(Scorer::open(&own.config.model, &own.parameters, "cpu", Some(1))).unwrap();
     let subject = Subject {

@@ -92,9 +92,15 @@ fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     Ok((tokens + least).min(MAX_TOKENS))
 }
 
-/// The tags in an answer for `words` words: its words that are tags, padded with `O` (outside).
+/// The tags in an answer for `words` words, padded with `O` (outside): its words that are among the `names`, or of the form `B-TYPE`, which
+/// are wrong where no row has the type.
 pub(super) fn tags_of(answer: &str, names: &[String], words: usize) -> Vec<String> {
-    let said = answer.split_whitespace().filter(|word| names.iter().any(|name| name == word));
+    let is_tag = |word: &str| {
+        let named =
+            word.split_once('-').filter(|(letter, _)| ["B", "I", "E", "S", "L", "U"].contains(letter));
+        named.is_some_and(|(_, name)| name.ends_with(char::is_alphanumeric)) || word == "O"
+    };
+    let said = answer.split_whitespace().filter(|word| names.iter().any(|name| name == word) || is_tag(word));
     let outside = || std::iter::repeat_with(|| "O".to_owned());
     said.map(str::to_owned).chain(outside()).take(words).collect()
 }
@@ -115,6 +121,7 @@ mod tests {
     fn tags_are_the_words_of_an_answer_that_are_tags() {
         let names = ["B-PER", "I-PER", "O"].map(str::to_owned);
         assert_eq!(tags_of("B-PER I-PER, and O X", &names, 4), ["B-PER", "O", "O", "O"]);
+        assert_eq!(tags_of("B-LOC B-PER", &names, 2), ["B-LOC", "B-PER"], "no row has the type LOC");
         assert_eq!(tags_of("O O O", &names, 2), ["O", "O"]);
         assert_eq!(tags_of("", &names, 1), ["O"]);
     }

@@ -358,6 +358,19 @@ mod tests {
     }
 
     #[test]
+    fn an_entity_of_a_type_that_no_row_has_is_a_false_positive() {
+        let text = r#"{"tokens":["Ada","wrote","it"],"tags":["B-PER","O","O"]}"#;
+        let names = ["B-PER", "O"].map(str::to_owned);
+        let (file, given) = given(text, &["B-PER B-LOC O"]);
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let measured = measured_by("entities", &rows, &names, &BOOTSTRAP);
+        // As seqeval 1.2.2 prints it.
+        let printed = &measured.reports[0].1;
+        assert!(printed.contains("LOC       0.00      0.00      0.00         0"), "{printed}");
+        assert!(printed.contains("micro avg       0.50      1.00      0.67         1"), "{printed}");
+    }
+
+    #[test]
     fn labels_have_a_report_and_a_confusion_matrix() {
         let text = "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n";
         let (file, given) = given(text, &["x", "x"]);

@@ -23,7 +23,7 @@ pub use file::TaskFile;
 pub use rows::{Kind, Marked, Right, Row};
 pub use suite::families;
 
-use super::contamination::{LookedUp, with_answers};
+use super::contamination::{Query, with_answers};
 use super::{Scorer, Tell};
 use choices::ModelChoice;
 use given::{AllGiven, Given};
@@ -93,7 +93,7 @@ impl Asked {
     }
 
     /// Question and correct answers of each row, to look up in a training text.
-    pub fn texts(&self) -> Vec<LookedUp> {
+    pub fn texts(&self) -> Vec<Query> {
         let texts = |row: &Row| {
             let asked: Vec<&str> = row.messages.iter().map(|message| message.content.as_str()).collect();
             with_answers(&asked.join("\n"), &row.expected())

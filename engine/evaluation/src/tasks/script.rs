@@ -68,3 +68,40 @@ impl TaskFile {
         Ok(self.rows.iter().map(line).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn questions(rows: &str, max_tokens: Option<usize>) -> Vec<Value> {
+        let file = TaskFile::read("rows.jsonl", rows.as_bytes(), None).unwrap();
+        let lines = file.questions(max_tokens).unwrap();
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn questions_are_exported_without_their_answers() {
+        let rows = "{\"prompt\":\"Who wrote it?\",\"answer\":\"Ada Lovelace\"}\n{\"prompt\":\"When?\",\"answer\":\"1843\"}\n";
+        let lines = questions(rows, None);
+        assert_eq!(lines.len(), 2);
+        for (number, line) in (1..).zip(&lines) {
+            assert_eq!(line["line"], number);
+            assert_eq!(line["max_tokens"], "Ada Lovelace".len() + ROOM);
+            assert!(line["choices"].is_null() && line["of_a_line"] == true, "{line}");
+            let text = line.to_string();
+            assert!(!text.contains("Lovelace") && !text.contains("1843"), "{text}");
+        }
+        assert!(lines[0]["prompt"].as_str().unwrap().contains("Who wrote it?"));
+        assert_eq!(questions(rows, Some(3))[1]["max_tokens"], 3);
+    }
+
+    #[test]
+    fn choices_and_labels_are_compared_and_need_no_tokens() {
+        let lines = questions("{\"prompt\":\"Sky?\",\"choices\":[\"red\",\"blue\"],\"answer\":1}\n", None);
+        assert_eq!(lines[0]["choices"], serde_json::json!(["red", "blue"]));
+        assert!(lines[0]["max_tokens"].is_null() && lines[0].get("answer").is_none(), "{}", lines[0]);
+        let labels = questions("{\"text\":\"a\",\"label\":\"y\"}\n{\"text\":\"b\",\"label\":\"x\"}\n", None);
+        assert!(labels.iter().all(|line| line["choices"] == serde_json::json!(["x", "y"])), "{labels:?}");
+    }
+}

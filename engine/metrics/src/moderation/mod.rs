@@ -1,10 +1,9 @@
-//! Moderation: finds words and phrases that many people do not want to read, with context-dependent rules and with a linear
-//! classifier trained on the user's own rows, which judges sentence by sentence. [`Moderator`] applies the configured action to
+//! Moderation: finds words and phrases that many people do not want to read, by a list and by a linear classifier trained on the
+//! user's own rows, which judges sentence by sentence. [`Moderator`] applies the configured action to
 //! streamed text.
 //!
 //! The rules are our own (`rules.jsonl`, licensed like the program) and editable. Existing crates do not fit: `rustrict` and
-//! `censor` have fixed lists that users cannot edit line by line, support neither context nor phrases, and do not hold back
-//! streamed text. For linear models, `linfa-logistic` requires dense matrices, but hashed n-grams are sparse.
+//! `censor` have fixed lists that users cannot edit line by line, support no phrases, and do not hold back streamed text. For linear models, `linfa-logistic` requires dense matrices, but hashed n-grams are sparse.
 
 mod classifier;
 mod figures;

@@ -1,4 +1,4 @@
-//! Moderation rules: words and phrases by category, with the context words that make them harmful or harmless.
+//! Moderation rules: words and phrases by category, and innocent phrases that contain them.
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
@@ -9,10 +9,6 @@ use serde::Deserialize;
 
 /// The built-in rules, in the format of a user's file.
 const OURS: &str = include_str!("rules.jsonl");
-/// Words on each side of a match that are searched for context.
-pub(super) const NEAR: usize = 6;
-/// Words directly before and after a match, separated only by spaces, that are searched for who is meant.
-const CLOSE: usize = 3;
 /// Minimum letters before a `*`.
 const MIN_STEM_LETTERS: usize = 3;
 const MAX_PHRASE_WORDS: usize = 12;
@@ -22,21 +18,6 @@ const MAX_PHRASE_WORDS: usize = 12;
 pub struct Rules {
     /// Phrases of rules and exceptions, by their first word (or its stem if it ends with `*`).
     phrases: FxHashMap<String, Vec<Phrase>>,
-    /// The context conditions of each list.
-    companies: Vec<Company>,
-}
-
-/// Context in which a list's words are harmful: for each non-empty field, one of its phrases must occur.
-#[derive(Clone, Debug)]
-struct Company {
-    /// Within [`CLOSE`] words before.
-    before: Vec<Vec<Pattern>>,
-    /// Within [`CLOSE`] words after.
-    after: Vec<Vec<Pattern>>,
-    /// Within [`NEAR`] words on either side.
-    with: Vec<Vec<Pattern>>,
-    /// Exceptions: within [`NEAR`] words on either side, they make a match harmless.
-    near: Vec<Vec<Pattern>>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,10 +29,9 @@ struct Phrase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// A rule, with the index of its list in [`Rules::companies`].
-    Found(Category, Severity, usize),
-    /// An exception: within it, no rule of the list (`None`: of any list) matches.
-    Innocent(Option<usize>),
+    Found(Category, Severity),
+    /// An exception: nothing within it is found.
+    Innocent,
 }
 
 /// A word or, for stems, all words that begin with it.
@@ -74,11 +54,6 @@ struct Line {
     category: Option<String>,
     severity: Option<String>,
     words: Vec<String>,
-    before: Vec<String>,
-    after: Vec<String>,
-    with: Vec<String>,
-    unless: Vec<String>,
-    near: Vec<String>,
     innocent: Vec<String>,
     remove: Vec<String>,
 }
@@ -98,11 +73,10 @@ impl Rules {
     }
 
     /// The built-in rules, modified by a user's JSON Lines.
-    /// `{"category", "severity", "words", "before", "after", "with", "unless", "near"}` adds words, `{"innocent": […]}` adds
-    /// phrases within which nothing is found, and `{"remove": […]}` removes built-in words. Fails if a line has another form;
-    /// the error names it.
+    /// `{"category", "severity", "words"}` adds words and phrases, `{"innocent": […]}` adds phrases within which nothing is found,
+    /// and `{"remove": […]}` removes built-in words. Fails if a line has another form; the error names it.
     pub fn with(own: &str) -> Result<Self, String> {
-        let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };
+        let mut rules = Self { phrases: FxHashMap::default() };
         for text in [OURS, own] {
             for (number, line) in lines(text) {
                 rules.take(line).map_err(|reason| format!("line {number}: {reason}"))?;
@@ -118,12 +92,10 @@ impl Rules {
             self.remove(written)?;
         }
         for written in &line.innocent {
-            self.add(written, Says::Innocent(None))?;
+            self.add(written, Says::Innocent)?;
         }
         if line.words.is_empty() {
-            let rest = [&line.before, &line.after, &line.with, &line.unless, &line.near];
-            if line.category.is_some() || line.severity.is_some() || rest.iter().any(|list| !list.is_empty())
-            {
+            if line.category.is_some() || line.severity.is_some() {
                 return Err("`words` is missing".to_owned());
             }
             if line.remove.is_empty() && line.innocent.is_empty() {
@@ -135,25 +107,11 @@ impl Rules {
         let category = category.unwrap_or(Category::Other);
         let severity = line.severity.as_deref().map(|name| Severity::named("severity", name)).transpose()?;
         let severity = severity.unwrap_or_default();
-        let list = self.companies.len();
-        // A phrase longer than the searched context could never match.
-        let phrases = |list: &[String], longest: usize| -> Result<Vec<_>, String> {
-            list.iter().map(|written| patterns(written, longest)).collect()
-        };
-        self.companies.push(Company {
-            before: phrases(&line.before, CLOSE)?,
-            after: phrases(&line.after, CLOSE)?,
-            with: phrases(&line.with, NEAR)?,
-            near: phrases(&line.near, NEAR)?,
-        });
-        for written in &line.words {
-            self.add(written, Says::Found(category, severity, list))?;
-        }
-        line.unless.iter().try_for_each(|written| self.add(written, Says::Innocent(Some(list))))
+        line.words.iter().try_for_each(|written| self.add(written, Says::Found(category, severity)))
     }
 
     fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
-        let words = patterns(written, MAX_PHRASE_WORDS)?;
+        let words = patterns(written)?;
         let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
         let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
         self.phrases.entry(first.word.clone()).or_default().push(phrase);
@@ -199,8 +157,10 @@ impl Rules {
                             decided = decided.min(first.start);
                         }
                         match phrase.says {
-                            Says::Found(..) => matches.push((span, at, at + count, phrase)),
-                            Says::Innocent(list) => innocent.push((span, list)),
+                            Says::Found(category, severity) => {
+                                matches.push((span, category, severity, phrase));
+                            }
+                            Says::Innocent => innocent.push(span),
                         }
                     }
                     Matched::Part if !is_whole => {
@@ -210,44 +170,27 @@ impl Rules {
                 }
             }
         }
-        for (at, word) in spelled(&words) {
-            let group = word.forms.first().map_or(0, |form| form.chars().count());
+        for word in spelled(&words) {
             let own = std::slice::from_ref(&word);
             for phrase in self.beginning_with(own).filter(|phrase| phrase.words.len() == 1) {
-                if matches!(phrase.says, Says::Found(..)) && phrase.words.iter().all(|first| first.is(&word))
+                if let Says::Found(category, severity) = phrase.says
+                    && phrase.words.iter().all(|first| first.is(&word))
                 {
-                    matches.push(((word.start, word.end), at, at + group, phrase));
+                    matches.push(((word.start, word.end), category, severity, phrase));
                 }
             }
         }
-        let mut findings = Vec::new();
-        for ((start, end), first, behind, phrase) in matches {
-            let Says::Found(category, severity, list) = phrase.says else { continue };
-            let holds = |((from, to), of): &((usize, usize), Option<usize>)| {
-                *from <= start && end <= *to && of.is_none_or(|of| of == list)
-            };
-            if innocent.iter().any(holds) {
-                continue;
-            }
-            let Some(company) = self.companies.get(list) else { continue };
-            let before = words.get(first.saturating_sub(NEAR)..first).unwrap_or_default();
-            let after = words.get(behind..words.len().min(behind + NEAR)).unwrap_or_default();
-            // The last word may be incomplete, so ignore it.
-            let after =
-                after.split_last().filter(|(last, _)| last.from >= open).map_or(after, |(_, rest)| rest);
-            if company.is_innocent(before, after) || !company.is_before(words.get(..=first)) {
-                continue;
-            }
-            let is_there = company.is_around(before, after);
-            if !is_whole && after.len() < NEAR && !(is_there && company.near.is_empty()) {
-                decided = decided.min(start);
-            }
-            if !is_there {
-                continue;
-            }
-            let rule = phrase.written.clone();
-            findings.push(Finding { start, end, category, severity, rule });
-        }
+        matches.retain(|((start, end), ..)| !innocent.iter().any(|(from, to)| from <= start && end <= to));
+        let mut findings: Vec<Finding> = matches
+            .into_iter()
+            .map(|((start, end), category, severity, phrase)| Finding {
+                start,
+                end,
+                category,
+                severity,
+                rule: phrase.written.clone(),
+            })
+            .collect();
         glasshouse_protocol::order::sort_by_key(&mut findings, |finding: &Finding| {
             (finding.start, std::cmp::Reverse(finding.end))
         });
@@ -275,39 +218,6 @@ impl Rules {
             })
         })
     }
-}
-
-impl Company {
-    fn is_innocent(&self, before: &[Word], after: &[Word]) -> bool {
-        holds(&self.near, before) || holds(&self.near, after)
-    }
-
-    /// Whether the required words before a match are present; `words` ends with the match's first word.
-    fn is_before(&self, words: Option<&[Word]>) -> bool {
-        let Some((_, before)) = words.and_then(<[Word]>::split_last) else { return false };
-        let joined = words.unwrap_or_default().iter().rev().take(CLOSE).take_while(|word| word.follows);
-        let close = before.len().saturating_sub(joined.count());
-        self.before.is_empty() || holds(&self.before, before.get(close..).unwrap_or_default())
-    }
-
-    /// Whether the required words after a match, or on either side of it, are present.
-    fn is_around(&self, before: &[Word], after: &[Word]) -> bool {
-        let joined = after.iter().take(CLOSE).take_while(|word| word.follows).count();
-        let close = after.get(..joined).unwrap_or_default();
-        (self.after.is_empty() || holds(&self.after, close))
-            && (self.with.is_empty() || holds(&self.with, before) || holds(&self.with, after))
-    }
-}
-
-fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
-    let is_at = |at: usize| {
-        let rest = words.get(at..).unwrap_or_default();
-        let is_here = |phrase: &Vec<Pattern>| {
-            phrase.len() <= rest.len() && phrase.iter().zip(rest).all(|(pattern, word)| pattern.is(word))
-        };
-        phrases.iter().any(is_here)
-    };
-    (0..words.len()).any(is_at)
 }
 
 enum Matched {
@@ -348,8 +258,7 @@ fn spelled_end(text: &str, words: &[Word]) -> usize {
     first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
 }
 
-/// Parses a phrase of at most `longest` words.
-fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
+fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
     let mut patterns = Vec::new();
     for part in written.split_whitespace() {
         let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
@@ -371,7 +280,7 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     }
     match patterns.len() {
         0 => Err(format!("\"{written}\" has no word")),
-        count if count <= longest => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; at most {longest} are allowed")),
+        count if count <= MAX_PHRASE_WORDS => Ok(patterns),
+        count => Err(format!("\"{written}\" has {count} words; at most {MAX_PHRASE_WORDS} are allowed")),
     }
 }

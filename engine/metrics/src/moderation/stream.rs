@@ -1,6 +1,6 @@
 //! Moderation of streamed text.
 
-use super::rules::{NEAR, RuleMatches};
+use super::rules::RuleMatches;
 use super::sentences::sentences;
 use super::words::words;
 use super::{Category, Judges, Moderated, Moderation, ModerationMode};
@@ -17,7 +17,7 @@ const KEPT: usize = 1024;
 pub struct Moderator {
     judges: Judges,
     settings: Moderation,
-    /// Undecided text, with the preceding context that it depends on.
+    /// Undecided text, and some before it.
     text: String,
     /// Bytes of `text` already returned.
     given: usize,
@@ -142,7 +142,7 @@ impl Moderator {
     /// Discards text that no longer affects any decision.
     fn forget(&mut self) {
         let (words, _) = words(&self.text);
-        let mut first = words.partition_point(|word| word.start < self.given).saturating_sub(NEAR);
+        let mut first = words.partition_point(|word| word.start < self.given);
         while words.get(first).is_some_and(|word| word.spelled.is_some_and(|number| number > 0)) {
             first -= 1;
         }

@@ -72,8 +72,8 @@ pub(super) fn words(text: &str) -> (Vec<Word>, usize) {
     (words, open)
 }
 
-/// Groups of letters that may spell a word, each as one word with the index of its first letter.
-pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
+/// Groups of letters that may spell a word, each as one word.
+pub(super) fn spelled(words: &[Word]) -> Vec<Word> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(first) = words.get(at) {
@@ -83,7 +83,7 @@ pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
         if let Some(last) = group.last().filter(|_| SPELLED.contains(&group.len())) {
             let form = group.iter().filter_map(|word| word.forms.first()).map(String::as_str).collect();
             let word = Word { end: last.end, forms: vec![form], ..(*first).clone() };
-            found.push((at, word));
+            found.push(word);
         }
         at += group.len().max(1);
     }
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn letters_one_by_one_spell_a_word_and_initials_do_not() {
         let of = |text: &str| -> Vec<String> {
-            spelled(&words(text).0).into_iter().map(|(_, word)| word.forms[0].clone()).collect()
+            spelled(&words(text).0).into_iter().map(|word| word.forms[0].clone()).collect()
         };
         assert_eq!(of("oh f u c k that"), ["fuck"]);
         assert_eq!(of("s.h.i.t and s-h-i-t"), ["shit", "shit"]);

@@ -219,7 +219,7 @@ choices! {
         Reading = "reading";
         /// Decides on near duplicates.
         Comparing = "comparing";
-        /// Scores texts for gibberish with statistics of the kept ones.
+        /// Learns the spelling of the kept texts, for the rule `perplexity` without a reference.
         Judging = "judging";
         /// Second pass over the files.
         Writing = "writing";

@@ -209,7 +209,7 @@ fn rules(only: &[&str]) -> String {
     Ablate { recipe, only, ..Ablate::default() }.to_toml("rules").unwrap()
 }
 
-const RULES: [&str; 4] = ["length", "exact-duplicates", "gibberish", "raw"];
+const RULES: [&str; 4] = ["length", "exact-duplicates", "perplexity", "raw"];
 
 /// Stories, copies of some of them, and texts too short to keep; and a project beside them.
 fn ablation(folder: &Path, text: &str) -> [(Option<Trigger>, Command); 2] {
@@ -243,7 +243,7 @@ fn what_each_rule_bought_is_measured_on_text_that_no_run_learned() {
         .collect();
     let expected = [
         ("length", true, true),
-        ("gibberish", false, false),
+        ("perplexity", false, false),
         ("exact-duplicates", true, true),
         ("raw", true, true),
     ];
@@ -372,8 +372,8 @@ fn an_ablation_that_cannot_work_says_why_and_trains_nothing() {
     for (text, why) in [
         ("[ablate]\nrecipe = \"raw\"", "no rules to leave out"),
         ("[ablate]\nrecipe = \"lihgt\"", "did you mean `light`"),
-        (&rules(&["gibberich"]), "did you mean `gibberish`"),
-        (&rules(&["gibberish"]), "nothing to compare"),
+        (&rules(&["perplexty"]), "did you mean `perplexity`"),
+        (&rules(&["perplexity"]), "nothing to compare"),
         (&rules(&["whole"]), "nothing to compare"),
         (
             "[ablate]\nrecipe = \"raw\"\nweights = { pages = [0] }",

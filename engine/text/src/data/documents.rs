@@ -186,14 +186,15 @@ mod tests {
     #[test]
     fn windows_have_words_of_their_documents() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("text.txt");
+        let [path, held_out] = ["text.txt", "held-out.txt"].map(|name| folder.path().join(name));
         let document =
             |at: usize| format!("Tale {at} begins here.{}\n<|endoftext|>\n", " It goes on.".repeat(40));
-        std::fs::write(&path, (0..10).map(document).collect::<String>()).unwrap();
+        std::fs::write(&path, (0..8).map(document).collect::<String>()).unwrap();
+        std::fs::write(&held_out, (8..10).map(document).collect::<String>()).unwrap();
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         config.tokenizer.kind = TokenizerKind::Byte;
         config.data.paths = vec![path.display().to_string()];
-        config.data.validation = 0.2;
+        config.data.validation_files = vec![held_out.display().to_string()];
         let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let look = |tokenizer| {
             block_on(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Yielder::new())).unwrap()

@@ -12,6 +12,7 @@ mod split;
 
 use super::batch::Batches;
 use super::canaries::{Canaries, Planting};
+use super::content;
 use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
@@ -33,7 +34,7 @@ use glasshouse_stories::synthetic;
 pub use labels::{scored_tokens, text_tokens};
 use lost::Lost;
 use rows::RowPreparation;
-pub(super) use split::{RowSplitter, whole_documents};
+pub(super) use split::{DocumentSize, RowSplitter, held_out};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
 
@@ -314,6 +315,10 @@ pub async fn prepare_in_turns(
         let reward = &config.train.reward;
         recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
     }
+    if config.train.objective.learns_text() && !corpus.has_held_out() {
+        // Older stores hold out the end of the text. Their runs keep them: a run opens its folder by name.
+        recipe.push_str("; held out by content");
+    }
     let canaries = Canaries::new(config.seed, config.data.canaries);
     if let Some(canaries) = &canaries {
         recipe = format!("{recipe}; {}", canaries.recipe());
@@ -353,7 +358,7 @@ pub async fn prepare_in_turns(
         Some(_) => None,
         None => Some(TokenizerTrainer::new(&config.tokenizer)?),
     };
-    let count = scan(&corpus, trainer.is_some(), &problems, progress, yielder).await?;
+    let count = scan(&corpus, &config.data, trainer.is_some(), &problems, progress, yielder).await?;
     let trained: Option<TokenizerFiles> = match trainer {
         Some(mut trainer) => {
             feed(&mut trainer, &corpus, &config.data, &count, progress, yielder).await?;
@@ -361,7 +366,7 @@ pub async fn prepare_in_turns(
                 trainer.feed(&canaries.alphabet());
             }
             progress((PreparationStage::Training, 0, 0));
-            Some(trainer.finish_in_turns(count.documents > 1, yielder).await?.into())
+            Some(trainer.finish_in_turns(count.documents.len() > 1, yielder).await?.into())
         }
         None => None,
     };
@@ -372,9 +377,7 @@ pub async fn prepare_in_turns(
     let mut planting = match &canaries {
         Some(canaries) => {
             canaries.write(staging.path(), &tokenizer)?;
-            let share = (count.characters as f64 * (1.0 - config.data.validation)) as u64;
-            let given = count.train_documents.and_then(|documents| count.lengths.get(..documents as usize));
-            canaries.planting(given.map_or(share, |lengths| lengths.iter().sum()))
+            canaries.planting(count.train_characters(config.data.validation))
         }
         None => Planting::default(),
     };
@@ -515,50 +518,66 @@ fn folder_name(recipe: &str) -> String {
 
 /// Result of the first pass.
 struct Count {
-    documents: u64,
     characters: u64,
     bytes: u64,
-    /// Characters per document.
-    lengths: Vec<u64>,
-    /// Documents before the held-out files, if any.
-    train_documents: Option<u64>,
+    documents: Vec<DocumentSize>,
+    /// Whether each document is held out, if whole ones are.
+    held_out: Option<Vec<bool>>,
 }
 
-/// First pass: counts the text. `more`: the tokenizer's training reads it once more before encoding.
+impl Count {
+    fn train_characters(&self, validation: f64) -> u64 {
+        let Some(held_out) = &self.held_out else {
+            return (self.characters as f64 * (1.0 - validation)) as u64;
+        };
+        let train = self.documents.iter().zip(held_out).filter(|(_, held_out)| !**held_out);
+        train.map(|(document, _)| document.characters).sum()
+    }
+}
+
+/// First pass: counts the text and decides its split. `more`: the tokenizer's training reads it once more before encoding.
 async fn scan(
     corpus: &Corpus,
+    config: &DataConfig,
     more: bool,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     yielder: &Yielder,
 ) -> Result<Count> {
-    let mut count =
-        Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new(), train_documents: None };
+    let mut count = Count { characters: 0, bytes: 0, documents: Vec::new(), held_out: None };
+    let (mut key, mut train_documents) = (None, 0);
     let mut length = 0;
     let total = corpus.bytes() * if more { 2 } else { 1 };
-    let mut told = 0;
-    for pieces in [corpus.training_pieces(problems), corpus.held_out_pieces(problems)] {
+    let mut reported = 0;
+    let own = corpus.has_held_out().then_some(Split::Train);
+    let all = [
+        (own, corpus.training_pieces(problems)),
+        (Some(Split::Validation), corpus.held_out_pieces(problems)),
+    ];
+    for (own, pieces) in all {
         for piece in pieces {
             let piece = piece?;
             yielder.maybe_yield().await;
             let characters = piece.text.chars().count() as u64;
             length += characters;
+            key = content::extended(key, &piece.text);
             if piece.ends_document {
-                count.documents += 1;
-                count.lengths.push(std::mem::take(&mut length));
+                let characters = std::mem::take(&mut length);
+                let (key, mark) = (key.take().unwrap_or_default(), piece.mark.and_then(|mark| mark.split));
+                count.documents.push(DocumentSize { characters, key, split: mark.or(own) });
             }
             count.characters += characters;
             count.bytes += piece.text.len() as u64;
-            if count.bytes - told >= ENCODE_BYTES as u64 {
-                told = count.bytes;
+            if count.bytes - reported >= ENCODE_BYTES as u64 {
+                reported = count.bytes;
                 progress((PreparationStage::Reading, count.bytes, total));
             }
         }
-        if corpus.has_held_out() {
-            count.train_documents.get_or_insert(count.documents);
+        if own != Some(Split::Validation) {
+            train_documents = count.documents.len();
         }
     }
-    if count.documents == 0 {
+    if count.documents.is_empty() {
         let nothing = "the given data has no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
             Some(FileProblem { name, reason, .. }) => {
@@ -567,13 +586,14 @@ async fn scan(
             None => format!("{nothing}; add a text"),
         }));
     }
-    match count.train_documents {
-        Some(0) => Err(Error::Refused("all text is in held-out files; add text to train on".to_owned())),
-        Some(train) if train == count.documents => {
-            Err(Error::Refused("the held-out files have no text; choose others".to_owned()))
-        }
-        _ => Ok(count),
+    if train_documents == 0 {
+        refuse!("all text is in held-out files; add text to train on");
     }
+    if corpus.has_held_out() && train_documents == count.documents.len() {
+        refuse!("the held-out files have no text; choose others");
+    }
+    count.held_out = held_out(&count.documents, config.validation, config.validation_seed);
+    Ok(count)
 }
 
 /// Trains a tokenizer on the training split only, so held-out text is new to it.
@@ -587,15 +607,15 @@ async fn feed(
 ) -> Result<()> {
     let mut splitter = Splitter::new(config.validation, count);
     let total = corpus.bytes();
-    let (mut done, mut told) = (0, 0);
+    let (mut done, mut reported) = (0, 0);
     for piece in corpus.pieces(&Problems::default()) {
         let piece = piece?;
         yielder.maybe_yield().await;
         done += piece.text.len() as u64;
         let parts = splitter.divide(piece).into_iter();
         parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
-        if done - told >= ENCODE_BYTES as u64 {
-            told = done;
+        if done - reported >= ENCODE_BYTES as u64 {
+            reported = done;
             progress((PreparationStage::Reading, total + done.min(total), 2 * total));
         }
     }
@@ -615,7 +635,7 @@ async fn encode(
 ) -> Result<()> {
     // Problems were already recorded in the first pass.
     let known = Problems::default();
-    let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
+    let end_of_text = tokenizer.end_of_text().filter(|_| count.documents.len() > 1);
     let pieces: Box<dyn Iterator<Item = Result<TextPiece>> + Send> = if tokenizer.needs_whole_documents() {
         Box::new(read::documents(corpus.pieces(&known)))
     } else {
@@ -652,10 +672,10 @@ async fn encode(
         SplitPiece { split: Split::Train, piece }
     }));
     queue.flush()?;
-    if splitter.documents != count.documents || splitter.characters != count.characters {
+    if splitter.documents != count.documents.len() || splitter.characters != count.characters {
         refuse!("the text changed while it was being read; run again");
     }
-    queue.lost.tell(problems, &corpus.name(), "part")?;
+    queue.lost.report(problems, &corpus.name(), "part")?;
     let mut mixture = corpus.mixture().clone();
     if config.mixture.is_empty() {
         // The cleaned folder's mixture. Without marked splits, a whole source may be held out; it is dropped from the mixture.
@@ -668,7 +688,7 @@ async fn encode(
         end_of_text,
         ends_within: queue.ends_within,
         mixture,
-        documents: count.documents,
+        documents: count.documents.len() as u64,
         characters: count.characters,
         bytes: count.bytes,
         prompt: corpus.prompt(),

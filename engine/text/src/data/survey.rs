@@ -2,7 +2,8 @@
 //!
 //! Only one line per document is kept in memory; searching and reading stream the text again.
 
-use super::prepare::{self, CORPUS_SEED};
+use super::content;
+use super::prepare::{CORPUS_SEED, DocumentSize, held_out};
 use super::read::{self, Mark, Problems, SourceFile, TextPiece};
 use super::store::Split;
 use super::stories;
@@ -25,25 +26,17 @@ struct DocumentEntry {
     file: usize,
     characters: u64,
     bytes: u64,
+    /// Its [`content::key`], or 0.
+    key: u64,
     preview: String,
     /// Source and split from a cleaned folder.
     mark: Option<Mark>,
 }
 
-impl DocumentEntry {
-    /// Whether it is held out: by its mark, else if it is not among the first `train` documents.
-    fn is_held_out(&self, number: usize, train: usize) -> bool {
-        self.split().map_or(number >= train, |split| split == Split::Validation)
-    }
-
-    fn split(&self) -> Option<Split> {
-        self.mark.as_ref().and_then(|mark| mark.split)
-    }
-}
-
 #[derive(Clone, Debug)]
 pub struct Survey {
     sources: Sources,
+    validation_seed: u64,
     /// Number of files before the held-out files, if any.
     train_files: Option<usize>,
     /// Those of the text, then the rows for fine-tuning.
@@ -76,19 +69,32 @@ impl Sources {
         self.files.get(number.checked_sub(usize::from(self.stories.is_some()))?)
     }
 
+    /// The documents of a file.
+    fn documents_of(
+        &self,
+        number: usize,
+        problems: &Problems,
+    ) -> Box<dyn Iterator<Item = Result<TextPiece>>> {
+        match (self.file(number), self.stories) {
+            (Some(file), _) => Box::new(read::documents(read::pieces(vec![file.clone()], problems))),
+            (None, Some(bytes)) => {
+                let story = |text| Ok(TextPiece { text, ends_document: true, mark: None });
+                Box::new(stories::up_to(bytes, CORPUS_SEED).map(story))
+            }
+            (None, None) => Box::new(std::iter::empty()),
+        }
+    }
+
     /// All documents with their file numbers. Problems of a file go to `problems(number)`.
     fn documents<'own>(
         &'own self,
         problems: impl Fn(usize) -> Problems + 'own,
     ) -> impl Iterator<Item = Result<(usize, TextPiece)>> + 'own {
-        let stories = self.stories.into_iter().flat_map(|bytes| stories::up_to(bytes, CORPUS_SEED));
-        let stories = stories.map(|text| Ok((0, TextPiece { text, ends_document: true, mark: None })));
-        let first = usize::from(self.stories.is_some());
-        stories.chain(self.files.iter().enumerate().flat_map(move |(at, file)| {
-            let number = first + at;
-            let documents = read::documents(read::pieces(vec![file.clone()], &problems(number)));
+        let files = 0..usize::from(self.stories.is_some()) + self.files.len();
+        files.flat_map(move |number| {
+            let documents = self.documents_of(number, &problems(number));
             documents.map(move |document| document.map(|document| (number, document)))
-        }))
+        })
     }
 }
 
@@ -134,6 +140,7 @@ impl Survey {
                 file,
                 characters,
                 bytes: text.len() as u64,
+                key: content::key(&text).unwrap_or_default(),
                 preview: preview(&text, 0),
                 mark,
             });
@@ -148,27 +155,26 @@ impl Survey {
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
         let texts = entries.partition_point(|entry| entry.file < text_files);
-        Ok(Self { sources, train_files, entries, texts, text_files, counts, problems })
+        let validation_seed = config.validation_seed;
+        Ok(Self { sources, validation_seed, train_files, entries, texts, text_files, counts, problems })
     }
 
     /// Statistics of all documents, with the share `validation` held out.
     pub fn overview(&self, validation: f64) -> DocumentsOverview {
         let bytes = self.bytes();
         let characters: u64 = self.text().iter().map(|entry| entry.characters).sum();
-        let (train, held_out) = match self.train_documents(validation) {
-            Some(train) => {
+        let (train, held_out) = match self.held_out(validation) {
+            Some(held_out) => {
                 let part = |wanted: bool| {
-                    let held_out =
-                        |(number, entry): &(usize, &DocumentEntry)| entry.is_held_out(*number, train);
-                    let own = self.text().iter().enumerate().filter(|entry| held_out(entry) == wanted);
-                    own.fold((0, 0), |(documents, bytes), (_, entry)| (documents + 1, bytes + entry.bytes))
+                    let own = self.text().iter().zip(&held_out).filter(|(_, held_out)| **held_out == wanted);
+                    own.fold((0, 0), |(documents, bytes), (entry, _)| (documents + 1, bytes + entry.bytes))
                 };
                 (part(false), part(true))
             }
             None => {
-                // The split falls inside the document: it counts in both parts.
-                let train = (bytes as f64 * (1.0 - validation)) as u64;
-                ((self.texts as u64, train), (1, bytes - train))
+                // Each document is divided and counts in both parts.
+                let (documents, train) = (self.texts as u64, (bytes as f64 * (1.0 - validation)) as u64);
+                ((documents, train), (documents, bytes - train))
             }
         };
         let mut lengths = BTreeMap::<u64, u64>::new();
@@ -212,17 +218,19 @@ impl Survey {
         self.text().iter().map(|entry| entry.bytes).sum()
     }
 
-    /// Number of training documents, if whole documents are held out.
-    fn train_documents(&self, validation: f64) -> Option<usize> {
-        if let Some(files) = self.train_files {
-            return Some(self.text().partition_point(|entry| entry.file < files));
-        }
-        if self.text().iter().any(|entry| entry.split().is_some()) {
-            return Some(self.texts);
-        }
-        let lengths: Vec<u64> = self.text().iter().map(|entry| entry.characters).collect();
-        let characters: u64 = lengths.iter().sum();
-        prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
+    /// Whether each document of the text is held out, if whole ones are.
+    fn held_out(&self, validation: f64) -> Option<Vec<bool>> {
+        let split = |entry: &DocumentEntry| {
+            let mark = entry.mark.as_ref().and_then(|mark| mark.split);
+            let by_file = |train| if entry.file < train { Split::Train } else { Split::Validation };
+            mark.or(self.train_files.map(by_file))
+        };
+        let sizes: Vec<DocumentSize> = self
+            .text()
+            .iter()
+            .map(|entry| DocumentSize { characters: entry.characters, key: entry.key, split: split(entry) })
+            .collect();
+        held_out(&sizes, validation, self.validation_seed)
     }
 
     /// Searches the documents, ignoring case. Returns the number of matches, and at most `count` of them from `offset` on.
@@ -234,7 +242,7 @@ impl Survey {
         validation: f64,
         yielder: &Yielder,
     ) -> Result<(usize, Vec<DocumentSummary>)> {
-        let train = self.train_documents(validation).unwrap_or(usize::MAX);
+        let held_out = self.held_out(validation).unwrap_or_default();
         let names = self.sources.names();
         let file = |entry: &DocumentEntry| match &entry.mark {
             Some(mark) => mark.source.to_string(),
@@ -246,7 +254,7 @@ impl Survey {
             file: file(entry),
             characters: entry.characters,
             preview,
-            validation: number < self.texts && entry.is_held_out(number, train),
+            validation: held_out.get(number) == Some(&true),
         };
         let all = self.entries.iter().enumerate();
         if search.is_empty() {
@@ -279,15 +287,16 @@ impl Survey {
         reader: Option<&ConversationReader>,
         yielder: &Yielder,
     ) -> Result<ReadDocument> {
-        let mut documents = self.sources.documents(|_| Problems::default());
-        for _ in 0..number {
+        let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
+        let (file, before) = self.place(number).ok_or_else(missing)?;
+        let mut documents = self.sources.documents_of(file, &Problems::default());
+        for _ in 0..before {
             if documents.next().is_none() {
                 break;
             }
             yielder.maybe_yield().await;
         }
-        let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
-        let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
+        let TextPiece { text, .. } = documents.next().ok_or_else(missing)??;
         let example = match reader {
             Some(reader) => self.example(number, &text, &reader.template, yielder).await?,
             None => None,
@@ -314,15 +323,16 @@ impl Survey {
             let read = |line: &str, _| Ok(Some(is_conversation(line)));
             read::json_rows(file, read).ok()?.next()?.ok()
         };
-        self.place(number).and_then(|(file, _)| first(file)).unwrap_or(false)
+        let file = self.place(number).and_then(|(file, _)| self.sources.file(file));
+        file.and_then(first).unwrap_or(false)
     }
 
     /// The file of a document, and the number of earlier documents in that file.
-    fn place(&self, number: u64) -> Option<(&SourceFile, usize)> {
+    fn place(&self, number: u64) -> Option<(usize, usize)> {
         let number = usize::try_from(number).ok()?;
         let file = self.entries.get(number)?.file;
-        let before = self.entries.iter().take(number).filter(|entry| entry.file == file).count();
-        Some((self.sources.file(file)?, before))
+        // The documents of a file follow each other.
+        Some((file, number - self.entries.partition_point(|entry| entry.file < file)))
     }
 
     /// A conversation as the template writes it, and its learned ranges; `None` if the document is no conversation. Skipped lines
@@ -335,6 +345,7 @@ impl Survey {
         yielder: &Yielder,
     ) -> Result<Option<(String, Vec<Range<usize>>)>> {
         let Some((file, before)) = self.place(number) else { return Ok(None) };
+        let Some(file) = self.sources.file(file) else { return Ok(None) };
         if !file.is_json_lines() && !file.is_json() {
             return Ok(None);
         }
@@ -536,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_the_split_of_the_embedded_stories_falls() {
+    fn shows_which_of_the_embedded_stories_are_held_out() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
         let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
@@ -544,9 +555,18 @@ mod tests {
         let share = overview.validation.1 as f64 / overview.bytes as f64;
         assert!((share - 0.1).abs() < 0.02, "{share}");
         assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
-        let (_, page) =
-            block_on(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Yielder::none())).unwrap();
-        assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
+        let all = overview.documents as usize;
+        let (_, page) = block_on(survey.list("", 0, all, 0.1, &Yielder::none())).unwrap();
+        let held_out: Vec<u64> = page.iter().filter(|own| own.validation).map(|own| own.number).collect();
+        assert_eq!(held_out.len() as u64, overview.validation.0);
+        assert!(held_out[0] < overview.train.0, "not the end of the text");
+        // As a run divides them.
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        (run.tokenizer.kind, run.data) = (TokenizerKind::Byte, config);
+        let project = tempfile::tempdir().unwrap();
+        let prepared = crate::data::prepare::prepare(&run, project.path(), &mut |_| ()).unwrap();
+        let validation = &prepared.store.index().unwrap().validation;
+        assert_eq!(validation.bytes, overview.validation.1);
         let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
         assert!((9_990..=10_000).contains(&sample), "{sample}");
     }

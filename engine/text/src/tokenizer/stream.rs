@@ -8,15 +8,15 @@ pub struct DecodeStream<T> {
     tokenizer: T,
     /// Bytes of an incomplete character.
     pending: Vec<u8>,
-    /// For tokenizers whose tokens are not plain bytes: the last tokens; the first `told` bytes of their text were returned.
+    /// For tokenizers whose tokens are not plain bytes: the last tokens; the first `returned` bytes of their text were returned.
     tokens: Vec<u32>,
-    told: usize,
+    returned: usize,
 }
 
 impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
     /// A stream at the start of a text.
     pub fn new(tokenizer: T) -> Self {
-        Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), told: 0 }
+        Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), returned: 0 }
     }
 
     /// A stream that continues a prompt without returning the prompt's text. The first token keeps the leading space that
@@ -28,7 +28,7 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
             let has_text =
                 |id: &u32| !stream.tokenizer.is_byte(*id) && !stream.tokenizer.decode(&[*id]).is_empty();
             let known = own.iter().rposition(has_text).map_or(own, |at| &own[at..=at]);
-            (stream.tokens, stream.told) = (known.to_vec(), stream.tokenizer.decode(known).len());
+            (stream.tokens, stream.returned) = (known.to_vec(), stream.tokenizer.decode(known).len());
         }
         stream
     }
@@ -47,14 +47,14 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         self.tokenizer.token(token)?;
         self.tokens.push(token);
         // A run of byte tokens is decoded as a whole, because a single invalid byte makes all of it unreadable.
-        if self.tokenizer.is_byte(token) { None } else { self.tell(false) }
+        if self.tokenizer.is_byte(token) { None } else { self.certain_text(false) }
     }
 
     /// Ends the stream; the rest of an incomplete character becomes U+FFFD.
     pub fn flush(&mut self) -> Option<String> {
         if self.tokenizer.bytes.is_none() {
-            let text = self.tell(true);
-            (self.tokens, self.told) = (Vec::new(), 0);
+            let text = self.certain_text(true);
+            (self.tokens, self.returned) = (Vec::new(), 0);
             return text;
         }
         let text = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
@@ -62,18 +62,18 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
     }
 
     /// The unreturned text of `tokens`; unless at the `end`, without a last character that later tokens may complete.
-    fn tell(&mut self, end: bool) -> Option<String> {
+    fn certain_text(&mut self, end: bool) -> Option<String> {
         let whole = self.tokenizer.decode(&self.tokens);
         let certain = whole.strip_suffix(char::REPLACEMENT_CHARACTER).filter(|_| !end).unwrap_or(&whole);
-        let text = certain.get(self.told..).unwrap_or_default().to_owned();
-        self.told += text.len();
+        let text = certain.get(self.returned..).unwrap_or_default().to_owned();
+        self.returned += text.len();
         // Decoders only need to know whether there are preceding tokens, so the last one is enough.
-        if self.told == whole.len()
+        if self.returned == whole.len()
             && let Some(last) = self.tokens.last().copied()
         {
             let own = self.tokenizer.decode(&[last]).len();
             if own > 0 {
-                (self.tokens, self.told) = (vec![last], own);
+                (self.tokens, self.returned) = (vec![last], own);
             }
         }
         (!text.is_empty()).then_some(text)

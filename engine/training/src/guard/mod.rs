@@ -210,15 +210,24 @@ impl Guard {
         all.drain(..all.len().saturating_sub(REMEMBERED));
         let (overfits, stands) = (evaluations::overfitting(all), evaluations::plateau(all));
         let worse = self.state.start.filter(|start| step > 0 && evaluations::is_worse(*start, validation));
+        // The earliest known evaluation, usually that of step 0.
+        let before = all.first().map_or(train, |(_, before, _)| *before);
         let mut found = Vec::new();
         if let Some(start) = self.begins(GuardKind::WorseThanStart, step, worse) {
+            let cause = match evaluations::is_worse(train, before) {
+                true => format!(
+                    "The training loss fell from {before:.4} to {train:.4}, so the held-out text is of another kind than the training text: hold \
+                     out text like it, or train on text like the held-out one."
+                ),
+                false => "The learning rate is probably too high.".to_owned(),
+            };
             let stays = if self.is_of_trained {
                 " The weights of step 0 remain the best until an evaluation improves on them."
             } else {
                 ""
             };
             let text = format!(
-                "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The learning rate is probably too high.{stays}"
+                "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. {cause}{stays}"
             );
             found.push(Finding::new(GuardKind::WorseThanStart, 0, [validation, start], text));
         }

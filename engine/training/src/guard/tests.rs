@@ -442,6 +442,22 @@ fn a_model_that_is_made_worse_is_told_of_at_the_next_evaluation() {
 }
 
 #[test]
+fn a_held_out_text_of_another_kind_is_not_blamed_on_the_learning_rate() {
+    let blames_rate = |losses: [(f32, f32); 2]| {
+        let mut guard = guard(GuardMode::Note);
+        let found = (0..)
+            .zip(losses)
+            .flat_map(|(at, (train, validation))| guard.evaluation((100 * at, train, validation), 1.0, 2000));
+        let found: Vec<_> = found.filter(|found| found.kind == GuardKind::WorseThanStart).collect();
+        let [worse] = &found[..] else { panic!("{} findings", found.len()) };
+        worse.text.contains("learning rate")
+    };
+    assert!(!blames_rate([(5.5, 5.5), (1.2, 7.0)]));
+    assert!(blames_rate([(5.5, 5.5), (7.1, 7.0)]));
+    assert!(blames_rate([(5.5, 5.5), (5.5, 7.0)]));
+}
+
+#[test]
 fn a_plateau_at_the_end_of_a_schedule_is_none() {
     let told = |rate, steps| {
         let mut guard = guard(GuardMode::Note);

@@ -28,7 +28,7 @@ settings! {
     Settings {
         words: u32 = 13, 3 to 32, "Words in an n-gram: 13, as for GPT-3.";
         smallest_item_words: u32 = 8, 3 to 32, "Minimum number of words of an item: 8, as for GPT-3.";
-        runs: u32 = 1, 1 to 1_000_000, "Minimum number of distinct n-grams shared with a document.";
+        minimum_ngrams as "runs": u32 = 1, 1 to 1_000_000, "Minimum number of distinct n-grams shared with a document.";
         share: f64 = 0.2, 0 to 1, "Minimum fraction of the item's n-grams found in the document, or of the document's found in the item.";
         common_items: u32 = 10, 1 to 1000,
             "Maximum number of items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).";

@@ -23,9 +23,9 @@ impl Set {
             let (items, left_out) = (set.items(), set.left_out);
             set.read_file(files, path)?;
             if set.is_full() {
-                let runs = set.runs();
+                let ngrams = set.ngrams();
                 let reason = format!(
-                    "with it there are more than {runs} different runs of words: name fewer evaluation sets"
+                    "with it there are more than {ngrams} different n-grams: name fewer evaluation sets"
                 );
                 return Err(Error::bad_file(path, reason));
             }

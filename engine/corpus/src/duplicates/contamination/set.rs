@@ -7,7 +7,7 @@ use super::super::words;
 use super::Settings;
 
 /// Maximum number of distinct n-grams, about half a gigabyte; evaluation sets have a hundredth of it.
-pub(super) const MAX_RUNS: usize = 1 << 24;
+pub(super) const MAX_NGRAMS: usize = 1 << 24;
 /// Number of finds in a document after which duplicates are merged.
 const FINDS: usize = 1 << 16;
 /// Sampled documents that must share an n-gram before it is extrapolated to the documents between them.
@@ -17,7 +17,7 @@ const SAMPLED: u32 = 3;
 pub struct Set {
     settings: Settings,
     items: Vec<Item>,
-    runs: FxHashMap<u64, Link>,
+    ngrams: FxHashMap<u64, Link>,
     /// Bitmap with the bits of the n-grams' hashes, 16 to 32 bits per n-gram: rejects nearly all n-grams of a document with one
     /// lookup in cache.
     sieve: Vec<u64>,
@@ -25,7 +25,7 @@ pub struct Set {
     more: Vec<Link>,
     /// Number of items by n-gram length: short items have n-grams of their own length.
     lengths: Vec<u32>,
-    most_runs: usize,
+    max_ngrams: usize,
     /// Number of items left out: too short, or the set is full.
     pub left_out: u64,
 }
@@ -33,7 +33,7 @@ pub struct Set {
 #[derive(Clone, Debug)]
 struct Item {
     id: String,
-    runs: u32,
+    ngrams: u32,
 }
 
 /// An item with an n-gram, and the index of the next one.
@@ -47,34 +47,38 @@ const NONE: u32 = u32::MAX;
 /// The n-gram is in too many items and does not count.
 const COMMON: u32 = u32::MAX - 1;
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Overlap {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overlap<'a> {
     /// The item's id, for example `questions.jsonl#17`.
-    pub item: String,
-    pub runs: u32,
-    /// Number of its n-grams.
-    pub item_runs: u32,
-    /// Number of n-grams of the document.
-    pub document_runs: u64,
+    pub item: &'a str,
+    /// Number of n-grams of the item in the document.
+    pub ngrams: u32,
+    pub item_ngrams: u32,
+    pub document_ngrams: u64,
 }
 
-impl Overlap {
+impl Overlap<'_> {
     pub fn item_share(&self) -> f64 {
-        f64::from(self.runs) / f64::from(self.item_runs.max(1))
+        f64::from(self.ngrams) / f64::from(self.item_ngrams.max(1))
     }
 
     pub fn document_share(&self) -> f64 {
-        f64::from(self.runs) / self.document_runs.max(1) as f64
+        f64::from(self.ngrams) / self.document_ngrams.max(1) as f64
+    }
+
+    /// Of the item or of the document, whichever is larger.
+    fn share(&self) -> f64 {
+        self.item_share().max(self.document_share())
     }
 }
 
-impl std::fmt::Display for Overlap {
+impl std::fmt::Display for Overlap<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { item, runs, item_runs, .. } = self;
+        let Self { item, ngrams, item_ngrams, .. } = self;
         let (of_item, of_document) = (100.0 * self.item_share(), 100.0 * self.document_share());
         write!(
             formatter,
-            "has {runs} of the {item_runs} runs of words of {item}: {of_item:.0} % of it, {of_document:.0} % of the document"
+            "has {ngrams} of the {item_ngrams} n-grams of {item}: {of_item:.0} % of it, {of_document:.0} % of the document"
         )
     }
 }
@@ -84,18 +88,18 @@ impl Set {
         Self {
             settings: settings.clone(),
             items: Vec::new(),
-            runs: FxHashMap::default(),
+            ngrams: FxHashMap::default(),
             sieve: vec![0; 64],
             more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
-            most_runs: MAX_RUNS,
+            max_ngrams: MAX_NGRAMS,
             left_out: 0,
         }
     }
 
     #[cfg(test)]
-    pub(super) fn with_room_for(settings: &Settings, most_runs: usize) -> Self {
-        Self { most_runs, ..Self::empty(settings) }
+    pub(super) fn with_room_for(settings: &Settings, max_ngrams: usize) -> Self {
+        Self { max_ngrams, ..Self::empty(settings) }
     }
 
     pub fn items(&self) -> usize {
@@ -104,11 +108,11 @@ impl Set {
 
     /// Whether the set is full, so that further items are left out.
     pub fn is_full(&self) -> bool {
-        self.runs.len() >= self.most_runs
+        self.ngrams.len() >= self.max_ngrams
     }
 
-    pub fn runs(&self) -> usize {
-        self.runs.len()
+    pub fn ngrams(&self) -> usize {
+        self.ngrams.len()
     }
 
     pub fn add(&mut self, id: &str, text: &str) {
@@ -128,20 +132,20 @@ impl Set {
         });
         hashes.sort_unstable();
         hashes.dedup();
-        self.items.push(Item { id: id.to_owned(), runs: 0 });
-        hashes.into_iter().for_each(|hash| self.add_run(hash, number));
+        self.items.push(Item { id: id.to_owned(), ngrams: 0 });
+        hashes.into_iter().for_each(|hash| self.add_ngram(hash, number));
         if let Some(items) = self.lengths.get_mut(length) {
             *items += 1;
         }
     }
 
-    fn add_run(&mut self, hash: u64, item: u32) {
-        let Some(holder) = self.runs.get_mut(&hash) else {
-            self.runs.insert(hash, Link { item, more: NONE });
-            if self.runs.len() * 16 > self.sieve.len() * 64 {
+    fn add_ngram(&mut self, hash: u64, item: u32) {
+        let Some(holder) = self.ngrams.get_mut(&hash) else {
+            self.ngrams.insert(hash, Link { item, more: NONE });
+            if self.ngrams.len() * 16 > self.sieve.len() * 64 {
                 self.sieve = vec![0; 2 * self.sieve.len()];
                 // The order of setting bits does not matter.
-                for &hash in self.runs.keys() {
+                for &hash in self.ngrams.keys() {
                     pass(&mut self.sieve, hash);
                 }
             } else {
@@ -170,14 +174,14 @@ impl Set {
 
     fn count(&mut self, item: u32, change: i32) {
         if let Some(item) = self.items.get_mut(item as usize) {
-            item.runs = item.runs.saturating_add_signed(change);
+            item.ngrams = item.ngrams.saturating_add_signed(change);
         }
     }
 
     /// Number of distinct n-grams of an item that count. Items are numbered in order of addition, without
     /// those left out.
-    pub fn item_runs(&self, item: u32) -> u32 {
-        self.items.get(item as usize).map_or(0, |item| item.runs)
+    pub fn item_ngrams(&self, item: u32) -> u32 {
+        self.items.get(item as usize).map_or(0, |item| item.ngrams)
     }
 
     /// Calls `found` for every n-gram of a text that is in items, with each item and the n-gram's hash, once per occurrence.
@@ -191,7 +195,7 @@ impl Set {
             for shingles in &mut shingles {
                 if let Some(hash) = shingles.take(word)
                     && passes(&self.sieve, hash)
-                    && let Some(holder) = self.runs.get(&hash)
+                    && let Some(holder) = self.ngrams.get(&hash)
                     && holder.more != COMMON
                 {
                     found(holder.item, hash);
@@ -204,14 +208,14 @@ impl Set {
 
     /// The distinct n-grams of a text that are in items; empty if they are nearly all of it, since it is a copy then.
     pub fn shared(&self, text: &str) -> Vec<u64> {
-        let mut runs = Vec::new();
-        let own = self.visit(text, |_, hash| runs.push(hash));
-        runs.sort_unstable();
-        runs.dedup();
-        if runs.len() as u64 * 5 > own * 4 {
-            runs.clear();
+        let mut ngrams = Vec::new();
+        let own = self.visit(text, |_, hash| ngrams.push(hash));
+        ngrams.sort_unstable();
+        ngrams.dedup();
+        if ngrams.len() as u64 * 5 > own * 4 {
+            ngrams.clear();
         }
-        runs
+        ngrams
     }
 
     /// Ignores n-grams that occur in too many of a corpus's `documents`, given the count of each in every `step`-th document:
@@ -221,7 +225,7 @@ impl Set {
         let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
         let all = |count: u32| if count < SAMPLED { count } else { count.saturating_mul(step) };
         for (hash, _) in counts.into_iter().filter(|(_, count)| all(*count) > most) {
-            let Some(holder) = self.runs.get_mut(&hash).filter(|holder| holder.more != COMMON) else {
+            let Some(holder) = self.ngrams.get_mut(&hash).filter(|holder| holder.more != COMMON) else {
                 continue;
             };
             let (first, more) = (holder.item, std::mem::replace(&mut holder.more, COMMON));
@@ -230,14 +234,19 @@ impl Set {
         }
     }
 
-    /// The item with the largest overlap, by fraction, then by number of n-grams; `None` if no n-gram is shared.
-    pub fn find(&self, text: &str) -> Option<Overlap> {
-        if self.runs.is_empty() {
+    /// The largest overlap that reaches the thresholds, by share, then by number of n-grams.
+    pub fn contaminating(&self, text: &str) -> Option<Overlap<'_>> {
+        let Settings { minimum_ngrams, share, .. } = self.settings;
+        self.largest(text, |overlap| overlap.ngrams >= minimum_ngrams && overlap.share() >= share)
+    }
+
+    pub(super) fn largest(&self, text: &str, counts: impl Fn(&Overlap<'_>) -> bool) -> Option<Overlap<'_>> {
+        if self.ngrams.is_empty() {
             return None;
         }
         let mut found: Vec<(u32, u64)> = Vec::new();
         let mut room = FINDS;
-        let document_runs = self.visit(text, |item, hash| {
+        let document_ngrams = self.visit(text, |item, hash| {
             found.push((item, hash));
             if found.len() > room {
                 found.sort_unstable();
@@ -247,34 +256,19 @@ impl Set {
         });
         found.sort_unstable();
         found.dedup();
-        let mut best: Option<(f64, &Item, u32)> = None;
+        let mut best: Option<Overlap<'_>> = None;
         for group in found.chunk_by(|one, other| one.0 == other.0) {
             let Some(item) = group.first().and_then(|(item, _)| self.items.get(*item as usize)) else {
                 continue;
             };
-            let runs = u32::try_from(group.len()).unwrap_or(u32::MAX);
-            let share = f64::from(runs) / (f64::from(item.runs.max(1))).min(document_runs as f64);
-            if best.is_none_or(|(most, _, most_runs)| (share, runs) > (most, most_runs)) {
-                best = Some((share, item, runs));
+            let ngrams = u32::try_from(group.len()).unwrap_or(u32::MAX);
+            let overlap = Overlap { item: &item.id, ngrams, item_ngrams: item.ngrams, document_ngrams };
+            let size = |overlap: &Overlap<'_>| (overlap.share(), overlap.ngrams);
+            if counts(&overlap) && best.as_ref().is_none_or(|best| size(&overlap) > size(best)) {
+                best = Some(overlap);
             }
         }
-        best.map(|(_, item, runs)| Overlap {
-            item: item.id.clone(),
-            runs,
-            item_runs: item.runs,
-            document_runs,
-        })
-    }
-
-    /// Whether an overlap reaches the thresholds of the settings.
-    pub fn is_contaminated(&self, overlap: &Overlap) -> bool {
-        overlap.runs >= self.settings.runs
-            && overlap.item_share().max(overlap.document_share()) >= self.settings.share
-    }
-
-    /// The largest overlap, if it reaches the thresholds, regardless of the action.
-    pub fn contaminating(&self, text: &str) -> Option<Overlap> {
-        self.find(text).filter(|overlap| self.is_contaminated(overlap))
+        best
     }
 }
 

@@ -130,6 +130,7 @@ pub(super) fn decide(
         }
     }
     dropped.sort_unstable_by_key(|dropped| dropped.document);
-    let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings.bands);
+    let (comparisons, loads) = (comparer.cache.comparisons, comparer.cache.loads);
+    let bands = index.settings.bands;
     Ok(Decision { dropped, comparisons, loads, threshold, bands })
 }

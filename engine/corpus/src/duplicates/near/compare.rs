@@ -50,9 +50,9 @@ impl Set {
 
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
-pub(super) struct Comparer<'a> {
-    index: &'a Index,
-    load: Load<'a>,
+/// Sets and results of comparisons.
+#[derive(Default)]
+pub(super) struct Cache {
     held: FxHashMap<u32, Arc<Set>>,
     held_order: VecDeque<u32>,
     held_bytes: usize,
@@ -61,24 +61,17 @@ pub(super) struct Comparer<'a> {
     pub(super) loads: u64,
 }
 
-impl<'a> Comparer<'a> {
-    pub(super) fn new(index: &'a Index, load: Load<'a>) -> Self {
-        Self {
-            index,
-            load,
-            held: FxHashMap::default(),
-            held_order: VecDeque::new(),
-            held_bytes: 0,
-            found: FxHashMap::default(),
-            comparisons: 0,
-            loads: 0,
-        }
-    }
+pub(super) struct Comparer<'a> {
+    pub(super) index: &'a Index,
+    pub(super) load: Load<'a>,
+    pub(super) cache: &'a mut Cache,
+}
 
+impl Comparer<'_> {
     /// Whether the documents of a bucket need no comparison: they are one family, or a pair that was compared.
     pub(super) fn is_settled(&self, members: &[u32], families: &mut Families) -> bool {
         if let &[one, other] = members
-            && self.found.contains_key(&pair(one, other))
+            && self.cache.found.contains_key(&pair(one, other))
         {
             return true;
         }
@@ -90,7 +83,7 @@ impl<'a> Comparer<'a> {
     /// Reads documents that will be compared soon, and shingles them on all threads.
     pub(super) fn read_ahead(&mut self, documents: &[u32]) -> Result<()> {
         let mut wanted: Vec<u32> =
-            documents.iter().copied().filter(|one| !self.held.contains_key(one)).collect();
+            documents.iter().copied().filter(|one| !self.cache.held.contains_key(one)).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let mut rest = wanted.as_slice();
@@ -105,7 +98,7 @@ impl<'a> Comparer<'a> {
             let texts = (self.load)(batch)?;
             let length = self.index.settings.shingle_words as usize;
             let sets: Vec<Set> = texts.par_iter().map(|text| Set::of(text, length)).collect();
-            self.loads += batch.len() as u64;
+            self.cache.loads += batch.len() as u64;
             for (&document, set) in batch.iter().zip(sets) {
                 self.hold(document, Arc::new(set));
             }
@@ -114,35 +107,35 @@ impl<'a> Comparer<'a> {
     }
 
     fn hold(&mut self, document: u32, set: Arc<Set>) {
-        self.held_bytes += set.0.len() * 8;
-        self.held.insert(document, set);
-        self.held_order.push_back(document);
-        while self.held_bytes > HELD_BYTES
-            && self.held_order.len() > 2
-            && let Some(oldest) = self.held_order.pop_front()
+        self.cache.held_bytes += set.0.len() * 8;
+        self.cache.held.insert(document, set);
+        self.cache.held_order.push_back(document);
+        while self.cache.held_bytes > HELD_BYTES
+            && self.cache.held_order.len() > 2
+            && let Some(oldest) = self.cache.held_order.pop_front()
         {
-            self.held_bytes -= self.held.remove(&oldest).map_or(0, |set| set.0.len() * 8);
+            self.cache.held_bytes -= self.cache.held.remove(&oldest).map_or(0, |set| set.0.len() * 8);
         }
     }
 
     fn set(&mut self, document: u32) -> Result<Arc<Set>> {
-        if !self.held.contains_key(&document) {
+        if !self.cache.held.contains_key(&document) {
             self.read_ahead(&[document])?;
         }
         let missing = || Error::Refused(format!("document {document} could not be read again to compare it"));
-        self.held.get(&document).map(Arc::clone).ok_or_else(missing)
+        self.cache.held.get(&document).map(Arc::clone).ok_or_else(missing)
     }
 
     pub(super) fn similarity(&mut self, one: u32, other: u32) -> Result<f64> {
         let pair = pair(one, other);
-        if let Some(&similarity) = self.found.get(&pair) {
+        if let Some(&similarity) = self.cache.found.get(&pair) {
             return Ok(similarity);
         }
         let (first, second) = (self.set(one)?, self.set(other)?);
         let similarity = first.similarity(&second);
-        self.comparisons += 1;
-        if self.found.len() < REMEMBERED {
-            self.found.insert(pair, similarity);
+        self.cache.comparisons += 1;
+        if self.cache.found.len() < REMEMBERED {
+            self.cache.found.insert(pair, similarity);
         }
         Ok(similarity)
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cluster::{Decision, Families};
-use super::compare::Comparer;
+use super::compare::{Cache, Comparer};
 use super::{Keys, Settings};
 use glasshouse_documents::{Error, Result};
 
@@ -14,6 +14,42 @@ const PART: usize = 4096;
 const REPRESENTATIVES: usize = 16;
 /// Documents read together.
 pub(super) const BATCH: usize = 512;
+
+/// A decision in progress, one band at a time.
+pub struct Comparison {
+    families: Families,
+    cache: Cache,
+    band: u32,
+}
+
+impl Comparison {
+    pub fn new(index: &Index) -> Self {
+        Self { families: Families::new(index.documents), cache: Cache::default(), band: 0 }
+    }
+
+    /// Compares the documents that meet in the next band; after the last one, returns which documents are copies: see [the
+    /// module](super). `load` returns the texts of documents by number, in the given order and unchanged since their keys were
+    /// made: at most 512 documents per call, and 2 million words unless one has more. Each text is loaded about once, and about
+    /// 100 MB are cached. The result does not depend on the number of threads.
+    pub fn step(
+        &mut self,
+        index: &Index,
+        load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>,
+    ) -> Result<Option<Decision>> {
+        let mut comparer = Comparer { index, load, cache: &mut self.cache };
+        if self.band < index.settings.bands {
+            index.compare(self.band as usize, &mut self.families, &mut comparer)?;
+            self.band += 1;
+            return Ok(None);
+        }
+        super::cluster::decide(index, &mut self.families, &mut comparer).map(Some)
+    }
+
+    /// The fraction of the bands that were compared.
+    pub fn share(&self, index: &Index) -> f64 {
+        f64::from(self.band) / f64::from(index.settings.bands)
+    }
+}
 
 #[derive(Clone, Debug)]
 pub struct Index {
@@ -80,10 +116,9 @@ impl Index {
     }
 
     /// All documents with words and their keys in a band, as `key << 32 | document`, sorted.
-    fn band(&self, band: usize, entries: &mut Vec<u64>) {
+    fn band(&self, band: usize) -> Vec<u64> {
         let width = self.settings.bands as usize + 1;
-        entries.clear();
-        entries.reserve_exact(self.documents as usize);
+        let mut entries = Vec::with_capacity(self.documents as usize);
         for (part_number, part) in self.parts.iter().enumerate() {
             for (at, row) in part.chunks_exact(width).enumerate() {
                 if let (Some(&key), Some(&words)) = (row.get(band), row.last())
@@ -94,38 +129,40 @@ impl Index {
             }
         }
         entries.par_sort_unstable();
+        entries
     }
 
-    /// Decides which documents are copies: see [the module](super). `load` returns the texts of documents by number, in the
-    /// given order and unchanged since their keys were made: at most 512 documents per call, and 2 million words unless one has
-    /// more. Each text is loaded about once, and about 100 MB are cached. The result does not depend on the number of threads.
+    /// Decides which documents are copies at once: see [`Comparison::step`].
     pub fn decide(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
-        let mut families = Families::new(self.documents);
-        let mut comparer = Comparer::new(self, load);
-        let mut entries = Vec::new();
-        for band in 0..self.settings.bands as usize {
-            self.band(band, &mut entries);
-            // Buckets are collected until there are enough documents to read and shingle on all threads.
-            let mut waiting: Vec<Vec<u32>> = Vec::new();
-            let mut documents = 0;
-            let buckets =
-                entries.chunk_by(|one, other| one >> 32 == other >> 32).filter(|bucket| bucket.len() > 1);
-            for bucket in buckets {
-                let members: Vec<u32> = bucket.iter().map(|&entry| entry as u32).collect();
-                if comparer.is_settled(&members, &mut families) {
-                    continue;
-                }
-                documents += members.len();
-                waiting.push(members);
-                if documents >= BATCH {
-                    self.join_all(&mut waiting, &mut families, &mut comparer)?;
-                    documents = 0;
-                }
+        let mut comparison = Comparison::new(self);
+        loop {
+            if let Some(decision) = comparison.step(self, load)? {
+                return Ok(decision);
             }
-            self.join_all(&mut waiting, &mut families, &mut comparer)?;
         }
-        drop(entries);
-        super::cluster::decide(self, &mut families, &mut comparer)
+    }
+
+    /// Joins the similar documents that meet in a band.
+    fn compare(&self, band: usize, families: &mut Families, comparer: &mut Comparer<'_>) -> Result<()> {
+        let entries = self.band(band);
+        // Buckets are collected until there are enough documents to read and shingle on all threads.
+        let mut waiting: Vec<Vec<u32>> = Vec::new();
+        let mut documents = 0;
+        for bucket in
+            entries.chunk_by(|one, other| one >> 32 == other >> 32).filter(|bucket| bucket.len() > 1)
+        {
+            let members: Vec<u32> = bucket.iter().map(|&entry| entry as u32).collect();
+            if comparer.is_settled(&members, families) {
+                continue;
+            }
+            documents += members.len();
+            waiting.push(members);
+            if documents >= BATCH {
+                self.join_all(&mut waiting, families, comparer)?;
+                documents = 0;
+            }
+        }
+        self.join_all(&mut waiting, families, comparer)
     }
 
     fn join_all(

@@ -33,7 +33,7 @@ mod sign;
 mod tests;
 
 pub use cluster::{Decision, Dropped};
-pub use index::Index;
+pub use index::{Comparison, Index};
 pub use sign::Keys;
 pub(super) use sign::{Signature, Signer};
 

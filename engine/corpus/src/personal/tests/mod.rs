@@ -82,7 +82,19 @@ fn phone_numbers_are_replaced_and_other_numbers_stay() {
     keeps(
         "called the Terror (1789-1799), then called 1066–1087, from 01.05.1871-10.05.1871 and 05/1939-09/1945",
     );
+    keeps("12:00 30.05.2024, called 23:00 20.12.2024, 12:30:00 2024-05-12 and 2024-05-30 00:15:00 12");
+    keeps("call of 30/05/24 09.15, then called 5-12-24 0915, and a call on 24.05.30 9 15");
+    keeps("mobile sales in 2018 2019 2020, calls of 2010 2015 2020 2025, and called 1848 1849 1850");
+    replaces("call 01/23/45/67/89, at 12:00 555-123-4567", "call <PHONE>, at 12:00 <PHONE>");
     keeps("open 01.02.2019 - 03.04.2020, 2019-05-01 - 2020-06-30, 09-11-1889 – 12-11-1889");
+}
+
+#[test]
+fn social_security_numbers_are_identifiers() {
+    replaces("Her social security number is 078-05-1120.", "Her social security number is <IDENTIFIER>.");
+    replaces("SSN: 219 09 9999, (ssn 219099999)", "SSN: <IDENTIFIER>, (ssn <IDENTIFIER>)");
+    replaces("call security at 555-123-4567", "call security at <PHONE>");
+    keeps("part 219-09-9999 and order 219099999");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! Groups and their sizes are unlimited: only a count is stored per group, and details only of the few in the report.
 
 use super::Ending;
-use crate::pipeline::Bench;
+use crate::duplicates::near;
+use crate::pipeline::Processor;
 use crate::pipeline::stages::At;
 use crate::pipeline::staging::Staging;
 use crate::pipeline::work::Worker;
@@ -36,23 +37,23 @@ impl Ids {
 
 impl Ending {
     /// Reports exact copies, now that the originals' ids can be read.
-    pub(super) fn exact_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
+    pub(super) fn exact_copies(&mut self, processor: &mut Processor<'_>) -> Result<()> {
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         let mut ids = Ids::default();
         while let Some((first, mut dropped)) = self.copies.next()? {
             let kept = ids.of(&mut self.staging, first)?;
             dropped.reason = format!("{}: exact copy of {kept}", dropped.reason);
             *counts.entry(first).or_insert(1) += 1;
-            bench.gone(At::Exact, &dropped)?;
+            processor.gone(At::Exact, &dropped)?;
         }
         let mut shown = self.shown_copies(&counts)?;
         for (first, size) in counts {
             let cluster = match shown.remove(&first) {
-                Some(copies) => cluster(&self.staging.document(first)?, copies, size, &bench.worker),
+                Some(copies) => cluster(&self.staging.document(first)?, copies, size, &processor.worker),
                 // A larger one will replace it.
                 None => Cluster::default(),
             };
-            bench.recorders.exact.cluster(size, || cluster);
+            processor.recorders.exact.cluster(size, || cluster);
         }
         Ok(())
     }
@@ -83,26 +84,32 @@ impl Ending {
         Ok(shown)
     }
 
-    pub(super) fn near_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
-        if !bench.worker.recipe.duplicates.near.enabled {
-            return Ok(());
-        }
-        let (near, staging) = (&self.near, &mut self.staging);
-        let mut decision = near.decide(&mut |numbers| {
+    /// Compares near copies by one band; `None` before the last one.
+    pub(super) fn compare(&mut self, comparison: &mut near::Comparison) -> Result<Option<near::Decision>> {
+        let staging = &mut self.staging;
+        comparison.step(&self.near, &mut |numbers| {
             let documents = staging.documents(numbers)?;
             Ok(documents.into_iter().map(|document| document.text).collect())
-        })?;
+        })
+    }
+
+    pub(super) fn near_copies(
+        &mut self,
+        mut decision: near::Decision,
+        processor: &mut Processor<'_>,
+    ) -> Result<()> {
+        let staging = &mut self.staging;
         decision.dropped.retain(|copy| copy.document >= self.earlier);
         let mut ids = Ids::default();
         for copy in &decision.dropped {
             let reason = decision.reason(copy, ids.of(staging, copy.kept)?);
-            bench.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
+            processor.drop_document(At::Near, reason, &staging.document(copy.document)?)?;
             super::mark(&mut self.alive, copy.document, false);
         }
         for (kept, copies) in decision.clusters() {
             let size = copies.len() as u64 + 1;
-            if !bench.recorders.near.shows(size) {
-                bench.recorders.near.cluster(size, Cluster::default);
+            if !processor.recorders.near.shows(size) {
+                processor.recorders.near.cluster(size, Cluster::default);
                 continue;
             }
             let kept = staging.document(kept)?;
@@ -114,13 +121,13 @@ impl Ending {
                     kept: false,
                     similarity: Some(copy.similarity),
                     found_by: decision.found_by(copy),
-                    excerpt: bench.worker.excerpt(&document.text),
+                    excerpt: processor.worker.excerpt(&document.text),
                     id: document.id,
                     source: document.source,
                 });
             }
-            let cluster = cluster(&kept, members, size, &bench.worker);
-            bench.recorders.near.cluster(size, || cluster);
+            let cluster = cluster(&kept, members, size, &processor.worker);
+            processor.recorders.near.cluster(size, || cluster);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::super::{Entry, Length};
 use super::{Progress, Settings, Tell, agent};
 use crate::error::{Error, Result};
 use glasshouse_protocol::{HubAddress, quantity};
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use ureq::http::header;
 
@@ -110,14 +111,20 @@ impl Dataset {
             return Err(self.refused(&reason));
         }
         let licence = &*about.card["license"].as_str().unwrap_or("see its page").to_owned().leak();
+        // Files of different folders may have one name without them.
+        let mut taken = FxHashSet::default();
         let entry = |file: &File| {
             let path = encoded(&file.path);
+            let mut name = file.path.replace('/', "-");
+            while !taken.insert(name.to_lowercase()) {
+                name.insert_str(0, "another-");
+            }
             Entry {
                 name: format!("{SCHEME}{repository}/{}", file.path).leak(),
                 title: repository.clone().leak(),
                 sentence: "",
                 address: format!("{endpoint}/datasets/{repository}/resolve/{}/{path}", about.sha).leak(),
-                file: file.path.replace('/', "-").leak(),
+                file: name.leak(),
                 format: "",
                 length: Length::Exact(size(file)),
                 sha256: file.lfs.as_ref().map(|lfs| lfs.oid.clone()).unwrap_or_default().leak(),
@@ -259,7 +266,11 @@ mod tests {
             { "type": "file", "path": "dataset_infos.json", "size": 3, "oid": "3" },
             { "type": "file", "path": "..\\..\\b.jsonl", "size": 3, "oid": "4" },
         ]);
-        let second = serde_json::json!([{ "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" }]);
+        let second = serde_json::json!([
+            { "type": "file", "path": "data/a #1.jsonl", "size": content.len(), "oid": "5" },
+            { "type": "file", "path": "x/Y-z.jsonl", "size": 3, "oid": "6" },
+            { "type": "file", "path": "x-y/z.jsonl", "size": 3, "oid": "7" },
+        ]);
         let first = |endpoint: &str| {
             format!("link: <{endpoint}/api/datasets/o/n/tree/abc?cursor=2>; rel=\"next\"\r\n{tree}")
                 .into_bytes()
@@ -285,7 +296,7 @@ mod tests {
         assert!(own.entries(&Settings::default(), &mut two).unwrap_err().to_string().contains("was stopped"));
         assert_eq!(
             entries.iter().map(|entry| (entry.file, entry.licence)).collect::<Vec<_>>(),
-            [("data-a #1.jsonl", "mit")]
+            [("data-a #1.jsonl", "mit"), ("x-Y-z.jsonl", "mit"), ("another-x-y-z.jsonl", "mit")]
         );
         let folder = tempfile::tempdir().unwrap();
         let path = super::super::fetch(&Settings::default(), &entries[0], folder.path(), &mut |_| {

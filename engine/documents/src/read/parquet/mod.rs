@@ -80,16 +80,25 @@ impl Parquet {
         };
         // The library also panics on dates and times outside of any calendar.
         let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
-        let Some(record) = guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect())))? else {
+        let Some(record) =
+            guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect::<Map<_, _>>())))?
+        else {
             self.rows = None;
             return Ok(RecordStep::Nothing);
         };
         self.number += 1;
-        let read = context.record(Some(self.number), record);
-        let text = read.as_ref().map_or(0, |document| document.text.len());
-        self.unpacked += ROW + text as u64;
-        context.settings.limits.check_expansion(self.chunks.len(), self.unpacked)?;
-        Ok(read.into())
+        let (texts, others): (Vec<_>, Vec<_>) =
+            record.iter().partition(|(name, _)| context.may_be_text(name));
+        let [texts, others] =
+            [texts, others].map(|fields| fields.iter().map(|(_, value)| size(value)).sum::<usize>());
+        self.unpacked += ROW + (texts + others) as u64;
+        let limits = &context.settings.limits;
+        limits.check_expansion(self.chunks.len(), self.unpacked)?;
+        // A text of any length is cut later; the other columns stay with each part.
+        if others > limits.record {
+            return Ok(RecordStep::too_long(context, self.number, "the row without its text"));
+        }
+        Ok(context.record(Some(self.number), record).into())
     }
 
     fn begin(&mut self) -> Result<(), String> {
@@ -114,6 +123,16 @@ impl Records for Parquet {
         Ok(self
             .row(context)
             .unwrap_or_else(|reason| RecordStep::End(Some(context.trouble(None, broken(reason))))))
+    }
+}
+
+/// Bytes of a value's texts.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(fields) => fields.values().map(size).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 

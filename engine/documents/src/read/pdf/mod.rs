@@ -59,7 +59,7 @@ fn document(
     if memchr::memmem::find(head, b"%PDF-").is_none() {
         return Err("is not a PDF (no %PDF- header); rename it".to_owned());
     }
-    let again = weigh(&bytes, &context.settings.limits)?;
+    let again = check_expansion(&bytes, &context.settings.limits)?;
     // A panic of the library in spite of its checks becomes an error. In a browser it ends the module.
     catch_unwind(AssertUnwindSafe(|| read(context, bytes, again)))
         .unwrap_or_else(|_| Err(broken("it contradicts itself")))
@@ -82,7 +82,7 @@ fn too_much(size: usize, limits: &Limits) -> String {
 
 /// Checks that the streams of a file unpack within the limits. The library unpacks a stream as a whole, so this comes first.
 /// Returns whether they must be measured again with the library: they are encrypted, or their filters are indirect.
-fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
+fn check_expansion(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     let mut again = is_encrypted;
     let (mut left, mut hidden) = (limits.most(bytes.len() as u64), 0_u64);

@@ -241,6 +241,28 @@ fn one_entry_in_many_rows_is_given_up() {
     assert!(troubles[0].contains("unpacks to more than 200 times its size"), "{troubles:?}");
 }
 
+#[test]
+fn all_columns_count_towards_the_limits() {
+    let schema = "message m { required binary text (UTF8); required binary note (UTF8); }";
+    let packed = || properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, true);
+    let long = "word ".repeat(800);
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &vec!["A text."; 20_000], None);
+        strings(group, &vec![long.as_str(); 20_000], None);
+    };
+    let (troubles, texts) = wrong("t.parquet", file(schema, packed(), &[&group]), &small());
+    assert!(texts.len() > 100 && texts.len() < 20_000, "{}", texts.len());
+    assert!(troubles[0].contains("unpacks to more than 200 times its size"), "{troubles:?}");
+    let mut settings = small();
+    settings.limits.record = 1 << 10;
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &["One.", "Two."], None);
+        strings(group, &[long.as_str(), "short"], None);
+    };
+    let said = says("t.parquet", file(schema, packed(), &[&group]), &settings, "raise reading.limits.record");
+    assert_eq!(said, ["Two."]);
+}
+
 /// Reads a broken file to its end. A panic of the library becomes a trouble: `catch_unwind`, or a browser's module, confines it
 /// to the file.
 fn survives(content: &[u8]) {

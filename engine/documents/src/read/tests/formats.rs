@@ -152,12 +152,20 @@ fn conversations_are_known_by_their_fields() {
         ),
         (json!({"prompt": "P", "completion": "C"}), "P\n\nC"),
         (json!({"instruction": "I", "input": "", "output": "O", "text": "no"}), "I\n\nO"),
+        (json!({"system": "S", "instruction": "I", "output": "O"}), "S\n\nI\n\nO"),
+        (json!({"conversations": [{"from": "gpt", "value": "Yo"}], "system": "S"}), "S\n\nYo"),
+        // Dolly, GSM8K, OpenOrca.
+        (json!({"instruction": "I", "context": "C", "response": "R", "category": "qa"}), "I\n\nC\n\nR"),
+        (json!({"question": "Q", "answer": "A"}), "Q\n\nA"),
+        (json!({"system_prompt": "S", "question": "Q", "response": "R"}), "S\n\nQ\n\nR"),
     ];
     for (record, text) in shapes {
         let document = read("a.jsonl", record.to_string()).remove(0);
         assert_eq!((document.text.as_str(), &document.kind), (text, &Kind::Conversation));
         assert_eq!(document.record.as_ref(), record.as_object());
     }
+    let page = read("a.jsonl", json!({"text": "Page", "question": "Q", "answer": "A"}).to_string()).remove(0);
+    assert_eq!((page.text.as_str(), page.kind), ("Page", Kind::Plain));
     // A field named explicitly is the text, whatever other fields there are.
     let settings = Settings { text_field: Some("text".into()), ..Settings::default() };
     let record = json!({"messages": [], "text": "Body"}).to_string();
@@ -209,6 +217,23 @@ fn tables_are_read_by_their_header() {
 fn instructions_in_a_table_are_conversations() {
     let alpaca = read("t.csv", "instruction,output\nAsk,Answer\n").remove(0);
     assert_eq!((alpaca.text.as_str(), alpaca.kind), ("Ask\n\nAnswer", Kind::Conversation));
+}
+
+#[test]
+fn words_for_a_missing_value_are_text_except_in_tables() {
+    for word in ["None", "NA", "null", "NaN"] {
+        let lines = json!({"text": word}).to_string() + "\n{\"text\": null}\n";
+        let said = says("a.jsonl", lines, &Settings::default(), "the field `text` is missing or empty");
+        assert_eq!(said, [word]);
+        let said = says(
+            "a.csv",
+            format!("text,source\n{word},a\nB,{word}\n"),
+            &Settings::default(),
+            "the field `text` is missing or empty",
+        );
+        assert_eq!(said, ["B"]);
+        assert_eq!(read("a.csv", format!("text,source\nB,{word}\n"))[0].source, word);
+    }
 }
 
 #[test]

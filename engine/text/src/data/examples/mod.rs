@@ -119,8 +119,9 @@ impl<'a> ExampleBatches<'a> {
         let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
         if self.settings.prompt_weight > 0.0 {
             let drawn = self.drawn(step, micro_batch).enumerate();
-            let weights =
-                drawn.map(|(number, row)| self.weigh(&mut batch, number * self.settings.context_length, row));
+            let weights = drawn.map(|(number, row)| {
+                self.loss_weights(&mut batch, number * self.settings.context_length, row)
+            });
             let weights = weights.collect::<Result<Vec<_>>>()?;
             batch.scores = Some(weights.into_iter().flatten().collect());
         }
@@ -128,7 +129,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Makes the prompt tokens of the row at `begins` count as targets; returns the weight of each position.
-    fn weigh(&self, batch: &mut MicroBatch, begins: usize, row: usize) -> Result<Vec<f32>> {
+    fn loss_weights(&self, batch: &mut MicroBatch, begins: usize, row: usize) -> Result<Vec<f32>> {
         let mut weights = vec![0.0; self.settings.context_length];
         let mut at = 0;
         for example in self.rows(Split::Train).row(row) {

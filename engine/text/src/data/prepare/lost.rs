@@ -53,7 +53,7 @@ impl Lost {
 
     /// Reports the losses as problems of the file, or of the text called `name`; `of` is the unit it holds. Fails if no readable text is
     /// left.
-    pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
+    pub(super) fn report(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
         let (spelled, first) = &self.spelled;
         if *spelled > 0 {
             let of = counted(*spelled, of);

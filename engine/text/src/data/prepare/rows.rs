@@ -151,12 +151,12 @@ impl<'a, R: Rows> RowQueue<'a, R> {
         self.write(placed)?;
         self.rows.end(&mut self.writer)?;
         let RowPreparation { corpus, config, files, recipe, problems, .. } = self.preparation;
-        self.splitter.tell(problems, &corpus.name());
+        self.splitter.report(problems, &corpus.name());
         for (path, place) in self.emptied {
             problems.note(path, &format!("{place}: {}", R::EMPTIED));
         }
         let objective = config.train.objective;
-        self.lost.tell(problems, &corpus.name(), objective.row())?;
+        self.lost.report(problems, &corpus.name(), objective.row())?;
         let documents = self.splitter.counts.iter().sum();
         if let Some(missing) = missing(self.splitter.counts, objective, problems) {
             let fault = if documents == 0 { fault() } else { None };

@@ -13,88 +13,102 @@ pub(super) struct SplitPiece {
     pub piece: TextPiece,
 }
 
-/// Divides the text into training and validation.
-///
-/// A document marked in a cleaned folder goes to the marked split, and one of a held-out file is held out. Otherwise:
-///
-/// With several documents, the last ones whose characters together come nearest to the share `validation` are held out. A single document,
-/// or documents of such unequal lengths that no number of whole ones comes near the share, is split by characters: the first `⌊characters ×
-/// (1 − validation)⌋` train and the rest is held out. Each part is encoded separately, as in nanoGPT.
-pub(super) struct Splitter {
-    pub documents: u64,
+/// A document's size, and what decides its split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::data) struct DocumentSize {
     pub characters: u64,
-    /// Number of training documents, if whole documents are held out.
-    train_documents: Option<u64>,
-    /// Number of training characters, if the split falls inside a document.
-    train_characters: u64,
+    /// Its [`content::key`], or 0.
+    pub key: u64,
+    /// The split by a cleaned folder's mark or a held-out file, if any.
+    pub split: Option<Split>,
 }
 
-impl Splitter {
-    /// With held-out files, all documents before them train.
-    pub(super) fn new(validation: f64, count: &Count) -> Self {
-        Self {
-            documents: 0,
-            characters: 0,
-            train_documents: count
-                .train_documents
-                .or_else(|| whole_documents(&count.lengths, count.characters as f64 * validation)),
-            train_characters: (count.characters as f64 * (1.0 - validation)) as u64,
+/// Which documents are held out; `None` if the end of each is.
+///
+/// Documents without a split are drawn by a hash of their content until their characters are nearest to the share `validation`: whether one is
+/// held out does not depend on the order, and copies stay together. `None` if whole documents, of which one must train, miss the share by
+/// more than half: a single document, or a few, or very unequal ones.
+pub(in crate::data) fn held_out(documents: &[DocumentSize], validation: f64, seed: u64) -> Option<Vec<bool>> {
+    let mut held_out: Vec<bool> =
+        documents.iter().map(|document| document.split == Some(Split::Validation)).collect();
+    let free = documents.iter().enumerate().filter(|(_, document)| document.split.is_none());
+    let mut drawn: Vec<(u64, usize)> =
+        free.map(|(at, document)| (nth(HELD_OUT, seed, document.key), at)).collect();
+    if drawn.is_empty() {
+        return Some(held_out);
+    }
+    drawn.sort_unstable();
+    let characters = |(_, at): &(u64, usize)| documents.get(*at).map_or(0, |document| document.characters);
+    let all: u64 = drawn.iter().map(characters).sum();
+    let wanted = all as f64 * validation;
+    let miss = |characters: u64| (characters as f64 - wanted).abs();
+    let mut sum = 0;
+    for copies in drawn.chunk_by(|one, other| one.0 == other.0) {
+        let with = sum + copies.iter().map(characters).sum::<u64>();
+        if with < all && miss(with) < miss(sum) {
+            sum = with;
+            for (_, at) in copies {
+                if let Some(own) = held_out.get_mut(*at) {
+                    *own = true;
+                }
+            }
         }
+    }
+    (miss(sum) <= wanted / 2.0).then_some(held_out)
+}
+
+/// Divides the text into training and validation by [`held_out`]. Of a document that is divided, the first `⌊characters × (1 −
+/// validation)⌋` train and the rest is held out, each part encoded separately, as nanoGPT divides its single text.
+pub(super) struct Splitter<'a> {
+    count: &'a Count,
+    validation: f64,
+    pub documents: usize,
+    pub characters: u64,
+    /// Characters of the current document before the next piece.
+    within: u64,
+}
+
+impl<'a> Splitter<'a> {
+    pub(super) fn new(validation: f64, count: &'a Count) -> Self {
+        Self { count, validation, documents: 0, characters: 0, within: 0 }
     }
 
     /// Returns the piece, or its two parts if the split falls inside it.
-    pub(super) fn divide(&mut self, piece: TextPiece) -> Vec<SplitPiece> {
+    pub(super) fn divide(&mut self, mut piece: TextPiece) -> Vec<SplitPiece> {
         let characters = piece.text.chars().count() as u64;
-        let before = self.characters;
+        let (document, before, end) = (self.documents, self.within, self.within + characters);
         self.characters += characters;
-        let document = self.documents;
-        self.documents += u64::from(piece.ends_document);
+        self.documents += usize::from(piece.ends_document);
+        self.within = if piece.ends_document { 0 } else { end };
+        let whole = |split: Split, piece: TextPiece| vec![SplitPiece { split, piece }];
         if let Some(split) = piece.mark.as_ref().and_then(|mark| mark.split) {
-            return vec![SplitPiece { split, piece }];
+            return whole(split, piece);
         }
-        if let Some(train) = self.train_documents {
-            let split = if document < train { Split::Train } else { Split::Validation };
-            return vec![SplitPiece { split, piece }];
+        if let Some(held_out) = &self.count.held_out {
+            let is_held_out = held_out.get(document) == Some(&true);
+            return whole(if is_held_out { Split::Validation } else { Split::Train }, piece);
         }
-        if self.characters <= self.train_characters {
-            return vec![SplitPiece { split: Split::Train, piece }];
+        let length = self.count.documents.get(document).map_or(0, |document| document.characters);
+        let train = (length as f64 * (1.0 - self.validation)) as u64;
+        // A single text has no end token.
+        let ends_part = self.count.documents.len() > 1;
+        if end <= train {
+            piece.ends_document |= ends_part && end == train;
+            return whole(Split::Train, piece);
         }
-        if before >= self.train_characters {
-            return vec![SplitPiece { split: Split::Validation, piece }];
+        if before >= train {
+            return whole(Split::Validation, piece);
         }
-        let inside = (self.train_characters - before) as usize;
+        let inside = (train - before) as usize;
         let at = piece.text.char_indices().nth(inside).map_or(piece.text.len(), |(at, _)| at);
-        let mut text = piece.text;
-        let rest = text.split_off(at);
+        let rest = piece.text.split_off(at);
+        let held_out = TextPiece { text: rest, ..piece.clone() };
+        piece.ends_document = ends_part;
         vec![
-            SplitPiece {
-                split: Split::Train,
-                piece: TextPiece { text, ends_document: false, mark: piece.mark.clone() },
-            },
-            SplitPiece {
-                split: Split::Validation,
-                piece: TextPiece { text: rest, ends_document: piece.ends_document, mark: piece.mark },
-            },
+            SplitPiece { split: Split::Train, piece },
+            SplitPiece { split: Split::Validation, piece: held_out },
         ]
     }
-}
-
-/// Number of training documents if the last ones, with about `wanted` characters, are held out whole; `None` if the
-/// nearest number of documents misses `wanted` by more than half.
-pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u64> {
-    let mut held_out = 0;
-    let mut nearest: Option<(f64, usize)> = None;
-    // At least one document must train.
-    for (documents, length) in lengths.iter().skip(1).rev().enumerate() {
-        held_out += length;
-        let miss = (held_out as f64 - wanted).abs();
-        if nearest.is_some_and(|(least, _)| miss >= least) {
-            break;
-        }
-        nearest = Some((miss, documents + 1));
-    }
-    let (miss, documents) = nearest?;
-    (miss <= wanted / 2.0).then_some((lengths.len() - documents) as u64)
 }
 
 /// Stream id of the held-out draw.
@@ -173,7 +187,7 @@ impl<T> RowSplitter<T> {
     }
 
     /// Reports it as a problem if the held-out row is a copy.
-    pub(super) fn tell(&self, problems: &Problems, name: &str) {
+    pub(super) fn report(&self, problems: &Problems, name: &str) {
         if self.holds_a_copy {
             problems.note_rows(
                 Path::new(name),
@@ -270,18 +284,53 @@ mod tests {
         assert_ne!(held_out(1), held_out(2));
     }
 
-    #[test]
-    fn documents_are_held_out_by_their_characters() {
-        assert_eq!(whole_documents(&[10; 100], 100.0), Some(90));
-        assert_eq!(whole_documents(&[500, 300, 90, 110], 100.0), Some(3));
-        assert_eq!(whole_documents(&[10; 10], 10.0), Some(9));
+    fn documents(lengths: &[u64]) -> Vec<DocumentSize> {
+        (0..).zip(lengths).map(|(key, &characters)| DocumentSize { characters, key, split: None }).collect()
+    }
+
+    /// Characters held out of documents with these lengths.
+    fn characters(lengths: &[u64], validation: f64) -> Option<u64> {
+        let held_out = held_out(&documents(lengths), validation, 0)?;
+        Some(lengths.iter().zip(held_out).map(|(length, own)| length * u64::from(own)).sum())
     }
 
     #[test]
-    fn documents_too_unequal_are_split_inside() {
-        assert_eq!(whole_documents(&[1_000, 1_000_000], 100_100.0), None);
-        assert_eq!(whole_documents(&[1_000_000, 10], 100_001.0), None);
-        assert_eq!(whole_documents(&[1_000], 100.0), None);
-        assert_eq!(whole_documents(&[50, 50], 10.0), None);
+    fn whole_documents_are_held_out_nearest_to_the_share() {
+        assert_eq!(characters(&[10; 100], 0.1), Some(100));
+        assert_eq!(characters(&[10; 10], 0.1), Some(10));
+        assert!(matches!(characters(&[500, 300, 90, 110], 0.1), Some(90 | 110)));
+        assert_eq!(characters(&[50, 50], 0.9), Some(50), "one document trains");
+    }
+
+    #[test]
+    fn documents_too_few_or_too_unequal_are_not_held_out_whole() {
+        for lengths in [&[1_000, 1_000_000][..], &[1_000_000, 10], &[1_000], &[50, 50]] {
+            assert_eq!(characters(lengths, 0.1), None, "{lengths:?}");
+        }
+        let copies = [DocumentSize { characters: 10, key: 7, split: None }; 10];
+        assert_eq!(held_out(&copies, 0.1, 0), None, "all documents are copies of one");
+    }
+
+    #[test]
+    fn a_document_s_split_depends_on_its_content_alone() {
+        let mut all = documents(&[10; 200]);
+        let before = held_out(&all, 0.1, 0).unwrap();
+        let last: Vec<bool> = (0..200).map(|at| at >= 180).collect();
+        assert_ne!(before, last, "not the end of the list");
+        all.reverse();
+        let mut turned = held_out(&all, 0.1, 0).unwrap();
+        turned.reverse();
+        assert_eq!(turned, before);
+        all.reverse();
+        assert_ne!(held_out(&all, 0.1, 1).unwrap(), before, "another seed");
+        // Ten copies of one stay together.
+        all[..10].iter_mut().for_each(|document| document.key = 0);
+        let copies = &held_out(&all, 0.1, 0).unwrap()[..10];
+        assert!(copies.iter().all(|own| *own == copies[0]));
+        // A share of those that no mark or file decides.
+        all[..100].iter_mut().for_each(|document| document.split = Some(Split::Train));
+        let held_out = held_out(&all, 0.1, 0).unwrap();
+        assert_eq!(held_out[100..].iter().filter(|own| **own).count(), 10);
+        assert!(!held_out[..100].contains(&true));
     }
 }

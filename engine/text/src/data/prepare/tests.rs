@@ -52,7 +52,7 @@ fn a_single_text_is_split_as_nanogpt_splits_it() {
 }
 
 #[test]
-fn documents_are_ended_and_the_last_are_held_out() {
+fn documents_are_ended_and_a_share_of_them_is_held_out() {
     let project = tempfile::tempdir().unwrap();
     for kind in [TokenizerKind::Byte, TokenizerKind::Char, TokenizerKind::Bpe, TokenizerKind::Unigram] {
         let (prepared, _) = run(&config(kind, &[]), project.path()).unwrap();
@@ -64,7 +64,12 @@ fn documents_are_ended_and_the_last_are_held_out() {
             let texts = tokens.split(|token| *token == end).map(|tokens| prepared.tokenizer.decode(tokens));
             texts.filter(|text| !text.is_empty()).collect::<Vec<String>>()
         });
-        assert_eq!([&train[..], &validation].concat(), stories, "{kind:?}");
+        for part in [&train, &validation] {
+            let own = stories.iter().filter(|story| part.contains(story));
+            assert!(own.eq(part), "{kind:?}");
+        }
+        assert_eq!(train.len() + validation.len(), stories.len(), "{kind:?}");
+        assert!(!stories.ends_with(&validation), "not the end of the text");
         // Whole documents, as near to a tenth of the text as they come.
         let [held_out, whole] = [&validation, &stories].map(|texts| texts.concat().len());
         let longest = stories.iter().map(String::len).max().unwrap();
@@ -319,16 +324,17 @@ fn epochs_of_a_text_are_settled_to_steps() {
     );
 }
 
-/// A cleaned folder with one document in each of two sources, of the given lengths, without marked splits.
-fn unmarked(project: &Path, [notes, pages]: [usize; 2], mixture: &[(&str, f64)]) -> PathBuf {
+/// A cleaned folder of documents with their sources, without marked splits.
+fn unmarked(project: &Path, documents: &[(&str, String)], mixture: &[(&str, f64)]) -> PathBuf {
     use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
     let folder = project.join("clean");
     std::fs::create_dir(&folder).unwrap();
-    let line = |id: &str, source: &str, text: String| {
-        format!("{{\"id\": \"{id}\", \"source\": \"{source}\", \"text\": \"{text}\"}}\n")
-    };
-    let kept = line("0", "notes", "n".repeat(notes)) + &line("1", "pages", "p".repeat(pages));
-    std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
+    let kept: Vec<String> = (0..)
+        .zip(documents)
+        .map(|(id, (source, text))| serde_json::json!({"id": id.to_string(), "source": source, "text": text}))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(folder.join(KEPT_FILE), kept.concat()).unwrap();
     let mut index = CorpusIndex::new("light", 0.1);
     index.mixture = mixture.iter().map(|(source, share)| ((*source).to_owned(), *share)).collect();
     std::fs::write(folder.join(CORPUS_FILE), serde_json::to_vec(&index).unwrap()).unwrap();
@@ -336,22 +342,58 @@ fn unmarked(project: &Path, [notes, pages]: [usize; 2], mixture: &[(&str, f64)])
 }
 
 #[test]
-fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() {
+fn documents_that_cannot_be_held_out_whole_are_each_divided() {
     let project = tempfile::tempdir().unwrap();
-    let folder = unmarked(project.path(), [30, 9_970], &[]);
+    let folder = unmarked(project.path(), &[("notes", "n".repeat(30)), ("pages", "p".repeat(9_970))], &[]);
     let (prepared, _) = run(&config(TokenizerKind::Byte, &[&folder]), project.path()).unwrap();
-    // One byte per letter, and an end token per document.
-    assert_eq!(prepared.store.len(Split::Train), 9_000 + 1);
-    assert_eq!(prepared.store.len(Split::Validation), 1_000 + 1);
+    let end = prepared.tokenizer.end_of_text().unwrap();
+    for (split, lengths) in [(Split::Train, [27, 8_973]), (Split::Validation, [3, 997])] {
+        let tokens = all(&prepared.store, split);
+        let parts: Vec<usize> = tokens.split(|token| *token == end).map(<[u32]>::len).collect();
+        assert_eq!(parts, [&lengths[..], &[0]].concat(), "each part is ended");
+    }
     let stretches = &prepared.store.index().unwrap().train.stretches;
     let starts: Vec<_> = stretches.iter().map(|stretch| (stretch.source.as_str(), stretch.start)).collect();
-    assert_eq!(starts, [("notes", 0), ("pages", 31)]);
+    assert_eq!(starts, [("notes", 0), ("pages", 28)]);
+}
+
+#[test]
+fn the_end_of_the_list_is_not_what_is_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    // Eighteen files of prose and two, last by name, of another kind.
+    for number in 0..20 {
+        let text = if number < 18 { format!("word{number} ") } else { format!("{number}7 ") }.repeat(300);
+        std::fs::write(folder.path().join(format!("{number:02}.txt")), text).unwrap();
+    }
+    let project = tempfile::tempdir().unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Byte, &[folder.path()]), project.path()).unwrap();
+    let held_out = prepared.tokenizer.decode(&all(&prepared.store, Split::Validation));
+    assert!(held_out.contains("word"), "{}", &held_out[..40]);
+    // A run from before keeps its store, and a new one does not take it for its own.
+    let recipe = prepared.store.index().unwrap().recipe.clone();
+    let before = recipe.replace("; held out by content", "");
+    assert_ne!(before, recipe);
+    assert_ne!(folder_name(&before), folder_name(&recipe));
 }
 
 #[test]
 fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
     let project = tempfile::tempdir().unwrap();
-    let folder = unmarked(project.path(), [9_970, 30], &[("notes", 0.75), ("pages", 0.25)]);
+    let with = |page: u32| -> Vec<(&str, String)> {
+        let notes = (100..110).map(|number| ("notes", format!("n{number} ").repeat(300)));
+        notes.chain([("pages", format!("p{page} ").repeat(300))]).collect()
+    };
+    let is_held_out = |page: &u32| {
+        let size = |(_, text): (&str, String)| DocumentSize {
+            characters: text.len() as u64,
+            key: content::key(&text).unwrap(),
+            split: None,
+        };
+        let sizes: Vec<DocumentSize> = with(*page).into_iter().map(size).collect();
+        held_out(&sizes, 0.1, 0).unwrap()[10]
+    };
+    let page = (100..999).find(is_held_out).unwrap();
+    let folder = unmarked(project.path(), &with(page), &[("notes", 0.75), ("pages", 0.25)]);
     let mut config = config(TokenizerKind::Byte, &[&folder]);
     let (prepared, _) = run(&config, project.path()).unwrap();
     let stretches = &prepared.store.index().unwrap().train.stretches;

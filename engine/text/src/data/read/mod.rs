@@ -17,7 +17,7 @@ pub use asked::{asked_last, in_turns, messages_of, prompt_of};
 pub use cleaned::mixture;
 use glasshouse_documents::document::Document;
 use glasshouse_documents::extract;
-use glasshouse_documents::read as bench;
+use glasshouse_documents::read as reader;
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
@@ -193,11 +193,11 @@ fn opened(
         SourceKind::Cleaned => {
             Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line)))
         }
-        SourceKind::Bench(source) => {
+        SourceKind::Reader(source) => {
             let (problems, path) = (problems.clone(), path.to_owned());
             let read = Arc::new(AtomicU64::new(0));
-            let (settings, extract) = (bench::Settings::default(), extract::Settings::default());
-            let documents = bench::prose(&CorpusFiles, &source, &settings, &extract, &read);
+            let (settings, extract) = (reader::Settings::default(), extract::Settings::default());
+            let documents = reader::prose(&CorpusFiles, &source, &settings, &extract, &read);
             Box::new(documents.filter_map(move |document| match document {
                 Ok(Document { text, .. }) => Some(Ok(TextPiece { text, ends_document: true, mark: None })),
                 Err(trouble) => {

@@ -16,7 +16,7 @@ pub enum SourceKind {
     /// Plain UTF-8 text of any length: one document, or several separated by `<|endoftext|>` lines.
     Text,
     /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON, PDF and so on.
-    Bench(Box<read::Source>),
+    Reader(Box<read::Source>),
     Cleaned,
 }
 
@@ -34,19 +34,19 @@ pub struct SourceFile {
 impl SourceFile {
     /// Whether it is an uncompressed CSV file.
     pub fn is_csv(&self) -> bool {
-        let SourceKind::Bench(source) = &self.kind else { return false };
+        let SourceKind::Reader(source) = &self.kind else { return false };
         source.format == Format::Csv && is_bare(source)
     }
 
     /// Whether it is an uncompressed JSON Lines file.
     pub fn is_json_lines(&self) -> bool {
-        let SourceKind::Bench(source) = &self.kind else { return false };
+        let SourceKind::Reader(source) = &self.kind else { return false };
         source.format == Format::JsonLines && is_bare(source)
     }
 
     /// Whether it is an uncompressed JSON file.
     pub fn is_json(&self) -> bool {
-        let SourceKind::Bench(source) = &self.kind else { return false };
+        let SourceKind::Reader(source) = &self.kind else { return false };
         source.format == Format::Json && is_bare(source)
     }
 }
@@ -108,7 +108,7 @@ fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
 /// UTF-8 text is read by our own reader, which can stream long documents in pieces.
 fn kind_of(file: &read::Source) -> SourceKind {
     let plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
-    if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Bench(Box::new(file.clone())) }
+    if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Reader(Box::new(file.clone())) }
 }
 
 /// Whether the file is neither compressed nor a member of an archive.
