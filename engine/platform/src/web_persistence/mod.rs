@@ -30,10 +30,11 @@ const FOLDER: &str = "glasshouse";
 /// Name of the lock that lets one tab at a time change the storage.
 const WRITING: &str = "glasshouse-storage";
 /// Files needed for the list of projects, and what was measured on the devices.
-const RECORDS: [&str; 7] = [
+const RECORDS: [&str; 8] = [
     "project.json",
     "run.json",
     "run.toml",
+    "about.json",
     "metrics.jsonl",
     "clock.jsonl",
     super::TUNING_FILE,

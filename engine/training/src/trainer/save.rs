@@ -84,11 +84,6 @@ impl Trainer<'_> {
     }
 
     pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
-        // The user may have changed these fields meanwhile, so keep them.
-        if let Ok(kept) = self.run.record() {
-            (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
-            (self.record.estimated_seconds, self.record.bytes) = (kept.estimated_seconds, kept.bytes);
-        }
         self.read_meter();
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;
