@@ -287,6 +287,16 @@ impl Run {
         }
     }
 
+    /// Fails if the run's folder was removed or moved: a run in training must not write half of it anew.
+    pub fn check_exists(&self) -> Result<()> {
+        if files::is_file(&self.folder.join(CONFIG)) {
+            return Ok(());
+        }
+        let reason = "the run's folder was removed or moved while it trained, so that its state cannot be saved; restore the folder and \
+                      resume the run, or start a new one";
+        Err(Error::bad_file(&self.folder, reason))
+    }
+
     /// Fails if the checkpoint's model differs from the configuration's.
     pub fn check_model(&self, info: &CheckpointInfo, config: &RunConfig) -> Result<()> {
         info.check_model(&config.model).map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))

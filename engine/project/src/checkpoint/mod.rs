@@ -332,7 +332,8 @@ impl Checkpoints {
         });
         let found: Vec<(u64, ManifestEntry)> = found.collect();
         let evaluated = found.iter().filter_map(|(_, entry)| Some((entry.val_loss?, entry)));
-        let best = evaluated.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, entry)| entry.clone());
+        let best =
+            evaluated.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, entry)| entry.clone());
         let manifest =
             |(sequence, entry)| (Slot::B, Manifest::new(sequence, entry, best.clone(), Vec::new()));
         found.into_iter().map(manifest).collect()

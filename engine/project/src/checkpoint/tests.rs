@@ -336,11 +336,10 @@ fn without_manifests_the_newest_intact_state_is_adopted_and_none_is_removed() {
     let [first, _, newest] = without_manifests(folder);
     let before = files(folder);
     let listed = Checkpoints::new(folder).list();
-    assert_eq!(listed.iter().map(|own| (own.step, own.best)).collect::<Vec<_>>(), [
-        (10, true),
-        (40, false),
-        (60, false)
-    ]);
+    assert_eq!(
+        listed.iter().map(|own| (own.step, own.best)).collect::<Vec<_>>(),
+        [(10, true), (40, false), (60, false)]
+    );
     let mut checkpoints = Checkpoints::new(folder);
     let loaded =
         load(&mut checkpoints, &CheckpointChoice::Latest, Content::WeightsAndMoments).unwrap().unwrap();

@@ -12,6 +12,7 @@ mod split;
 
 use super::batch::Batches;
 use super::canaries::{Canaries, Planting};
+use super::content::{Copies, Key};
 use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
@@ -513,6 +514,9 @@ fn folder_name(recipe: &str) -> String {
     format!("{hash:016x}")
 }
 
+const NOTHING_TRAINS: &str =
+    "all text is in held-out files, which do not train; give other files to train on, or hold out others";
+
 /// Result of the first pass.
 struct Count {
     documents: u64,
@@ -537,13 +541,21 @@ async fn scan(
     let mut length = 0;
     let total = corpus.bytes() * if more { 2 } else { 1 };
     let mut told = 0;
-    for pieces in [corpus.training_pieces(problems), corpus.held_out_pieces(problems)] {
+    let (mut copies, mut key) = (Copies::default(), Key::default());
+    for (split, pieces) in [
+        (Split::Train, corpus.training_pieces(problems)),
+        (Split::Validation, corpus.held_out_pieces(problems)),
+    ] {
         for piece in pieces {
             let piece = piece?;
             yielder.maybe_yield().await;
             let characters = piece.text.chars().count() as u64;
             length += characters;
+            if corpus.has_held_out() {
+                key.add(&piece.text);
+            }
             if piece.ends_document {
+                copies.note(split, std::mem::take(&mut key).finish());
                 count.documents += 1;
                 count.lengths.push(std::mem::take(&mut length));
             }
@@ -558,6 +570,7 @@ async fn scan(
             count.train_documents.get_or_insert(count.documents);
         }
     }
+    copies.tell(problems, &corpus.name(), "document");
     if count.documents == 0 {
         let nothing = "the given data has no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
@@ -568,7 +581,7 @@ async fn scan(
         }));
     }
     match count.train_documents {
-        Some(0) => Err(Error::Refused("all text is in held-out files; add text to train on".to_owned())),
+        Some(0) => Err(Error::Refused(NOTHING_TRAINS.to_owned())),
         Some(train) if train == count.documents => {
             Err(Error::Refused("the held-out files have no text; choose others".to_owned()))
         }

@@ -5,6 +5,7 @@ use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::HeldOut;
+use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
@@ -37,11 +38,15 @@ impl<'a> Windows<'a> {
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
             if tokens <= context_length as u64 {
+                let shorter = match tokens {
+                    0 | 1 => String::new(),
+                    _ => format!(", or set model.context_length below {tokens}"),
+                };
                 refuse!(
-                    "the {split} text has {tokens} tokens, but a window needs {} (model.context_length {context_length} and the token \
-                     after it); give more text, or set model.context_length below {}{}",
+                    "the {split} text has {}, but a window needs {} (model.context_length {context_length} and the token \
+                     after it); give more text{shorter}{}",
+                    counted(tokens, "token"),
                     context_length + 1,
-                    tokens.max(1),
                     match split {
                         Split::Validation => ", or data.validation higher".to_owned(),
                         Split::Train => match store.len(Split::Validation) {

@@ -568,7 +568,7 @@ impl Trainer<'_> {
                 // The rollback discarded the rest of the group.
                 return Ok(false);
             }
-            self.watch_divergence()?;
+            self.watch_divergence(report.loss)?;
         }
         self.update_average().await?;
         self.metrics.flush()?;

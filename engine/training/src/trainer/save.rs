@@ -45,6 +45,7 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
+        self.run.check_exists()?;
         let mut state = self.state().await?;
         state.exchange_average();
         let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
@@ -55,6 +56,7 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save(&mut self) -> Result<()> {
+        self.run.check_exists()?;
         let began = Instant::now();
         let state = self.state().await?;
         // If the run was rolled back, the restored state is already saved.
