@@ -42,6 +42,8 @@ pub struct Gpu {
     wait: f64,
     /// Whether 16-bit floats work as training in mixed precision needs them.
     half: bool,
+    /// Whether kernels begin with poisoned workgroup memory.
+    pub(super) poisons: bool,
     fault: Fault,
 }
 
@@ -194,7 +196,8 @@ impl Gpu {
         let target = report.target();
         let pipelines = Pipelines::default();
         let half = device.features().contains(Features::SHADER_F16);
-        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait: 0.0, half, fault };
+        let (wait, poisons) = (0.0, false);
+        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait, half, poisons, fault };
         gpu.wait = gpu.shortest_wait().await.unwrap_or(0.0);
         gpu.half = half && gpu.overflows().await.unwrap_or(false);
         gpu.check()?;
@@ -253,6 +256,13 @@ impl Gpu {
     /// Destroys the device without recording a cause, like a driver restart. For tests of recovery.
     pub fn lose(&self) {
         self.device.destroy();
+    }
+
+    /// The same device, whose kernels begin with poisoned workgroup memory. For tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn poisoned(self) -> Self {
+        Self { pipelines: Pipelines::default(), poisons: true, ..self }
     }
 
     pub fn report(&self) -> &AdapterReport {
