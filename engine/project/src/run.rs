@@ -322,9 +322,10 @@ impl Run {
 
     /// Replaces the record. Only one program may do that: the one that made the run or trains it.
     pub fn save_record(&self, record: &RunRecord) -> Result<()> {
-        if files::exists(&self.folder.join(RECORD)) && !files::exists(&self.folder.join(ABOUT)) {
-            // The record of an earlier version may hold them; a damaged one is replaced.
-            self.change_about(|_| {}).ok();
+        let is_only_there = || self.about().is_ok_and(|about| about != About::default());
+        if !files::exists(&self.folder.join(ABOUT)) && is_only_there() {
+            // The record of an earlier version holds them.
+            self.change_about(|_| {})?;
         }
         storage::write_json(&self.folder.join(RECORD), record)
     }
@@ -513,7 +514,7 @@ impl Run {
         let file = File::create(&path).map_err(Error::io(&path))?;
         loop {
             match file.try_lock() {
-                Err(files::TryLockError::WouldBlock) if self.is_in_training() == Some(true) => {
+                Err(files::TryLockError::WouldBlock) if self.is_in_training() != Some(false) => {
                     let reason = "another program is training this run; wait for it, or start a new run";
                     return Err(Error::bad_file(&self.folder, reason));
                 }
