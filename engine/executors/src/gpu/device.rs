@@ -347,13 +347,24 @@ impl Gpu {
 
     /// Waits until all submitted work is done.
     pub async fn idle(&self) -> Result<()> {
-        let (sender, receiver) = async_channel::bounded(1);
+        self.finished(self.under_way(None)).await?;
+        self.check()
+    }
+
+    /// The work submitted so far, of which `submission` is the last.
+    pub(super) fn under_way(&self, submission: Option<wgpu::SubmissionIndex>) -> UnderWay {
+        let (sender, done) = async_channel::bounded(1);
         self.queue.on_submitted_work_done(move || {
             sender.try_send(()).ok();
         });
-        self.turn(None).await?;
-        match self.heard(receiver.recv()).await? {
-            Ok(()) => self.check(),
+        UnderWay { submission, done }
+    }
+
+    /// Waits until work is done; on the desktop by polling, in a browser for the signal.
+    pub(super) async fn finished(&self, work: UnderWay) -> Result<()> {
+        self.turn(work.submission).await?;
+        match self.heard(work.done.recv()).await? {
+            Ok(()) => Ok(()),
             Err(_) => Err(self.cause_of(gone()).await),
         }
     }
@@ -373,7 +384,7 @@ impl Gpu {
 
     /// Lets the device deliver callbacks. On the desktop this waits for the submission (or the latest one) and yields
     /// meanwhile. In the browser it does nothing: awaiting the callback yields to the event loop.
-    pub(super) async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let mut left = self.silence();
         loop {
             let submission_index = submission.clone();
@@ -554,6 +565,12 @@ fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
 /// Joins wgpu's multi-line error messages into one line.
 pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Submitted work that may still be running.
+pub(super) struct UnderWay {
+    submission: Option<wgpu::SubmissionIndex>,
+    done: async_channel::Receiver<()>,
 }
 
 pub(super) struct PendingRead {

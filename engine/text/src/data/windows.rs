@@ -50,7 +50,7 @@ impl<'a> Windows<'a> {
                     match split {
                         Split::Validation => ", or data.validation higher".to_owned(),
                         Split::Train => match store.len(Split::Validation) {
-                            held_out if held_out > tokens => format!(
+                            held_out if held_out > tokens.max(context_length as u64) => format!(
                                 ". {held_out} tokens are held out: hold out less (data.validation, or `validation` in the recipe of a \
                                  cleaned folder)"
                             ),
@@ -192,6 +192,10 @@ mod tests {
         assert!(most_is_held_out.contains("500 tokens are held out: hold out less"), "{most_is_held_out}");
         assert!(!told(10, 5).contains("held out"));
         assert!(told(500, 10).contains("data.validation higher"));
+        // Nothing to set, and nothing to hold out less of.
+        let shortest = told(0, 1);
+        assert!(shortest.ends_with("give more text"), "{shortest}");
+        assert!(told(1, 1).ends_with("give more text") && told(2, 1).contains("context_length below 2"));
     }
 
     #[test]
