@@ -56,7 +56,7 @@ pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
 pub use moderation::ParsedJudges;
 pub use next::{Next, TrainedTokenizer};
-pub use run::{About, Run, RunLock, RunRecord, SweepPlace, crc32c_of};
+pub use run::{About, Curve, Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;
 pub use sweep::{KeptSweep, SweepClaim, SweepFindings, SweptRun};
 pub use teacher::{Teacher, run_named};

@@ -110,6 +110,48 @@ pub struct RunRecord {
     /// The power of the device under full load, if the user gave it when the run was last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Curve::is_empty")]
+    pub curve: Curve,
+}
+
+/// A run's training loss over its whole length, and its last sample, for lists of projects, which read no metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Steps and losses.
+    points: Vec<(u64, f32)>,
+    /// Steps between points; 0 before the first.
+    interval: u64,
+    pub sample: String,
+}
+
+impl Curve {
+    pub const POINTS: usize = 60;
+
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.sample.is_empty()
+    }
+
+    pub fn add(&mut self, step: u64, loss: f32) {
+        self.interval = self.interval.max(1);
+        // JSON has no infinity.
+        if !step.is_multiple_of(self.interval) || !loss.is_finite() {
+            return;
+        }
+        self.points.push((step, loss));
+        if self.points.len() > Self::POINTS {
+            self.interval *= 2;
+            self.points.retain(|(step, _)| step.is_multiple_of(self.interval));
+        }
+    }
+
+    /// Removes what came after a step.
+    pub fn cut(&mut self, step: u64) {
+        self.points.retain(|(at, _)| *at <= step);
+    }
+
+    pub fn losses(&self) -> Vec<f32> {
+        self.points.iter().map(|(_, loss)| *loss).collect()
+    }
 }
 
 impl RunRecord {

@@ -363,6 +363,7 @@ impl Trainer<'_> {
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
         self.evaluated = self.guard.state.evaluations.last().copied();
+        self.record.curve.cut(info.step);
         // All actions are due again after the rollback, including the end.
         self.actions.clear();
         self.checkpoints.forget_after(info.step);
