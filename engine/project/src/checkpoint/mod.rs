@@ -259,7 +259,7 @@ impl Checkpoints {
             kept.drain(..kept.len().saturating_sub(KEPT));
         }
         let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
-        let before = self.manifests(&mut Vec::new());
+        let (before, _) = self.written_manifests(&mut Vec::new());
         manifest.write(&self.folder, slot).inspect_err(|_| {
             // The file is unreferenced and would only take up space, which may be what is lacking.
             files::remove_file(&path).ok();
@@ -301,6 +301,19 @@ impl Checkpoints {
 
     /// The manifests that verify, newest first; damaged ones are added to `notices`. If both are missing, one for each state file.
     fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
+        let (mut manifests, are_missing) = self.written_manifests(notices);
+        if are_missing {
+            manifests = self.found();
+            if !manifests.is_empty() {
+                notices.push(format!("{}: both lists of checkpoints are missing", self.folder.display()));
+            }
+        }
+        order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        manifests
+    }
+
+    /// The manifests of the folder that verify, and whether it has none.
+    fn written_manifests(&self, notices: &mut Vec<String>) -> (Vec<(Slot, Manifest)>, bool) {
         let (mut manifests, mut are_missing) = (Vec::new(), true);
         for slot in [Slot::A, Slot::B] {
             match Manifest::read(&self.folder, slot) {
@@ -310,14 +323,7 @@ impl Checkpoints {
             }
             are_missing = false;
         }
-        if are_missing {
-            manifests = self.found();
-            if !manifests.is_empty() {
-                notices.push(format!("{}: both lists of checkpoints are missing", self.folder.display()));
-            }
-        }
-        order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
-        manifests
+        (manifests, are_missing)
     }
 
     /// Manifests for the state files of a folder without any, as a partial copy may leave it.
