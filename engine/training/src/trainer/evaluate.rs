@@ -107,7 +107,7 @@ impl Trainer<'_> {
         // The untrained model does not count, unless the run started from pretrained weights.
         let begins_trained = self.config.start.is_some() || self.record.restored_from.is_some();
         let counts = self.step > 0 || begins_trained;
-        let chooses = self.record.held_out.is_none_or(|held_out| held_out.tokens > 0);
+        let chooses = self.record.held_out.is_none_or(|held_out| held_out.chooses());
         let is_lower = !chooses || self.best.is_none_or(|best| val_loss < best);
         let best = counts && val_loss.is_finite() && is_lower;
         if best {
