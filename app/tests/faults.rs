@@ -219,6 +219,61 @@ fn programs_that_begin_at_once_get_runs_of_their_own() {
     assert_eq!(numbers, ["1", "2", "3", "4"]);
 }
 
+/// Titles and tags are written by other programs while runs train and end.
+#[test]
+fn a_run_that_others_rename_and_tag_ends_as_it_should() {
+    let folder = stories(30);
+    let folder = folder.path();
+    trained(folder, "busy", &[]);
+    for number in 2..=4 {
+        let run = format!("{number}-{MODEL}");
+        let child = train(folder, "busy", "20", &["--seed", &number.to_string()])
+            .args(["--set", "train.checkpoint_interval=2"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !folder.join("busy/runs").join(&run).join("run.json").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (ended, edits) =
+            (std::sync::atomic::AtomicBool::new(false), &std::sync::atomic::AtomicUsize::new(0));
+        let output = std::thread::scope(|scope| {
+            for what in ["tag", "rename"] {
+                let (ended, run) = (&ended, run.as_str());
+                scope.spawn(move || {
+                    while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                        succeed(folder, &["runs", what, run, "night owls", "--project", "busy"]);
+                        edits.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                });
+            }
+            let output = child.wait_with_output().unwrap();
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            output
+        });
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let record = record(folder, "busy", &run);
+        assert_eq!((&record["state"], &record["step"]), (&"finished".into(), &20.into()));
+        let about = json_of(&folder.join("busy/runs").join(&run).join("about.json"));
+        assert_eq!((&about["title"], &about["tags"][0]), (&"night owls".into(), &"night owls".into()));
+        assert!(edits.load(std::sync::atomic::Ordering::Relaxed) > 0);
+    }
+    let listed = succeed(folder, &["runs", "--project", "busy"]);
+    assert!(!listed.contains("interrupted") && !listed.contains("running"), "{listed}");
+}
+
+#[test]
+fn a_run_whose_folder_is_removed_ends_at_its_next_save_and_says_why() {
+    let folder = stories(30);
+    let folder = folder.path();
+    let mut trains = Trains::begin(folder, "gone", &["--set", "train.checkpoint_interval=500"]);
+    trains.wait_for("checkpoint");
+    std::fs::remove_dir_all(folder.join("gone")).unwrap();
+    assert_eq!(trains.end(), Some(1));
+    assert!(!folder.join("gone/runs").exists(), "half of it came back");
+}
+
 #[test]
 fn a_project_is_packed_while_it_trains() {
     let folder = stories(30);

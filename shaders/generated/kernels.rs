@@ -2699,7 +2699,7 @@ pub mod linear_weight_backward_tiled {
     ];
 }
 
-/// Muon's momentum of a matrix, with g = scale·gradient: m ← μm + (1 − μ)g; the gradient becomes the update μm + (1 − μ)g.
+/// Muon's momentum of a matrix, with g = scale·gradient: m ← μm + (1 − μ)g; x = μm + (1 − μ)g, or the transpose of it.
 pub mod muon_momentum {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2707,12 +2707,53 @@ pub mod muon_momentum {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Vectors of four in a binding.
-        pub count: u32,
+        /// Where the matrix begins.
+        pub first: u32,
+        /// R.
+        pub rows: u32,
+        /// C.
+        pub columns: u32,
+        /// 1 or 0.
+        pub transposed: u32,
         /// μ.
         pub momentum: f32,
         /// 1 − μ.
         pub rest: f32,
+    }
+
+    crate::arguments!(24);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W6116049E, WE32FAE4C, WAFFF447D, W70747F37, W5632007F, WBCDB6995, W3EC76BAC, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "gradients", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "first", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "x", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Scales Muon's update of a matrix to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
+pub mod muon_normalise {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Vectors of four in x.
+        pub count: u32,
+        /// Number of partial sums.
+        pub partials: u32,
+        /// Smallest norm that is scaled to 1.
+        pub eps: f32,
     }
 
     crate::arguments!(12);
@@ -2723,51 +2764,12 @@ pub mod muon_momentum {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W6B3DB579, WE32FAE4C, WAFFF447D, W39987422, WE694CEC2, W7A7D77CF, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WB6FDB46F, WE32FAE4C, W91E6CA01, W1CF4A163, WCDD162BA, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "gradients", binding: 2, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "first", binding: 3, access: Access::ReadWrite, stride: 16 },
-    ];
-}
-
-/// Muon's update of a matrix, scaled to a norm of 1 where it is not too small: x = u / max(‖u‖, eps), or the transpose of it.
-pub mod muon_normalise {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// R.
-        pub rows: u32,
-        /// C.
-        pub columns: u32,
-        /// 1 or 0.
-        pub transposed: u32,
-        /// Number of partial sums.
-        pub partials: u32,
-        /// Smallest norm that is scaled to 1.
-        pub eps: f32,
-    }
-
-    crate::arguments!(20);
-
-    /// The variant with these features.
-    pub fn kernel() -> &'static Kernel {
-        &VARIANTS[0]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WEB068206, WE32FAE4C, W91E6CA01, W271CECD2, W3CC2CDD2, W43F4B635, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "partials", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "update", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -2779,6 +2781,8 @@ pub mod muon_update {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
+        /// Where the matrix begins.
+        pub first: u32,
         /// R.
         pub rows: u32,
         /// C.
@@ -2793,7 +2797,7 @@ pub mod muon_update {
         pub keeps_zeros: u32,
     }
 
-    crate::arguments!(24);
+    crate::arguments!(28);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2801,7 +2805,7 @@ pub mod muon_update {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[W267DC56F, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE9440C90, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[W923B81FC, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE27D1577, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4204,7 +4208,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "7eefb2f0ce59c23b";
+pub const VERSION: &str = "723fffd0d7ad6151";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

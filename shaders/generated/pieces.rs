@@ -692,6 +692,10 @@ fn left_along(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_along_matrix(row, step), left_along_matrix(row + EDGE, step));
 }
 "#;
+pub(crate) const W1CF4A163: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> x: array<vec4<f32>>;
+"#;
 pub(crate) const W1D208A13: &str = r#"
 fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
@@ -857,21 +861,8 @@ var<storage, read> control: Control;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
 "#;
-pub(crate) const W267DC56F: &str = r#"struct Arguments {
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    weight_decay: f32,
-    rate: f32,
-    keeps_zeros: u32
-}
-"#;
 pub(crate) const W26F0272E: &str = r#"
 alias Result = vec4<f16>;
-"#;
-pub(crate) const W271CECD2: &str = r#"
-@group(0) @binding(2)
-var<storage, read> update: array<f32>;
 "#;
 pub(crate) const W274FE0DB: &str = r#"
 const ROOT_1_OVER_2_PI: f32 = 0.3989422804;
@@ -1196,10 +1187,6 @@ fn weights(output: u32, k: u32) -> Entry {
     return quad(output, arguments.inner, k);
 }
 "#;
-pub(crate) const W39987422: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> gradients: array<vec4<f32>>;
-"#;
 pub(crate) const W39C15BBC: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> control: Control;
@@ -1387,10 +1374,6 @@ fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<
 pub(crate) const W3CBBE5BA: &str = r#"
 alias Stored = vec4<f32>;
 "#;
-pub(crate) const W3CC2CDD2: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> x: array<f32>;
-"#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
 "#;
@@ -1553,6 +1536,26 @@ const MAX_LOGIT: f32 = 1e30;
 pub(crate) const W3EB5812F: &str = r#"
 alias LeftMatrix = coop_mat16x16<Number, A>;
 "#;
+pub(crate) const W3EC76BAC: &str = r#"
+@compute @workgroup_size(256)
+fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let count = arguments.rows * arguments.columns;
+    if at >= (count + 3u) / 4u * 4u || control.skipped == 1u {
+        return;
+    }
+    if at >= count {
+        x[at] = 0.0;
+        return;
+    }
+    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
+    let entry = arguments.first + select(at, stored, arguments.transposed == 1u);
+    let gradient = arguments.rest * (gradients[entry] * control.gradient_scale);
+    let mean = arguments.momentum * first[entry] + gradient;
+    first[entry] = mean;
+    x[at] = arguments.momentum * mean + gradient;
+}
+"#;
 pub(crate) const W3EDE9C1C: &str = r#"
 fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
@@ -1656,22 +1659,6 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     let right = across(four);
     stage_left(along_at(left), left_four(tile.x, first, left, end));
     stage_right(across_at(right), right_four(tile.y, first, right, end));
-}
-"#;
-pub(crate) const W43F4B635: &str = r#"
-@compute @workgroup_size(256)
-fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    var squares = 0.0;
-    for (var at = local; at < arguments.partials; at += 256u) {
-        squares += partials[at].x;
-    }
-    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns {
-        return;
-    }
-    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
-    x[at] = update[select(at, stored, arguments.transposed == 1u)] / norm;
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -2124,6 +2111,10 @@ fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group);
 }
 "#;
+pub(crate) const W5632007F: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> first: array<f32>;
+"#;
 pub(crate) const W565E8638: &str = r#"
 fn kept(index: u32) -> f32 {
     if arguments.dropout == 0u {
@@ -2339,6 +2330,15 @@ pub(crate) const W60F14364: &str = r#"
 @group(0) @binding(8)
 var<storage, read_write> state: array<DecodeState>;
 "#;
+pub(crate) const W6116049E: &str = r#"struct Arguments {
+    first: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    momentum: f32,
+    rest: f32
+}
+"#;
 pub(crate) const W617B01BA: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<f32>;
@@ -2526,12 +2526,6 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 "#;
-pub(crate) const W6B3DB579: &str = r#"struct Arguments {
-    count: u32,
-    momentum: f32,
-    rest: f32
-}
-"#;
 pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
     rows: u32,
     queries: u32,
@@ -2703,6 +2697,10 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
         dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
     }
 }
+"#;
+pub(crate) const W70747F37: &str = r#"
+@group(0) @binding(2)
+var<storage, read> gradients: array<f32>;
 "#;
 pub(crate) const W715D3F0E: &str = r#"
 @group(0) @binding(2)
@@ -2905,19 +2903,6 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
         store(own + 2u, queries.z + c, block[2]);
         store(own + 3u, queries.w + c, block[3]);
     }
-}
-"#;
-pub(crate) const W7A7D77CF: &str = r#"
-@compute @workgroup_size(256)
-fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.count || control.skipped == 1u {
-        return;
-    }
-    let gradient = arguments.rest * (gradients[at] * control.gradient_scale);
-    let mean = arguments.momentum * first[at] + gradient;
-    first[at] = mean;
-    gradients[at] = arguments.momentum * mean + gradient;
 }
 "#;
 pub(crate) const W7AE9F516: &str = r#"
@@ -3489,6 +3474,16 @@ var<storage, read> schedule: array<ScheduleRow>;
 pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
+"#;
+pub(crate) const W923B81FC: &str = r#"struct Arguments {
+    first: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    weight_decay: f32,
+    rate: f32,
+    keeps_zeros: u32
+}
 "#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
@@ -4415,6 +4410,12 @@ pub(crate) const WB6B2018C: &str = r#"
 @group(0) @binding(3)
 var<storage, read> dy: array<f32>;
 "#;
+pub(crate) const WB6FDB46F: &str = r#"struct Arguments {
+    count: u32,
+    partials: u32,
+    eps: f32
+}
+"#;
 pub(crate) const WB79F7092: &str = r#"
 fn clear_marks(local: u32, size: u32) {
     for (var word = local; word < CHUNK / 32u; word += size) {
@@ -4492,6 +4493,10 @@ fn dy_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.stride + step;
     return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
 }
+"#;
+pub(crate) const WBCDB6995: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> x: array<f32>;
 "#;
 pub(crate) const WBD4E54C2: &str = r#"
 fn x_guarded(step: u32, column: u32) -> vec4<f32> {
@@ -4913,6 +4918,20 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 "#;
 pub(crate) const WCDB68EB2: &str = r#"
 const MIN_SCORE: f32 = -3e38;
+"#;
+pub(crate) const WCDD162BA: &str = r#"
+@compute @workgroup_size(256)
+fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = 0.0;
+    for (var at = local; at < arguments.partials; at += 256u) {
+        squares += partials[at].x;
+    }
+    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        x[at] /= norm;
+    }
+}
 "#;
 pub(crate) const WCDDF94C5: &str = r#"
 @group(0) @binding(2)
@@ -5492,6 +5511,21 @@ fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_
     sums(group, local);
 }
 "#;
+pub(crate) const WE27D1577: &str = r#"
+@compute @workgroup_size(256)
+fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
+        return;
+    }
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let learning_rate = schedule[control.row].learning_rate;
+    let before = parameters[arguments.first + at];
+    let kept = arguments.keeps_zeros == 1u && before == 0.0;
+    let parameter = before - learning_rate * arguments.weight_decay * before;
+    parameters[arguments.first + at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
+}
+"#;
 pub(crate) const WE32FAE4C: &str = r#"
 @group(0) @binding(0)
 var<uniform> arguments: Arguments;
@@ -5556,10 +5590,6 @@ fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
 }
 "#;
-pub(crate) const WE694CEC2: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> first: array<vec4<f32>>;
-"#;
 pub(crate) const WE6F587F7: &str = r#"
 fn highest(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
@@ -5590,20 +5620,6 @@ var<storage, read> control: Control;
 "#;
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
-"#;
-pub(crate) const WE9440C90: &str = r#"
-@compute @workgroup_size(256)
-fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
-        return;
-    }
-    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
-    let learning_rate = schedule[control.row].learning_rate;
-    let kept = arguments.keeps_zeros == 1u && parameters[at] == 0.0;
-    let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
-    parameters[at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
-}
 "#;
 pub(crate) const WE95CE5C1: &str = r#"
 struct Blocks {
@@ -5683,14 +5699,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = min(step, arguments.inner - 1u);
     let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     return columns;
-}
-"#;
-pub(crate) const WEB068206: &str = r#"struct Arguments {
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    partials: u32,
-    eps: f32
 }
 "#;
 pub(crate) const WEBDEC70D: &str = r#"

@@ -1,12 +1,13 @@
 // Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
 // With `keeps_zeros`, p = 0 stays 0.
 //
-// p [R, C] is a range of the weights. One invocation an entry of p. Does nothing where the step is skipped.
+// p [R, C] begins `first` floats into the bound range of the weights. One invocation an entry of p. Does nothing where the step is skipped.
 
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 
 struct Arguments {
+    first: u32, // Where the matrix begins.
     rows: u32, // R.
     columns: u32, // C.
     transposed: u32, // Whether x is: 1 or 0.
@@ -29,7 +30,8 @@ fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
     let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
     let learning_rate = schedule[control.row].learning_rate;
-    let kept = arguments.keeps_zeros == 1u && parameters[at] == 0.0;
-    let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
-    parameters[at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
+    let before = parameters[arguments.first + at];
+    let kept = arguments.keeps_zeros == 1u && before == 0.0;
+    let parameter = before - learning_rate * arguments.weight_decay * before;
+    parameters[arguments.first + at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
 }

@@ -308,10 +308,12 @@ def adamw(train, weights, kind=torch.optim.AdamW, **options):
 
 
 class Muon(torch.optim.Optimizer):
-    """torch.optim.Muon with its defaults and `match_rms_adamw`, in the precision of the weights instead of bfloat16."""
+    """torch.optim.Muon with its defaults and `match_rms_adamw`, in the precision of the weights instead of bfloat16, for each of the matrices
+    that a parameter stacks; `stacked` maps a parameter to their numbers of rows."""
 
-    def __init__(self, matrices, lr, weight_decay):
+    def __init__(self, matrices, lr, weight_decay, stacked=None):
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
+        self.stacked = stacked or {}
 
     @torch.no_grad()
     def step(self):
@@ -319,19 +321,25 @@ class Muon(torch.optim.Optimizer):
             for weight in group["params"]:
                 momentum = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - 0.95)
-                x = weight.grad.lerp(momentum, 0.95)
-                tall = x.shape[0] > x.shape[1]
-                x = x.T if tall else x
-                x = x / x.norm().clamp(min=1e-7)
-                for _ in range(5):
-                    gram = x @ x.T
-                    x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+                update = weight.grad.lerp(momentum, 0.95)
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(x.T if tall else x, alpha=group["lr"] * 0.2 * max(x.shape) ** 0.5)
+                rows = self.stacked.get(weight, [len(weight)])
+                for matrix, x in zip(weight.split(rows), update.split(rows)):
+                    tall = x.shape[0] > x.shape[1]
+                    x = x.T if tall else x
+                    x = x / x.norm().clamp(min=1e-7)
+                    for _ in range(5):
+                        gram = x @ x.T
+                        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+                    matrix.sub_(x.T if tall else x, alpha=group["lr"] * 0.2 * max(x.shape) ** 0.5)
 
 
-def muon(train, weights):
+def muon(model, train, weights):
     """The optimizers of `train.optimizer = "muon"`: Muon for the matrices of blocks, AdamW for the rest."""
+    heads = [model["heads"] * model["head_size"], *[model["kv_heads"] * model["head_size"]] * 2]
+    gated = [model["mlp"]["hidden"]] * (1 if model["mlp"].get("gate", "none") == "none" else 2)
+    rows = {"attention.qkv.weight": heads, "mlp.up.weight": gated}
+    stacked = {weight: rows[end] for name, weight in weights.items() for end in rows if name.endswith(end)}
     hidden = {name: weight for name, weight in weights.items() if name.startswith("blocks.") and weight.dim() == 2}
     rest = {name: weight for name, weight in weights.items() if name not in hidden}
-    return [Muon(hidden.values(), train["learning_rate"], train.get("weight_decay", 0.0)), adamw(train, rest)]
+    return [Muon(hidden.values(), train["learning_rate"], train.get("weight_decay", 0.0), stacked), adamw(train, rest)]

@@ -22,7 +22,10 @@ impl Tested {
     fn gpu(target: Target) -> Self {
         let device = pollster::block_on(gpu::Gpu::open(&common::adapter()));
         // The cases already contain the fused ops they test.
-        Self::Gpu(Box::new(device.expect("the tests' adapter")), target.with_fusions(Fusions::NONE))
+        Self::Gpu(
+            Box::new(device.expect("the tests' adapter").poisoned()),
+            target.with_fusions(Fusions::NONE),
+        )
     }
 
     fn run(&self, case: &Case, task: &Task) -> Vec<Vec<f32>> {

@@ -861,6 +861,33 @@ fn a_diverged_run_says_so_and_keeps_its_checkpoint() {
     assert_eq!((record.state, record.error), (RunState::Failed, Some(error)));
 }
 
+/// Too few steps to see no finite gradient for long; the loss of the last one is not a number.
+#[test]
+fn a_short_run_that_ends_without_a_loss_has_diverged() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train = TrainConfig {
+        steps: 3,
+        learning_rate: 1e30,
+        min_learning_rate: 0.0,
+        warmup_steps: 0,
+        gradient_clipping: 1.0,
+        ..config.train
+    };
+    let run = create(&project, &config);
+    let error = session(&run, &store(), "cpu", Options::default()).unwrap_err().to_string();
+    assert!(error.contains("training diverged") && error.contains("step 3, the last"), "{error}");
+    // It names no setting that has this value, and no precision that it does not use.
+    assert!(!error.contains("gradient_clipping") && !error.contains("precision"), "{error}");
+    assert_eq!(run.record().unwrap().state, RunState::Failed);
+    let saved = Checkpoints::new(run.checkpoints_folder()).list();
+    assert!(saved.iter().all(|checkpoint| checkpoint.step < 3), "{saved:?}");
+    let mut clipped = config.clone();
+    clipped.train.gradient_clipping = 0.0;
+    let error = session(&create(&project, &clipped), &store(), "cpu", Options::default());
+    assert!(error.unwrap_err().to_string().contains("train.gradient_clipping = 1"));
+}
+
 #[test]
 fn a_run_begins_once() {
     let (_folder, project) = project();

@@ -285,7 +285,7 @@ pub struct AblateArguments {
     /// The source's documents are left out (0), thinned (0.5) or repeated (2).
     #[arg(long, value_name = "SOURCE=X,X", value_parser = source_weights)]
     pub weights: Vec<(String, Vec<f64>)>,
-    /// Seeds, each with a run per version of the text
+    /// Seeds, each with a run per version of the text; a verdict needs 3
     #[arg(long, value_name = "N", default_value_t = Ablate::default().seeds)]
     pub seeds: u64,
     /// Name of the ablation, and tag of its runs

@@ -668,7 +668,7 @@ fn sweep(toml: &str) -> Event {
             differs: true,
             ..TextVersion::default()
         },
-        bought: Some(RuleEffect::metric(bought[0], Some([bought[1], bought[2]]), 1)),
+        bought: Some(RuleEffect::metric(bought[0], Some([bought[1], bought[2]]), 3)),
     };
     let effects = vec![
         effect("Gopher quality", [0.021, 0.012, 0.03]),

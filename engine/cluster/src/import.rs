@@ -128,6 +128,7 @@ pub async fn import_bundle(
         yielder.maybe_yield().await;
     }
     metrics.sync()?;
+    new.set_notes(&format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step))?;
     new.save_record(&RunRecord {
         state: if is_done { RunState::Finished } else { RunState::Stopped },
         step: state.step,
@@ -143,7 +144,6 @@ pub async fn import_bundle(
             checkpoint: manifest.checkpoint.as_str().into(),
             project: None,
         }),
-        notes: format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step),
         ..new.record()?
     })?;
     Ok(staged)

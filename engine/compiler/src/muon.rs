@@ -1,7 +1,8 @@
 //! Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") with the defaults of `torch.optim.Muon`
 //! and its `match_rms_adamw` (Liu et al. 2025), except that all arithmetic is in 32 bits.
 //!
-//! For a matrix W [R, C] with gradient G and momentum M, both executors compute
+//! Query, key and value, and gate and up, are matrices of their own, though a parameter stacks them; a layer's experts are one. For a matrix
+//! W [R, C] with gradient G and momentum M, both executors compute
 //!
 //! * M ← μM + (1 − μ)G, U = μM + (1 − μ)G (Nesterov)
 //! * X = U / max(‖U‖, eps), transposed if R > C; five times X ← aX + (bA + cA²)X with A = X·Xᵀ ([`orthogonalisation`])
@@ -24,21 +25,36 @@ pub const ITERATIONS: usize = 5;
 pub const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
 
 /// A trained weight matrix of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matrix {
     /// Offset in the arenas, in floats.
     pub start: usize,
     pub rows: usize,
     pub columns: usize,
+    /// [`Parameter::stacked`].
+    stacked: Vec<usize>,
 }
 
 impl Matrix {
     /// The parameter at this offset, if Muon would update it. Embeddings, heads, vectors and adapters are left to AdamW.
     pub fn of(parameter: &Parameter, start: usize) -> Option<Self> {
-        let Parameter { name, ty, decayed, trainable, .. } = parameter;
+        let Parameter { name, ty, decayed, trainable, stacked, .. } = parameter;
         let [rows, columns] = ty.shape[..] else { return None };
         let is_hidden = *trainable && *decayed && name.starts_with("blocks.") && !is_of_adapter(name);
-        is_hidden.then_some(Self { start, rows, columns })
+        is_hidden.then(|| Self { start, rows, columns, stacked: stacked.clone() })
+    }
+
+    /// The matrices that are orthogonalised, each by itself: those stacked in it, or itself.
+    pub fn parts(&self) -> Vec<Self> {
+        let mut start = self.start;
+        let part = |rows: usize| {
+            let part = Self { start, rows, columns: self.columns, stacked: Vec::new() };
+            start += part.count();
+            part
+        };
+        let whole = [self.rows];
+        let rows = if self.stacked.is_empty() { &whole[..] } else { &self.stacked };
+        rows.iter().copied().map(part).collect()
     }
 
     pub fn count(&self) -> usize {

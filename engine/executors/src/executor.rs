@@ -95,13 +95,26 @@ impl Executor {
             let executor = OracleExecutor::new(graphs, optimizer, device)?;
             return Ok(plain(Self::Oracle(Box::new(executor)), None));
         }
-        let (gpu, warning) = Gpu::from_request(device).await?;
-        let Some(gpu) = gpu else {
-            let executor = Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?));
-            return Ok(plain(executor, warning));
+        let on_cpu = |warning| {
+            let executor = CpuExecutor::new(graphs, optimizer, threads)?;
+            Ok(plain(Self::Cpu(Box::new(executor)), warning))
         };
-        let (gpu, tuned, lost) = tuned_or_again(gpu, device, &graphs.train, tuning).await?;
-        let warning = lost.or(warning);
+        let (gpu, warning) = Gpu::from_request(device).await?;
+        let Some(gpu) = gpu else { return on_cpu(warning) };
+        match Self::open_gpu(gpu, device, graphs, optimizer, tuning).await {
+            Ok(opened) => Ok(Opened { warning: opened.warning.or(warning), ..opened }),
+            Err(error) => on_cpu(Some(fallback(device, error)?)),
+        }
+    }
+
+    async fn open_gpu(
+        gpu: Gpu,
+        device: &str,
+        graphs: &TrainingGraphs,
+        optimizer: Optimizer,
+        tuning: &Tuning,
+    ) -> Result<Opened> {
+        let (gpu, tuned, warning) = tuned_or_again(gpu, device, &graphs.train, tuning).await?;
         let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.spec.train.accumulate)).await?;
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
@@ -294,6 +307,17 @@ impl Executor {
     }
 }
 
+/// The warning with which `auto` uses the CPU instead of a GPU that failed while it was opened. Fails with the error for a device requested
+/// by name, and for an error that is no fault of the GPU.
+fn fallback(device: &str, error: Error) -> Result<String> {
+    match error {
+        Error::Device(_) | Error::DeviceLost(_) | Error::OutOfMemory { .. } if device == "auto" => {
+            Ok(format!("{error}; using the CPU instead"))
+        }
+        error => Err(error),
+    }
+}
+
 /// Tunes a device's kernels for a graph. If a candidate loses the device, reopens it with the default kernels and returns a warning.
 pub async fn tuned_or_again(
     gpu: Gpu,
@@ -310,5 +334,26 @@ pub async fn tuned_or_again(
             Ok((gpu, Tuned::default(), Some(warning)))
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_auto_replaces_a_gpu_that_fails_by_the_cpu_and_says_why() {
+        let out = || Error::OutOfMemory {
+            what: "a buffer".to_owned(),
+            needed: 1,
+            held: None,
+            advice: "close other programs".to_owned(),
+        };
+        for error in [out(), Error::Device("kernel x could not be built".to_owned())] {
+            let told = error.to_string();
+            assert_eq!(fallback("auto", error).unwrap(), format!("{told}; using the CPU instead"));
+        }
+        assert!(matches!(fallback("gpu", out()), Err(Error::OutOfMemory { .. })));
+        assert!(matches!(fallback("auto", Error::Refused("no".to_owned())), Err(Error::Refused(_))));
     }
 }

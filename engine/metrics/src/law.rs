@@ -19,7 +19,8 @@ pub const MIN_POINTS_IRREDUCIBLE: usize = 5;
 /// Larger residuals of log losses count by their size, others by their square, as in Hoffmann et al.
 const HUBER: f64 = 1e-3;
 const RESAMPLES: u64 = 400;
-const ITERATIONS: usize = 16;
+/// Most iterations; with residuals beyond [`HUBER`], a few dozen are needed.
+const ITERATIONS: usize = 100;
 /// Iterations end at smaller changes of scale and exponent.
 const SETTLED: f64 = 1e-9;
 /// Values of E tried, as shares of the lowest loss, and then halvings of their distance around the best one.
@@ -73,11 +74,7 @@ impl Curve {
                 break;
             }
         }
-        let huber = |(u, log): &(f64, f64)| match (log - curve.log_loss(*u)).abs() {
-            size if size <= HUBER => 0.5 * size * size,
-            size => HUBER * (size - 0.5 * HUBER),
-        };
-        (curve, points.iter().map(huber).sum())
+        (curve, points.iter().map(|(u, log)| huber(log - curve.log_loss(*u))).sum())
     }
 
     fn best(points: &[(f64, f64)], has_irreducible: bool) -> Self {
@@ -96,6 +93,13 @@ impl Curve {
             }
         }
         best.0
+    }
+}
+
+fn huber(residual: f64) -> f64 {
+    match residual.abs() {
+        size if size <= HUBER => 0.5 * size * size,
+        size => HUBER * (size - 0.5 * HUBER),
     }
 }
 

@@ -31,8 +31,8 @@ pub fn map(path: &Path) -> Result<Mapping> {
     if file.metadata().map_err(Error::io(path))?.len() == 0 {
         return Ok(Mapping(None));
     }
-    // SAFETY: the mapping is read only. Token shards are written under a temporary name and never change after their folder gets its final
-    // name; of an imported model, only the head is mapped, once. So none of our processes changes the bytes while they are borrowed.
+    // SAFETY: the mapping is read only. Only token shards are mapped, which are written under a temporary name and never change after their
+    // folder gets its final name. So none of our processes changes the bytes while they are borrowed.
     #[allow(
         unsafe_code,
         reason = "memory maps have no safe interface; what is mapped is immutable once named"

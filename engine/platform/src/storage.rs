@@ -4,7 +4,7 @@ mod staging;
 
 pub use staging::Staging;
 
-use crate::files::File;
+use crate::files::{File, OpenOptions};
 use crate::{Error, Result, Yielder, files};
 use glasshouse_protocol::{Hint, json};
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -12,18 +12,30 @@ use std::collections::HashMap;
 use std::convert::identity;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+/// Extension of temporary files.
+const PARTIAL: &str = "partial";
+/// A temporary file that nobody has written to for so long belongs to a program that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 /// Bytes copied at a time.
 const PIECE: usize = 1 << 18;
 
-/// Replaces a file's content atomically: writes and syncs a temporary file in the same folder, then renames it. After an error the old
-/// content is unchanged and the temporary file removed.
+/// Replaces a file's content atomically: writes and syncs a temporary file of its own in the same folder, then renames it, so that of
+/// several writers the last one wins. After an error the old content is unchanged and the temporary file removed.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let partial = partial_path(path);
-    let written = File::create(&partial).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
+    let (partial, mut file) = loop {
+        let partial = partial_path(path);
+        match OpenOptions::new().write(true).create_new(true).open(&partial) {
+            Ok(file) => break (partial, file),
+            // Left by a killed program, or used on another machine.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io(path)(error)),
+        }
+    };
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    drop(file);
     if let Err(error) = written.and_then(|()| files::rename(&partial, path)) {
         // The incomplete temporary file only takes space.
         files::remove_file(&partial).ok();
@@ -142,10 +154,26 @@ pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     checksum
 }
 
-fn partial_path(path: &Path) -> PathBuf {
+/// A path in the same folder for a temporary file, which no other call in a running program of this machine returns.
+pub fn partial_path(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
+    let (process, number) = (crate::process_number(), COUNT.fetch_add(1, Ordering::Relaxed));
+    name.push(format!(".{process}-{number}.{PARTIAL}"));
     path.with_file_name(name)
+}
+
+/// Removes temporary files of killed programs from a folder, as far as possible.
+pub fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = files::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let changed = || files::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        let is_partial = path.extension().is_some_and(|extension| extension == PARTIAL);
+        let age = changed().filter(|_| is_partial).and_then(|changed| changed.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED_AFTER) {
+            files::remove_file(&path).ok();
+        }
+    }
 }
 
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -243,11 +271,45 @@ mod tests {
     fn a_failed_write_leaves_the_old_content_and_no_rest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
-        write_atomically(&path, b"old").unwrap();
-        // A folder at the temporary file's path makes the write fail on every system.
-        std::fs::create_dir(partial_path(&path)).unwrap();
+        // A folder in its place makes the renaming fail on every system.
+        std::fs::create_dir_all(path.join("old")).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert!(path.join("old").is_dir());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn several_writers_publish_only_whole_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        let contents: Vec<Vec<u8>> = (0..4_usize).map(|own| vec![own as u8; 50_000 * (own + 1)]).collect();
+        write_atomically(&path, &contents[0]).unwrap();
+        std::thread::scope(|scope| {
+            for content in &contents {
+                let path = &path;
+                scope.spawn(move || (0..40).for_each(|_| write_atomically(path, content).unwrap()));
+            }
+            for _ in 0..200 {
+                assert!(contents.contains(&std::fs::read(&path).unwrap()));
+            }
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_old_temporary_files_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::now() - ABANDONED_AFTER * 2;
+        for (name, is_old) in [("a.json", true), ("a.json.7-0.partial", true), ("a.json.7-1.partial", false)]
+        {
+            let file = File::create(folder.path().join(name)).unwrap();
+            if is_old {
+                file.set_modified(old).unwrap();
+            }
+        }
+        remove_abandoned(folder.path());
+        let left = |name: &str| folder.path().join(name).exists();
+        assert_eq!(["a.json", "a.json.7-0.partial", "a.json.7-1.partial"].map(left), [true, false, true]);
     }
 
     #[test]
@@ -315,14 +377,5 @@ mod tests {
         check(true).unwrap();
         std::fs::write(place.join("thesis.docx"), "mine").unwrap();
         refused(true, "holds thesis.docx");
-    }
-
-    #[test]
-    fn a_name_that_is_taken_by_a_folder_leaves_no_rest() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.json");
-        std::fs::create_dir(&path).unwrap();
-        assert!(write_atomically(&path, b"new").is_err());
-        assert!(!partial_path(&path).exists());
     }
 }

@@ -70,17 +70,17 @@ pub async fn pack_alone(
             checkpoints.save(&info, &parameters, &state, true, yielder).await?
         }
     };
-    let RunRecord { family, whole_context, plain_pairs, title, .. } = model.run.record()?;
+    let RunRecord { family, whole_context, plain_pairs, .. } = model.run.record()?;
+    run.set_title(&model.run.about()?.title)?;
+    run.set_notes(notes)?;
     run.save_record(&RunRecord {
         state: RunState::Imported,
         parameters: parameters.iter().map(|own| own.ty.count() as u64).sum(),
         family,
         whole_context,
         plain_pairs,
-        title,
         val_loss,
         best_val_loss: val_loss,
-        notes: notes.to_owned(),
         ..run.record()?
     })?;
     staged.put()?;

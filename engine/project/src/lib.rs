@@ -15,6 +15,7 @@
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
 //!     run.json                       the run's record: device, state, steps completed
+//!     about.json                     its title, tags and note, if people wrote any
 //!     metrics.jsonl                  one event per line; identical for identical runs
 //!     clock.jsonl                    events that depend on the clock: speeds, checkpoints
 //!     evaluation.json                evaluation results of its weights, if evaluated
@@ -55,7 +56,7 @@ pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
 pub use moderation::ParsedJudges;
 pub use next::{Next, TrainedTokenizer};
-pub use run::{Run, RunLock, RunRecord, SweepPlace, crc32c_of};
+pub use run::{About, Curve, Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;
 pub use sweep::{KeptSweep, SweepClaim, SweepFindings, SweptRun};
 pub use teacher::{Teacher, run_named};
@@ -78,7 +79,7 @@ const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one"
 pub const CLEANED: &str = "cleaned";
 /// Holds the project's original documents while a run that has not started tries others.
 pub const DOCUMENTS_BEFORE: &str = "documents.before";
-/// Lock file in the `runs` folder, held while a run gets its number, and while feedback or a conversation is written.
+/// Lock file in the `runs` folder, held while a run gets its number, and while feedback, a conversation, or a run's title, tags or note is written.
 const RUNS_LOCK: &str = ".lock";
 /// Maximum size of a `project.json`, `run.json` or `run.toml`.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
@@ -176,10 +177,16 @@ impl Project {
         files::remove_file(&mark).map_err(Error::io(&mark))
     }
 
-    /// Permanently removes deleted runs.
+    /// Permanently removes deleted runs, and what killed programs left.
     pub fn clear_deleted_runs(&self) -> Result<()> {
-        for run in self.all_runs()?.iter().filter(|run| run.is_deleted()) {
-            files::remove_dir_all(run.folder()).map_err(Error::io(run.folder()))?;
+        storage::remove_abandoned(&self.folder);
+        for run in self.all_runs()? {
+            if run.is_deleted() {
+                files::remove_dir_all(run.folder()).map_err(Error::io(run.folder()))?;
+            } else {
+                storage::remove_abandoned(run.folder());
+                storage::remove_abandoned(&run.checkpoints_folder());
+            }
         }
         Ok(())
     }
@@ -206,8 +213,8 @@ impl Project {
     /// Checks that no process is training in the project, before it is replaced. Fails if a run is locked, or the project is open
     /// elsewhere.
     pub fn check_unused(&self) -> Result<()> {
-        for run in self.runs()? {
-            run.lock()?;
+        if let Some(run) = self.runs()?.iter().find(|run| run.is_in_training() == Some(true)) {
+            return Err(Error::Training { run: run.name(), advice: "stop it first" });
         }
         let lock = LockFile::open(&self.folder.join(glasshouse_platform::PROJECT_LOCK))
             .map_err(Error::io(&self.folder))?;

@@ -113,12 +113,8 @@ impl MetricsWriter {
                 count => format!("{path}: {count} lines from line {first} on are damaged and were skipped"),
             }
         });
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let mut file = file.map_err(Error::io(path))?;
-        file.set_len(kept).map_err(Error::io(path))?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
-        let timed = timed_after(path, step)?;
-        Ok((Self { path: path.to_owned(), output: BufWriter::new(file), timed, speed: None }, resumed))
+        let (output, timed) = (cut(path, kept)?, timed_after(path, step)?);
+        Ok((Self { path: path.to_owned(), output, timed, speed: None }, resumed))
     }
 
     /// Appends an event; a step's speed and checkpoints go to `clock.jsonl`.
@@ -178,16 +174,29 @@ fn timed(metrics: &Path) -> Result<Vec<Timed>> {
     Ok(lines.filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok()).collect())
 }
 
-/// Opens `clock.jsonl` to continue after a step; later lines are cut off.
+/// Opens `clock.jsonl` to continue after a step; later lines and an unfinished last one are cut off, nothing is rewritten.
 fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
-    let (path, before) = (timed_path(metrics), timed(metrics)?);
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
-    let mut output = BufWriter::new(file);
-    let kept = before.iter().filter(|line| line.step().is_none_or(|at| at <= step));
-    kept.into_iter().try_for_each(|line| put(&mut output, &path, line))?;
-    output.flush().map_err(Error::io(&path))?;
-    Ok(output)
+    let path = timed_path(metrics);
+    let bytes = storage::if_there(&path, u64::MAX, storage::read_within)?.unwrap_or_default();
+    let (mut at, mut kept) = (0, 0);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len() as u64;
+        match line.strip_suffix(b"\n").map(serde_json::from_slice::<Timed>) {
+            Some(Ok(line)) if line.step().is_some_and(|own| own > step) => break,
+            Some(Ok(_)) => kept = at,
+            _ => {}
+        }
+    }
+    cut(&path, kept)
+}
+
+/// Opens a file to continue after its first `kept` bytes, or creates it.
+fn cut(path: &Path, kept: u64) -> Result<BufWriter<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let mut file = file.map_err(Error::io(path))?;
+    file.set_len(kept).map_err(Error::io(path))?;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
+    Ok(BufWriter::new(file))
 }
 
 /// Merges the events of both files in the order of steps.
@@ -378,6 +387,14 @@ mod tests {
         writer.write(&step(2, 0.5)).unwrap();
         writer.sync().unwrap();
         assert_eq!((order(read(&one).unwrap()).as_str(), speeds(&one)), ("ss", vec![100.0, 5e3]));
+        // What is kept is not written anew, so that a crash cannot lose it.
+        let clock = timed_path(&other);
+        let before = std::fs::read_to_string(&clock).unwrap();
+        let line = before.find('\n').unwrap() + 1;
+        let damaged = format!("{}?\n{}", &before[..line], &before[line..]);
+        std::fs::write(&clock, format!("{damaged}{{\"unfini")).unwrap();
+        drop(MetricsWriter::resume(&other, 6).unwrap());
+        assert_eq!(std::fs::read_to_string(&clock).unwrap(), damaged);
     }
 
     #[test]

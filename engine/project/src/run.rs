@@ -1,12 +1,12 @@
 //! A run's folder: its name, configuration and record.
 
 use super::shelf::DELETED;
-use super::{FEEDBACK_FOLDER, MAX_RECORD_BYTES, Project};
+use super::{FEEDBACK_FOLDER, MAX_RECORD_BYTES, Project, RUNS_LOCK};
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_compiler::model::parameters;
 use glasshouse_compiler::plan::disk;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::{Error, Result, storage};
+use glasshouse_platform::{Error, LockFile, Result, storage};
 use glasshouse_protocol::energy::Rate;
 use glasshouse_protocol::{
     DataConfig, DeviceDescription, EnergySettings, EnergyUse, HeldOut, Hint, Intervention, LearnsFrom,
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
+const ABOUT: &str = "about.json";
 const LOCK: &str = "lock";
 /// Maximum characters of a title, characters of a tag, and number of tags.
 const MAX_TITLE_CHARACTERS: usize = 120;
@@ -70,12 +71,6 @@ pub struct RunRecord {
     /// Training time in seconds, summed over all sessions.
     pub seconds: f64,
     pub error: Option<String>,
-    pub notes: String,
-    /// User's title; empty if none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
     /// `model_type` of an imported model's transformers class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
@@ -115,6 +110,48 @@ pub struct RunRecord {
     /// The power of the device under full load, if the user gave it when the run was last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Curve::is_empty")]
+    pub curve: Curve,
+}
+
+/// A run's training loss over its whole length, and its last sample, for lists of projects, which read no metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Steps and losses.
+    points: Vec<(u64, f32)>,
+    /// Steps between points; 0 before the first.
+    interval: u64,
+    pub sample: String,
+}
+
+impl Curve {
+    pub const POINTS: usize = 60;
+
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.sample.is_empty()
+    }
+
+    pub fn add(&mut self, step: u64, loss: f32) {
+        self.interval = self.interval.max(1);
+        // JSON has no infinity.
+        if !step.is_multiple_of(self.interval) || !loss.is_finite() {
+            return;
+        }
+        self.points.push((step, loss));
+        if self.points.len() > Self::POINTS {
+            self.interval *= 2;
+            self.points.retain(|(step, _)| step.is_multiple_of(self.interval));
+        }
+    }
+
+    /// Removes what came after a step.
+    pub fn cut(&mut self, step: u64) {
+        self.points.retain(|(at, _)| *at <= step);
+    }
+
+    pub fn losses(&self) -> Vec<f32> {
+        self.points.iter().map(|(_, loss)| *loss).collect()
+    }
 }
 
 impl RunRecord {
@@ -127,6 +164,17 @@ impl RunRecord {
         let trained = self.state != RunState::Imported;
         Ok(EnergyUse::of_run(self.seconds, self.energy.as_ref(), &settings).filter(|_| trained))
     }
+}
+
+/// Contents of `about.json`: what people write. The trainer never writes it, so that a run can be renamed while it trains. Records of earlier
+/// versions hold these fields too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// Empty if none.
+    pub title: String,
+    pub tags: Vec<String>,
+    pub notes: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,7 +308,7 @@ impl Run {
     /// The title, if the run can be named by it. `None` if it is empty or reads as a number (numbers always refer to run numbers,
     /// including deleted ones), or the record is damaged.
     pub(super) fn title(&self) -> Option<String> {
-        let title = self.record().ok()?.title;
+        let title = self.about().ok()?.title;
         let is_number = title.bytes().all(|letter| letter.is_ascii_digit());
         (!title.is_empty() && !is_number).then_some(title)
     }
@@ -279,6 +327,16 @@ impl Run {
             }
             false => Ok(()),
         }
+    }
+
+    /// Fails if the run's folder was removed or moved: a run in training must not write half of it anew.
+    pub fn check_exists(&self) -> Result<()> {
+        if files::is_file(&self.folder.join(CONFIG)) {
+            return Ok(());
+        }
+        let reason = "the run's folder was removed or moved while it trained, so that its state cannot be saved; restore the folder and \
+                      resume the run, or start a new one";
+        Err(Error::bad_file(&self.folder, reason))
     }
 
     /// Fails if the checkpoint's model differs from the configuration's.
@@ -304,19 +362,44 @@ impl Run {
         })
     }
 
+    /// Replaces the record. Only one program may do that: the one that made the run or trains it.
     pub fn save_record(&self, record: &RunRecord) -> Result<()> {
+        let is_only_there = || self.about().is_ok_and(|about| about != About::default());
+        if !files::exists(&self.folder.join(ABOUT)) && is_only_there() {
+            // The record of an earlier version holds them.
+            self.change_about(|_| {})?;
+        }
         storage::write_json(&self.folder.join(RECORD), record)
     }
 
-    /// Sets the note; a run in training keeps it.
+    /// What people wrote about the run.
+    pub fn about(&self) -> Result<About> {
+        let read = |name| storage::if_there(&self.folder.join(name), MAX_RECORD_BYTES, storage::read_json);
+        let own = read(ABOUT)?;
+        Ok(own.map_or_else(|| read(RECORD), |own| Ok(Some(own)))?.unwrap_or_default())
+    }
+
+    /// Changes what people wrote about the run. Safe to call from several processes, also while the run trains.
+    fn change_about(&self, change: impl FnOnce(&mut About)) -> Result<()> {
+        let lock_path = self.folder.with_file_name(RUNS_LOCK);
+        let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
+        lock.hold();
+        let mut about = self.about()?;
+        change(&mut about);
+        if about != About::default() || files::exists(&self.folder.join(ABOUT)) {
+            storage::write_json(&self.folder.join(ABOUT), &about)?;
+        }
+        Ok(())
+    }
+
     pub fn set_notes(&self, notes: &str) -> Result<()> {
-        self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
+        self.change_about(|about| notes.clone_into(&mut about.notes))
     }
 
     /// Sets the title; an empty one removes it.
     pub fn set_title(&self, title: &str) -> Result<()> {
         let title = one_line(title, MAX_TITLE_CHARACTERS);
-        self.save_record(&RunRecord { title, ..self.record()? })
+        self.change_about(|about| about.title = title)
     }
 
     /// Sets the tags, without duplicates, in the given order.
@@ -327,13 +410,16 @@ impl Run {
                 kept.push(tag);
             }
         }
-        self.save_record(&RunRecord { tags: kept, ..self.record()? })
+        self.change_about(|about| about.tags = kept)
     }
 
     /// Marks the run as deleted and hides it from the project's runs. [`super::Project::restore_run`] undoes it;
     /// [`super::Project::clear_deleted_runs`] deletes it permanently. Fails if a process is training the run, or the mark cannot be
     /// written.
     pub fn delete(&self) -> Result<()> {
+        if self.is_in_training() == Some(true) {
+            return Err(Error::Training { run: self.name(), advice: "stop it, then delete it" });
+        }
         let _lock = self.lock()?;
         let mark = self.folder.join(DELETED);
         storage::write_atomically(&mark, storage::unix_seconds().to_string().as_bytes())
@@ -360,7 +446,14 @@ impl Run {
     }
 
     pub fn summary(&self) -> Result<RunSummary> {
-        let (config, record) = (self.config()?, self.record()?);
+        let (config, mut record, about) = (self.config()?, self.record()?, self.about()?);
+        if self.is_interrupted(record.state) {
+            // It may have ended after its record was read.
+            record = self.record()?;
+            if record.state == RunState::Running {
+                record.state = RunState::Interrupted;
+            }
+        }
         // The shape is shown with every run.
         let is_shape = |path: &str| matches!(path, "model.layers" | "model.width" | "model.context_length");
         let changes = config.changes().into_iter().filter(|(path, _)| !is_shape(path));
@@ -377,9 +470,9 @@ impl Run {
         let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
         Ok(RunSummary {
             name: self.name(),
-            title: record.title,
-            tags: record.tags,
-            state: if self.is_interrupted(record.state) { RunState::Interrupted } else { record.state },
+            title: about.title,
+            tags: about.tags,
+            state: record.state,
             step,
             // An imported model has no steps; its schedule applies to a new run.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
@@ -400,7 +493,7 @@ impl Run {
             created: record.created,
             device: record.device.map(|device| device.to_string()).unwrap_or_default(),
             error: record.error,
-            notes: record.notes,
+            notes: about.notes,
             changes,
             preset: config.preset,
             shape: config.model.shape(),
@@ -413,8 +506,17 @@ impl Run {
 
     /// Whether the training process died: the record says "running" but the lock is free.
     pub(super) fn is_interrupted(&self, state: RunState) -> bool {
-        let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
-        state == RunState::Running && is_free()
+        state == RunState::Running && self.is_in_training() == Some(false)
+    }
+
+    /// Whether a process is training the run; `None` if it never trained here or the file system has no locks. Probes with a shared lock,
+    /// which [`Run::lock`] waits for.
+    pub(super) fn is_in_training(&self) -> Option<bool> {
+        match File::open(self.folder.join(LOCK)).ok()?.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(files::TryLockError::WouldBlock) => Some(true),
+            Err(files::TryLockError::Error(_)) => None,
+        }
     }
 
     /// Upper bound of the bytes written over the whole run.
@@ -455,14 +557,17 @@ impl Run {
     pub fn lock(&self) -> Result<RunLock> {
         let path = self.folder.join(LOCK);
         let file = File::create(&path).map_err(Error::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(files::TryLockError::WouldBlock) => Err(Error::bad_file(
-                &self.folder,
-                "another program is training this run; wait for it, or start a new run",
-            )),
-            // Some network file systems have no locks; continue without one.
-            Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+        loop {
+            match file.try_lock() {
+                Err(files::TryLockError::WouldBlock) if self.is_in_training() != Some(false) => {
+                    let reason = "another program is training this run; wait for it, or start a new run";
+                    return Err(Error::bad_file(&self.folder, reason));
+                }
+                // Another program is only probing.
+                Err(files::TryLockError::WouldBlock) => std::thread::yield_now(),
+                // Some network file systems have no locks; continue without one.
+                Ok(()) | Err(files::TryLockError::Error(_)) => return Ok(RunLock { _file: file }),
+            }
         }
     }
 }

@@ -117,6 +117,72 @@ fn one_program_at_a_time_trains_a_run() {
 }
 
 #[test]
+fn a_run_is_renamed_tagged_and_listed_while_its_training_ends() {
+    let (_folder, project) = project();
+    let data = project.folder().join("data");
+    for round in 0..40 {
+        let run = project.create_run(&config(), &data).unwrap();
+        let trainer = run.clone();
+        let trains = std::thread::spawn(move || {
+            // Listings probe the lock meanwhile.
+            let lock = trainer.lock().unwrap();
+            let mut record = trainer.record().unwrap();
+            for step in 0..10 {
+                record.state = if step < 9 { RunState::Running } else { RunState::Finished };
+                record.step = step;
+                trainer.save_record(&record).unwrap();
+            }
+            drop(lock);
+        });
+        let mut edits = 0;
+        while !trains.is_finished() || edits < 4 {
+            edits += 1;
+            std::thread::scope(|scope| {
+                let tag = scope.spawn(|| run.set_tags(&[format!("tag {edits}")]).unwrap());
+                run.set_title(&format!("title {edits}")).unwrap();
+                let listed = run.summary().unwrap();
+                assert!(listed.state != RunState::Interrupted, "{listed:?}");
+                tag.join().unwrap();
+            });
+        }
+        trains.join().unwrap();
+        let summary = run.summary().unwrap();
+        assert_eq!((summary.state, summary.step), (RunState::Finished, 9), "{round}");
+        assert_eq!((summary.title, summary.tags), (format!("title {edits}"), vec![format!("tag {edits}")]));
+    }
+}
+
+#[test]
+fn what_people_wrote_into_a_record_of_an_earlier_version_stays() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let path = run.folder().join("run.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    (record["title"], record["notes"]) = ("Owls".into(), "by night".into());
+    record["tags"] = serde_json::json!(["good"]);
+    std::fs::write(&path, record.to_string()).unwrap();
+    let wanted = About { title: "Owls".into(), tags: vec!["good".into()], notes: "by night".into() };
+    assert_eq!(run.about().unwrap(), wanted);
+    run.save_record(&RunRecord { step: 3, ..run.record().unwrap() }).unwrap();
+    assert_eq!((run.about().unwrap(), run.record().unwrap().step), (wanted.clone(), 3));
+    run.set_title("").unwrap();
+    assert_eq!(run.about().unwrap(), About { title: String::new(), ..wanted });
+}
+
+#[test]
+fn a_run_in_training_is_not_deleted() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let lock = run.lock().unwrap();
+    let reason = run.delete().unwrap_err().to_string();
+    assert_eq!(reason, "1-nanogpt-cpu is training; stop it, then delete it");
+    assert!(project.check_unused().is_err());
+    drop(lock);
+    project.check_unused().unwrap();
+    run.delete().unwrap();
+}
+
+#[test]
 fn a_damaged_run_is_listed_with_its_error() {
     let (_folder, project) = project();
     let data = project.folder().join("data");

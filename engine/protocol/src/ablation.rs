@@ -16,6 +16,8 @@ pub const WHOLE: &str = "whole";
 pub const RAW: &str = "raw";
 
 const MAX_SEEDS: u64 = 20;
+/// Pairs of runs from which a verdict is given: fewer do not show how much seeds differ.
+const MIN_PAIRS: u64 = 3;
 const MAX_WEIGHT: f64 = 100.0;
 /// Evaluations of a run, for its curve.
 const EVALUATIONS: u64 = 5;
@@ -217,6 +219,9 @@ impl RuleEffect {
 
     fn verdict(&self) -> String {
         let Some(bought) = &self.bought else { return NOTHING.to_owned() };
+        if bought.count < MIN_PAIRS {
+            return format!("none: give {MIN_PAIRS} seeds");
+        }
         let [helps, harms] = match self.version.folder {
             Some(_) => ["worse than weight 1", "better than weight 1"],
             None => ["helps", "harms"],
@@ -224,10 +229,9 @@ impl RuleEffect {
         let verdict = match bought.interval {
             Some([low, _]) if low > 0.0 => helps,
             Some([_, high]) if high < 0.0 => harms,
-            _ => return "no effect shown: the interval contains 0".to_owned(),
+            _ => "no effect shown: the interval contains 0",
         };
-        let seed = if bought.count > 1 { "" } else { " with this seed" };
-        format!("{verdict}{seed}")
+        verdict.to_owned()
     }
 }
 
@@ -375,7 +379,7 @@ mod tests {
     #[test]
     fn an_effect_whose_interval_contains_zero_is_called_none() {
         let effect = |name: &str, differs, interval: Option<[f64; 2]>| {
-            let bought = interval.map(|ends| RuleEffect::metric((ends[0] + ends[1]) / 2.0, Some(ends), 2));
+            let bought = interval.map(|ends| RuleEffect::metric((ends[0] + ends[1]) / 2.0, Some(ends), 3));
             RuleEffect { version: version(name, differs), bought }
         };
         let effects = vec![
@@ -391,12 +395,18 @@ mod tests {
                     bytes: -900,
                     ..version("pages=0", true)
                 },
-                bought: Some(RuleEffect::metric(0.02, Some([0.01, 0.03]), 1)),
+                bought: Some(RuleEffect::metric(0.02, Some([0.01, 0.03]), 3)),
             },
         ];
         let verdicts: Vec<String> = effects.iter().map(RuleEffect::verdict).collect();
         assert!(verdicts[0] == "helps" && verdicts[1].contains("contains 0") && verdicts[2] == "harms");
-        assert_eq!(verdicts[5], "worse than weight 1 with this seed");
+        assert_eq!(verdicts[5], "worse than weight 1");
+        // One or two seeds show no more than chance.
+        for pairs in [1, 2] {
+            let bought = Some(RuleEffect::metric(-0.02, Some([-0.03, -0.01]), pairs));
+            let told = RuleEffect { version: version("f", true), bought }.verdict();
+            assert!(told.contains("none") && told.contains("3 seeds"), "{told}");
+        }
         let blocks = Ablation { effects, ..Ablation::default() }.blocks();
         let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else {
             panic!("{blocks:?}")

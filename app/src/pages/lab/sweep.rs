@@ -29,7 +29,7 @@ const ABLATION: &str = r#"name = "ablate"
 
 [ablate]
 recipe = "fineweb" # or gopher, c4, light; empty for the recipe of the page Data
-seeds = 1
+seeds = 3          # fewer give no verdict
 # only = ["gopher-quality", "raw"]
 # tokenizers = ["byte", "bpe:1024"]
 # weights = { stories = [0, 2] } # of sources

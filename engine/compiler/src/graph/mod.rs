@@ -342,13 +342,15 @@ pub struct Parameter {
     pub decayed: bool,
     pub trainable: bool,
     pub init: Init,
+    /// Rows of the matrices stacked in it, such as those of query, key and value; empty for a single one.
+    pub stacked: Vec<usize>,
 }
 
 impl Parameter {
     /// A frozen parameter of zeros.
     pub fn zeros(name: &str, ty: Type) -> Self {
         let (decayed, trainable, init) = (false, false, Init::Constant(0.0));
-        Self { name: name.to_owned(), ty, decayed, trainable, init }
+        Self { name: name.to_owned(), ty, decayed, trainable, init, stacked: Vec::new() }
     }
 }
 

@@ -251,7 +251,8 @@ fn muon_counts_its_products() {
     run.train.accumulate = 2;
     run.train.optimizer = OptimizerKind::Muon;
     let estimate = estimated(&run, &TARGETS[0]);
-    let sizes: f64 = [384.0, 128.0, 512.0, 512.0].map(|n| 2.0 * n + 128.0).iter().sum();
+    // Query, key, value and output, up and down.
+    let sizes: f64 = [128.0, 128.0, 128.0, 128.0, 512.0, 512.0].map(|n| 2.0 * n + 128.0).iter().sum();
     let step = 4.0 * muon::ITERATIONS as f64 * 2.0 * 128.0 * 128.0 * sizes;
     assert_eq!(estimate.flops_per_token_by_pass.optimizer, step / (2 * 12 * 64) as f64);
     assert_eq!(estimate.flops_per_token, estimate.flops_per_token_by_pass.total());
@@ -267,6 +268,12 @@ fn muon_updates_the_matrices_of_blocks() {
     let optimizer = |kind| Optimizer { kind, ..Optimizer::new(&run.train) };
     let own = optimizer(OptimizerKind::Muon);
     assert_eq!(own.matrices(&layout).len(), 4 * run.model.layers);
+    let parts: Vec<_> = own.matrices(&layout).iter().flat_map(muon::Matrix::parts).collect();
+    assert_eq!(parts.len(), 7 * run.model.layers);
+    for matrix in own.matrices(&layout) {
+        let counts: usize = matrix.parts().iter().map(muon::Matrix::count).sum();
+        assert_eq!(counts, matrix.count(), "{matrix:?}");
+    }
     let mut ranges: Vec<_> = own.entrywise(&layout).into_iter().map(|(range, _)| range).collect();
     ranges.extend(own.matrices(&layout).iter().map(muon::Matrix::range));
     ranges.sort_by_key(|range| range.start);

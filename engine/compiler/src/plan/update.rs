@@ -72,7 +72,9 @@ pub fn update_dispatches(
     target: &Target,
 ) -> Result<Vec<Dispatch>> {
     let clip: Rc<str> = Rc::from("clip");
-    let (mut all, partials) = squares(arena, 0..arena.trained_end, target, &clip);
+    let ranges = chunks(arena, 0..arena.trained_end);
+    let (mut all, partials) =
+        squares(ranges.map(|chunk| (chunk.of(Buffer::Gradients, 4), chunk.count())), target, &clip);
     let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
     let arguments =
         gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
@@ -90,11 +92,13 @@ pub fn update_dispatches(
     }
     let mut by_shape = BTreeMap::new();
     for matrix in optimizer.matrices(arena) {
-        let orthogonalisation = match by_shape.entry(matrix.shape()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Orthogonalisation::new(matrix.shape(), target)?),
-        };
-        all.extend(muon_dispatches(arena, optimizer, matrix, orthogonalisation, target)?);
+        for part in matrix.parts() {
+            let orthogonalisation = match by_shape.entry(part.shape()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Orthogonalisation::new(part.shape(), target)?),
+            };
+            all.extend(muon_dispatches(arena, optimizer, (matrix, &part), orthogonalisation, target)?);
+        }
     }
     if optimizer.mixed {
         all.extend(cast_dispatches(arena)?);
@@ -102,16 +106,14 @@ pub fn update_dispatches(
     Ok(all)
 }
 
-/// The sums of squares of a range of the gradients, and their number.
+/// The partial sums of squares of ranges, each with its number of vectors of four, and their number.
 fn squares(
-    arena: &ArenaLayout,
-    range: Range<usize>,
+    ranges: impl Iterator<Item = (Binding, usize)>,
     target: &Target,
     scope: &Rc<str>,
 ) -> (Vec<Dispatch>, usize) {
     let (mut all, mut partials) = (Vec::new(), 0);
-    for chunk in chunks(arena, range) {
-        let count = chunk.count();
+    for (range, count) in ranges {
         let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
         let groups = count.div_ceil(4 * GROUP).min(most);
         let arguments = gradient_squares::Arguments {
@@ -119,7 +121,7 @@ fn squares(
             groups: groups as u32,
             first: partials as u32,
         };
-        let bindings = vec![chunk.of(Buffer::Gradients, 4), Binding::whole(Buffer::Partials)];
+        let bindings = vec![range, Binding::whole(Buffer::Partials)];
         let kernel = gradient_squares::kernel();
         all.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], scope));
         partials += groups;
@@ -130,6 +132,7 @@ fn squares(
 /// Muon's iterations for matrices of one shape. Their slots are those of the activations, which nothing reads during an update.
 struct Orthogonalisation {
     dispatches: Vec<Dispatch>,
+    /// Rounded up to vectors of four.
     input: Binding,
     output: Binding,
 }
@@ -154,67 +157,66 @@ impl Orthogonalisation {
         }
         Ok(Self {
             dispatches,
-            input: Binding { buffer: slot, offset: 0, bytes: Some(bytes) },
+            input: Binding { buffer: slot, offset: 0, bytes: Some(bytes.next_multiple_of(16)) },
             output: Binding { buffer: Buffer::Slot(spot.slot), offset: spot.offset, bytes: Some(bytes) },
         })
     }
 }
 
-/// Muon's update of a matrix.
+/// Muon's update of a part of a matrix.
 fn muon_dispatches(
     arena: &ArenaLayout,
     rule: &Optimizer,
-    matrix: &Matrix,
+    (matrix, part): (&Matrix, &Matrix),
     orthogonalisation: &Orthogonalisation,
     target: &Target,
 ) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("muon");
     let (piece, own) = arena.whole(matrix)?;
+    // A part need not begin where a binding may.
     let all = Chunk { piece, own };
-    let count = all.count();
-    let arguments = muon_momentum::Arguments {
-        count: count as u32,
-        momentum: muon::MOMENTUM,
-        rest: 1.0 - muon::MOMENTUM,
-    };
-    let bindings =
-        vec![Binding::whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
-    let groups = grid(count.div_ceil(GROUP))?;
+    let first = (part.start - matrix.start) as u32;
+    let (rows, columns, transposed) = (part.rows as u32, part.columns as u32, u32::from(part.is_tall()));
+    let x = orthogonalisation.input;
+    let (momentum, rest) = (muon::MOMENTUM, 1.0 - muon::MOMENTUM);
+    let arguments = muon_momentum::Arguments { first, rows, columns, transposed, momentum, rest };
+    let bindings = vec![
+        Binding::whole(Buffer::Control),
+        all.of(Buffer::Gradients, 4),
+        all.of(Buffer::FirstMoments, 4),
+        x,
+    ];
+    let vectors = part.count().div_ceil(4);
+    let groups = grid((4 * vectors).div_ceil(GROUP))?;
     let mut dispatches =
         vec![Dispatch::of_phase(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
-    let (squares, partials) = squares(arena, matrix.range(), target, &scope);
+    let (squares, partials) = squares(std::iter::once((x, vectors)), target, &scope);
     dispatches.extend(squares);
-    let (rows, columns) = (matrix.rows as u32, matrix.columns as u32);
-    let transposed = u32::from(matrix.is_tall());
     let arguments =
-        muon_normalise::Arguments { rows, columns, transposed, partials: partials as u32, eps: muon::EPS };
-    let bindings =
-        vec![Binding::whole(Buffer::Partials), all.of(Buffer::Gradients, 4), orthogonalisation.input];
-    let groups = grid(matrix.count().div_ceil(GROUP))?;
-    dispatches.push(Dispatch::of_phase(
-        muon_normalise::kernel(),
-        arguments.bytes(),
-        bindings,
-        groups,
-        &scope,
-    ));
+        muon_normalise::Arguments { count: vectors as u32, partials: partials as u32, eps: muon::EPS };
+    let bindings = vec![Binding::whole(Buffer::Partials), x];
+    let kernel = muon_normalise::kernel();
+    let groups = grid(vectors.div_ceil(GROUP))?;
+    dispatches.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, &scope));
     dispatches.extend(orthogonalisation.dispatches.iter().cloned());
-    let (weight_decay, rate) = (rule.weight_decay, matrix.rate());
-    let keeps_zeros = u32::from(rule.keeps_zeros);
-    let arguments = muon_update::Arguments { rows, columns, transposed, weight_decay, rate, keeps_zeros };
+    let (weight_decay, rate, keeps_zeros) = (rule.weight_decay, part.rate(), u32::from(rule.keeps_zeros));
+    let arguments =
+        muon_update::Arguments { first, rows, columns, transposed, weight_decay, rate, keeps_zeros };
     let bindings = vec![
         Binding::whole(Buffer::Control),
         Binding::whole(Buffer::Schedule),
         orthogonalisation.output,
         all.of(Buffer::Parameters, 4),
     ];
+    let groups = grid(part.count().div_ceil(GROUP))?;
     dispatches.push(Dispatch::of_phase(muon_update::kernel(), arguments.bytes(), bindings, groups, &scope));
     Ok(dispatches)
 }
 
 /// FLOPs of the optimizer's matrix products in a step.
 pub fn flops(arena: &ArenaLayout, optimizer: &Optimizer) -> f64 {
-    optimizer.matrices(arena).iter().map(|matrix| muon::flops(matrix.shape())).sum()
+    let parts = optimizer.matrices(arena).iter().flat_map(Matrix::parts);
+    parts.map(|matrix| muon::flops(matrix.shape())).sum()
 }
 
 /// Updates the 16-bit copy of all weights: the last dispatches of an update, and whenever weights were changed from outside.

@@ -29,6 +29,7 @@ pub use shard::{ShardExecutor, ShardResult};
 use glasshouse_compiler::graph::ops::{Preference, REPORTED};
 use glasshouse_compiler::graph::{Graph, Input, Origin, ValueId};
 use glasshouse_compiler::model::{TrainingGraphs, loss_form, training_graphs};
+use glasshouse_compiler::muon::Matrix;
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
@@ -314,14 +315,14 @@ impl CpuExecutor {
             let gradients = &self.weights.gradients[range.clone()];
             update::apply(workers, &rule, &rate, decay, scale, gradients, parameters, first, second);
         }
-        for matrix in self.optimizer.matrices(&self.layout) {
-            let range = matrix.range();
+        for matrix in self.optimizer.matrices(&self.layout).iter().flat_map(Matrix::parts) {
+            let range = matrix.start..matrix.start + matrix.count();
             let first = part_of(&mut self.first_moments, &range);
             let parameters = &mut self.weights.parameters[range.clone()];
             let gradients = &mut self.weights.gradients[range.clone()];
             let partial = &mut self.partial[..update::partial_sums(range.len())];
             let (muon, optimizer) = (&mut self.muon, &self.optimizer);
-            muon.apply(workers, optimizer, &rate, scale, matrix, gradients, parameters, first, partial)?;
+            muon.apply(workers, optimizer, &rate, scale, &matrix, gradients, parameters, first, partial)?;
         }
         Ok(StepReport { loss, gradient_norm, skipped: false, preference })
     }

@@ -146,7 +146,7 @@ impl Muon {
 
 /// The distinct shapes of Muon's matrices.
 fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> Vec<[usize; 2]> {
-    order::distinct(optimizer.matrices(layout).iter().map(Matrix::shape))
+    order::distinct(optimizer.matrices(layout).iter().flat_map(Matrix::parts).map(|part| part.shape()))
 }
 
 vectorised! {

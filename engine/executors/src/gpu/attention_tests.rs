@@ -291,6 +291,7 @@ fn weight(graph: &mut Graph, name: &str, size: usize) -> ValueId {
         decayed: false,
         trainable: true,
         init: Init::Constant(1.0),
+        stacked: Vec::new(),
     })
 }
 

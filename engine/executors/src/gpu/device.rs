@@ -8,6 +8,8 @@ use crate::device::{DeviceDescription, DeviceKind};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::plan::lower::{Choices, Cooperative, Target};
 use glasshouse_platform::{Error, Result};
+use glasshouse_shaders::cast_f16;
+use half::f16;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use web_time::Instant;
@@ -17,6 +19,13 @@ use wgpu::{Device, Features, Limits, Queue};
 const CHUNK: u64 = 64 << 20;
 /// Milliseconds between submissions that make a browser deliver pending callbacks.
 const NUDGE_MILLISECONDS: i32 = 2;
+/// Seconds without an answer after which a device counts as lost: a driver's own watchdog is several times faster, and no submission is meant
+/// to take a second. A software adapter may share its cores.
+const SILENCE_SECONDS: f64 = 30.0;
+const SOFTWARE_SILENCE_SECONDS: f64 = 600.0;
+/// Times to look for a device's loss after a failure that may be its consequence, and seconds between.
+const LOSS_LOOKS: usize = 50;
+const LOSS_PAUSE: f64 = 0.02;
 /// Number of idle waits; the shortest gives the waiting overhead.
 const WAITS: usize = 3;
 
@@ -31,6 +40,10 @@ pub struct Gpu {
     pub(super) target: Target,
     /// Overhead of waiting for an idle device, in seconds.
     wait: f64,
+    /// Whether 16-bit floats work as training in mixed precision needs them.
+    half: bool,
+    /// Whether kernels begin with poisoned workgroup memory.
+    pub(super) poisons: bool,
     fault: Fault,
 }
 
@@ -55,6 +68,24 @@ impl Fault {
             (None, _) | (Some(Cause::Failed(_)), Cause::Lost(_)) => *first = Some(cause),
             _ => {}
         }
+    }
+
+    /// Whether nothing worse can be reported any more.
+    fn is_final(&self) -> bool {
+        let cause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*cause, Some(Cause::Lost(_) | Cause::Closed))
+    }
+
+    /// The cause of a failure. A lost device may fail in other ways first, so its loss is waited for; `poll` makes the device report it.
+    async fn or_loss(&self, poll: impl Fn(), error: Error) -> Error {
+        for _ in 0..LOSS_LOOKS {
+            poll();
+            if self.is_final() {
+                break;
+            }
+            glasshouse_platform::pause(LOSS_PAUSE).await.ok();
+        }
+        self.get().unwrap_or(error)
     }
 
     fn get(&self) -> Option<Error> {
@@ -164,9 +195,46 @@ impl Gpu {
         }));
         let target = report.target();
         let pipelines = Pipelines::default();
-        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait: 0.0, fault };
+        let half = device.features().contains(Features::SHADER_F16);
+        let (wait, poisons) = (0.0, false);
+        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait, half, poisons, fault };
         gpu.wait = gpu.shortest_wait().await.unwrap_or(0.0);
+        gpu.half = half && gpu.overflows().await.unwrap_or(false);
+        gpu.check()?;
         Ok(gpu)
+    }
+
+    /// Whether a float beyond the range of f16 becomes infinite, on which the search for a loss scale rests: WGSL also allows other values.
+    async fn overflows(&self) -> Result<bool> {
+        let kernel = cast_f16::kernel(cast_f16::Width::Half);
+        self.prepare([kernel]).await?;
+        let built = self.pipelines.get(kernel)?;
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let arguments = self.buffer("probe", 16, usage | wgpu::BufferUsages::UNIFORM).await?;
+        let [x, y] = [
+            self.buffer("probe", 16, usage | wgpu::BufferUsages::STORAGE).await?,
+            self.buffer("probe", 16, usage | wgpu::BufferUsages::STORAGE).await?,
+        ];
+        self.write(&arguments, 0, cast_f16::Arguments { count: 1 }.bytes().as_ref()).await?;
+        self.write(&x, 0, bytemuck::bytes_of(&PROBED)).await?;
+        let entries = [&arguments, &x, &y].into_iter().zip(kernel.bindings).map(|(buffer, binding)| {
+            let resource = buffer.as_entire_binding();
+            wgpu::BindGroupEntry { binding: binding.binding, resource }
+        });
+        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &built.layout,
+            entries: &entries.collect::<Vec<_>>(),
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&built.pipeline);
+            pass.set_bind_group(0, &bind_group, &[]);
+            pass.dispatch_workgroups(1, 1, 1);
+        }
+        self.queue.submit([encoder.finish()]);
+        Ok(overflowed(&self.read(&y, 0, 8).await?))
     }
 
     /// Overhead of waiting for an idle device, in seconds; it is part of every measured time.
@@ -188,6 +256,13 @@ impl Gpu {
     /// Destroys the device without recording a cause, like a driver restart. For tests of recovery.
     pub fn lose(&self) {
         self.device.destroy();
+    }
+
+    /// The same device, whose kernels begin with poisoned workgroup memory. For tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn poisoned(self) -> Self {
+        Self { pipelines: Pipelines::default(), poisons: true, ..self }
     }
 
     pub fn report(&self) -> &AdapterReport {
@@ -237,7 +312,7 @@ impl Gpu {
 
     /// Whether kernels can store 16-bit floats.
     pub fn has_half(&self) -> bool {
-        self.device.features().contains(Features::SHADER_F16)
+        self.half
     }
 
     /// Closes the device; later uses return [`Error::Device`].
@@ -248,31 +323,69 @@ impl Gpu {
 
     /// Returns the failure outside any call, if one occurred. It persists, since the device's contents can no longer be trusted.
     pub fn check(&self) -> Result<()> {
-        self.fault.get().map_or(Ok(()), Err)
+        let Some(error) = self.fault.get() else { return Ok(()) };
+        if self.fault.is_final() {
+            return Err(error);
+        }
+        // It may be the consequence of a loss.
+        self.device.poll(wgpu::PollType::Poll).ok();
+        Err(self.fault.get().unwrap_or(error))
+    }
+
+    /// The cause of a failure: the loss of the device, if that is reported soon.
+    async fn cause_of(&self, error: Error) -> Error {
+        let poll = || {
+            self.device.poll(wgpu::PollType::Poll).ok();
+        };
+        self.fault.or_loss(poll, error).await
+    }
+
+    /// Seconds without an answer after which the device counts as lost.
+    fn silence(&self) -> f64 {
+        if self.report.software { SOFTWARE_SILENCE_SECONDS } else { SILENCE_SECONDS }
     }
 
     /// Waits until all submitted work is done.
     pub async fn idle(&self) -> Result<()> {
-        let (sender, receiver) = async_channel::bounded(1);
-        self.queue.on_submitted_work_done(move || {
-            sender.try_send(()).ok();
-        });
-        self.turn(None).await?;
-        self.heard(receiver.recv()).await.map_err(|_| self.gone())?;
+        self.finished(self.under_way(None)).await?;
         self.check()
     }
 
-    /// Awaits a device callback.
-    async fn heard<T>(&self, receiver: impl Future<Output = T>) -> T {
+    /// The work submitted so far, of which `submission` is the last.
+    pub(super) fn under_way(&self, submission: Option<wgpu::SubmissionIndex>) -> UnderWay {
+        let (sender, done) = async_channel::bounded(1);
+        self.queue.on_submitted_work_done(move || {
+            sender.try_send(()).ok();
+        });
+        UnderWay { submission, done }
+    }
+
+    /// Waits until work is done; on the desktop by polling, in a browser for the signal.
+    pub(super) async fn finished(&self, work: UnderWay) -> Result<()> {
+        self.turn(work.submission).await?;
+        match self.heard(work.done.recv()).await? {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.cause_of(gone()).await),
+        }
+    }
+
+    /// Awaits a device callback. Fails if the device does not answer.
+    async fn heard<T>(&self, receiver: impl Future<Output = T>) -> Result<T> {
+        // Counted, so that the time of a suspended machine or a hidden tab does not count.
+        let mut left = (self.silence() * 1e3 / f64::from(NUDGE_MILLISECONDS)) as u64;
         let nudge = || {
             self.queue.submit([]);
+            left = left.saturating_sub(1);
+            left > 0
         };
-        signal::nudged(receiver, || glasshouse_platform::later(NUDGE_MILLISECONDS), nudge).await
+        let answer = signal::nudged(receiver, || glasshouse_platform::later(NUDGE_MILLISECONDS), nudge).await;
+        answer.ok_or_else(|| silent(self.silence()))
     }
 
     /// Lets the device deliver callbacks. On the desktop this waits for the submission (or the latest one) and yields
     /// meanwhile. In the browser it does nothing: awaiting the callback yields to the event loop.
-    pub(super) async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let mut left = self.silence();
         loop {
             let submission_index = submission.clone();
             match self
@@ -280,19 +393,19 @@ impl Gpu {
                 .poll(wgpu::PollType::Wait { submission_index, timeout: Some(glasshouse_platform::TURN) })
             {
                 Ok(_) => return Ok(()),
-                Err(wgpu::PollError::Timeout) => glasshouse_platform::yield_now().await,
+                Err(wgpu::PollError::Timeout) => {
+                    left -= glasshouse_platform::TURN.as_secs_f64();
+                    if left <= 0.0 {
+                        return Err(self.cause_of(silent(self.silence())).await);
+                    }
+                    glasshouse_platform::yield_now().await;
+                }
                 Err(error) => {
-                    // A lost device rejects submissions, and reports the loss in a plain poll.
-                    self.device.poll(wgpu::PollType::Poll).ok();
-                    self.check()?;
-                    return Err(Error::Device(format!("waiting for the device failed: {error}")));
+                    let error = Error::Device(format!("waiting for the device failed: {error}"));
+                    return Err(self.cause_of(error).await);
                 }
             }
         }
-    }
-
-    fn gone(&self) -> Error {
-        self.fault.get().unwrap_or_else(|| Error::Device("the device stopped answering".to_owned()))
     }
 
     /// Begins mapping the first `bytes` of a staging buffer that `submission` fills.
@@ -313,8 +426,8 @@ impl Gpu {
     /// Waits for the mapping and returns the bytes.
     pub(super) async fn end_read(&self, reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
-        if self.heard(reading.done.recv()).await != Ok(true) {
-            return Err(self.gone());
+        if self.heard(reading.done.recv()).await? != Ok(true) {
+            return Err(self.cause_of(gone()).await);
         }
         self.check()?;
         let range = reading
@@ -403,9 +516,9 @@ impl Gpu {
         // Both scopes are popped before awaiting: they belong to the thread that pushed them.
         let (validation, memory) = (validation.pop(), memory.pop());
         if let Some(error) = validation.await {
-            self.check()?;
             let error = one_line(&error);
-            return Err(Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}")));
+            let error = Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}"));
+            return Err(self.cause_of(error).await);
         }
         if memory.await.is_some() {
             return Err(Error::OutOfMemory {
@@ -421,6 +534,26 @@ impl Gpu {
     }
 }
 
+/// Floats of the probe of 16-bit floats, of which the first two are beyond their range.
+const PROBED: [f32; 4] = [1e6, -65520.0, 65504.0, 1.0];
+
+/// Whether the probed floats became ±∞, and the others did not.
+fn overflowed(halves: &[u8]) -> bool {
+    let halves = halves.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half).to_f32());
+    halves.eq([f32::INFINITY, f32::NEG_INFINITY, 65504.0, 1.0])
+}
+
+fn gone() -> Error {
+    Error::Device("the device stopped answering".to_owned())
+}
+
+fn silent(seconds: f64) -> Error {
+    Error::DeviceLost(format!(
+        "the device has not answered for {seconds:.0} seconds; finished checkpoints are safe; restart its driver or the computer, then resume \
+         the run, or choose the CPU (device cpu)"
+    ))
+}
+
 /// The `auto` choice: a real GPU that cannot be opened falls back to the CPU with a warning.
 fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
     match real {
@@ -432,6 +565,12 @@ fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
 /// Joins wgpu's multi-line error messages into one line.
 pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Submitted work that may still be running.
+pub(super) struct UnderWay {
+    submission: Option<wgpu::SubmissionIndex>,
+    done: async_channel::Receiver<()>,
 }
 
 pub(super) struct PendingRead {
@@ -459,6 +598,40 @@ mod tests {
         assert_eq!(warning.as_deref(), Some("Voodoo 2 could not be opened: gone; using the CPU instead"));
         let (gpu, warning) = real_or_cpu(Ok(None));
         assert!(gpu.is_none() && warning.is_none());
+    }
+
+    #[test]
+    fn a_failure_waits_for_the_loss_that_may_have_caused_it() {
+        use std::cell::Cell;
+        // A map fails first, or a command, and the loss is reported some polls later.
+        for first in [None, Some("a command was refused")] {
+            let (fault, polls) = (Fault::default(), Cell::new(0));
+            if let Some(text) = first {
+                fault.set(Cause::Failed(text.to_owned()));
+            }
+            let poll = || {
+                polls.set(polls.get() + 1);
+                if polls.get() == 3 {
+                    fault.set(Cause::Lost("unplugged".to_owned()));
+                }
+            };
+            let error = pollster::block_on(fault.or_loss(poll, gone()));
+            assert!(matches!(&error, Error::DeviceLost(text) if text == "unplugged"), "{error:?}");
+        }
+        let error = pollster::block_on(Fault::default().or_loss(|| (), gone()));
+        assert!(matches!(error, Error::Device(_)), "{error:?}");
+    }
+
+    #[test]
+    fn only_infinite_halves_count_as_overflow() {
+        let halves = |first: f32| {
+            [first, f32::NEG_INFINITY, 65504.0, 1.0].map(|half| f16::from_f32(half).to_le_bytes()).concat()
+        };
+        assert!(overflowed(&halves(f32::INFINITY)));
+        assert!(!overflowed(&halves(65504.0)) && !overflowed(&halves(f32::NAN)) && !overflowed(&[]));
+        // The tests' adapter converts as IEEE 754 says, if it has f16 at all.
+        let gpu = super::super::test_gpu();
+        assert_eq!(gpu.has_half(), gpu.device.features().contains(Features::SHADER_F16));
     }
 
     #[test]

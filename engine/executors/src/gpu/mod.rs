@@ -11,6 +11,7 @@ mod decoder;
 mod device;
 mod executor;
 mod pipeline;
+mod poison;
 mod program;
 mod repeater;
 mod replay;
@@ -31,19 +32,19 @@ pub use run::{PreparedGraph, run_graph, run_graph_for};
 use glasshouse_platform::block_on;
 
 /// The adapter for tests: the one named by `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software adapter, which is never chosen
-/// automatically.
+/// automatically. Workgroup memory is poisoned.
 ///
 /// # Panics
 /// There is no such adapter.
 #[doc(hidden)]
 pub fn test_gpu() -> Gpu {
-    opened(block_on(Gpu::open(&test_adapter())))
+    opened(block_on(Gpu::open(&test_adapter()))).poisoned()
 }
 
 /// [`test_gpu`] with a maximum buffer size.
 #[cfg(test)]
 fn test_gpu_with_buffers_of(bytes: u64) -> Gpu {
-    opened(block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes)))
+    opened(block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes))).poisoned()
 }
 
 fn test_adapter() -> String {

@@ -2,6 +2,7 @@
 
 use super::Gpu;
 use super::device::one_line;
+use super::poison;
 use glasshouse_compiler::plan::lower::Cooperative;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_shaders::{Access, Kernel};
@@ -131,9 +132,10 @@ impl Gpu {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
+        let source = if self.poisons { poison::source(kernel) } else { None };
         let source = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            source: wgpu::ShaderSource::Wgsl(source.unwrap_or_else(|| kernel.source()).into()),
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
@@ -150,8 +152,9 @@ impl Gpu {
             module: &module,
             entry_point: Some(kernel.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
-                // Tiles take sixteen kilobytes, all of which are written before they are read.
-                zero_initialize_workgroup_memory: !kernel.needs_cooperative(),
+                // Kernels write all that they read, which tests with poisoned memory prove; clearing takes time, and races with the first
+                // writes on some drivers.
+                zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
             cache: None,

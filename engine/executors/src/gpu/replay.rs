@@ -3,6 +3,7 @@
 //! the desktop stays responsive and no driver watchdog takes the device for hung. The splits do not affect results.
 
 use super::Gpu;
+use super::device::UnderWay;
 use super::program::Program;
 use super::timestamps::Stamps;
 use glasshouse_platform::Result;
@@ -93,7 +94,7 @@ pub(super) struct Recorder<'a> {
     encoder: Option<wgpu::CommandEncoder>,
     units: usize,
     /// Pieces of a long unit that may still be running.
-    under_way: VecDeque<wgpu::SubmissionIndex>,
+    under_way: VecDeque<UnderWay>,
     begun: Instant,
     statistics: EncodeStatistics,
 }
@@ -137,10 +138,12 @@ impl<'a> Recorder<'a> {
             if piece > 0 {
                 let submission = self.submit();
                 self.units = 1;
-                self.under_way.extend(submission);
-                if self.under_way.len() > UNDER_WAY {
+                self.under_way.push_back(self.gpu.under_way(submission));
+                if self.under_way.len() > UNDER_WAY
+                    && let Some(first) = self.under_way.pop_front()
+                {
                     let waited = Instant::now();
-                    self.gpu.turn(self.under_way.pop_front()).await?;
+                    self.gpu.finished(first).await?;
                     // Waiting is not launch overhead.
                     self.begun += waited.elapsed();
                 }

@@ -4,25 +4,27 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-/// Awaits `wait`, calling `nudge` after every pause.
+/// Awaits `wait`, calling `nudge` after every pause; `None` once that returns false.
 ///
 /// Firefox checks for finished work when something is submitted, and otherwise every 100 ms (Mozilla bug 1870699), so
 /// without nudges each wait takes that long.
 pub(super) async fn nudged<T, P: Future<Output = ()>>(
     wait: impl Future<Output = T>,
     mut pause: impl FnMut() -> P,
-    mut nudge: impl FnMut(),
-) -> T {
+    mut nudge: impl FnMut() -> bool,
+) -> Option<T> {
     let (mut wait, mut passing) = (pin!(wait), Box::pin(pause()));
     poll_fn(move |context| {
         loop {
             if let Poll::Ready(value) = wait.as_mut().poll(context) {
-                return Poll::Ready(value);
+                return Poll::Ready(Some(value));
             }
             if passing.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
-            nudge();
+            if !nudge() {
+                return Poll::Ready(None);
+            }
             passing.set(pause());
         }
     })
@@ -58,8 +60,11 @@ pub(super) mod firefox {
             looked.set(looked.get().max(last));
             std::future::ready(())
         };
-        let nudge = || looked.set(if hears { clock.get() } else { looked.get() });
-        pollster::block_on(nudged(wait, pause, nudge))
+        let nudge = || {
+            looked.set(if hears { clock.get() } else { looked.get() });
+            clock.get() < 10.0
+        };
+        pollster::block_on(nudged(wait, pause, nudge)).unwrap_or(f64::INFINITY)
     }
 
     #[test]
@@ -67,5 +72,7 @@ pub(super) mod firefox {
         assert!(waited(0.002, false) > 0.099);
         assert!(waited(0.002, true) < 0.005);
         assert!((0.03..0.035).contains(&waited(0.03, true)));
+        // A device that never answers is not waited for for good.
+        assert_eq!(waited(f64::INFINITY, true), f64::INFINITY);
     }
 }

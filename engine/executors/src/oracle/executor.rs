@@ -278,9 +278,9 @@ impl OracleExecutor {
         let matrix = Matrix::of(&self.graphs.train.parameters[number], 0);
         let keeps = self.optimizer.keeps_zeros && matrix.is_some();
         let kept = keeps.then(|| self.parameters[number].clone().equal_elem(0.0));
-        match matrix.filter(|_| self.optimizer.kind == OptimizerKind::Muon) {
+        match matrix.as_ref().filter(|_| self.optimizer.kind == OptimizerKind::Muon) {
             Some(matrix) => {
-                self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
+                self.update_matrix(number, matrix, gradient, f64::from(rate.learning_rate), decay);
             }
             None => {
                 let scale = if matrix.is_some() { self.optimizer.step_scale } else { 1.0 };
@@ -334,22 +334,28 @@ impl OracleExecutor {
         let first = &mut self.first_moments[number];
         *first = first.clone() * momentum + gradient.clone();
         let update = first.clone() * momentum + gradient;
-        let norm = (update.clone() * update.clone()).sum().sqrt().clamp_min(muon::EPS);
-        let mut x = update / norm.unsqueeze::<2>();
-        if matrix.is_tall() {
-            x = x.transpose();
-        }
-        let [a, b, c] = muon::COEFFICIENTS.map(f64::from);
-        for _ in 0..muon::ITERATIONS {
-            let gram = x.clone().matmul(x.clone().transpose());
-            let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
-            x = x.clone() * a + polynomial.matmul(x);
-        }
-        if matrix.is_tall() {
-            x = x.transpose();
-        }
+        let steps = matrix.parts().into_iter().map(|part| {
+            let rows = part.start / part.columns;
+            let x = orthogonalised(&part, update.clone().narrow(0, rows, part.rows));
+            x * (learning_rate * f64::from(part.rate()))
+        });
+        let step = Tensor::cat(steps.collect(), 0);
         let parameter = &mut self.parameters[number];
-        let rate = learning_rate * f64::from(matrix.rate());
-        *parameter = parameter.clone() * (1.0 - learning_rate * decay) - x * rate;
+        *parameter = parameter.clone() * (1.0 - learning_rate * decay) - step;
     }
+}
+
+fn orthogonalised(matrix: &Matrix, update: Tensor<2>) -> Tensor<2> {
+    let norm = (update.clone() * update.clone()).sum().sqrt().clamp_min(muon::EPS);
+    let mut x = update / norm.unsqueeze::<2>();
+    if matrix.is_tall() {
+        x = x.transpose();
+    }
+    let [a, b, c] = muon::COEFFICIENTS.map(f64::from);
+    for _ in 0..muon::ITERATIONS {
+        let gram = x.clone().matmul(x.clone().transpose());
+        let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
+        x = x.clone() * a + polynomial.matmul(x);
+    }
+    if matrix.is_tall() { x.transpose() } else { x }
 }

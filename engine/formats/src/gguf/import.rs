@@ -1,12 +1,13 @@
-//! Imports a GGUF file: keys and vocabulary from a memory map, then tensors, a few rows at a time.
+//! Imports a GGUF file: keys and vocabulary, then tensors, a few rows at a time. Other programs may write the file meanwhile, so it is not
+//! mapped.
 
 use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, DIVISORS, Divisors};
 use super::facts::Facts;
-use super::{GgmlType, Gguf, MAGIC, vocabulary};
+use super::{GgmlType, Gguf, MAGIC, StoredTensor, dequantise, vocabulary};
 use crate::found::{Looked, Weights, read_at};
 use crate::tensors::{Parameters, Tensor, matched};
-use glasshouse_platform::files::File;
-use glasshouse_platform::{Error, Mapping, Result};
+use glasshouse_platform::files::{self, File};
+use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::collections::BTreeSet;
@@ -16,6 +17,10 @@ use std::path::{Path, PathBuf};
 
 /// Advice for files with inconsistent keys and tensors.
 const CONVERT_AGAIN: &str = "convert the model again, or use a file from another source";
+
+/// First bytes of a file read in search of its head, and most; a vocabulary takes a few MB.
+const FIRST_BYTES: u64 = 4 << 20;
+const MAX_HEAD_BYTES: u64 = 1 << 28;
 
 /// Whether a path is a GGUF file, by its first bytes or its extension (a damaged file).
 pub fn is_gguf(path: &Path) -> bool {
@@ -70,7 +75,7 @@ impl Weights for FileWeights {
         // GGUF is little-endian, like every target.
         blocks.resize(bytes, 0);
         read_at(&self.path, start, blocks)?;
-        super::dequantise(ty, blocks, floats);
+        dequantise(ty, blocks, floats);
         Ok(())
     }
 }
@@ -78,8 +83,9 @@ impl Weights for FileWeights {
 /// Reads a file, except for its weights. Fails if the file is damaged; a setting, quantization or vocabulary is not supported; or tensors
 /// are missing, unexpected or misshapen. The error names them.
 pub(crate) fn look(path: &Path) -> Result<Looked> {
-    let mapping = glasshouse_platform::map(path)?;
-    let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
+    let (head, length) = head(path)?;
+    let file = Gguf::parse(path, &head, length).map_err(|reason| Error::bad_file(path, reason))?;
+    let (architecture, model, notices, tensors, tokenizer) = described(path, &file)?;
     let (tensors, places) = tensors.into_iter().unzip();
     let weights = Box::new(FileWeights { path: path.to_owned(), tensors: places });
     Ok(Looked { family: architecture.family()?, dtype: None, model, notices, tokenizer, tensors, weights })
@@ -88,9 +94,23 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
 type Described =
     (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, TensorLocation)>, TokenizerFiles);
 
+/// A file's first bytes, with its whole head unless that is damaged, and the file's length.
+fn head(path: &Path) -> Result<(Vec<u8>, u64)> {
+    let length = files::metadata(path).map_err(Error::io(path))?.len();
+    let most = length.min(MAX_HEAD_BYTES);
+    let mut size = FIRST_BYTES.min(most);
+    loop {
+        let mut bytes = vec![0; size as usize];
+        read_at(path, 0, &mut bytes)?;
+        if size == most || Gguf::parse(path, &bytes, length).is_ok() {
+            return Ok((bytes, length));
+        }
+        size = (size * 4).min(most);
+    }
+}
+
 /// Everything in a file except its weights.
-fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
-    let file = Gguf::read(path, mapping)?;
+fn described(path: &Path, file: &Gguf<'_>) -> Result<Described> {
     let metadata = file.metadata();
     let bad = |reason: String| Error::bad_file(path, reason);
     let name = metadata.text(ARCHITECTURE_KEY).map_err(bad)?.unwrap_or_default();
@@ -105,18 +125,27 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     }
     let shapes =
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
-    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file));
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(file)?);
     let model = architecture.read(&mut facts)?;
     facts.expect_known()?;
     let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
-    let tensors = places(architecture, &model, &file, mapping)?;
-    let tokenizer = vocabulary::tokenizer(&file)?;
+    let tensors = places(architecture, &model, file)?;
+    let tokenizer = vocabulary::tokenizer(file)?;
     Ok((architecture, model, notices, tensors, tokenizer))
 }
 
 /// The file's tensors of divisors of the rotary angles.
-fn divisors(file: &Gguf<'_>) -> Divisors {
-    DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?.floats()))).collect()
+fn divisors(file: &Gguf<'_>) -> Result<Divisors> {
+    let stored = DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?)));
+    let read = |(name, tensor): (_, &StoredTensor<'_>)| {
+        let mut bytes = vec![0; tensor.place.len()];
+        read_at(file.path(), tensor.place.start as u64, &mut bytes)?;
+        // Their number is bounded by that of the bytes.
+        let mut floats = vec![0.0; tensor.info.rows() * tensor.info.columns()];
+        dequantise(tensor.info.ty, &bytes, &mut floats);
+        Ok((name, floats))
+    };
+    stored.map(read).collect()
 }
 
 /// Matches the architecture's tensors with the file's.
@@ -124,7 +153,6 @@ fn places(
     architecture: &Architecture,
     model: &ModelConfig,
     file: &Gguf<'_>,
-    mapping: &Mapping,
 ) -> Result<Vec<(Tensor, TensorLocation)>> {
     let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
     for (name, _) in architecture.divisors(model) {
@@ -133,8 +161,8 @@ fn places(
     let find = |tensor: &Tensor| {
         let stored = file.tensor(&tensor.name)?;
         let place = TensorLocation {
-            start: stored.bytes().as_ptr() as usize - mapping.as_ptr() as usize,
-            bytes: stored.bytes().len(),
+            start: stored.place.start,
+            bytes: stored.place.len(),
             ty: stored.info.ty,
             rows: tensor.shape.first().copied().unwrap_or(1),
         };

@@ -8,6 +8,7 @@ use super::{MAGIC, MAX_DIMENSIONS, VERSION, dequantise};
 use glasshouse_platform::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The oldest version with 64-bit counts.
@@ -33,6 +34,9 @@ pub struct Gguf<'file> {
 #[derive(Debug)]
 pub struct StoredTensor<'file> {
     pub info: TensorInfo<'file>,
+    /// Byte range in the file.
+    pub(super) place: Range<usize>,
+    /// Empty if only the head was read.
     bytes: &'file [u8],
 }
 
@@ -40,10 +44,11 @@ impl<'file> Gguf<'file> {
     /// Reads the head of a file without touching the weights; `path` is for messages. [`Error::BadFile`] names a key or tensor that is
     /// invalid, truncated, duplicate, misplaced, or of an unsupported type.
     pub fn read(path: &Path, bytes: &'file [u8]) -> Result<Self> {
-        Self::parse(path, bytes).map_err(|reason| Error::bad_file(path, reason))
+        Self::parse(path, bytes, bytes.len() as u64).map_err(|reason| Error::bad_file(path, reason))
     }
 
-    fn parse(path: &Path, bytes: &'file [u8]) -> Reading<Self> {
+    /// Reads the head of a file of `length` bytes, of which `bytes` are the first.
+    pub(super) fn parse(path: &Path, bytes: &'file [u8], length: u64) -> Reading<Self> {
         let mut cursor = Cursor::new(bytes);
         check_version(&mut cursor)?;
         let (tensors, keys) = (cursor.u64()?, cursor.u64()?);
@@ -71,13 +76,14 @@ impl<'file> Gguf<'file> {
         }
         // A file without tensors may end after its head.
         let begin = (cursor.at() as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
-        let data = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
+        let data = begin.min(length)..length;
         let tensors = infos
             .into_iter()
             .map(|(info, offset)| {
-                place(&info, offset, alignment, data)
-                    .map_err(|reason| format!("tensor {}: {reason}", info.name))
-                    .map(|bytes| StoredTensor { info, bytes })
+                let place = place(&info, offset, alignment, &data)
+                    .map_err(|reason| format!("tensor {}: {reason}", info.name))?;
+                let bytes = bytes.get(place.clone()).unwrap_or_default();
+                Ok(StoredTensor { info, place, bytes })
             })
             .collect::<Reading<Vec<_>>>()?;
         check_apart(&tensors)?;
@@ -161,33 +167,29 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
     rest().map_err(|reason| (Some(name), reason))
 }
 
-/// The bytes of a tensor at an offset.
-fn place<'file>(
-    info: &TensorInfo<'_>,
-    offset: u64,
-    alignment: u64,
-    data: &'file [u8],
-) -> Reading<&'file [u8]> {
+/// The byte range in the file of a tensor at an offset in `data`.
+fn place(info: &TensorInfo<'_>, offset: u64, alignment: u64, data: &Range<u64>) -> Reading<Range<usize>> {
     let size = info.bytes()?;
     if !offset.is_multiple_of(alignment) {
         return Err(format!("its offset {offset} is not a multiple of the alignment {alignment}"));
     }
-    offset
-        .checked_add(size)
-        .and_then(|end| data.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
+    let place = data.start.checked_add(offset).and_then(|start| Some(start..start.checked_add(size)?));
+    place
+        .filter(|place| place.end <= data.end)
+        .and_then(|place| Some(usize::try_from(place.start).ok()?..usize::try_from(place.end).ok()?))
         .ok_or_else(|| {
-            let there = data.len();
+            let there = data.end - data.start;
             format!("its {size} bytes from offset {offset} exceed the {there} bytes of weights; is the file truncated?")
         })
 }
 
 /// Fails if tensors overlap.
 fn check_apart(tensors: &[StoredTensor<'_>]) -> Reading<()> {
-    let mut ordered: Vec<_> = tensors.iter().map(|tensor| (tensor.bytes.as_ptr_range(), tensor)).collect();
-    ordered.sort_unstable_by_key(|(range, _)| range.start);
+    let mut ordered: Vec<_> = tensors.iter().collect();
+    ordered.sort_unstable_by_key(|tensor| tensor.place.start);
     for pair in ordered.windows(2) {
-        if let [(before, one), (after, other)] = pair
-            && before.end > after.start
+        if let [one, other] = pair
+            && one.place.end > other.place.start
         {
             return Err(format!("tensor {}: it shares bytes with tensor {}", other.info.name, one.info.name));
         }

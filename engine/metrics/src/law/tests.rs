@@ -24,6 +24,29 @@ fn an_exact_law_is_recovered() {
     assert!((loss / (1.5 + 40.0 * 1e7_f64.powf(-0.35)) - 1.0).abs() < 0.01, "{loss}");
 }
 
+/// Losses of five runs whose residuals are beyond Huber's limit, where the steps are small.
+#[test]
+fn the_fit_is_at_its_minimum() {
+    let runs = [(8304.0, 4.3784876), (14952.0, 4.1194496), (32760.0, 3.6006927), (72048.0, 2.9051604)];
+    let runs = [&runs[..], &[(95704.0, 2.7561758)]].concat();
+    let points: Vec<(f64, f64)> =
+        runs.iter().map(|(size, loss)| (libm::log(size / 30000.0), libm::log(*loss))).collect();
+    for points in [&points[..4], &points[..]] {
+        let (fitted, objective) = Curve::fitted(0.0, points);
+        let around = |scale: f64, exponent: f64| {
+            let curve = Curve { irreducible: 0.0, scale, exponent };
+            points.iter().map(|(u, log)| huber(log - curve.log_loss(*u))).sum::<f64>()
+        };
+        // A fine grid around it finds no lower one, and the exponent is that of least loss.
+        for (at, of) in (-100..=100).flat_map(|at| (-100..=100).map(move |of| (f64::from(at), f64::from(of))))
+        {
+            let other = around(fitted.scale + 2e-4 * at, fitted.exponent + 2e-4 * of);
+            assert!(objective <= other * (1.0 + 1e-9), "{objective} {other} {fitted:?}");
+        }
+    }
+    assert!((Curve::fitted(0.0, &points).0.exponent - 0.2161).abs() < 1e-4);
+}
+
 /// A 95 % interval misses sometimes; over these seeds it must hold the truth most of the time.
 #[test]
 fn intervals_hold_the_planted_exponent_and_the_next_loss() {

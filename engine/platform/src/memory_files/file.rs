@@ -290,6 +290,12 @@ impl File {
         Ok(())
     }
 
+    /// Fails while another handle has the lock. Nothing is held: the only program can probe at any time.
+    pub fn try_lock_shared(&self) -> std::result::Result<(), TryLockError> {
+        let held = *self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.node.lock().locked && !held { Err(TryLockError::WouldBlock) } else { Ok(()) }
+    }
+
     fn may_write(&self) -> Result<()> {
         if self.writes { Ok(()) } else { error(ErrorKind::PermissionDenied) }
     }

@@ -30,15 +30,8 @@ const FOLDER: &str = "glasshouse";
 /// Name of the lock that lets one tab at a time change the storage.
 const WRITING: &str = "glasshouse-storage";
 /// Files needed for the list of projects, and what was measured on the devices.
-const RECORDS: [&str; 7] = [
-    "project.json",
-    "run.json",
-    "run.toml",
-    "metrics.jsonl",
-    "clock.jsonl",
-    super::TUNING_FILE,
-    super::SPEEDS_FILE,
-];
+const RECORDS: [&str; 6] =
+    ["project.json", "run.json", "run.toml", "about.json", super::TUNING_FILE, super::SPEEDS_FILE];
 
 thread_local! {
     /// Our folder, if there is one. Thread-local, because each worker is one thread with one storage.

@@ -276,7 +276,7 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     assert!(message.contains("replace it"), "{message}");
     let lock = unpacked.run("1").unwrap().lock().unwrap();
     assert!(
-        unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("training this run")
+        unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("is training; stop it")
     );
     drop(lock);
     std::fs::write(unpacked.folder().join("documents/new.txt"), "x").unwrap();

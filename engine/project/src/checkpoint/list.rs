@@ -90,7 +90,7 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
-        let partial = path.with_extension("partial");
+        let partial = storage::partial_path(&path);
         let precision = StoredPrecision::from_weights(&state.parameters);
         let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));

@@ -35,7 +35,8 @@ pub(super) struct ManifestEntry {
     /// File name in the folder.
     pub file: String,
     pub bytes: u64,
-    pub crc32c: u32,
+    /// `None` for a file found without a manifest; its own checksum is compared anyway.
+    pub crc32c: Option<u32>,
     pub step: u64,
     pub val_loss: Option<f32>,
 }

@@ -6,7 +6,8 @@
 //! (They alternate because a browser's private file system has no atomic rename.)
 //!
 //! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the two it may roll back
-//! to. Milestones (weights only, in half precision) are files that no manifest names and that are never removed.
+//! to. Milestones (weights only, in half precision) are files that no manifest names and that are never removed. If both manifests are lost,
+//! the newest intact file counts as the latest state; files that no manifest of ours named are never removed.
 
 mod guard;
 mod list;
@@ -166,7 +167,8 @@ impl Checkpoints {
     /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost.
     pub fn keep_best(&mut self) -> Option<String> {
         let trusted = self.trusted?;
-        let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
+        let mut manifests = self.manifests(&mut Vec::new()).into_iter();
+        let (_, Manifest { best, kept, .. }) = manifests.find(|(slot, _)| *slot == trusted)?;
         self.kept = kept;
         let best = best?;
         let file = StateReader::open(&self.folder.join(&best.file), Some(&best));
@@ -237,7 +239,7 @@ impl Checkpoints {
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
         let file = StateFile::begin(&self.folder.join(&name), info, types, loss_scale, precision)?;
-        let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
+        let entry = ManifestEntry { file: name, bytes: 0, crc32c: None, step, val_loss };
         let left = types.iter().map(|(_, ty)| ty.clone()).collect();
         Ok(Begun { sequence, slot, entry, file, left, written: 0, exact: true })
     }
@@ -246,7 +248,7 @@ impl Checkpoints {
     pub fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
         let Begun { sequence, slot, entry, file, .. } = begun;
         let (bytes, crc32c) = file.finish()?;
-        let latest = ManifestEntry { bytes, crc32c, ..entry };
+        let latest = ManifestEntry { bytes, crc32c: Some(crc32c), ..entry };
         let path = self.folder.join(&latest.file);
         storage::sync_folder_of(&path);
         let best = if best { Some(latest.clone()) } else { self.best.clone() };
@@ -257,13 +259,14 @@ impl Checkpoints {
             kept.drain(..kept.len().saturating_sub(KEPT));
         }
         let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
+        let (before, _) = self.written_manifests(&mut Vec::new());
         manifest.write(&self.folder, slot).inspect_err(|_| {
             // The file is unreferenced and would only take up space, which may be what is lacking.
             files::remove_file(&path).ok();
         })?;
         self.trusted = Some(slot);
         (self.best, self.kept) = (best, kept);
-        self.sweep();
+        self.sweep(&before);
         Ok(path)
     }
 
@@ -296,25 +299,63 @@ impl Checkpoints {
         self.remove_milestones_after(step);
     }
 
-    /// The manifests that verify, newest first; damaged ones are added to `notices`.
+    /// The manifests that verify, newest first; damaged ones are added to `notices`. If both are missing, one for each state file.
     fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
-        let mut manifests = Vec::new();
-        for slot in [Slot::A, Slot::B] {
-            match Manifest::read(&self.folder, slot) {
-                Ok(manifest) => manifests.extend(manifest.map(|manifest| (slot, manifest))),
-                Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
+        let (mut manifests, are_missing) = self.written_manifests(notices);
+        if are_missing {
+            manifests = self.found();
+            if !manifests.is_empty() {
+                notices.push(format!("{}: both lists of checkpoints are missing", self.folder.display()));
             }
         }
         order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
         manifests
     }
 
-    /// Removes checkpoint files that no manifest names. A file that cannot be removed only takes up space; the next save tries again.
-    fn sweep(&self) {
-        let manifests = self.manifests(&mut Vec::new());
-        let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
+    /// The manifests of the folder that verify, and whether it has none.
+    fn written_manifests(&self, notices: &mut Vec<String>) -> (Vec<(Slot, Manifest)>, bool) {
+        let (mut manifests, mut are_missing) = (Vec::new(), true);
+        for slot in [Slot::A, Slot::B] {
+            match Manifest::read(&self.folder, slot) {
+                Ok(None) => continue,
+                Ok(Some(manifest)) => manifests.push((slot, manifest)),
+                Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
+            }
+            are_missing = false;
+        }
+        (manifests, are_missing)
+    }
+
+    /// Manifests for the state files of a folder without any, as a partial copy may leave it.
+    fn found(&self) -> Vec<(Slot, Manifest)> {
+        let found = names_in(&self.folder).unwrap_or_default().into_iter().filter_map(|file| {
+            let (step, sequence) = state_of(&file)?;
+            let path = self.folder.join(&file);
+            let bytes = files::metadata(&path).ok().filter(files::Metadata::is_file)?.len();
+            // A damaged file is listed, so that a run does not start again in its place.
+            let val_loss = state::read_info(&path).ok().and_then(|info| info.val_loss);
+            Some((sequence, ManifestEntry { file, bytes, crc32c: None, step, val_loss }))
+        });
+        let found: Vec<(u64, ManifestEntry)> = found.collect();
+        let evaluated = found.iter().filter_map(|(_, entry)| Some((entry.val_loss?, entry)));
+        let best =
+            evaluated.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, entry)| entry.clone());
+        let manifest =
+            |(sequence, entry)| (Slot::B, Manifest::new(sequence, entry, best.clone(), Vec::new()));
+        found.into_iter().map(manifest).collect()
+    }
+
+    /// Removes the files that `before` named and no manifest names any more, and an unfinished one of a killed program in place of the latest.
+    /// A file that cannot be removed only takes up space.
+    fn sweep(&self, before: &[(Slot, Manifest)]) {
+        let now = self.manifests(&mut Vec::new());
+        let named = |manifests: &[(Slot, Manifest)], name: &str| {
+            manifests.iter().any(|(_, manifest)| manifest.names(name))
+        };
+        let latest = now.first().map(|(_, manifest)| manifest.sequence);
         for name in names_in(&self.folder).unwrap_or_default() {
-            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(&name) {
+            let Some((_, sequence)) = state_of(&name) else { continue };
+            if !named(&now, &name) && (named(before, &name) || Some(sequence) == latest) {
                 files::remove_file(self.folder.join(name)).ok();
             }
         }
@@ -323,6 +364,12 @@ impl Checkpoints {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Parses step and sequence number from a state file's name.
+fn state_of(name: &str) -> Option<(u64, u64)> {
+    let (step, sequence) = name.strip_prefix("step-")?.strip_suffix(".safetensors")?.split_once('-')?;
+    Some((step.parse().ok()?, sequence.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -422,7 +422,7 @@ impl StateReader {
             return Err(damaged(&format!("{length} bytes long instead of {needed}")));
         }
         let described = described(metadata.metadata()).map_err(|reason| Error::bad_file(path, reason))?;
-        let (path, expected) = (path.to_owned(), entry.map(|entry| entry.crc32c));
+        let (path, expected) = (path.to_owned(), entry.and_then(|entry| entry.crc32c));
         Ok(Self { path, input, head, metadata, described, bytes: 0, checksum: 0, expected })
     }
 

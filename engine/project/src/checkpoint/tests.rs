@@ -202,8 +202,8 @@ fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::new(folder.path());
     save(&mut checkpoints, 1, false);
-    // A folder where the second manifest's temporary file should go.
-    let obstacle = folder.path().join("manifest-b.json.partial");
+    // A folder in place of the second manifest.
+    let obstacle = folder.path().join("manifest-b.json");
     std::fs::create_dir(&obstacle).unwrap();
     let before = files(folder.path());
     assert!(
@@ -317,6 +317,68 @@ fn a_lost_best_is_said_and_replaced() {
     save(&mut checkpoints, 3, false);
     let best = load(&mut Checkpoints::new(folder.path()), &CheckpointChoice::Best, Content::Weights);
     assert_eq!(best.unwrap().unwrap().info.step, 3);
+}
+
+/// Saves states of steps 10 (the best), 40 and 60, and removes both manifests.
+fn without_manifests(folder: &Path) -> [PathBuf; 3] {
+    let mut checkpoints = Checkpoints::new(folder);
+    let paths = [10, 40, 60].map(|step| save(&mut checkpoints, step, step == 10));
+    for name in ["manifest-a.json", "manifest-b.json"] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    paths
+}
+
+#[test]
+fn without_manifests_the_newest_intact_state_is_adopted_and_none_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [first, _, newest] = without_manifests(folder);
+    let before = files(folder);
+    let listed = Checkpoints::new(folder).list();
+    assert_eq!(
+        listed.iter().map(|own| (own.step, own.best)).collect::<Vec<_>>(),
+        [(10, true), (40, false), (60, false)]
+    );
+    let mut checkpoints = Checkpoints::new(folder);
+    let loaded =
+        load(&mut checkpoints, &CheckpointChoice::Latest, Content::WeightsAndMoments).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.path, loaded.state), (60, newest.clone(), state(60.0)));
+    assert!(loaded.notices[0].contains("are missing") && loaded.notices[1].contains("step 60"));
+    assert_eq!((checkpoints.keep_best(), checkpoints.best_step()), (None, Some(10)));
+    for step in [70, 80, 90] {
+        save(&mut checkpoints, step, false);
+        assert!(before.iter().all(|name| files(folder).contains(name)), "{:?}", files(folder));
+    }
+    let best = load(&mut Checkpoints::new(folder), &CheckpointChoice::Best, Content::Weights).unwrap();
+    assert_eq!(best.unwrap().path, first);
+    assert_eq!(files(folder).len(), before.len() + 2, "the state of step 70 is removed as usual");
+    // A damaged one is skipped, and if all are, nothing starts again.
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let paths = without_manifests(folder);
+    std::fs::write(&paths[2], "rubbish").unwrap();
+    assert_eq!(latest(folder).unwrap().unwrap().info.step, 40);
+    let bytes = std::fs::read(&paths[1]).unwrap();
+    std::fs::write(&paths[1], &bytes[..bytes.len() - 4]).unwrap();
+    assert_eq!(latest(folder).unwrap().unwrap().info.step, 10);
+    std::fs::write(&paths[0], "").unwrap();
+    assert!(latest(folder).unwrap_err().to_string().contains("no checkpoint of this run can be used"));
+}
+
+#[test]
+fn an_unfinished_state_of_a_killed_program_is_removed_by_the_next_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 10, false);
+    std::fs::write(folder.path().join("step-00000015-000002.safetensors"), "half").unwrap();
+    // From another run: not understood, so it stays.
+    std::fs::write(folder.path().join("step-00000099-000077.safetensors"), "other").unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    load(&mut checkpoints, &CheckpointChoice::Latest, Content::Weights).unwrap();
+    save(&mut checkpoints, 20, false);
+    let steps: Vec<String> = files(folder.path()).iter().map(|name| name[5..13].to_owned()).collect();
+    assert_eq!(steps, ["00000010", "00000020", "00000099"]);
 }
 
 #[test]

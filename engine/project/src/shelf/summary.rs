@@ -1,11 +1,10 @@
 //! A project's summary from a few records and the ends of a few files, so that a large shelf is listed quickly.
 
-use crate::{Project, Run, metrics};
+use crate::{Curve, Project, Run, RunRecord, metrics};
 use glasshouse_platform::{Error, Result, files};
 use glasshouse_protocol::{ProjectSummary, RunSummary, TrainEvent};
 use std::path::Path;
 
-const POINTS: usize = 60;
 /// Maximum size of metrics to read for a list.
 const MAX_METRICS_BYTES: u64 = 64 << 20;
 
@@ -48,8 +47,8 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     // Imported models and runs without steps have nothing to show.
     for shown in best.into_iter().chain(all.iter().rev()) {
         let run = records.iter().find(|(run, _)| run.name() == shown.name);
-        if let Some((run, _)) = run
-            && add_past(run, summary)?
+        if let Some((run, record)) = run
+            && add_past(run, record, summary)
         {
             summary.run.clone_from(&shown.name);
             summary.val_loss = shown.validation().map(|validation| validation.loss);
@@ -60,27 +59,31 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     Ok(())
 }
 
-/// Adds a run's curve and sample, unless its metrics are too large for a card. Returns whether it has any steps.
-fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<bool> {
+/// Adds a run's curve and sample. Returns whether it has any steps.
+fn add_past(run: &Run, record: &RunRecord, summary: &mut ProjectSummary) -> bool {
+    if !record.curve.is_empty() {
+        (summary.curve, summary.sample) = (record.curve.losses(), record.curve.sample.clone());
+        return true;
+    }
+    // The record of an earlier version, whose metrics may be too large for a card or, in a browser, not loaded.
     let bytes = files::metadata(run.metrics_path()).map_or(0, |metadata| metadata.len());
     if bytes > MAX_METRICS_BYTES {
-        return Ok(true);
+        return true;
     }
+    let Ok(events) = metrics::thinned(&run.metrics_path(), Curve::POINTS) else { return bytes > 0 };
     let (mut curve, mut sample) = (Vec::new(), String::new());
-    if bytes > 0 {
-        for event in metrics::thinned(&run.metrics_path(), POINTS)? {
-            match event {
-                TrainEvent::Step { loss, .. } => curve.push(loss),
-                TrainEvent::Sample { text, .. } => sample = text,
-                _ => {}
-            }
+    for event in events {
+        match event {
+            TrainEvent::Step { loss, .. } => curve.push(loss),
+            TrainEvent::Sample { text, .. } => sample = text,
+            _ => {}
         }
     }
-    if curve.is_empty() {
-        return Ok(false);
+    let has_steps = !curve.is_empty();
+    if has_steps {
+        (summary.curve, summary.sample) = (curve, sample);
     }
-    (summary.curve, summary.sample) = (curve, sample);
-    Ok(true)
+    has_steps
 }
 
 /// Total bytes of the files in a folder; inaccessible ones count as 0.

@@ -1,7 +1,7 @@
 use super::*;
-use crate::RunRecord;
 use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
+use crate::{Curve, RunRecord};
 use glasshouse_platform::given_up_after;
 use glasshouse_protocol::{Objective, RunState, Start, TrainEvent, presets};
 
@@ -118,6 +118,29 @@ fn a_list_says_what_there_is_and_the_last_used_is_first() {
         .map(|name| std::fs::metadata(project.folder().join(name)).unwrap().len())
         .sum();
     assert_eq!(owls.bytes, total);
+}
+
+/// In a browser, metrics are not in memory until a project is opened.
+#[test]
+fn a_card_is_drawn_from_the_record_without_the_metrics() {
+    let (_folder, shelf) = shelf();
+    let run = trained(&shelf, "Owls").run("1").unwrap();
+    let mut curve = Curve::default();
+    for step in 1..=1000 {
+        curve.add(step, 4.0 - step as f32 / 500.0);
+    }
+    curve.add(1001, f32::NAN);
+    curve.sample = "At night".to_owned();
+    let losses = curve.losses();
+    assert!((Curve::POINTS / 2..=Curve::POINTS).contains(&losses.len()), "{}", losses.len());
+    assert!(losses.is_sorted_by(|one, other| one > other) && losses[losses.len() - 1] < 2.1);
+    run.save_record(&RunRecord { curve: curve.clone(), ..run.record().unwrap() }).unwrap();
+    std::fs::remove_file(run.metrics_path()).unwrap();
+    let card = about(&shelf, "owls");
+    assert_eq!((card.curve, card.sample.as_str()), (losses, "At night"));
+    // A run that is resumed at an earlier step has its curve up to there.
+    curve.cut(500);
+    assert!(curve.losses().iter().all(|loss| *loss >= 3.0));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod split;
 
 use super::batch::Batches;
 use super::canaries::{Canaries, Planting};
-use super::content;
+use super::content::{Copies, Key};
 use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
@@ -516,6 +516,9 @@ fn folder_name(recipe: &str) -> String {
     format!("{hash:016x}")
 }
 
+const NOTHING_TRAINS: &str =
+    "all text is in held-out files, which do not train; give other files to train on, or hold out others";
+
 /// Result of the first pass.
 struct Count {
     characters: u64,
@@ -545,10 +548,10 @@ async fn scan(
     yielder: &Yielder,
 ) -> Result<Count> {
     let mut count = Count { characters: 0, bytes: 0, documents: Vec::new(), held_out: None };
-    let (mut key, mut train_documents) = (None, 0);
+    let (mut key, mut train_documents) = (Key::default(), 0);
     let mut length = 0;
     let total = corpus.bytes() * if more { 2 } else { 1 };
-    let mut reported = 0;
+    let (mut copies, mut reported) = (Copies::default(), 0);
     let own = corpus.has_held_out().then_some(Split::Train);
     let all = [
         (own, corpus.training_pieces(problems)),
@@ -560,11 +563,15 @@ async fn scan(
             yielder.maybe_yield().await;
             let characters = piece.text.chars().count() as u64;
             length += characters;
-            key = content::extended(key, &piece.text);
+            key.add(&piece.text);
             if piece.ends_document {
                 let characters = std::mem::take(&mut length);
-                let (key, mark) = (key.take().unwrap_or_default(), piece.mark.and_then(|mark| mark.split));
-                count.documents.push(DocumentSize { characters, key, split: mark.or(own) });
+                let key = std::mem::take(&mut key).finish();
+                if let Some(own) = own {
+                    copies.note(own, key);
+                }
+                let mark = piece.mark.and_then(|mark| mark.split);
+                count.documents.push(DocumentSize { characters, key: key.unwrap_or_default(), split: mark.or(own) });
             }
             count.characters += characters;
             count.bytes += piece.text.len() as u64;
@@ -577,6 +584,7 @@ async fn scan(
             train_documents = count.documents.len();
         }
     }
+    copies.report(problems, &corpus.name(), "document");
     if count.documents.is_empty() {
         let nothing = "the given data has no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
@@ -587,7 +595,7 @@ async fn scan(
         }));
     }
     if train_documents == 0 {
-        refuse!("all text is in held-out files; add text to train on");
+        return Err(Error::Refused(NOTHING_TRAINS.to_owned()));
     }
     if corpus.has_held_out() && train_documents == count.documents.len() {
         refuse!("the held-out files have no text; choose others");

@@ -5,6 +5,7 @@ use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::HeldOut;
+use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::nth;
 use std::sync::Arc;
 
@@ -37,15 +38,19 @@ impl<'a> Windows<'a> {
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
             if tokens <= context_length as u64 {
+                let shorter = match tokens {
+                    0 | 1 => String::new(),
+                    _ => format!(", or set model.context_length below {tokens}"),
+                };
                 refuse!(
-                    "the {split} text has {tokens} tokens, but a window needs {} (model.context_length {context_length} and the token \
-                     after it); give more text, or set model.context_length below {}{}",
+                    "the {split} text has {}, but a window needs {} (model.context_length {context_length} and the token \
+                     after it); give more text{shorter}{}",
+                    counted(tokens, "token"),
                     context_length + 1,
-                    tokens.max(1),
                     match split {
                         Split::Validation => ", or data.validation higher".to_owned(),
                         Split::Train => match store.len(Split::Validation) {
-                            held_out if held_out > tokens => format!(
+                            held_out if held_out > tokens.max(context_length as u64) => format!(
                                 ". {held_out} tokens are held out: hold out less (data.validation, or `validation` in the recipe of a \
                                  cleaned folder)"
                             ),
@@ -187,6 +192,10 @@ mod tests {
         assert!(most_is_held_out.contains("500 tokens are held out: hold out less"), "{most_is_held_out}");
         assert!(!told(10, 5).contains("held out"));
         assert!(told(500, 10).contains("data.validation higher"));
+        // Nothing to set, and nothing to hold out less of.
+        let shortest = told(0, 1);
+        assert!(shortest.ends_with("give more text"), "{shortest}");
+        assert!(told(1, 1).ends_with("give more text") && told(2, 1).contains("context_length below 2"));
     }
 
     #[test]

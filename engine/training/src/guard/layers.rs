@@ -70,8 +70,10 @@ pub(super) fn layers(
         let (update, longest) = match hidden {
             // Muon's updates have the same size for any gradient but 0.
             Some(matrix) if moments.iter().any(|moment| *moment != 0.0) => {
-                let rate = f64::from(matrix.rate());
-                (rate * rate * matrix.rows.min(matrix.columns) as f64, rate)
+                matrix.parts().iter().fold((0.0, 0.0), |(update, longest): (f64, f64), part| {
+                    let rate = f64::from(part.rate());
+                    (update + rate * rate * part.rows.min(part.columns) as f64, rate.max(longest))
+                })
             }
             Some(_) => (0.0, 0.0),
             None => entries.fold((0.0, 0.0), sum),

@@ -13,8 +13,8 @@ use glasshouse_platform::energy::{self, Meter};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
-use glasshouse_project::metrics::{MetricsWriter, Resumed};
-use glasshouse_project::{Run, Teacher};
+use glasshouse_project::metrics::{self, MetricsWriter, Resumed};
+use glasshouse_project::{Curve, Run, Teacher};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState};
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -97,6 +97,17 @@ impl<'data> Trainer<'data> {
         record.evaluate_whole_split |= options.evaluate_whole_split;
         record.held_out = batches.held_out();
         record.error = None;
+        record.curve.cut(step);
+        if resume && record.curve.is_empty() {
+            // A record of an earlier version, or of a restored checkpoint.
+            for event in metrics::thinned(&run.metrics_path(), Curve::POINTS)? {
+                match event {
+                    TrainEvent::Step { step, loss, .. } => record.curve.add(step, loss),
+                    TrainEvent::Sample { text, .. } => record.curve.sample = text,
+                    _ => {}
+                }
+            }
+        }
         // A mistake in the user's figures was reported before.
         record.watts = energy::settings().unwrap_or_default().watts;
         if record.state == RunState::StoppedEarly {

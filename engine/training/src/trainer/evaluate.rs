@@ -55,6 +55,10 @@ impl Trainer<'_> {
             self.record.best_val_interval = interval;
         }
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
+        // Without held-out targets there is no loss.
+        if self.record.held_out.is_none_or(|held_out| held_out.tokens > 0) {
+            self.expect_finite_end(val_loss, "validation loss")?;
+        }
         self.stop_early()?;
         if self.config.train.objective.learns_labels() || !self.config.data.synthetic.is_none() {
             let [train, validation] =

@@ -70,28 +70,54 @@ impl Trainer<'_> {
     }
 
     /// Ends a run that has diverged despite the guard.
-    pub(super) fn watch_divergence(&mut self) -> Result<()> {
+    pub(super) fn watch_divergence(&mut self, loss: f32) -> Result<()> {
         let bad_steps = self.guard.state.bad_steps;
+        let what = if loss.is_finite() { "gradient" } else { "loss" };
+        // A loss scale does not change the loss.
+        let rescales = self.is_mixed() && loss.is_finite();
         if bad_steps == 1 {
             self.notice(format!(
-                "step {}: the gradient is not finite: the step was skipped and the weights are unchanged{}",
+                "step {}: the {what} is not finite: the step was skipped and the weights are unchanged{}",
                 self.step,
-                if self.is_mixed() { "; mixed precision retries with half the loss scale" } else { "" }
+                if rescales { "; mixed precision retries with half the loss scale" } else { "" }
             ));
         }
-        let most = DIVERGED_AFTER + if self.is_mixed() { LossScale::HALVINGS } else { 0 };
+        let most = DIVERGED_AFTER + if rescales { LossScale::HALVINGS } else { 0 };
         if bad_steps >= most {
-            let safe = match self.saved {
-                Some(step) => format!("the checkpoint of step {step} is safe"),
-                None => "there is no checkpoint yet".to_owned(),
-            };
-            return Err(Error::Diverged(format!(
-                "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
-                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.gradient_clipping = 1",
-                self.step, self.config.train.learning_rate
-            )));
+            return Err(
+                self.diverged(&format!("no finite {what} in the {most} steps up to step {}", self.step))
+            );
         }
-        Ok(())
+        self.expect_finite_end(loss, "loss")
+    }
+
+    /// Ends a run as diverged, before its last state is saved, if a loss of its last step is not finite.
+    pub(super) fn expect_finite_end(&self, loss: f32, what: &str) -> Result<()> {
+        if self.step < self.config.train.steps || loss.is_finite() {
+            return Ok(());
+        }
+        Err(self.diverged(&format!("the {what} of step {}, the last, is not finite", self.step)))
+    }
+
+    fn diverged(&self, how: &str) -> Error {
+        let train = &self.config.train;
+        let safe = match self.saved {
+            Some(step) => format!("the checkpoint of step {step} is safe"),
+            None => "there is no checkpoint yet".to_owned(),
+        };
+        let mut advice = vec![
+            format!("a lower train.learning_rate ({} now)", train.learning_rate),
+            format!("a longer train.warmup_steps ({} now)", train.warmup_steps),
+        ];
+        if !(f64::MIN_POSITIVE..=1.0).contains(&train.gradient_clipping) {
+            advice.push("train.gradient_clipping = 1".to_owned());
+        }
+        if self.is_mixed() {
+            advice.push("train.precision = f32".to_owned());
+        }
+        let last = advice.pop().unwrap_or_default();
+        let advice = format!("{} or {last}", advice.join(", "));
+        Error::Diverged(format!("training diverged: {how}; {safe}. Start a new run with {advice}"))
     }
 
     fn is_mixed(&self) -> bool {
@@ -337,6 +363,7 @@ impl Trainer<'_> {
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
         self.evaluated = self.guard.state.evaluations.last().copied();
+        self.record.curve.cut(info.step);
         // All actions are due again after the rollback, including the end.
         self.actions.clear();
         self.checkpoints.forget_after(info.step);

@@ -568,7 +568,7 @@ impl Trainer<'_> {
                 // The rollback discarded the rest of the group.
                 return Ok(false);
             }
-            self.watch_divergence()?;
+            self.watch_divergence(report.loss)?;
         }
         self.update_average().await?;
         self.metrics.flush()?;
@@ -578,14 +578,18 @@ impl Trainer<'_> {
     /// Records an event and queues it for [`Trainer::next`].
     fn emit(&mut self, event: TrainEvent) -> Result<()> {
         self.record_event(&event)?;
-        if let TrainEvent::Step { loss, .. } = event {
+        if let TrainEvent::Step { step, loss, .. } = event {
             self.record.train_loss = Some(loss);
+            self.record.curve.add(step, loss);
         }
         self.ready.push_back(Progress::Event(event));
         Ok(())
     }
 
     fn record_event(&mut self, event: &TrainEvent) -> Result<()> {
+        if let TrainEvent::Sample { text, .. } = event {
+            self.record.curve.sample.clone_from(text);
+        }
         match event {
             TrainEvent::Sample { step, .. } if !self.samples_by_steps(*step) => {
                 self.metrics.write_timed(event)

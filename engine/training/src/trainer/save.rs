@@ -45,6 +45,7 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
+        self.run.check_exists()?;
         let mut state = self.state().await?;
         state.exchange_average();
         let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
@@ -55,6 +56,7 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save(&mut self) -> Result<()> {
+        self.run.check_exists()?;
         let began = Instant::now();
         let state = self.state().await?;
         // If the run was rolled back, the restored state is already saved.
@@ -84,11 +86,6 @@ impl Trainer<'_> {
     }
 
     pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
-        // The user may have changed these fields meanwhile, so keep them.
-        if let Ok(kept) = self.run.record() {
-            (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
-            (self.record.estimated_seconds, self.record.bytes) = (kept.estimated_seconds, kept.bytes);
-        }
         self.read_meter();
         self.record.state = state;
         self.record.updated = storage::unix_seconds() as u64;

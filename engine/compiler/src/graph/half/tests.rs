@@ -51,6 +51,24 @@ fn nanogpt_has_what_it_can_in_half() {
     assert_eq!(given(&mixed(config)), wanted);
 }
 
+/// Squares, which overflow in f16 from |x| > 256 on, and what is squared stay in 32 bits.
+#[test]
+fn squares_are_never_in_half() {
+    let mut config = preset("nanogpt-cpu").unwrap();
+    config.model.mlp.activation = glasshouse_protocol::Activation::ReluSquared;
+    let graph = mixed(config);
+    let activation = ops::Activation(glasshouse_protocol::Activation::ReluSquared);
+    let squares: Vec<&Node> =
+        graph.nodes.iter().filter(|node| node.op == Op::Activation(activation)).collect();
+    assert_eq!(squares.len(), 4);
+    let values = squares.iter().flat_map(|node| node.inputs.iter().chain(&node.outputs));
+    for value in values {
+        assert_eq!(graph.ty(*value).element, Element::F32);
+    }
+    // Everything around them is in f16 as before.
+    assert_eq!(given(&graph).get("norm"), Some(&9));
+}
+
 /// Dropout's input, the output of the projection before it, is in f16, and so is the gradient it passes back.
 #[test]
 fn dropout_stands_between_f16_and_the_stream() {

@@ -1,8 +1,9 @@
 //! Activations and gates of an MLP.
 
-use super::{Done, Dx, In, Nothing, Operation, Out, X, Y, declare, f16_rules, operands};
+use super::{Done, Dx, In, Named, Nothing, Operation, Out, X, Y, declare, f16_rules, operands};
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
+use crate::graph::half::{self, Operand};
 use crate::graph::shape::{Rule, alike, expect, with_columns};
 use glasshouse_protocol as protocol;
 
@@ -35,7 +36,13 @@ impl Operation for Activation {
         pass.flow(x, dx)
     }
 
-    f16_rules!(together: inputs.x, outputs.y);
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        // A square leaves the range of f16 from |x| > 256 on.
+        match self.0 {
+            protocol::Activation::ReluSquared => Vec::new(),
+            _ => half::together(&[inputs.x, outputs.y]),
+        }
+    }
 
     const IS_CHEAP: bool = true;
 }

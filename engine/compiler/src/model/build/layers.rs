@@ -4,7 +4,7 @@ use super::{Builder, Built};
 use crate::graph::ops::*;
 use crate::graph::{DropoutSite, Element, Init, NormForm, Parameter, Type, ValueId};
 use crate::model::{LORA_A, LORA_B, MAGNITUDE, Purpose};
-use glasshouse_protocol::{Adapter, AdapterKind};
+use glasshouse_protocol::{Adapter, AdapterKind, Gate};
 
 impl Builder<'_> {
     pub(super) fn linear(&mut self, path: &str, x: ValueId, out: usize, bias: bool) -> Built {
@@ -136,6 +136,21 @@ impl Builder<'_> {
             decayed,
             trainable: self.prefix.is_empty() && element == Element::F32,
             init,
+            stacked: self.stacked(name),
         })
+    }
+
+    /// Rows of the matrices that a weight stacks.
+    fn stacked(&self, name: &str) -> Vec<usize> {
+        let (heads, mlp) = (self.heads, self.config.mlp);
+        let is_gated = mlp.gate != Gate::None && self.config.experts.count == 0;
+        if name.ends_with(".attention.qkv.weight") {
+            let keys = heads.kv_heads * heads.head_size;
+            vec![heads.width(), keys, keys]
+        } else if name.ends_with(".mlp.up.weight") && is_gated {
+            vec![mlp.hidden; 2]
+        } else {
+            Vec::new()
+        }
     }
 }

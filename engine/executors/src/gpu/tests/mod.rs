@@ -66,8 +66,22 @@ fn a_lost_device_is_an_error() {
             let buffer = gpu.buffer("test", 64, usage).await?;
             gpu.read(&buffer, 0, 64).await
         });
-        assert!(matches!(after, Err(Error::Device(_) | Error::DeviceLost(_))), "{after:?}");
+        assert!(matches!(after, Err(Error::DeviceLost(_))), "{after:?}");
     }
+}
+
+/// The mapping fails before the loss is reported.
+#[test]
+fn a_device_that_is_lost_during_a_read_is_lost() {
+    let gpu = test_gpu();
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    let staging = pollster::block_on(gpu.buffer("test", 64, usage)).unwrap();
+    let submission = gpu.queue.submit([]);
+    let reading = gpu.begin_read(&staging, 64, submission);
+    gpu.lose();
+    let read = pollster::block_on(gpu.end_read(reading));
+    assert!(matches!(read, Err(Error::DeviceLost(_)) | Ok(_)), "{read:?}");
+    assert!(matches!(pollster::block_on(gpu.idle()), Err(Error::DeviceLost(_))));
 }
 
 /// A graph of add and dropout: small, but with a control table to read.

@@ -184,3 +184,26 @@ fn narrow_rows_are_stored_as_llama_cpp_does() {
         assert_eq!(ty.for_columns(columns), expected, "{ty} {columns}");
     }
 }
+
+/// The head says where every tensor lies; nothing else of the file is read for that.
+#[test]
+fn the_head_is_read_without_the_weights() {
+    let mut metadata = Metadata::new();
+    metadata.push("a.b", "words").unwrap();
+    let tensors = [
+        (info("t", &[3, 32], GgmlType::Q8_0), vec![0.5; 96]),
+        (info("u", &[5], GgmlType::F32), vec![-1.0; 5]),
+    ];
+    let bytes = file(&metadata, &tensors);
+    let whole = read(&bytes).unwrap();
+    let end = whole.tensors()[0].place.start;
+    let head = Gguf::parse(Path::new("m.gguf"), &bytes[..end], bytes.len() as u64).unwrap();
+    for (one, other) in head.tensors().iter().zip(whole.tensors()) {
+        assert_eq!((&one.info, &one.place), (&other.info, &other.place));
+        assert!(one.bytes().is_empty() && &bytes[one.place.clone()] == other.bytes());
+    }
+    // A file that is shorter than its head says, and a head that is cut.
+    let short = Gguf::parse(Path::new("m.gguf"), &bytes[..end], bytes.len() as u64 - 32);
+    assert!(short.unwrap_err().contains("truncated"));
+    assert!(Gguf::parse(Path::new("m.gguf"), &bytes[..end - 64], bytes.len() as u64).is_err());
+}

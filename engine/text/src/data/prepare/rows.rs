@@ -151,14 +151,14 @@ impl<'a, R: Rows> RowQueue<'a, R> {
         self.write(placed)?;
         self.rows.end(&mut self.writer)?;
         let RowPreparation { corpus, config, files, recipe, problems, .. } = self.preparation;
-        self.splitter.report(problems, &corpus.name());
+        self.splitter.report(problems, &corpus.name(), config.train.objective.row());
         for (path, place) in self.emptied {
             problems.note(path, &format!("{place}: {}", R::EMPTIED));
         }
         let objective = config.train.objective;
         self.lost.report(problems, &corpus.name(), objective.row())?;
         let documents = self.splitter.counts.iter().sum();
-        if let Some(missing) = missing(self.splitter.counts, objective, problems) {
+        if let Some(missing) = missing(self.splitter.counts, objective, corpus.has_held_out(), problems) {
             let fault = if documents == 0 { fault() } else { None };
             return Err(fault.unwrap_or(Error::Refused(missing)));
         }
@@ -195,7 +195,12 @@ pub(super) fn template_fault(renderer: &ChatRenderer) -> Option<Error> {
 }
 
 /// Describes the missing examples, given the number of training and held-out ones.
-fn missing([train, held_out]: [u64; 2], objective: Objective, problems: &Problems) -> Option<String> {
+fn missing(
+    [train, held_out]: [u64; 2],
+    objective: Objective,
+    has_files: bool,
+    problems: &Problems,
+) -> Option<String> {
     let noun = objective.row();
     if train + held_out == 0 {
         let nothing = format!("the given data has no {noun} to learn from");
@@ -205,6 +210,9 @@ fn missing([train, held_out]: [u64; 2], objective: Objective, problems: &Problem
             }
             None => nothing,
         });
+    }
+    if train == 0 && has_files {
+        return Some(super::NOTHING_TRAINS.to_owned());
     }
     if train == 0 {
         return Some(format!("all {held_out} {noun}s are held out; give others with different content"));

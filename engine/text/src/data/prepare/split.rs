@@ -1,7 +1,7 @@
 //! Splitting a text into training and validation.
 
 use super::Count;
-use crate::data::content;
+use crate::data::content::{self, Copies};
 use crate::data::read::{Problems, TextPiece};
 use crate::data::store::Split;
 use glasshouse_protocol::DataConfig;
@@ -126,17 +126,20 @@ pub(in crate::data) struct RowSplitter<T> {
     nearest: Option<(u64, Vec<T>)>,
     /// Whether all rows are equal and the held-out one is a copy.
     pub(in crate::data) holds_a_copy: bool,
+    copies: Copies,
 }
 
 impl<T> RowSplitter<T> {
     pub(in crate::data) fn new(config: &DataConfig) -> Self {
         let below = (config.validation * 2.0_f64.powi(64)) as u64;
-        Self { seed: config.validation_seed, below, counts: [0; 2], nearest: None, holds_a_copy: false }
+        let (seed, copies) = (config.validation_seed, Copies::default());
+        Self { seed, below, counts: [0; 2], nearest: None, holds_a_copy: false, copies }
     }
 
     /// Places a row by its content, or in the `given` split; returns the rows whose split is now known.
     pub(in crate::data) fn place(&mut self, content: &str, given: Option<Split>, row: T) -> Vec<(Split, T)> {
         if let Some(split) = given {
+            self.copies.note(split, content::key(content));
             return self.placed(split, vec![row]);
         }
         let draw = nth(HELD_OUT, self.seed, content::key(content).unwrap_or_default());
@@ -186,8 +189,9 @@ impl<T> RowSplitter<T> {
         self.placed(split, rows)
     }
 
-    /// Reports it as a problem if the held-out row is a copy.
-    pub(super) fn report(&self, problems: &Problems, name: &str) {
+    /// Reports held-out rows that are copies as a problem; `of` is what a row is called.
+    pub(super) fn report(&self, problems: &Problems, name: &str, of: &str) {
+        self.copies.report(problems, name, of);
         if self.holds_a_copy {
             problems.note_rows(
                 Path::new(name),

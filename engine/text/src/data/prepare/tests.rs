@@ -634,6 +634,25 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
         assert_eq!([train.matches("Row").count(), held_out.matches("Row").count()], [20, 5], "{objective}");
         assert!(held_out.contains("Row 104.") && train.contains("Row 19."), "{objective}");
     }
+    // The same file for both, and a copy of it.
+    for objective in [Objective::Chat, Objective::Text] {
+        let some = |range: std::ops::Range<usize>| range.map(|at| row(objective, at)).collect::<Vec<_>>();
+        let copied = [&some(0..20)[..5], &some(100..105)[..]].concat();
+        let prepared = rows(&files, objective, [&some(0..20), &copied], folder.path()).unwrap();
+        let [problem] = &prepared.problems[..] else { panic!("{:?}", prepared.problems) };
+        assert!(
+            problem.reason.contains("trains on 5 of the 10 ") && problem.reason.contains("50 %"),
+            "{problem:?}"
+        );
+        assert_eq!(problem.count, 5);
+        let mut config = config(TokenizerKind::Byte, &[&folder.path().join("rows.jsonl")]);
+        config.data.validation_files = config.data.paths.clone();
+        config.train.objective = objective;
+        let prepared =
+            block_on(prepare_in_turns(&config, Some(&files), folder.path(), &mut |_| (), &Yielder::none()));
+        let error = prepared.unwrap_err().to_string();
+        assert!(error.contains("all text is in held-out files"), "{error}");
+    }
     // With held-out files, a single document is not split.
     let path = folder.path().join("a.txt");
     std::fs::write(&path, "A text of one document. ".repeat(40)).unwrap();
