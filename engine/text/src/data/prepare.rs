@@ -571,7 +571,11 @@ async fn scan(
                     copies.note(own, key);
                 }
                 let mark = piece.mark.and_then(|mark| mark.split);
-                count.documents.push(DocumentSize { characters, key: key.unwrap_or_default(), split: mark.or(own) });
+                count.documents.push(DocumentSize {
+                    characters,
+                    key: key.unwrap_or_default(),
+                    split: mark.or(own),
+                });
             }
             count.characters += characters;
             count.bytes += piece.text.len() as u64;

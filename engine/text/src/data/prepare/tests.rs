@@ -386,7 +386,7 @@ fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
     let is_held_out = |page: &u32| {
         let size = |(_, text): (&str, String)| DocumentSize {
             characters: text.len() as u64,
-            key: content::key(&text).unwrap(),
+            key: super::super::content::key(&text).unwrap(),
             split: None,
         };
         let sizes: Vec<DocumentSize> = with(*page).into_iter().map(size).collect();
