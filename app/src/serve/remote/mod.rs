@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A message is a text frame with its head as JSON; a report's JSON follows as a second text frame; the bytes of files follow as binary
-//! frames of up to [`PART`] bytes. `web/remote-link.js` is the other side.
+//! frames of at most a megabyte. `web/remote-link.js` is the other side.
 
 mod access;
 mod hub;
