@@ -31,6 +31,10 @@ const FREE = { looks: 8, apart: 150 };
 const element = (id) => document.getElementById(id);
 /** The project folder of a machine that serves this page for its own engine (`glasshouse open --remote`), possibly empty; else undefined. */
 const remote = document.documentElement.dataset.remote;
+const query = new URLSearchParams(location.search);
+// Only the machine that serves the page names its folder.
+query.delete("folder");
+if (remote) query.set("folder", remote);
 const embedded = (new URLSearchParams(location.search).get("embed") ?? "0") !== "0";
 const shelf = embedded ? shelfOf() : Promise.resolve(VISITORS);
 const engine = new EngineLink({ firstId: SCRIPTED, shelf, connect: remote === undefined ? undefined : (hear) => connect(hear, say) });
@@ -90,7 +94,7 @@ function redeemed(bytes) {
 // Functions for the page's module; app/src/link/web/boot.rs declares the same names.
 globalThis.glasshouseBoot = {
   canvas: element("canvas"),
-  query: remote ? `${location.search || "?"}&${new URLSearchParams({ folder: remote })}` : location.search,
+  query: query.size > 0 ? `?${query}` : "",
   listen(hear, lose) {
     engine.listen((text, files) => {
       hearRun(text);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repeats a published run over `glasshouse data fetch`, `train`, `evaluate` and `classify`, and compares the result with the published figure.
+"""Repeats a published run over `glasshouse data fetch`, `train` and `evaluate`, and compares the result with the published figure.
 
   reproduce.py NAME [--weights DIR|URL] [TRAIN OPTIONS]
 
@@ -127,7 +127,7 @@ def spam(options):
     # The longest message that the book trains on has 120 tokens.
     settings = {"model.context_length": 128, "train.trainable": "last:1", "train.weight_decay": 0.1, "train.eval_interval": 50, "data.validation": 0.125}
     book(train, 650, 5e-5, 8, settings, "--objective", "classify", *options)
-    found = glasshouse("classify", "--project", PROJECT, "--checkpoint", "latest", "--file", test)[-1]
+    found = glasshouse("evaluate", "classify", "--project", PROJECT, "--checkpoint", "latest", "--file", test)[-1]
     # Two standard errors of a proportion over that many messages.
     spread = 2 * math.sqrt(0.9567 * (1 - 0.9567) / found["rows"])
     return 0.9567, found["acc"], lambda ours: ours >= 0.9567 - spread

@@ -58,7 +58,7 @@ impl Engine {
     pub(super) async fn hear(&mut self) -> Option<Envelope<Report>> {
         loop {
             let report = self.reports.recv().await.ok()?;
-            if !self.hub.as_ref().is_some_and(|hub| hub.hear(&report)) {
+            if !self.hub.as_ref().is_some_and(|hub| hub.receive(&report)) {
                 return Some(report);
             }
         }

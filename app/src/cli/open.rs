@@ -1,6 +1,6 @@
 //! `glasshouse open`: the window, or its page for a browser on another machine.
 
-use super::arguments::{DEFAULT_PROJECT, OpenArguments, RemoteArguments};
+use super::arguments::{DEFAULT_PROJECT, OpenArguments, RemoteArguments, WindowArguments};
 use super::prelude::*;
 use super::window;
 use crate::places::shelf;
@@ -17,11 +17,8 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
         }
         return window::window(window);
     }
-    if window.record.is_some()
-        || window.page_name.is_some()
-        || window.lesson.is_some()
-        || window.preset.is_some()
-    {
+    let WindowArguments { page_name, lesson, preset, seed, record, .. } = window;
+    if record.is_some() || page_name.is_some() || lesson.is_some() || preset.is_some() || seed.is_some() {
         misuse!("--remote serves the whole window; leave the other options except --project and --shelf out");
     }
     let folder = project(window, Path::new(DEFAULT_PROJECT))?.map(PathBuf::from);
@@ -29,12 +26,15 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
     drive(session::Options { shelf, ..session::Options::default() }, async |engine| {
         let remote = serve(engine, served, folder, false)?;
         interrupt::flags("ending; a run in training is saved")?.on_stop(remote.stopper());
-        let over = remote.over();
-        let mut over = pin!(over.recv());
+        let ended = remote.ended();
+        let mut ended = pin!(ended.recv());
         loop {
             let hearing = pin!(engine.hear());
-            match select(hearing, over.as_mut()).await {
-                Either::Left((Some(Envelope { body, .. }), _)) => trained::note(&body.event),
+            match select(hearing, ended.as_mut()).await {
+                Either::Left((Some(Envelope { body, .. }), _)) => match &body.event {
+                    Event::Failed { error } => bail!("{}", error.message),
+                    event => trained::note(event),
+                },
                 Either::Left((None, _)) => bail!("the engine ended unexpectedly"),
                 Either::Right(_) => return Ok(()),
             }
@@ -79,11 +79,9 @@ fn installed() -> Option<PathBuf> {
 }
 
 /// The project folder to open: the named one, or the one that `train` makes without options, if it exists.
-pub(super) fn project(
-    arguments: &super::arguments::WindowArguments,
-    default: &Path,
-) -> Result<Option<String>> {
-    let default = Some(default).filter(|folder| arguments.shelf.is_none() && Project::open(folder).is_ok());
+pub(super) fn project(arguments: &WindowArguments, default: &Path) -> Result<Option<String>> {
+    let is_plain = arguments.shelf.is_none() && arguments.preset.is_none();
+    let default = Some(default).filter(|folder| is_plain && Project::open(folder).is_ok());
     let Some(folder) = arguments.project.as_deref().or(default) else { return Ok(None) };
     let folder = std::path::absolute(folder).with_context(|| folder.display().to_string())?;
     let name = folder.display();
@@ -93,7 +91,6 @@ pub(super) fn project(
 
 #[cfg(test)]
 mod tests {
-    use super::super::arguments::WindowArguments;
     use super::*;
 
     #[test]

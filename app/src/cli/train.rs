@@ -44,16 +44,20 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
         misuse!("--host, --port and --page are for --watch");
     }
     drive(arguments.options(), async |engine| {
-        let folder = Some(arguments.project.clone());
-        let _watched =
-            arguments.watch.then(|| open::serve(engine, &arguments.served, folder, true)).transpose()?;
         let launch = launch(arguments);
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
         } else {
             started(arguments, launch, engine).await?
         };
-        follow(engine, arguments, command, steps).await
+        let folder = Some(arguments.project.clone());
+        let watched =
+            arguments.watch.then(|| open::serve(engine, &arguments.served, folder, true)).transpose()?;
+        let outcome = follow(engine, arguments, command, steps).await;
+        if let Some(remote) = &watched {
+            remote.drain();
+        }
+        outcome
     })
 }
 

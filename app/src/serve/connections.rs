@@ -3,7 +3,6 @@
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Maximum connections; further ones wait until one ends. Many systems allow a program 1,024 file descriptors, some of which the engine
 /// needs.
-const CONNECTIONS: usize = 512;
+const CONNECTIONS: u32 = 512;
 /// A client that reads nothing of a stream for this long is considered gone.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Timeout for a request's head, and for idle connections. Clients keep idle connections for at most 15 s by default, and should
@@ -50,8 +49,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 
 /// Serves connections until `stopped`, then lets the open ones finish.
 pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS)), TowerToHyperService::new(router));
-    let graceful = GracefulShutdown::new();
+    let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS as usize)), TowerToHyperService::new(router));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     loop {
@@ -61,15 +59,24 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
         };
         // Chunks of text are small and should arrive at once.
         stream.set_nodelay(true).ok();
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone()).with_upgrades();
+        let mut stopped = stopped.clone();
         tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
             // Errors of a connection concern only its client.
-            connection.await.ok();
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                // Without the guard, which must not stay on a thread.
+                _ = async { stopped.wait_for(|stopped| *stopped).await.is_ok() } => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await.ok();
+                }
+            }
             drop(place);
         });
     }
     drop(listener);
-    tokio::time::timeout(GRACE, graceful.shutdown()).await.ok();
+    tokio::time::timeout(GRACE, free.acquire_many(CONNECTIONS)).await.ok();
 }
 
 /// The next connection with its place, once one is free. Without free file descriptors, retries later.

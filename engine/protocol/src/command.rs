@@ -425,7 +425,7 @@ impl Command {
             )
     }
 
-    /// Whether a command changes nothing that another front end of the session shows.
+    /// Whether a command changes nothing that another front end of the session shows, and does not take its device.
     pub fn only_reads(&self) -> bool {
         let changes_session = matches!(
             self,
@@ -434,31 +434,42 @@ impl Command {
                 | Self::CloseProject
                 | Self::CreateProject { .. }
                 | Self::ImportProject { .. }
+                | Self::FetchCorpus { .. }
+                | Self::Measure { .. }
+                | Self::Fit(Fit::First { .. } | Fit::LearningRate { .. })
+                | Self::Bench(_)
                 | Self::TrainFirst { .. }
                 | Self::Steer(_)
+                | Self::LookAtModel { .. }
+                | Self::Evaluate { .. }
+                | Self::Audit { .. }
         );
         !self.changes_project() && !changes_session
     }
 
-    /// Whether a command names files of the engine's machine outside the open project. `attached` tells whether files came with it.
+    /// Whether a command names files of the engine's machine, rather than bringing them; `attached` tells whether files came with it. The
+    /// paths of a run's text are not among them: they are those of the open project.
     pub fn names_path(&self, attached: bool) -> bool {
-        match self {
+        let names_file = match self {
             Self::UseProject { .. } | Self::CleanFiles { .. } => true,
             Self::CreateProject { files: names, .. }
             | Self::ChangeDocuments(DocumentsChange::Add { names } | DocumentsChange::Replace { names }) => {
                 !attached && !names.is_empty()
             }
             Self::Propose { .. } => !attached,
-            Self::Evaluate { settings, .. } => !attached && !settings.tasks.is_empty(),
-            Self::Audit { settings, .. } => settings.pairs.is_some(),
+            Self::Evaluate { settings, .. } => {
+                !attached && settings.tasks.iter().any(|task| !task.file.is_empty())
+            }
             Self::ImportProject { from, .. } => from.is_some(),
             Self::ImportModel { from, .. } | Self::LookAtModel { from: Some(from) } => {
                 matches!(from, ModelSource::Path { .. })
             }
             Self::ImportBundle { from, out } => from.is_some() || out.is_some(),
             Self::FetchCorpus { to, .. } | Self::Export { to, .. } => to.is_some(),
-            other => serde_json::to_value(other).is_ok_and(|value| has_outer_path("", &value)),
-        }
+            Self::ChangeRun { change: RunChange::MergeAdapter { adapter, .. }, .. } => adapter.is_some(),
+            _ => false,
+        };
+        names_file || serde_json::to_value(self).is_ok_and(|value| has_path("", &value))
     }
 
     /// The work of a request that may take long and can be cancelled; `None` for the others.
@@ -534,20 +545,33 @@ crate::conversions! { Command:
     Fit: |kind| Self::Fit(kind);
 }
 
-/// Whether a field for names of files or folders has one that leads out of a project.
-fn has_outer_path(key: &str, value: &serde_json::Value) -> bool {
-    // The engine replaces a run's paths by those of the project's own documents.
-    const KEYS: [&str; 5] = ["checkpoint", "file", "id", "path", "project"];
+/// Whether a value has a path, in a field for names of files or folders, or in TOML: of a recipe or of a sweep.
+fn has_path(key: &str, value: &serde_json::Value) -> bool {
+    const KEYS: [&str; 11] = [
+        "against",
+        "checkpoint",
+        "file",
+        "hosts_file",
+        "id",
+        "names_file",
+        "pairs",
+        "path",
+        "project",
+        "task",
+        "teacher",
+    ];
     match value {
-        serde_json::Value::String(text) => {
-            let is_outer = |text: &str| {
-                let mut parts = text.split(['/', '\\']);
-                text.starts_with(['/', '\\']) || text.get(1..2) == Some(":") || parts.any(|part| part == "..")
-            };
-            KEYS.contains(&key) && is_outer(text)
+        serde_json::Value::String(text) if ["toml", "sweep", "recipe"].contains(&key) => {
+            let parsed =
+                toml::from_str::<toml::Table>(text).ok().and_then(|table| serde_json::to_value(table).ok());
+            parsed.is_some_and(|parsed| has_path("", &parsed))
         }
-        serde_json::Value::Array(values) => values.iter().any(|value| has_outer_path(key, value)),
-        serde_json::Value::Object(fields) => fields.iter().any(|(key, value)| has_outer_path(key, value)),
+        serde_json::Value::String(text) => {
+            // A text of several lines brings the content of a file.
+            KEYS.contains(&key) && !text.contains('\n') && (text.contains(['/', '\\']) || text == "..")
+        }
+        serde_json::Value::Array(values) => values.iter().any(|value| has_path(key, value)),
+        serde_json::Value::Object(fields) => fields.iter().any(|(key, value)| has_path(key, value)),
         _ => false,
     }
 }
@@ -592,6 +616,7 @@ mod tests {
             card(Some("card.html")),
             model("/tmp/step-1.safetensors"),
             Command::UseProject { folder: "p".into(), make: false },
+            RecipeChange::Toml { toml: "[contamination]\nagainst = [\"/etc\"]".to_owned() }.into(),
         ];
         for command in outer {
             assert!(command.names_path(true), "{command:?}");

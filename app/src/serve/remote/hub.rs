@@ -2,24 +2,33 @@
 //! concerns. The last reports are kept, so that a browser whose connection was lost receives those that it missed.
 
 use async_channel::WeakSender;
-use glasshouse_protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request};
+use glasshouse_protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request, message};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// First request number, above those of other front ends of the session.
 const FIRST: u64 = 1 << 41;
-/// Bytes of kept reports.
-const KEPT_BYTES: usize = 128 << 20;
+/// Bytes of reports kept for browsers that reconnect.
+const KEPT_BYTES: usize = 64 << 20;
+/// Bytes of reports kept for connected browsers that are slow.
+const MAX_KEPT_BYTES: usize = 2 << 30;
+/// Bytes of a message's files.
+const MAX_UPLOAD: usize = 2 << 30;
 /// Browsers of one session, including those that may return.
 const MAX_BROWSERS: usize = 32;
+/// Time in which a browser that steers may reconnect.
+const GRACE: Duration = Duration::from_secs(3);
 
 const STEERED: &str = "another browser steers this program; choose \"Steer here\" at the bottom of the page first, or close the other one";
 const WATCHED: &str = "this program trains one run, which browsers can only watch and steer; `glasshouse open --remote` serves the whole window";
 const CONFINED: &str = "a browser cannot name files of the machine that runs Glasshouse; choose the file in the browser, which uploads it";
+const TOO_LARGE: &str =
+    "files of more than 2 GB cannot be uploaded; copy them to the machine that runs Glasshouse";
 
-/// A report, with its number: they ascend by one from 1.
+/// A report for one browser. Numbers of reports ascend by one from 1; a browser does not receive all of them.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub number: u64,
@@ -30,14 +39,20 @@ pub struct Delivery {
     pub files: Arc<Vec<Vec<u8>>>,
 }
 
+/// Reports that a browser lacks are no longer kept; it has to load the page again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Gone;
+
 /// The state of a browser's connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Note {
     /// Messages received in full.
     pub received: u64,
     /// Bytes received of the next message's files.
     pub partial: usize,
     pub steers: bool,
+    /// Number of the report after which the browser's first connection began.
+    pub start: u64,
 }
 
 /// A message of a browser: its number, from 1, the request as JSON, and the lengths of its files, whose bytes follow.
@@ -46,6 +61,13 @@ pub struct Head {
     pub message: u64,
     pub request: String,
     pub files: Vec<usize>,
+}
+
+/// A browser's connection. A later one of the same browser replaces it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    browser: String,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -66,12 +88,14 @@ struct State {
     bytes: usize,
     /// Number of the last report.
     last: u64,
-    /// Number of the last request.
+    /// Number of the last request to the session.
     sent: u64,
-    asked: HashMap<u64, Asked>,
+    pending: HashMap<u64, Pending>,
     browsers: HashMap<String, Browser>,
+    connections: u64,
     steering: Option<String>,
-    device: Option<String>,
+    /// The last [`Event::Ready`].
+    ready: Option<Event>,
     /// Opening number and id of the open project.
     opened: Option<(u64, String)>,
 }
@@ -86,19 +110,24 @@ struct Kept {
 }
 
 /// A request that is not answered in full.
-#[derive(Debug)]
-struct Asked {
+#[derive(Clone, Debug)]
+struct Pending {
     browser: String,
+    /// The browser's number.
     own: u64,
     public: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Browser {
+    start: u64,
     received: u64,
     partial: Option<(Head, Vec<Vec<u8>>)>,
-    connections: usize,
-    visible: bool,
+    /// Number of its connection.
+    connection: Option<u64>,
+    /// Number of the last report that was sent.
+    delivered: u64,
+    left: Instant,
 }
 
 impl Hub {
@@ -123,33 +152,41 @@ impl Hub {
         self.news.send_modify(|tick| *tick += 1);
     }
 
-    /// Takes a report of the session. Returns whether it answers a browser's request.
-    pub fn hear(&self, report: &Envelope<Report>) -> bool {
+    /// Receives a report of the session. Returns whether it answers a browser's request.
+    pub fn receive(&self, report: &Envelope<Report>) -> bool {
         let Envelope { body: Report { request, event }, bytes } = report;
+        let is_ours = request.is_some_and(|request| request >= FIRST);
         let mut state = self.state();
         let is_last = matches!(event, Event::Finished | Event::Failed { .. });
-        let asked = request.and_then(|request| match is_last {
-            true => state.asked.remove(&request),
-            false => {
-                state.asked.get(&request).map(|asked| Asked { browser: asked.browser.clone(), ..*asked })
-            }
+        let asker = request.and_then(|request| match is_last {
+            true => state.pending.remove(&request),
+            false => state.pending.get(&request).cloned(),
         });
-        let is_ours = request.is_some_and(|request| request >= FIRST);
-        if is_ours && asked.is_none() {
-            return true;
+        if let Event::Ready { .. } = event {
+            state.ready = Some(event.clone());
         }
-        // The session's other front end shows its own answers; browsers see its runs.
-        let public = asked.as_ref().is_none_or(|asked| asked.public);
-        let is_answer = is_last || matches!(event, Event::Underway { .. } | Event::Progress { .. });
-        let is_news = state.is_news(event);
-        let public = is_news
-            && (public || matches!(event, Event::Project { .. }))
-            && !(is_answer && request.is_some());
-        if let (Event::Ready { device, .. }, Some(_)) = (event, &asked) {
-            state.device.get_or_insert_with(|| device.name.clone());
-        }
-        if public || asked.is_some() {
-            let owner = asked.map(|asked| (asked.browser, asked.own));
+        let reopens = matches!(event, Event::Project { .. }) && !state.note_project(event);
+        let public = match (&asker, event) {
+            _ if reopens => false,
+            (_, Event::Project { .. }) => true,
+            (Some(asker), event) => {
+                asker.public && !is_last && !matches!(event, Event::Underway { .. } | Event::Progress { .. })
+            }
+            (None, _) if request.is_none() => true,
+            // The session's other front end shows its own answers; browsers see its run.
+            (None, event) => {
+                !is_ours
+                    && matches!(
+                        event,
+                        Event::TrainingStarted { .. }
+                            | Event::Training { .. }
+                            | Event::TrainingState { .. }
+                            | Event::TrainingEnded { .. }
+                    )
+            }
+        };
+        if (public && !state.browsers.is_empty()) || asker.is_some() {
+            let owner = asker.map(|asker| (asker.browser, asker.own));
             let event = serde_json::to_string(event).unwrap_or_default();
             state.keep(Kept { owner, public, event, files: Arc::new(bytes.clone()) });
         }
@@ -158,220 +195,273 @@ impl Hub {
         is_ours
     }
 
-    /// Connects a browser by its secret name; `heard` is the number of the last report it received, `None` for a new page. Returns the number
-    /// from which it goes on, or `None` if reports that it missed are no longer kept, or if there are too many browsers.
-    pub(super) fn connect(&self, name: &str, heard: Option<u64>) -> Option<u64> {
+    /// Connects a browser by its secret name. `last` is the number of the last report that it received, `None` for a new page. Returns also
+    /// the number after which it goes on. Fails if reports that it missed are no longer kept, or with a sentence if there are too many browsers.
+    pub(super) fn connect(
+        &self,
+        name: &str,
+        last: Option<u64>,
+    ) -> Result<(Connection, u64), Result<Gone, &'static str>> {
         let mut state = self.state();
-        let first = state.last + 1 - state.kept.len() as u64;
-        let at = heard.unwrap_or(state.last);
+        let first = state.first();
+        let at = last.unwrap_or(state.last);
         let is_known = state.browsers.contains_key(name);
-        if at + 1 < first || at > state.last || heard.is_some() != is_known {
-            return None;
-        }
-        if state.browsers.len() >= MAX_BROWSERS {
-            state.browsers.retain(|_, browser| browser.connections > 0);
+        if at + 1 < first || at > state.last || last.is_some() != is_known {
+            return Err(Ok(Gone));
         }
         if !is_known && state.browsers.len() >= MAX_BROWSERS {
-            return None;
+            state.browsers.retain(|_, browser| browser.connection.is_some());
+            if state.browsers.len() >= MAX_BROWSERS {
+                return Err(Err("too many browsers use this program; close one"));
+            }
         }
-        let browser = state.browsers.entry(name.to_owned()).or_default();
-        browser.connections += 1;
-        state.steering.get_or_insert_with(|| name.to_owned());
+        state.connections += 1;
+        let number = state.connections;
+        let new = || Browser {
+            start: at,
+            received: 0,
+            partial: None,
+            connection: None,
+            delivered: at,
+            left: Instant::now(),
+        };
+        let browser = state.browsers.entry(name.to_owned()).or_insert_with(new);
+        (browser.connection, browser.delivered) = (Some(number), at);
         drop(state);
         self.tick();
-        Some(at)
+        Ok((Connection { browser: name.to_owned(), number }, at))
     }
 
-    pub(super) fn disconnect(&self, name: &str) {
-        if let Some(browser) = self.state().browsers.get_mut(name) {
-            browser.connections = browser.connections.saturating_sub(1);
+    pub(super) fn disconnect(&self, connection: &Connection) {
+        if let Some(browser) = self.state().of(connection) {
+            (browser.connection, browser.left) = (None, Instant::now());
         }
+        self.tick();
     }
 
-    /// Whether a browser is connected.
-    pub fn is_watched(&self) -> bool {
-        self.state().browsers.values().any(|browser| browser.connections > 0)
-    }
-
-    pub(super) fn note(&self, name: &str) -> Note {
+    /// Whether every connected browser received all reports.
+    pub(super) fn is_delivered(&self) -> bool {
         let state = self.state();
-        let steers = state.steering.as_deref() == Some(name);
-        let Some(Browser { received, partial, .. }) = state.browsers.get(name) else {
-            return Note::default();
-        };
+        let mut connected = state.browsers.values().filter(|browser| browser.connection.is_some());
+        connected.all(|browser| browser.delivered == state.last)
+    }
+
+    /// `None` if a later connection of the browser replaced this one.
+    pub(super) fn note(&self, connection: &Connection) -> Option<Note> {
+        let mut state = self.state();
+        let steers = state.may_steer(&connection.browser);
+        let Browser { received, partial, start, .. } = state.of(connection)?;
         let partial = partial.as_ref().map_or(0, |(_, files)| files.iter().map(Vec::len).sum());
-        Note { received: *received, partial, steers }
+        Some(Note { received: *received, partial, steers, start: *start })
     }
 
-    /// The first report for a browser after a number.
-    pub(super) fn next(&self, name: &str, after: u64) -> Option<Delivery> {
-        let state = self.state();
-        let first = state.last + 1 - state.kept.len() as u64;
-        let skipped = usize::try_from((after + 1).saturating_sub(first)).ok()?;
-        let numbered = (first..).zip(&state.kept).skip(skipped);
-        let found = numbered.filter_map(|(number, kept)| {
-            let own = kept.owner.as_ref().filter(|(owner, _)| owner == name).map(|(_, own)| *own);
-            (own.is_some() || kept.public).then_some((number, own, kept))
+    /// The next report for a browser after a number, or the number up to which there is none.
+    pub(super) fn next(&self, connection: &Connection, after: u64) -> Result<Result<Delivery, u64>, Gone> {
+        let mut state = self.state();
+        let first = state.first();
+        let skipped =
+            (after + 1).checked_sub(first).and_then(|skipped| usize::try_from(skipped).ok()).ok_or(Gone)?;
+        let (from, last) = (skipped.min(state.kept.len()), state.last);
+        let found = state.kept.range(from..).zip(after + 1..).find_map(|(kept, number)| {
+            let own =
+                kept.owner.as_ref().filter(|(owner, _)| *owner == connection.browser).map(|(_, own)| *own);
+            (own.is_some() || kept.public).then_some((kept, number, own))
         });
-        let (number, request, kept) = found.into_iter().next()?;
-        let request_part = request.map_or(String::new(), |own| format!("\"request\":{own},"));
-        let text = format!("{{{request_part}\"event\":{}}}", kept.event);
-        Some(Delivery { number, request, text, files: kept.files.clone() })
+        let next = found.map_or(Err(last), |(kept, number, request)| {
+            let part = request.map_or(String::new(), |own| format!("\"request\":{own},"));
+            let text = format!("{{{part}\"event\":{}}}", kept.event);
+            Ok(Delivery { number, request, text, files: kept.files.clone() })
+        });
+        if let Some(browser) = state.of(connection) {
+            browser.delivered = next.as_ref().map_or(last, |delivery| delivery.number - 1);
+        }
+        Ok(next)
     }
 
-    pub(super) fn steer(&self, name: &str) {
-        self.state().steering = Some(name.to_owned());
+    pub(super) fn steer(&self, connection: &Connection) {
+        self.state().steering = Some(connection.browser.clone());
         self.tick();
     }
 
     /// Begins a message. One that was received before, or out of order, is ignored; an interrupted one goes on.
-    pub(super) fn begin(&self, name: &str, head: Head) {
+    pub(super) fn begin(&self, connection: &Connection, head: Head) {
         let mut state = self.state();
-        let Some(browser) = state.browsers.get_mut(name) else { return };
+        let Some(browser) = state.of(connection) else { return };
         let is_next = head.message == browser.received + 1;
         let goes_on = browser.partial.as_ref().is_some_and(|(begun, _)| begun.message == head.message);
-        if is_next && !goes_on {
+        let size = head.files.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length));
+        if is_next && size.is_none_or(|size| size > MAX_UPLOAD) {
+            (browser.received, browser.partial) = (head.message, None);
+            let own = serde_json::from_str::<Request>(&head.request).map_or(0, |request| request.id);
+            state.refuse(&connection.browser, own, ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE));
+        } else if is_next && !goes_on {
             browser.partial = Some((head, Vec::new()));
         }
         drop(state);
-        self.complete(name);
+        self.complete(connection);
+    }
+
+    /// Gives up the next message, whose files the browser can no longer read.
+    pub(super) fn give_up(&self, connection: &Connection, message: u64) {
+        if let Some(browser) = self.state().of(connection).filter(|browser| message == browser.received + 1) {
+            (browser.received, browser.partial) = (message, None);
+        }
+        self.tick();
     }
 
     /// Takes the next bytes of a message's files.
-    pub(super) fn take(&self, name: &str, mut bytes: &[u8]) {
+    pub(super) fn take(&self, connection: &Connection, mut bytes: &[u8]) {
         let mut state = self.state();
-        let partial = state.browsers.get_mut(name).and_then(|browser| browser.partial.as_mut());
+        let partial = state.of(connection).and_then(|browser| browser.partial.as_mut());
         let Some((head, files)) = partial else { return };
         while !bytes.is_empty() {
-            let is_full = |(length, file): (&usize, &Vec<u8>)| *length == file.len();
-            if files.is_empty() || head.files.iter().zip(&*files).nth(files.len() - 1).is_some_and(is_full) {
-                if files.len() == head.files.len() {
-                    break;
-                }
+            let is_full = files.last().is_none_or(|file| head.files[files.len() - 1] == file.len());
+            if is_full && files.len() == head.files.len() {
+                break;
+            }
+            if is_full {
                 files.push(Vec::new());
             }
-            let (at, Some(file)) = (files.len() - 1, files.last_mut()) else { break };
-            let (now, later) = bytes.split_at(bytes.len().min(head.files[at] - file.len()));
-            file.extend_from_slice(now);
+            let at = files.len() - 1;
+            let (now, later) = bytes.split_at(bytes.len().min(head.files[at] - files[at].len()));
+            files[at].extend_from_slice(now);
             bytes = later;
         }
         drop(state);
-        self.complete(name);
+        self.complete(connection);
     }
 
     /// Sends a message to the session once it has arrived in full.
-    fn complete(&self, name: &str) {
+    fn complete(&self, connection: &Connection) {
         let mut state = self.state();
-        let Some(browser) = state.browsers.get_mut(name) else { return };
-        let whole = browser.partial.take_if(|(head, files)| {
-            let received: usize = files.iter().map(Vec::len).sum();
-            received == head.files.iter().sum::<usize>()
+        let name = &connection.browser;
+        let whole = state.of(connection).and_then(|browser| {
+            let whole = browser.partial.take_if(|(head, files)| {
+                files.iter().map(Vec::len).sum::<usize>() == head.files.iter().sum::<usize>()
+            })?;
+            browser.received = whole.0.message;
+            Some(whole)
         });
-        let Some((head, mut files)) = whole else {
-            drop(state);
-            return self.tick();
-        };
-        browser.received = head.message;
-        files.resize(head.files.len(), Vec::new());
-        let answer = match serde_json::from_str::<Request>(&head.request) {
-            Ok(request) => self.send(&mut state, name, request, files),
-            Err(error) => {
-                let reason =
-                    format!("the page sent a request that this program does not know; reload it ({error})");
-                Err((0, ErrorReport::new(ErrorKind::Refused, reason)))
+        if let Some((head, mut files)) = whole {
+            files.resize(head.files.len(), Vec::new());
+            match serde_json::from_str::<Request>(&head.request) {
+                Ok(request) => self.send(&mut state, name, request, files),
+                Err(error) => {
+                    let reason = format!(
+                        "the page sent a request that this program does not know; reload it ({error})"
+                    );
+                    state.refuse(name, 0, ErrorReport::new(ErrorKind::Refused, reason));
+                }
             }
-        };
-        if let Err((own, error)) = answer {
-            let event = serde_json::to_string(&Event::Failed { error }).unwrap_or_default();
-            let owner = Some((name.to_owned(), own));
-            state.keep(Kept { owner, public: false, event, files: Arc::default() });
         }
         drop(state);
         self.tick();
     }
 
-    fn send(
-        &self,
-        state: &mut State,
-        name: &str,
-        request: Request,
-        bytes: Vec<Vec<u8>>,
-    ) -> Result<(), (u64, ErrorReport)> {
+    fn send(&self, state: &mut State, name: &str, request: Request, bytes: Vec<Vec<u8>>) {
         let Request { id: own, opening, mut command } = request;
-        let refused = |kind, reason: &str| Err((own, ErrorReport::new(kind, reason)));
-        if !command.only_reads() && !state.may_steer(name) {
-            return refused(ErrorKind::Busy, STEERED);
-        }
-        // Browsers that arrive join the project of the one that steers.
-        if let (Command::OpenProject { id }, Some((_, open))) = (&mut command, &state.opened)
-            && state.steering.as_deref() != Some(name)
-        {
-            id.clone_from(open);
-        }
-        let is_served = |id: &str| self.folder.as_deref() == Some(Path::new(id));
         match &mut command {
-            Command::OpenProject { id } if is_served(id) || state.is_open(id) => {}
-            command if self.watches && command.needs_idle() => return refused(ErrorKind::Refused, WATCHED),
-            command if command.names_path(!bytes.is_empty()) => return refused(ErrorKind::Refused, CONFINED),
             // The first browser chooses the device; others must not change it by arriving.
-            Command::Hello { device, .. } => {
-                if let Some(chosen) = &state.device {
-                    device.clone_from(chosen);
-                }
+            Command::Hello { version: message::VERSION, .. } if state.ready.is_some() => {
+                let ready = state.ready.clone();
+                return state.answer(name, own, ready);
             }
-            Command::Visible { visible } => {
-                let own = *visible;
-                if let Some(browser) = state.browsers.get_mut(name) {
-                    browser.visible = own;
-                }
-                *visible = state.browsers.values().any(|browser| browser.visible && browser.connections > 0);
+            // The engine serves its own machine first, whoever looks on.
+            Command::Visible { .. } => return state.answer(name, own, None),
+            // A page stores its drafts by itself.
+            Command::SaveDrafts { .. } if self.watches || !state.may_steer(name) => {
+                return state.answer(name, own, None);
             }
             Command::Cancel { request } => {
-                let is_it = |asked: &Asked| asked.browser == name && asked.own == *request;
-                *request = state.asked.iter().find(|(_, asked)| is_it(asked)).map_or(u64::MAX, |(id, _)| *id);
+                let is_it = |pending: &Pending| pending.browser == name && pending.own == *request;
+                let found = state.pending.iter().find(|(_, pending)| is_it(pending));
+                *request = found.map_or(u64::MAX, |(id, _)| *id);
+            }
+            // Browsers that arrive join the project of the one that steers.
+            Command::OpenProject { id } => {
+                if let Some((_, open)) = state.opened.clone().filter(|_| !state.may_steer(name)) {
+                    *id = open;
+                }
             }
             _ => {}
         }
+        let refused = if !command.only_reads() && !state.may_steer(name) {
+            Some((ErrorKind::Busy, STEERED))
+        } else if self.watches && !command.only_reads() && !matches!(command, Command::Steer(_)) {
+            Some((ErrorKind::Refused, WATCHED))
+        } else {
+            let is_open = |id: &str| state.opened.as_ref().is_some_and(|(_, open)| open == id);
+            let opens = matches!(&command, Command::OpenProject { id } if self.folder() == Some(Path::new(id)) || is_open(id));
+            (!opens && command.names_path(!bytes.is_empty())).then_some((ErrorKind::Refused, CONFINED))
+        };
+        if let Some((kind, reason)) = refused {
+            return state.refuse(name, own, ErrorReport::new(kind, reason));
+        }
+        let Some(requests) = self.requests.upgrade() else { return };
         state.sent += 1;
         let id = state.sent;
         let public = !command.only_reads();
-        state.asked.insert(id, Asked { browser: name.to_owned(), own, public });
-        let sent = self.requests.upgrade().map(|requests| {
-            requests.try_send(Envelope { body: Request { id, opening, command }, bytes }).is_ok()
-        });
-        match sent {
-            Some(true) => Ok(()),
-            _ => refused(ErrorKind::Refused, "the program is ending"),
-        }
+        state.pending.insert(id, Pending { browser: name.to_owned(), own, public });
+        requests.try_send(Envelope { body: Request { id, opening, command }, bytes }).ok();
     }
 }
 
 impl State {
+    /// Number of the first kept report.
+    fn first(&self) -> u64 {
+        self.last + 1 - self.kept.len() as u64
+    }
+
+    /// The browser of a connection, unless it has another one by now.
+    fn of(&mut self, connection: &Connection) -> Option<&mut Browser> {
+        let browser = self.browsers.get_mut(&connection.browser)?;
+        (browser.connection == Some(connection.number)).then_some(browser)
+    }
+
     fn keep(&mut self, kept: Kept) {
         let size = |kept: &Kept| kept.event.len() + kept.files.iter().map(Vec::len).sum::<usize>();
         self.bytes += size(&kept);
         self.last += 1;
         self.kept.push_back(kept);
-        while self.bytes > KEPT_BYTES && self.kept.len() > 1 {
-            self.bytes -= self.kept.pop_front().map_or(0, |old| size(&old));
+        let connected = self.browsers.values().filter(|browser| browser.connection.is_some());
+        let delivered = connected.map(|browser| browser.delivered).min().unwrap_or(self.last);
+        while self.bytes > KEPT_BYTES && (self.first() <= delivered || self.bytes > MAX_KEPT_BYTES) {
+            let Some(old) = self.kept.pop_front() else { break };
+            self.bytes -= size(&old);
         }
     }
 
-    /// Whether browsers that did not ask should hear of an event: reopening the open project is none.
-    fn is_news(&mut self, event: &Event) -> bool {
-        let Event::Project { opened } = event else { return true };
+    /// Answers a browser's request in place of the session.
+    fn answer(&mut self, name: &str, own: u64, event: Option<Event>) {
+        for event in event.into_iter().chain([Event::Finished]) {
+            let event = serde_json::to_string(&event).unwrap_or_default();
+            self.keep(Kept {
+                owner: Some((name.to_owned(), own)),
+                public: false,
+                event,
+                files: Arc::default(),
+            });
+        }
+    }
+
+    fn refuse(&mut self, name: &str, own: u64, error: ErrorReport) {
+        let event = serde_json::to_string(&Event::Failed { error }).unwrap_or_default();
+        self.keep(Kept { owner: Some((name.to_owned(), own)), public: false, event, files: Arc::default() });
+    }
+
+    /// Notes the open project. Returns whether it is another than before.
+    fn note_project(&mut self, event: &Event) -> bool {
+        let Event::Project { opened } = event else { return false };
         let opened = opened.as_ref().map(|opened| (opened.opening, opened.project.id.clone()));
         std::mem::replace(&mut self.opened, opened.clone()) != opened
     }
 
-    fn is_open(&self, id: &str) -> bool {
-        self.opened.as_ref().is_some_and(|(_, open)| open == id)
-    }
-
-    /// Whether a browser steers; it takes over from one that is gone.
+    /// Whether a browser steers. It takes over from one that has been gone for a while.
     fn may_steer(&mut self, name: &str) -> bool {
-        let present = |name: &String| self.browsers.get(name).is_some_and(|browser| browser.connections > 0);
-        if !self.steering.as_ref().is_some_and(present) {
+        let is_there = |name: &String| {
+            self.browsers.get(name).is_some_and(|own| own.connection.is_some() || own.left.elapsed() < GRACE)
+        };
+        if !self.steering.as_ref().is_some_and(is_there) {
             self.steering = Some(name.to_owned());
         }
         self.steering.as_deref() == Some(name)

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A message is a text frame with its head as JSON; a report's JSON follows as a second text frame; the bytes of files follow as binary
-//! frames of at most a megabyte. `web/remote-link.js` is the other side.
+//! frames. `web/remote-link.js` is the other side.
 
 mod access;
 mod hub;
@@ -26,7 +26,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use futures_util::{SinkExt as _, StreamExt as _};
-use hub::{Delivery, Head, Note};
+use hub::{Delivery, Gone, Head, Note};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -35,7 +35,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Bytes of a file in one frame.
-const PART: usize = 1 << 20;
+const PART: usize = 64 << 10;
+/// Maximum bytes of a message without its files.
+const MAX_MESSAGE: usize = 16 << 20;
 /// A connection without messages is shown to be alive at this interval.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -61,7 +63,7 @@ struct Served {
 pub struct Remote {
     served: Arc<Served>,
     stop: watch::Sender<bool>,
-    over: async_channel::Receiver<()>,
+    ended: async_channel::Receiver<()>,
 }
 
 impl Remote {
@@ -93,11 +95,12 @@ impl Remote {
         let served = Arc::new(Served { hub, access, page });
         let router = Router::new()
             .route("/", get(index))
+            .route("/index.html", get(index))
             .route("/link", get(link))
             .route("/{*file}", get(file))
             .with_state(served.clone());
         let (stop, stopped) = watch::channel(false);
-        let (last, over) = async_channel::bounded::<()>(1);
+        let (last, ended) = async_channel::bounded::<()>(1);
         let serve = move || {
             runtime.block_on(connections::accept(listener, router, stopped));
             drop(last);
@@ -105,16 +108,26 @@ impl Remote {
         let thread = std::thread::Builder::new().name("page".to_owned()).spawn(serve);
         thread.map_err(|error| format!("the page cannot be served: {error}"))?;
         served.access.invite();
-        Ok(Self { served, stop, over })
+        Ok(Self { served, stop, ended })
     }
 
     pub fn address(&self) -> SocketAddr {
         self.served.access.address()
     }
 
+    /// Waits until browsers received the last reports, at most two seconds.
+    pub fn drain(&self) {
+        for _ in 0..100 {
+            if self.served.hub.is_delivered() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// A channel that carries nothing and closes when the server has ended.
-    pub fn over(&self) -> async_channel::Receiver<()> {
-        self.over.clone()
+    pub fn ended(&self) -> async_channel::Receiver<()> {
+        self.ended.clone()
     }
 
     /// A function that stops the server, from any thread.
@@ -148,7 +161,7 @@ async fn index(State(served): State<Arc<Served>>, query: RawQuery, headers: Head
         // A redirect would not send the cookie of a link in another site's page.
         let page =
             "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=./\"><title>Glasshouse</title>";
-        let mut response = Html(page).into_response();
+        let mut response = ([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response();
         response.headers_mut().insert(header::SET_COOKIE, cookie);
         return response;
     }
@@ -160,14 +173,16 @@ async fn index(State(served): State<Arc<Served>>, query: RawQuery, headers: Head
     };
     let folder = served.hub.folder().map_or(String::new(), |folder| folder.display().to_string());
     let folder = folder.replace('&', "&amp;").replace('"', "&quot;");
-    // The engine is here.
+    // The page does not need the engine's module.
     let page: String = page
         .lines()
         .filter(|line| !line.contains("engine_bg.wasm"))
         .map(|line| format!("{line}\n"))
         .collect();
     let page = page.replacen("<html ", &format!("<html data-remote=\"{folder}\" "), 1);
-    ([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response()
+    let headers =
+        [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")];
+    (headers, Html(page)).into_response()
 }
 
 /// A file of the page's folder.
@@ -212,27 +227,31 @@ async fn link(
         return refused.into_response();
     }
     let Some(browser) = parameter(&query, "browser") else { return missing() };
-    let heard = parameter(&query, "heard").and_then(|heard| heard.parse().ok());
-    upgrade.max_message_size(16 << 20).on_upgrade(move |socket| carry(socket, served, browser, heard))
+    let last = parameter(&query, "last").and_then(|last| last.parse().ok());
+    upgrade.max_message_size(MAX_MESSAGE).on_upgrade(move |socket| carry(socket, served, browser, last))
 }
 
-/// What the server tells of a connection.
+/// What the server sends besides reports.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Told {
+enum ServerMessage {
     Note(Note),
     /// Reports are missing; the page must be loaded again.
-    Gone(bool),
+    Gone(Gone),
+    Refused(&'static str),
 }
 
 /// What a browser sends in a text frame.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Said {
-    Message(Head),
+enum ClientMessage {
+    Request(Head),
+    /// Gives up a message.
+    Drop {
+        drop: u64,
+    },
     Steer {
-        #[serde(rename = "steer")]
-        _steer: bool,
+        steer: bool,
     },
 }
 
@@ -244,32 +263,48 @@ struct ReportHead<'report> {
 }
 
 /// Serves a connection until either side ends it.
-async fn carry(socket: WebSocket, served: Arc<Served>, browser: String, heard: Option<u64>) {
+async fn carry(socket: WebSocket, served: Arc<Served>, browser: String, last: Option<u64>) {
     let (mut out, mut from) = socket.split();
     let hub = &served.hub;
-    let Some(mut at) = hub.connect(&browser, heard) else {
-        out.send(Message::Text(json(&Told::Gone(true)).into())).await.ok();
-        return;
+    let (connection, mut at) = match hub.connect(&browser, last) {
+        Ok(connected) => connected,
+        Err(reason) => {
+            let message = reason.map_or_else(ServerMessage::Refused, ServerMessage::Gone);
+            out.send(Message::Text(json(&message).into())).await.ok();
+            return;
+        }
     };
     let mut news = hub.subscribe();
     let sending = async {
-        let mut last = None;
+        let mut sent = None;
         loop {
             news.borrow_and_update();
-            let note = hub.note(&browser);
-            if last != Some(note) {
-                last = Some(note);
-                out.send(Message::Text(json(&Told::Note(note)).into())).await?;
+            // A later connection of the browser replaces this one.
+            let Some(note) = hub.note(&connection) else { return Ok(()) };
+            if sent.replace(note) != Some(note) {
+                out.send(Message::Text(json(&ServerMessage::Note(note)).into())).await?;
             }
-            while let Some(delivery) = hub.next(&browser, at) {
-                at = delivery.number;
-                deliver(&mut out, &delivery).await?;
+            loop {
+                match hub.next(&connection, at) {
+                    Ok(Ok(delivery)) => {
+                        deliver(&mut out, &delivery).await?;
+                        at = delivery.number;
+                    }
+                    Ok(Err(last)) => {
+                        at = last;
+                        break;
+                    }
+                    Err(gone) => {
+                        out.send(Message::Text(json(&ServerMessage::Gone(gone)).into())).await?;
+                        return Ok(());
+                    }
+                }
             }
             match tokio::time::timeout(BEAT, news.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Ok(()),
                 // Shows that the connection is alive.
-                Err(_) => last = None,
+                Err(_) => sent = None,
             }
         }
     };
@@ -277,11 +312,12 @@ async fn carry(socket: WebSocket, served: Arc<Served>, browser: String, heard: O
         while let Some(Ok(message)) = from.next().await {
             match message {
                 Message::Text(text) => match serde_json::from_str(&text) {
-                    Ok(Said::Message(head)) => hub.begin(&browser, head),
-                    Ok(Said::Steer { .. }) => hub.steer(&browser),
-                    Err(_) => break,
+                    Ok(ClientMessage::Request(head)) => hub.begin(&connection, head),
+                    Ok(ClientMessage::Drop { drop }) => hub.give_up(&connection, drop),
+                    Ok(ClientMessage::Steer { steer }) if steer => hub.steer(&connection),
+                    _ => break,
                 },
-                Message::Binary(bytes) => hub.take(&browser, &bytes),
+                Message::Binary(bytes) => hub.take(&connection, &bytes),
                 Message::Close(_) => break,
                 Message::Ping(_) | Message::Pong(_) => {}
             }
@@ -291,7 +327,7 @@ async fn carry(socket: WebSocket, served: Arc<Served>, browser: String, heard: O
         let _: Result<(), axum::Error> = sending.await;
     };
     futures_util::future::select(std::pin::pin!(sending), std::pin::pin!(receiving)).await;
-    hub.disconnect(&browser);
+    hub.disconnect(&connection);
 }
 
 async fn deliver<Out>(out: &mut Out, delivery: &Delivery) -> Result<(), axum::Error>

@@ -1,7 +1,9 @@
 //! Browsers as WebSocket clients, and a session that the test plays.
 
 use super::{Hub, Remote, RemoteSettings};
-use glasshouse_protocol::{Command, Envelope, ErrorKind, Event, Report, Request, Steer, message};
+use glasshouse_protocol::{
+    Command, DeviceSummary, Envelope, ErrorKind, Event, Report, Request, Steer, StorageSummary, message,
+};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -102,7 +104,7 @@ impl Server {
     }
 
     fn tell(&self, request: Option<u64>, event: Event) -> bool {
-        self.hub.hear(&Envelope::plain(Report { request, event }))
+        self.hub.receive(&Envelope::plain(Report { request, event }))
     }
 }
 
@@ -284,7 +286,7 @@ fn a_lost_connection_loses_nothing() {
     drop(browser);
     // Meanwhile, the session reports.
     server.tell(None, Event::Devices { devices: Vec::new() });
-    let mut browser = server.browser(&cookie, &format!("browser=a&heard={at}"));
+    let mut browser = server.browser(&cookie, &format!("browser=a&last={at}"));
     browser.sent = 1;
     assert_eq!(browser.note(|note| !note.is_null())["partial"], 1 << 20);
     assert_eq!(browser.heard().event["event"], "devices");
@@ -294,21 +296,33 @@ fn a_lost_connection_loses_nothing() {
     let asked = server.asked();
     assert!(asked.body.command == add.command && asked.bytes == [file.clone(), b"abc".to_vec()]);
     browser.note(|note| note["received"] == 1);
+    // What arrives late by a former connection is not taken.
+    let mut former = browser;
+    let mut browser = server.browser(&cookie, &format!("browser=a&last={}", at + 1));
+    browser.note(|note| note["received"] == 1);
+    let late = serde_json::to_string(&Request::new(8, Command::ListRuns)).unwrap();
+    let late = json!({ "message": 2, "request": late, "files": [] });
+    former.socket.send(Message::Text(late.to_string().into())).ok();
     // A message that was received is not taken twice.
+    browser.sent = 1;
     browser.head_again(&add, &[0, 0]);
     // A download arrives again as a whole, with the number of the request.
     let report = Report { request: Some(asked.body.id), event: Event::Finished };
-    server.hub.hear(&Envelope { body: report, bytes: vec![file.clone()] });
+    server.hub.receive(&Envelope { body: report, bytes: vec![file.clone()] });
     drop(browser);
-    let mut browser = server.browser(&cookie, &format!("browser=a&heard={}", at + 1));
+    let mut browser = server.browser(&cookie, &format!("browser=a&last={}", at + 1));
     let heard = browser.heard();
     assert!(heard.request == Some(1) && heard.bytes == file);
+    // A file that can no longer be read is given up, and the next message follows.
     browser.sent = 1;
-    browser.ask(2, Command::ListDevices);
+    browser.head(&add, &[5]);
+    browser.socket.send(Message::Binary(b"ab".to_vec().into())).unwrap();
+    browser.socket.send(Message::Text("{\"drop\":2}".into())).unwrap();
+    browser.ask(3, Command::ListDevices);
     assert_eq!(server.asked().body.command, Command::ListDevices);
     // A page that this program does not know has to be loaded again, as after a restart.
-    let mut lost = server.browser(&cookie, "browser=z&heard=5");
-    assert_eq!(lost.text(), json!({ "gone": true }));
+    let mut lost = server.browser(&cookie, "browser=z&last=5");
+    assert_eq!(lost.text(), json!({ "gone": null }));
 }
 
 #[test]
@@ -337,10 +351,22 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     let mut second = server.browser(&cookie, "browser=b");
     second.note(|note| note["steers"] == false);
     second.ask(1, hello("gpu"));
-    assert_eq!(server.asked().body.command, hello("gpu"), "nobody chose before");
+    let asked = server.asked();
+    let hello_of_second = asked.body.id;
+    assert_eq!(asked.body.command, hello("gpu"), "nobody chose before");
     second.ask(2, Command::OpenProject { id: "other".to_owned() });
     let asked = server.asked();
     assert_eq!(asked.body.command, Command::OpenProject { id: "stories".to_owned() });
+    // The session answers one greeting; later browsers get the device that was chosen.
+    let device = DeviceSummary { name: "gpu".to_owned(), ..DeviceSummary::default() };
+    let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
+    let ready = Event::Ready { version: message::VERSION, app_version: String::new(), device, storage };
+    server.tell(Some(hello_of_second), ready);
+    server.tell(Some(hello_of_second), Event::Finished);
+    assert_eq!([second.heard(), second.heard()].map(|heard| heard.request), [Some(1), Some(1)]);
+    first.ask(9, hello("cpu"));
+    assert_eq!(first.heard().event["device"]["name"], "gpu");
+    assert_eq!(first.heard().event["event"], "finished");
     // The first is not told again of its own project.
     server.tell(Some(asked.body.id), opened(1, "stories"));
     assert_eq!(second.heard().request, Some(2));

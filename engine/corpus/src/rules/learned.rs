@@ -17,7 +17,7 @@ settings! {
     }
     lists {
         file: Option<String> = None,
-            "Labelled rows {\"text\", \"label\"} as JSON Lines, or a classifier trained by `glasshouse moderate --train` (its harmful texts \
+            "Labelled rows {\"text\", \"label\"} as JSON Lines, or a classifier trained by `glasshouse evaluate moderate --train` (its harmful texts \
              are unwanted), or a fastText model (.bin, .ftz).";
         label: Option<String> = None,
             "The label of wanted texts, such as hq or 1; all others are unwanted. Required for a fastText model and for numeric labels; \
