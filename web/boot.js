@@ -34,7 +34,7 @@ const remote = document.documentElement.dataset.remote;
 const query = new URLSearchParams(location.search);
 // Only the machine that serves the page names its folder.
 query.delete("folder");
-if (remote) query.set("folder", remote);
+if (remote !== undefined) query.set("folder", remote);
 const embedded = (new URLSearchParams(location.search).get("embed") ?? "0") !== "0";
 const shelf = embedded ? shelfOf() : Promise.resolve(VISITORS);
 const engine = new EngineLink({ firstId: SCRIPTED, shelf, connect: remote === undefined ? undefined : (hear) => connect(hear, say) });

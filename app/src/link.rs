@@ -30,9 +30,9 @@ pub use address_native::page_address;
 pub use address_web::page_address;
 pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file, own_name};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files_native::{FOLDERS, HERE, bytes_of, expanded, pick, read_dropped, save};
+pub use files_native::{FOLDERS, bytes_of, expanded, here, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, HERE, bytes_of, dropped, expanded, pick, read_dropped, save};
+pub use files_web::{FOLDERS, bytes_of, dropped, expanded, here, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -33,7 +33,7 @@ impl Address {
     pub fn read(parameter: impl Fn(&str) -> Option<String>) -> Self {
         let mut address = Self {
             device: parameter("device"),
-            folder: parameter("folder"),
+            folder: parameter("folder").filter(|folder| !folder.is_empty()),
             embedded: parameter("embed").is_some_and(|embed| embed != "0"),
             ..Self::default()
         };

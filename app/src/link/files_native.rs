@@ -14,7 +14,9 @@ use std::sync::mpsc::Sender;
 /// Folders can be chosen on this platform.
 pub const FOLDERS: bool = true;
 /// Name of the place where the engine runs.
-pub const HERE: &str = "this machine";
+pub fn here() -> &'static str {
+    "this machine"
+}
 
 /// Extensions of the filter for all files. Portals take `*` for every name, and Windows `*.*`. For zenity each is prefixed with
 /// `*.`, which would hide a file named README, but it reads the text after a space as another pattern.

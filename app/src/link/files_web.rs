@@ -11,7 +11,10 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 /// Folders cannot be chosen on this platform.
 pub const FOLDERS: bool = false;
 /// Name of the place where the engine runs.
-pub const HERE: &str = "this tab";
+pub fn here() -> &'static str {
+    // boot.js names the folder of a machine that serves the page for its own engine.
+    if boot().query().contains("folder=") { "the machine that runs Glasshouse" } else { "this tab" }
+}
 
 /// Begins a ticket: the bytes that stand for a file which the boot script holds and sends to the engine itself, so that it is not
 /// copied through this module's memory. The file's number follows in four bytes, then its first bytes (`web/boot.js`).

@@ -2,7 +2,7 @@
 
 use super::DataPage;
 use super::stages::{colour, deeds, taken};
-use crate::link::HERE;
+use crate::link::here;
 use crate::pages::prelude::*;
 use crate::state::Cleaning;
 use glasshouse_protocol::DocumentsOverview;
@@ -191,6 +191,6 @@ fn promise_ui(ui: &mut Ui) {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.spacing_mut().interact_size.y = 16.0;
         ui.label(icons::ICON_LOCK.rich_text().size(13.0).color(quiet));
-        caption(ui, format!("Nothing leaves {HERE}."));
+        caption(ui, format!("Nothing leaves {}.", here()));
     });
 }
