@@ -26,6 +26,9 @@ impl Script {
             let is_marked = !text.contains(char::is_alphanumeric) || text.starts_with(['[', '(']);
             return if is_marked { text } else { format!("[{text}]") };
         }
+        if text.starts_with('[') && text.ends_with(']') {
+            return text;
+        }
         if let Some(written) = self.signs(before, &text) {
             return written;
         }
