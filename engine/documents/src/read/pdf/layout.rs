@@ -184,7 +184,11 @@ impl Fragment {
     /// Whether digits of this baseline and size are raised or lowered after or in this fragment.
     fn script(&self, said: &str, baseline: f64, size: f64) -> Option<Script> {
         let rise = (baseline - self.baseline) / self.size;
-        let least = if size < SMALL * self.size { 0.08 } else { 0.25 };
+        let least = match size < SMALL * self.size {
+            true if rise < 0.0 => 0.08,
+            true => 0.18,
+            false => 0.25,
+        };
         let is_number = said.contains(|letter: char| letter.is_ascii_digit() || "+-−".contains(letter));
         let most = if rise > 0.0 { 0.7 } else { 0.4 };
         (is_number && size < 1.05 * self.size && (least..most).contains(&rise.abs()))
