@@ -26,6 +26,9 @@ impl Script {
             let is_marked = !text.contains(char::is_alphanumeric) || text.starts_with(['[', '(']);
             return if is_marked { text } else { format!("[{text}]") };
         }
+        if text.starts_with('[') && text.ends_with(']') {
+            return text;
+        }
         if let Some(written) = self.signs(before, &text) {
             return written;
         }
@@ -67,7 +70,8 @@ fn is_reference(before: &str, text: &str) -> bool {
     if last.is_ascii_digit() {
         let number = before.trim_end_matches(|digit: char| digit.is_ascii_digit());
         let year = before.get(number.len()..).unwrap_or_default();
-        let is_whole = !number.ends_with(['.', ',', '\'', '·', '×', '^', '-', '−']);
+        let is_whole = !number.ends_with(['.', ',', '\'', '·', '^', '-', '−'])
+            && !number.trim_end().ends_with(['=', '+', '−', '×', '*', '/', '·', '<', '>', '≈']);
         return is_whole && year.len() == 4 && ("1000"..="2100").contains(&year);
     }
     if last.is_alphabetic() {
@@ -150,6 +154,8 @@ mod tests {
             ("the 19", "th", "th"),
             ("In 1904", "12", "[12]"),
             ("of 11904", "12", "¹²"),
+            ("x = 1024", "2", "²"),
+            ("on May 5, 1904", "12", "[12]"),
             ("on the wall", "3", "[3]"),
             ("ended.", "1, 2", "[1, 2]"),
             ("灯塔", "4", "[4]"),

@@ -6,7 +6,7 @@ use super::lines::{fill, whole};
 use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
-use super::unpack::{Counter, Stream, stream, unpack};
+use super::unpack::{Counter, DamagedMember, Stream, stream, unpack};
 use super::{Item, Trouble, decode, text};
 use crate::document::{Document, Kind};
 use crate::extract;
@@ -101,10 +101,16 @@ fn documents(
         });
     }
     let mut stream = stream(file, source, counter, limits)?;
-    let mut packings = 0;
+    let (mut packings, mut damaged) = (0, None);
     loop {
         let head = match fill(&mut stream) {
             Ok(head) => head,
+            Err(error) if matches!(row.reader, Reader::Stream(_)) && DamagedMember::is(&error) => {
+                let reason =
+                    format!("begins with damaged bytes ({error}); reading continues at the next record");
+                damaged.get_or_insert(context.trouble(None, reason));
+                continue;
+            }
             Err(error) => return Ok(one(Err(context.trouble(None, broken_off(&error))))),
         };
         match format::signature(head) {
@@ -128,7 +134,9 @@ fn documents(
         Reader::Bytes(read) => {
             Ok(one(document(&context, stream).and_then(|bytes| read(&context, bytes, readers))))
         }
-        Reader::Stream(read) => Ok(read(context, stream, readers)),
+        Reader::Stream(read) => {
+            Ok(Box::new(damaged.map(Err).into_iter().chain(read(context, stream, readers))))
+        }
         Reader::Text(read) => {
             let stream = decode::Utf8::of(stream, readers);
             *replaced = stream.replaced();

@@ -335,7 +335,7 @@ impl TableReader {
                 || is_over && self.rows.open;
             if is_doubtful && !is_checked {
                 is_checked = true;
-                is_literal = columns.is_none_or(|columns| self.follow(columns));
+                is_literal = columns.is_none_or(|columns| self.follow(&first, columns));
             } else if is_over && self.rows.open {
                 self.ahead.drain(..lines);
                 while self.rows.open && self.peek(0)?.is_some() {
@@ -376,9 +376,11 @@ impl TableReader {
         Ok(if self.row.count <= MAX_COLUMNS { NextRow::Whole } else { NextRow::TooWide })
     }
 
-    /// Whether the next lines are rows.
-    fn follow(&mut self, columns: usize) -> bool {
+    /// Whether the next lines are rows. If the next one is unclear too, whether this one alone is a row.
+    fn follow(&mut self, first: &[u8], columns: usize) -> bool {
         let (mut found, mut row) = (0, Row::default());
+        self.probe.literal(first, &mut row);
+        let is_row = row.count == columns;
         for ahead in 0..4 * FOLLOWING {
             // An error is met again when the line is taken.
             match self.peek(ahead) {
@@ -390,7 +392,7 @@ impl TableReader {
             let Some(Some(line)) = self.ahead.get(ahead) else { break };
             self.probe.start(line);
             if self.probe.open {
-                break;
+                return found > 0 || is_row;
             }
             self.probe.parse(&mut row);
             if row.count != columns {

@@ -62,7 +62,7 @@ struct CodePage {
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: &[('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
+    leads: &[('В', 0xC2), ('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
     run: 3,
 };
 
@@ -115,7 +115,7 @@ impl CodePage {
         }
         let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
         let is_meant =
-            matches!(character, '\u{C0}'..='\u{17F}' | '\u{400}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
+            matches!(character, '\u{A0}'..='\u{17F}' | '\u{400}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
         is_meant.then_some((character, letters.as_str()))
     }
 }

@@ -184,9 +184,14 @@ impl Fragment {
     /// Whether digits of this baseline and size are raised or lowered after or in this fragment.
     fn script(&self, said: &str, baseline: f64, size: f64) -> Option<Script> {
         let rise = (baseline - self.baseline) / self.size;
-        let least = if size < SMALL * self.size { 0.08 } else { 0.25 };
+        let least = match size < SMALL * self.size {
+            true if rise < 0.0 => 0.08,
+            true => 0.18,
+            false => 0.25,
+        };
         let is_number = said.contains(|letter: char| letter.is_ascii_digit() || "+-−".contains(letter));
-        (is_number && size < 1.05 * self.size && (least..0.7).contains(&rise.abs()))
+        let most = if rise > 0.0 { 0.7 } else { 0.4 };
+        (is_number && size < 1.05 * self.size && (least..most).contains(&rise.abs()))
             .then_some(if rise > 0.0 { Script::Raised } else { Script::Lowered })
     }
 
@@ -411,11 +416,15 @@ fn set_scripts(fragments: &mut [Fragment]) {
     for index in 0..fragments.len() {
         let (start, end) = (index.saturating_sub(NEAR), (index + NEAR).min(fragments.len()));
         let Some(small) = fragments.get(index) else { continue };
-        let line = fragments.get(start..end).unwrap_or_default().iter().find_map(|line| {
+        let near = fragments.get(start..end).unwrap_or_default().iter().filter(|line| {
             let is_there = small.left > line.left - line.size && small.left < line.right + SPACE * line.size;
-            let script = line.script(&small.text, small.baseline, small.size)?;
-            (is_there && small.size < SMALL * line.size).then_some((line.baseline, script))
+            is_there && small.size < SMALL * line.size
         });
+        let distance = |line: &&Fragment| (line.baseline - small.baseline).abs();
+        let line = near
+            .filter_map(|line| Some((line, line.script(&small.text, small.baseline, small.size)?)))
+            .min_by(|(one, _), (other, _)| distance(one).total_cmp(&distance(other)))
+            .map(|(line, script)| (line.baseline, script));
         if let Some((baseline, script)) = line
             && let Some(signs) = script.signs("", &small.text)
             && let Some(small) = fragments.get_mut(index)

@@ -94,6 +94,10 @@ fn a_damaged_member_costs_its_record_only() {
         assert!(found.starts_with(&["a"]) && found.ends_with(&["c"]), "{damage}: {found:?} {troubles:?}");
         assert!(troubles.iter().any(|trouble| trouble.contains("damaged bytes")), "{damage}: {troubles:?}");
     }
+    let mut packed = [gzip(page("a")), gzip(page("b"))].concat();
+    packed[30..50].fill(0xff);
+    let texts = says("a.warc.gz", packed, &Settings::default(), "damaged bytes");
+    assert!(texts.last().is_some_and(|text| text.starts_with("<p>page b")), "{texts:?}");
     // Other formats end there, since their records may span members.
     let mut packed = [gzip("{\"text\": \"a\"}\n"), gzip("{\"text\": \"b\"}\n")].concat();
     let at = packed.len() - 10;

@@ -131,7 +131,7 @@ fn raised_and_lowered_digits_stay_apart() {
     );
     // The same size, and drawn after the whole line.
     let page = "BT /F1 12 Tf 72 700 Td (The lamp gives 10) Tj 5 Ts (6) Tj 0 Ts ( candles, and the mirror loses a part of them.) Tj ET\n\
-        BT /F1 12 Tf 72 686 Td (It loses 10) Tj ET BT /F1 7 Tf 133 692 Td (4) Tj ET BT /F1 12 Tf 72 672 Td (of them.) Tj ET";
+        BT /F1 12 Tf 72 686 Td (It loses 10) Tj ET BT /F1 12 Tf 72 672 Td (of them.) Tj ET BT /F1 7 Tf 127 692 Td (4) Tj ET";
     let found = text(&pages_of(&[page], true)).unwrap();
     assert!(
         found.starts_with("The lamp gives 10⁶ candles,") && found.contains("loses 10⁴ of them."),
