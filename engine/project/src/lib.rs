@@ -79,7 +79,7 @@ const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one"
 pub const CLEANED: &str = "cleaned";
 /// Holds the project's original documents while a run that has not started tries others.
 pub const DOCUMENTS_BEFORE: &str = "documents.before";
-/// Lock file in the `runs` folder, held while a run gets its number, and while feedback, a conversation, or a run's title, tags or note is written.
+/// Lock file in the `runs` folder, held while a run gets its number, and while feedback, a conversation or `about.json` is written.
 const RUNS_LOCK: &str = ".lock";
 /// Maximum size of a `project.json`, `run.json` or `run.toml`.
 const MAX_RECORD_BYTES: u64 = 1 << 20;

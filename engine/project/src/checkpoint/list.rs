@@ -88,7 +88,7 @@ impl Checkpoints {
         parameters: &[Parameter],
         state: &ArenaState,
     ) -> Result<PathBuf> {
-        storage::create_folder(&self.folder)?;
+        self.create_folder()?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = storage::partial_path(&path);
         let precision = StoredPrecision::from_weights(&state.parameters);

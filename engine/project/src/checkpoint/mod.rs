@@ -228,7 +228,7 @@ impl Checkpoints {
         loss_scale: Option<LossScale>,
         precision: StoredPrecision,
     ) -> Result<Begun> {
-        storage::create_folder(&self.folder)?;
+        self.create_folder()?;
         let manifests = self.manifests(&mut Vec::new());
         let newest = manifests.first();
         let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
@@ -357,6 +357,19 @@ impl Checkpoints {
             let Some((_, sequence)) = state_of(&name) else { continue };
             if !named(&now, &name) && (named(before, &name) || Some(sequence) == latest) {
                 files::remove_file(self.folder.join(name)).ok();
+            }
+        }
+    }
+
+    /// Creates the folder, but not those around it: if the run's was removed, it must not come back without its records.
+    fn create_folder(&self) -> Result<()> {
+        match files::create_dir(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(Error::io(&self.folder)(error))
+            }
+            _ => {
+                storage::sync_folder_of(&self.folder);
+                Ok(())
             }
         }
     }

@@ -641,7 +641,7 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
         let prepared = rows(&files, objective, [&some(0..20), &copied], folder.path()).unwrap();
         let [problem] = &prepared.problems[..] else { panic!("{:?}", prepared.problems) };
         assert!(
-            problem.reason.contains("trains on 5 of the 10 ") && problem.reason.contains("50 %"),
+            problem.reason.contains("trains on 5 of the 10 ") && problem.reason.contains("50.0 %"),
             "{problem:?}"
         );
         assert_eq!(problem.count, 5);
