@@ -276,6 +276,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn help_lists_every_command_in_its_group() {
+        let help = command_line().render_help().to_string();
+        let commands = Arguments::command();
+        for command in commands.get_subcommands() {
+            let line = format!("\n  {} ", command.get_name());
+            assert_eq!(help.matches(&line).count(), 1, "{}: {help}", command.get_name());
+        }
+        assert!(help.contains("\nTrain:\n  train ") && help.contains("\nMachine:\n  devices "), "{help}");
+        let sum: usize = GROUPS.iter().map(|(_, count)| count).sum();
+        assert_eq!(sum, commands.get_subcommands().count());
+    }
+
+    #[test]
     fn json_is_an_option_and_not_a_word_of_a_prompt() {
         let asks = |words: &[&str]| asks_for_json(&Arguments::command().try_get_matches_from(words).unwrap());
         assert!(asks(&["glasshouse", "generate", "--prompt=a", "--json"]));
