@@ -112,9 +112,9 @@ fn removed_parts_leave_an_ordinary_smaller_run_that_recovers_by_distilling() {
         made.push(run);
     }
     let taught = ["--set", "train.distil.teacher=2", "--lr", "3e-3", "--steps", "60"];
-    let losses = numbers(&tune(folder, &made[0], "distil", "stories.txt", &taught), "step", "loss");
-    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-    assert!(mean(&losses[losses.len() - 10..]) < mean(&losses[..5]), "{losses:?}");
+    // Batches differ more than the loss falls.
+    let losses = numbers(&tune(folder, &made[0], "distil", "stories.txt", &taught), "eval", "val_loss");
+    assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
 }
 
 #[test]

@@ -353,7 +353,7 @@ fn a_card_goes_where_it_is_wanted() {
 #[test]
 fn the_keyboard_alone_opens_the_page_and_evaluates() {
     let mut scene = Scene::new(Engine::full(), PageName::Home, [1280.0, 900.0], "dark");
-    scene.harness.key_press(Key::Minus);
+    scene.harness.key_press(Key::Num7);
     scene.settle();
     let entry = scene.harness.get_by_role_and_label(Role::Tab, "Evaluate");
     assert_eq!(entry.accesskit_node().toggled(), Some(Toggled::True));

@@ -183,8 +183,10 @@ fn a_command_that_fails_takes_only_what_it_made() {
     // The project exists by then, and its lock is released.
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    told.read_line(&mut line).unwrap();
-    assert!(line.starts_with("reading"), "{line}");
+    while !line.starts_with("reading") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it did not read its text");
+    }
     send(&child, "-STOP");
     trained(folder, "both", &[]);
     std::fs::write(&text, b"").unwrap();

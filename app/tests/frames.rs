@@ -208,7 +208,7 @@ fn a_long_text_in_tokens() {
 fn a_long_written_text() {
     let measure = |letters: usize| {
         let mut frames = frames(PageName::Write);
-        frames.click(Pos2::new(500.0, 236.0));
+        frames.click(Pos2::new(500.0, 276.0));
         let key = |pressed| Event::Key {
             key: egui::Key::Enter,
             physical_key: None,

@@ -71,6 +71,7 @@ fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
     let mut window = window(support::without_runs(PageName::Train), 1600.0, 1400.0);
     let mut run = fresh("1-llama-tiny");
     tell(window.state_mut(), [begin(run.clone())]);
+    window.run_steps(2);
     open_page(&mut window, PageName::Runs);
     window.get_by_role_and_label(Role::Row, "1-llama-tiny").click();
     window.run_steps(3);

@@ -303,7 +303,7 @@ fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
         panic!("{searches:?}")
     };
     assert_eq!(search, "owl");
-    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
+    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click_accesskit();
     scene.settle();
     scene.picture("data-search");
     assert!(scene.sent_of(|command| matches!(command, Command::ReadDocument { number: 3 })).len() == 1);
@@ -376,7 +376,7 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     scene.click("Train again");
     assert_eq!(asked(&mut scene), before + 1);
     scene.open(PageName::Data);
-    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
+    scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click_accesskit();
     scene.settle();
     assert!(scene.harness.query_by_label("Document 4").is_some());
     scene.harness.get_by_label("Remove forest tales.txt").click();

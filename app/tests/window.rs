@@ -151,6 +151,7 @@ fn a_finished_run_goes_on_for_more_steps() {
     let refused = Event::Failed { error: ErrorReport::new(ErrorKind::Refused, "the device is gone") };
     answer(window.state_mut(), |command| matches!(command, Command::Resume { .. }), [refused]);
     window.run_steps(3);
+    press(&mut window, "More");
     window.get_by_role_and_label(Role::SpinButton, "Steps in all").set_value_accesskit(2500.0);
     window.run_steps(3);
     press(&mut window, "Train longer");

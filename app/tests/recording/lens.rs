@@ -89,12 +89,11 @@ fn press(session: &mut Session, role: Role, words: &str) {
 
 /// The beginning of the last held-out story: a text of a kind the model knows, but has not seen.
 fn held_out(session: &mut Session, validation: f64) -> String {
-    let list = |offset| Command::ListDocuments { search: String::new(), offset, count: 1, validation };
+    let list = |offset| Command::ListDocuments { search: String::new(), offset, count: 100, validation };
     session.ask(list(0));
-    let last = session.state().documents.found - 1;
-    session.ask(list(last));
-    let document = &session.state().documents.page[0];
-    assert!(document.validation, "{document:?}");
+    let found = session.state().documents.found;
+    session.ask(list(found.saturating_sub(100)));
+    let document = session.state().documents.page.iter().rfind(|document| document.validation).unwrap();
     let beginning: String = document.preview.chars().take(PROMPT).collect();
     beginning.rsplit_once(' ').unwrap().0.to_owned()
 }

@@ -153,7 +153,7 @@ impl Session {
 
     /// Clicks the last widget of that name: the rail comes first.
     pub fn press(&mut self, name: &str) {
-        self.window.get_all_by_label(name).last().unwrap().click();
+        self.window.get_all_by_label(name).last().unwrap().click_accesskit();
         self.settle();
     }
 

@@ -116,6 +116,7 @@ fn a_log_is_cut_to_the_steps_of_its_checkpoint() {
 fn config(trainable: Trainable) -> RunConfig {
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     (config.model.layers, config.model.heads, config.model.width) = (2, 2, 16);
+    (config.model.kv_heads, config.model.head_size) = (2, 8);
     (config.model.vocabulary, config.model.context_length) = (40, 8);
     config.train.trainable = trainable;
     config

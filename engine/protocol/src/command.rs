@@ -594,6 +594,7 @@ pub enum VocabularyOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CheckpointChoice;
 
     #[test]
     fn a_command_that_names_files_of_the_machine_is_told_from_one_that_brings_them() {
@@ -602,8 +603,10 @@ mod tests {
         let open = |id: &str| Command::OpenProject { id: id.to_owned() };
         let card = |to: Option<&str>| Export::Card { run: "1-a".to_owned() }.to(to.map(PathBuf::from), true);
         let model = |checkpoint: &str| Command::OpenModel {
-            source: serde_json::from_value(serde_json::json!({ "run": "1-a", "checkpoint": checkpoint }))
-                .unwrap(),
+            source: WeightSource::Checkpoint {
+                run: "1-a".to_owned(),
+                checkpoint: CheckpointChoice::from(checkpoint.to_owned()),
+            },
             weights: None,
         };
         let own: [Command; 4] = [from(None), open("stories"), card(None), model("latest")];

@@ -326,17 +326,24 @@ impl Checkpoints {
         (manifests, are_missing)
     }
 
-    /// Manifests for the state files of a folder without any, as a partial copy may leave it.
+    /// Manifests for the state files of a folder without any, as a partial copy may leave it. None if the only files are unfinished ones of
+    /// a first save: then no checkpoint was ever completed.
     fn found(&self) -> Vec<(Slot, Manifest)> {
+        let mut are_unfinished = true;
         let found = names_in(&self.folder).unwrap_or_default().into_iter().filter_map(|file| {
             let (step, sequence) = state_of(&file)?;
             let path = self.folder.join(&file);
             let bytes = files::metadata(&path).ok().filter(files::Metadata::is_file)?.len();
             // A damaged file is listed, so that a run does not start again in its place.
-            let val_loss = state::read_info(&path).ok().and_then(|info| info.val_loss);
+            let info = state::read_info(&path);
+            are_unfinished &= info.is_err();
+            let val_loss = info.ok().and_then(|info| info.val_loss);
             Some((sequence, ManifestEntry { file, bytes, crc32c: None, step, val_loss }))
         });
         let found: Vec<(u64, ManifestEntry)> = found.collect();
+        if are_unfinished && found.is_sorted_by(|(one, _), (other, _)| one == other) {
+            return Vec::new();
+        }
         let evaluated = found.iter().filter_map(|(_, entry)| Some((entry.val_loss?, entry)));
         let best =
             evaluated.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, entry)| entry.clone());

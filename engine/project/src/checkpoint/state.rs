@@ -524,9 +524,13 @@ impl StateReader {
     }
 }
 
-/// Reads a file's description of the run without its tensors.
+/// Reads a file's description of the run without its tensors. Fails if the file was not written to its end.
 pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
-    Ok(StateReader::open(path, None)?.described.info)
+    let StateReader { described, .. } = StateReader::open(path, None)?;
+    if described.crc32c == NO_CHECKSUM {
+        return Err(Error::bad_file(path, "it was not written to its end"));
+    }
+    Ok(described.info)
 }
 
 #[derive(Serialize, Deserialize)]

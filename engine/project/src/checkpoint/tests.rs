@@ -367,6 +367,29 @@ fn without_manifests_the_newest_intact_state_is_adopted_and_none_is_removed() {
 }
 
 #[test]
+fn an_unfinished_first_save_is_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let path = save(&mut Checkpoints::new(folder), 10, false);
+    for name in ["manifest-a.json", "manifest-b.json"] {
+        std::fs::remove_file(folder.join(name)).ok();
+    }
+    let whole = std::fs::read(&path).unwrap();
+    let mark = br#"{\"crc32c\":\""#;
+    let digits = whole.windows(mark.len()).position(|window| window == mark).unwrap() + mark.len();
+    // The checksum is written last.
+    let mut unsigned = whole.clone();
+    unsigned[digits..digits + 8].fill(b'0');
+    for unfinished in [&whole[..0], &whole[..whole.len() / 2], &unsigned[..]] {
+        std::fs::write(&path, unfinished).unwrap();
+        assert!(latest(folder).unwrap().is_none());
+        assert!(Checkpoints::new(folder).list().is_empty());
+    }
+    save(&mut Checkpoints::new(folder), 10, false);
+    assert_eq!(latest(folder).unwrap().unwrap().info.step, 10);
+}
+
+#[test]
 fn an_unfinished_state_of_a_killed_program_is_removed_by_the_next_save() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::new(folder.path());

@@ -3,9 +3,10 @@
 //!
 //! 1. Deleted folders are removed, unless files are to be moved out of them.
 //! 2. Files renamed since they were stored are moved without copying.
-//! 3. New or replaced files are written, in the order in which they were last written.
-//! 4. Files that only grew (metrics) are extended. A tail left by a dead tab is truncated on resume. They come before the
-//!    manifests, so that a resumed run finds metrics up to its checkpoint.
+//! 3. Files that only grew (metrics) are extended, and new ones of their kind (`.jsonl`) written. A tail left by a dead tab is
+//!    truncated on resume. They come before the checkpoints, which count even without a manifest, so that a resumed run finds
+//!    metrics up to its checkpoint.
+//! 4. New or replaced files are written, in the order in which they were last written.
 //! 5. Records (`.json`, then `.toml`) are written, also in order of writing: manifests after the checkpoints they name, an index
 //!    after its shards, a run's configuration after its record.
 //! 6. Deleted files are removed last: what old manifests name exists until both manifests are new.
@@ -180,7 +181,11 @@ pub fn plan() -> Vec<Work> {
                     place.push((number, Work { steps, result }));
                 };
                 let is_short = content.len() <= MAX_REPLACED_BYTES;
-                let place = if is_record(path) { &mut records } else { &mut contents };
+                let place = match before {
+                    _ if is_record(path) => &mut records,
+                    None if is_log(path) => &mut grown,
+                    _ => &mut contents,
+                };
                 match (before, same) {
                     (Some(stored), Some(_)) if inner.kept > 0 || stored.length == 0 => {
                         grown.push((number, Work { steps: vec![write(inner.kept)], result }));
@@ -220,7 +225,7 @@ pub fn plan() -> Vec<Work> {
     // A folder with a run.toml counts as a run, however often its record was written since.
     let (settings, records): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|(_, work)| is_settings(work.path()));
-    for mut group in [contents, grown, records, settings] {
+    for mut group in [grown, contents, records, settings] {
         order::sort_by_key(&mut group, |(number, _)| *number);
         plan.extend(group.into_iter().map(|(_, work)| work));
     }
@@ -294,6 +299,11 @@ pub fn finished(work: Work, modified: impl Fn(&Path) -> Option<SystemTime>) {
             shadow.files.insert(path, stored);
         }
     }
+}
+
+/// A file of lines that are only appended.
+fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "jsonl")
 }
 
 /// A file that must be complete or absent: a project's or run's record, or a manifest.
