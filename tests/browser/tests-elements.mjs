@@ -51,7 +51,7 @@ export async function every_page_can_be_read_and_opened_by_its_elements(site) {
     await press(page, "tab", entry);
     if (name !== entry) await press(page, "tab", name);
     await until(page, ({ page }) => page === key, `the page ${key}`);
-    await page.getByRole("tab", { name, selected: true }).waitFor();
+    await page.getByRole("tab", { name, selected: true, exact: true }).waitFor();
     const snapshot = await page.locator("body").ariaSnapshot();
     const parts = snapshot.split("\n").filter((line) => /^\s*- \w+/.test(line));
     assert(parts.length > 15, `${name} has ${parts.length} parts:\n${snapshot}`);
