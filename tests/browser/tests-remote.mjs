@@ -108,8 +108,9 @@ export function a_browser_drives_the_engine_of_another_program(site, program) {
       const [other] = await tab(site, remote);
 
       // It trains there, and both see it; the connections end meanwhile.
-      const { config, run } = event(await send(page, { command: "read_run", run: null, points: 10 }), "history");
-      assert.equal(run.step, 10);
+      const { config } = event(await send(page, { command: "read_run", run: null, points: 10 }), "history");
+      const { runs } = event(await send(page, { command: "list_runs" }), "runs");
+      assert.equal(runs[0].step, 10);
       const trained = send(page, { command: "train", config: { ...config, train: { ...config.train, steps: 3000, eval_interval: 1000 } } });
       await until(other, ({ training }) => training.step > 20, "the run in the other browser");
       await assert.rejects(send(other, { command: "steer", action: "pause" }), /another browser steers/);
