@@ -125,7 +125,7 @@ export function a_browser_drives_the_engine_of_another_program(site, program) {
       // A text of 24 MB arrives, and a project goes out, although connections end within.
       const added = page.evaluate(() => {
         const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(750_000));
-        return globalThis.glasshouse.send({ command: "change_documents", add: { names: ["owls.txt"] } }, [text]);
+        return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
       });
       for (let cuts = 0; cuts < 3; cuts += 1) {
         await new Promise((resolve) => setTimeout(resolve, 150));

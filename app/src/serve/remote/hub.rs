@@ -292,8 +292,7 @@ impl Hub {
         let size = head.files.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length));
         if is_next && size.is_none_or(|size| size > MAX_UPLOAD) {
             (browser.received, browser.partial) = (head.message, None);
-            let own = serde_json::from_str::<Request>(&head.request).map_or(0, |request| request.id);
-            state.refuse(&connection.browser, own, ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE));
+            state.refuse(&connection.browser, number_of(&head.request), ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE));
         } else if is_next && !goes_on {
             browser.partial = Some((head, Vec::new()));
         }
@@ -350,7 +349,7 @@ impl Hub {
                     let reason = format!(
                         "the page sent a request that this program does not know; reload it ({error})"
                     );
-                    state.refuse(name, 0, ErrorReport::new(ErrorKind::Refused, reason));
+                    state.refuse(name, number_of(&head.request), ErrorReport::new(ErrorKind::Invalid, reason));
                 }
             }
         }
@@ -404,6 +403,12 @@ impl Hub {
         state.pending.insert(id, Pending { browser: name.to_owned(), own, public });
         requests.try_send(Envelope { body: Request { id, opening, command }, bytes }).ok();
     }
+}
+
+/// The browser's number of a request that may be invalid.
+fn number_of(request: &str) -> u64 {
+    let request: serde_json::Value = serde_json::from_str(request).unwrap_or_default();
+    request["id"].as_u64().unwrap_or_default()
 }
 
 impl State {

@@ -261,6 +261,12 @@ fn two_browsers_see_the_same_and_one_steers() {
     let listing = server.asked().body.id;
     second.ask(7, Command::Cancel { request: 6 });
     assert_eq!(server.asked().body.command, Command::Cancel { request: listing });
+    // A request that is none is answered, too.
+    second.sent += 1;
+    let none = json!({ "message": second.sent, "request": "{\"id\":8,\"command\":{\"command\":\"fly\"}}", "files": [] });
+    second.socket.send(Message::Text(none.to_string().into())).unwrap();
+    let refused = second.heard();
+    assert_eq!((refused.request, &refused.event["error"]["kind"]), (Some(8), &json!(ErrorKind::Invalid.name())));
     // A request of the program itself is not for the browsers, but for it.
     assert!(!server.tell(Some(1), Event::Finished));
 }
