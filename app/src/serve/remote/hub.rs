@@ -2,7 +2,9 @@
 //! concerns. The last reports are kept, so that a browser whose connection was lost receives those that it missed.
 
 use async_channel::WeakSender;
-use glasshouse_protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request, message};
+use glasshouse_protocol::{
+    Command, Envelope, ErrorKind, ErrorReport, Event, Export, Report, Request, message,
+};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -292,7 +294,11 @@ impl Hub {
         let size = head.files.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length));
         if is_next && size.is_none_or(|size| size > MAX_UPLOAD) {
             (browser.received, browser.partial) = (head.message, None);
-            state.refuse(&connection.browser, number_of(&head.request), ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE));
+            state.refuse(
+                &connection.browser,
+                number_of(&head.request),
+                ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE),
+            );
         } else if is_next && !goes_on {
             browser.partial = Some((head, Vec::new()));
         }
@@ -349,7 +355,11 @@ impl Hub {
                     let reason = format!(
                         "the page sent a request that this program does not know; reload it ({error})"
                     );
-                    state.refuse(name, number_of(&head.request), ErrorReport::new(ErrorKind::Invalid, reason));
+                    state.refuse(
+                        name,
+                        number_of(&head.request),
+                        ErrorReport::new(ErrorKind::Invalid, reason),
+                    );
                 }
             }
         }
@@ -389,9 +399,17 @@ impl Hub {
         } else if self.watches && !command.only_reads() && !matches!(command, Command::Steer(_)) {
             Some((ErrorKind::Refused, WATCHED))
         } else {
-            let is_open = |id: &str| state.opened.as_ref().is_some_and(|(_, open)| open == id);
-            let opens = matches!(&command, Command::OpenProject { id } if self.folder() == Some(Path::new(id)) || is_open(id));
-            (!opens && command.names_path(!bytes.is_empty())).then_some((ErrorKind::Refused, CONFINED))
+            let own = |id: &str| {
+                self.folder() == Some(Path::new(id))
+                    || state.opened.as_ref().is_some_and(|(_, open)| open == id)
+            };
+            let is_of_own = match &command {
+                Command::OpenProject { id }
+                | Command::ChangeProject { id, .. }
+                | Command::Export { what: Export::Project { id }, to: None, .. } => own(id),
+                _ => false,
+            };
+            (!is_of_own && command.names_path(!bytes.is_empty())).then_some((ErrorKind::Refused, CONFINED))
         };
         if let Some((kind, reason)) = refused {
             return state.refuse(name, own, ErrorReport::new(kind, reason));

@@ -2,7 +2,8 @@
 
 use super::{Hub, Remote, RemoteSettings};
 use glasshouse_protocol::{
-    Command, DeviceSummary, Envelope, ErrorKind, Event, Report, Request, Steer, StorageSummary, message,
+    Command, DeviceSummary, Envelope, ErrorKind, Event, Export, Report, Request, Steer, StorageSummary,
+    message,
 };
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -256,6 +257,11 @@ fn two_browsers_see_the_same_and_one_steers() {
     assert_eq!(second.heard().event["error"]["kind"], json!(ErrorKind::Refused.name()));
     second.ask(5, Command::OpenProject { id: "/projects/own".to_owned() });
     assert_eq!(server.asked().body.command, Command::OpenProject { id: "/projects/own".to_owned() });
+    let out = |id: &str| Export::Project { id: id.to_owned() }.to(None, true);
+    second.ask(50, out("/projects/own"));
+    assert_eq!(server.asked().body.command, out("/projects/own"));
+    second.ask(51, out("/projects/other"));
+    assert_eq!(second.heard().event["error"]["kind"], json!(ErrorKind::Refused.name()));
     // A cancellation names the request by the number that the session knows.
     second.ask(6, Command::ListRuns);
     let listing = server.asked().body.id;
@@ -266,7 +272,10 @@ fn two_browsers_see_the_same_and_one_steers() {
     let none = json!({ "message": second.sent, "request": "{\"id\":8,\"command\":{\"command\":\"fly\"}}", "files": [] });
     second.socket.send(Message::Text(none.to_string().into())).unwrap();
     let refused = second.heard();
-    assert_eq!((refused.request, &refused.event["error"]["kind"]), (Some(8), &json!(ErrorKind::Invalid.name())));
+    assert_eq!(
+        (refused.request, &refused.event["error"]["kind"]),
+        (Some(8), &json!(ErrorKind::Invalid.name()))
+    );
     // A request of the program itself is not for the browsers, but for it.
     assert!(!server.tell(Some(1), Event::Finished));
 }
