@@ -169,6 +169,9 @@ async function careful(browser, address) {
     const blocked = new Promise((resolve) => addEventListener("securitypolicyviolation", resolve, { once: true }));
     document.body.append(Object.assign(document.createElement("script"), { textContent: "globalThis.injected = true" }));
     await blocked;
+    // The engine stores the first project before it answers again.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await send({ command: "list_devices" });
     return { asked: asked(), kind, lost: engine.lost, injected: globalThis.injected ?? false };
   });
   assert.match(found.asked, /the project %E0%A4\.glasshouse from example\.org/);

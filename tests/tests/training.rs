@@ -868,7 +868,7 @@ fn a_short_run_that_ends_without_a_loss_has_diverged() {
     let mut config = config();
     config.train = TrainConfig {
         steps: 3,
-        learning_rate: 1e9,
+        learning_rate: 1e12,
         min_learning_rate: 0.0,
         warmup_steps: 0,
         gradient_clipping: 1.0,
