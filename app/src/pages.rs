@@ -216,18 +216,18 @@ fn tabs_ui(open: PageName, ui: &mut Ui, go: &mut Option<PageName>) {
     ui.add_space(crate::theme::space::SMALL);
 }
 
-/// The entries of the rail, each with the title of the group that it begins.
-pub const ENTRIES: [(PageName, &str); 10] = [
-    (PageName::Home, ""),
-    (PageName::Data, "Build"),
-    (PageName::Model, ""),
-    (PageName::Train, ""),
-    (PageName::Write, "Use"),
-    (PageName::Inspect, "Understand"),
-    (PageName::Evaluate, ""),
-    (PageName::Runs, ""),
-    (PageName::Learn, ""),
-    (PageName::Settings, ""),
+/// The entries of the rail.
+pub const ENTRIES: [PageName; 10] = [
+    PageName::Home,
+    PageName::Data,
+    PageName::Model,
+    PageName::Train,
+    PageName::Write,
+    PageName::Inspect,
+    PageName::Evaluate,
+    PageName::Runs,
+    PageName::Learn,
+    PageName::Settings,
 ];
 
 impl PageName {
@@ -253,6 +253,16 @@ impl PageName {
     /// Its entry of the rail.
     pub fn entry(self) -> Self {
         self.tabs().first().map_or(self, |(page, _)| *page)
+    }
+
+    /// The title above its entry and those that follow it.
+    pub fn group(self) -> &'static str {
+        match self.entry() {
+            Self::Home => "",
+            Self::Data | Self::Model | Self::Train => "Build",
+            Self::Write => "Use",
+            _ => "Understand",
+        }
     }
 
     /// Whether it has something to show.

@@ -49,22 +49,21 @@ impl App {
         self.project_ui(ui, slim);
         ui.add_space(space::MEDIUM);
         let entries = self.entries();
-        for (page, group) in ENTRIES {
-            if !group.is_empty() {
+        let mut group = "";
+        for page in entries.iter().copied() {
+            if page.group() != group {
+                group = page.group();
                 ui.add_space(space::SMALL);
                 if !slim {
                     caption(ui, group);
                 }
-            }
-            if !entries.contains(&page) {
-                continue;
             }
             if page == PageName::Settings {
                 let left = ui.available_height() - 44.0;
                 ui.add_space(left.max(0.0));
             }
             let size = Vec2::new(ui.available_width(), 36.0);
-            let response = self.entry_ui(ui, page, size, |ui, rect, colour| {
+            let response = self.entry_ui(ui, (page, &entries), size, |ui, rect, colour| {
                 let font = FontId::new(20.0, page.icon().font_family());
                 let place = if slim { rect.center() } else { pos2(rect.left() + 20.0, rect.center().y) };
                 ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
@@ -124,7 +123,8 @@ impl App {
         for line in entries.chunks(columns) {
             ui.horizontal(|ui| {
                 for page in line.iter().copied() {
-                    let response = self.entry_ui(ui, page, Vec2::new(width, 42.0), |ui, rect, colour| {
+                    let (entry, size) = ((page, entries.as_slice()), Vec2::new(width, 42.0));
+                    let response = self.entry_ui(ui, entry, size, |ui, rect, colour| {
                         let font = FontId::new(20.0, page.icon().font_family());
                         let place = rect.center() - Vec2::new(0.0, 7.0);
                         ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
@@ -141,14 +141,14 @@ impl App {
     /// The pages of the rail that have something to show, and the open one.
     fn entries(&self) -> Vec<PageName> {
         let is_shown = |page: &PageName| page.is_useful(&self.state) || self.page.entry() == *page;
-        ENTRIES.into_iter().map(|(page, _)| page).filter(is_shown).collect()
+        ENTRIES.into_iter().filter(is_shown).collect()
     }
 
-    /// A page's button. All pages together are one stop of the Tab key: arrow keys move between them, Enter opens one.
+    /// The button of one of the entries. All together are one stop of the Tab key: arrow keys move between them, Enter opens one.
     fn entry_ui(
         &mut self,
         ui: &mut Ui,
-        page: PageName,
+        (page, entries): (PageName, &[PageName]),
         size: Vec2,
         draw: impl FnOnce(&mut Ui, Rect, Color32),
     ) -> Response {
@@ -165,7 +165,6 @@ impl App {
             self.rail = None;
         }
         let [right, down] = arrow_keys(ui, &response, [true, true]);
-        let entries = self.entries();
         let line = if is_narrow(ui) { entries.len().div_ceil(2) as isize } else { 1 };
         let place = entries.iter().position(|other| *other == page).unwrap_or_default();
         // The key that led here leads no further.
@@ -190,8 +189,8 @@ impl App {
     }
 
     fn dot_ui(&self, ui: &Ui, entry: PageName, place: Pos2) {
-        let pages = PageName::ALL.into_iter().filter(|page| page.entry() == entry);
-        if let Some(dot) = pages.into_iter().find_map(|page| self.pages.get(page).dot(&self.state)) {
+        let mut pages = entry.tabs().iter().map(|(page, _)| *page).chain([entry]);
+        if let Some(dot) = pages.find_map(|page| self.pages.get(page).dot(&self.state)) {
             let palette = Palette::of(ui);
             let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
             ui.painter().circle_filled(place, 3.5, colour);

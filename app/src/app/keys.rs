@@ -41,7 +41,7 @@ impl App {
 
     /// Keys that open a page or pause a run; ignored while a dialog is open.
     fn page_keys(&mut self, context: &Context, writing: bool) {
-        for (key, (page, _)) in NUMBERS.into_iter().zip(ENTRIES) {
+        for (key, page) in NUMBERS.into_iter().zip(ENTRIES) {
             let pressed = context.input_mut(|input| {
                 input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
                     || (!writing && input.consume_key(Modifiers::NONE, key))

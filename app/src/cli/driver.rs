@@ -5,6 +5,7 @@ use super::bar::Progress;
 use super::prelude::*;
 use crate::serve::Switchboard;
 use crate::serve::remote::Hub;
+use futures_util::future::{Either, select};
 use glasshouse_engine::Error;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -60,6 +61,23 @@ impl Engine {
             let report = self.reports.recv().await.ok()?;
             if !self.hub.as_ref().is_some_and(|hub| hub.receive(&report)) {
                 return Some(report);
+            }
+        }
+    }
+
+    /// Passes events to `hear` until something is received from `ended`. An error of `hear` ends it, too.
+    pub(super) async fn relay(
+        &mut self,
+        ended: async_channel::Receiver<()>,
+        mut hear: impl FnMut(Report) -> Result<()>,
+    ) -> Result<()> {
+        let mut ended = pin!(ended.recv());
+        loop {
+            let hearing = pin!(self.hear());
+            match select(hearing, ended.as_mut()).await {
+                Either::Left((Some(report), _)) => hear(report.body)?,
+                Either::Left((None, _)) => bail!("the engine ended unexpectedly"),
+                Either::Right(_) => return Ok(()),
             }
         }
     }

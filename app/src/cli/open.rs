@@ -5,9 +5,7 @@ use super::prelude::*;
 use super::window;
 use crate::places::shelf;
 use crate::serve::remote::{Remote, RemoteSettings};
-use futures_util::future::{Either, select};
 use std::net::IpAddr;
-use std::pin::pin;
 
 pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
     let OpenArguments { window, remote, served } = arguments;
@@ -26,19 +24,14 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
     drive(session::Options { shelf, ..session::Options::default() }, async |engine| {
         let remote = serve(engine, served, folder, false)?;
         interrupt::flags("ending; a run in training is saved")?.on_stop(remote.stopper());
-        let ended = remote.ended();
-        let mut ended = pin!(ended.recv());
-        loop {
-            let hearing = pin!(engine.hear());
-            match select(hearing, ended.as_mut()).await {
-                Either::Left((Some(Envelope { body, .. }), _)) => match &body.event {
-                    Event::Failed { error } => bail!("{}", error.message),
-                    event => trained::note(event),
-                },
-                Either::Left((None, _)) => bail!("the engine ended unexpectedly"),
-                Either::Right(_) => return Ok(()),
+        let hear = |report: Report| match report.event {
+            Event::Failed { error } => bail!("{}", error.message),
+            event => {
+                trained::note(&event);
+                Ok(())
             }
-        }
+        };
+        engine.relay(remote.ended(), hear).await
     })
 }
 

@@ -3,12 +3,10 @@
 use super::arguments::host;
 use super::moderate::{ModerationArguments, moderation};
 use super::prelude::*;
-use crate::serve::{Server, ServerSettings, Switchboard, check_token};
-use futures_util::future::{Either, select};
+use crate::serve::{Server, ServerSettings, check_token};
 use glasshouse_engine::project::ParsedJudges;
 use glasshouse_engine::protocol::completion::PLACES;
 use std::net::IpAddr;
-use std::pin::pin;
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let checked = arguments.token.as_deref().map_or(Ok(()), check_token);
@@ -43,28 +41,17 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
         interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());
-        relay(engine, &board, &server).await
-    })
-}
-
-/// Passes events to their requesters until the server has ended.
-async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Result<()> {
-    let over = server.over();
-    let mut over = pin!(over.recv());
-    loop {
-        let hearing = pin!(engine.hear());
-        let heard = match select(hearing, over.as_mut()).await {
-            Either::Left((heard, _)) => heard,
-            Either::Right(_) => return Ok(()),
+        let hear = |report: Report| {
+            match &report.event {
+                _ if board.hear(&report) => {}
+                Event::Failed { error } if report.request.is_none() => tell!("note: {}", error.message),
+                // A notice that belongs to none of the server's requests.
+                event => trained::note(event),
+            }
+            Ok(())
         };
-        let Some(Envelope { body, .. }) = heard else { bail!("the engine ended unexpectedly") };
-        match &body.event {
-            _ if board.hear(&body) => {}
-            Event::Failed { error } if body.request.is_none() => tell!("note: {}", error.message),
-            // A notice that belongs to none of the server's requests.
-            event => trained::note(event),
-        }
-    }
+        engine.relay(server.over(), hear).await
+    })
 }
 
 #[derive(Args, Debug)]

@@ -456,19 +456,16 @@ impl State {
 
     /// Answers a browser's request in place of the session.
     fn answer(&mut self, name: &str, own: u64, event: Option<Event>) {
-        for event in event.into_iter().chain([Event::Finished]) {
-            let event = serde_json::to_string(&event).unwrap_or_default();
-            self.keep(Kept {
-                owner: Some((name.to_owned(), own)),
-                public: false,
-                event,
-                files: Arc::default(),
-            });
-        }
+        event.into_iter().chain([Event::Finished]).for_each(|event| self.tell(name, own, &event));
     }
 
     fn refuse(&mut self, name: &str, own: u64, error: ErrorReport) {
-        let event = serde_json::to_string(&Event::Failed { error }).unwrap_or_default();
+        self.tell(name, own, &Event::Failed { error });
+    }
+
+    /// Keeps an event for one browser.
+    fn tell(&mut self, name: &str, own: u64, event: &Event) {
+        let event = serde_json::to_string(event).unwrap_or_default();
         self.keep(Kept { owner: Some((name.to_owned(), own)), public: false, event, files: Arc::default() });
     }
 
