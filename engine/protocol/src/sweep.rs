@@ -490,7 +490,7 @@ impl SweepSummary {
 
     /// Its table with the lowest loss first, what failed, the best run, and the importance of the settings.
     pub fn blocks(&self) -> Vec<Block> {
-        let columns = self.settings().chain(["validation loss", "steps", "time", "state", "run"]);
+        let columns = self.settings().chain(["validation loss (nats)", "steps", "time", "state", "run"]);
         let cells = |row: &&SweepRow| -> Vec<Cell> {
             let loss = Metric {
                 value: row.loss.map(f64::from),

@@ -20,7 +20,7 @@ pub fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
         axes.push((path.rsplit('.').next().unwrap_or(path).to_owned(), Scaled::new(&values)));
     }
     let losses = rows.iter().map(|(_, loss)| format::loss(*loss));
-    axes.push(("validation loss".to_owned(), Scaled::new(&losses.collect::<Vec<_>>())));
+    axes.push(("validation loss (nats)".to_owned(), Scaled::new(&losses.collect::<Vec<_>>())));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::hover());
     let words = format!("Parallel coordinates of {}", format::counted(rows.len() as u64, "run"));

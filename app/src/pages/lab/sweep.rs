@@ -197,7 +197,7 @@ fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling:
     };
     let measured = sizes().filter(|(_, row)| row.state == SweepState::Finished);
     let measured = measured.filter_map(|(size, row)| Some([size.log10(), f64::from(row.loss?)]));
-    let mut curves = vec![curve("final validation loss", runs, measured.collect(), true)];
+    let mut curves = vec![curve("final validation loss (nats)", runs, measured.collect(), true)];
     if let Some(fitted) = scaling.laws.iter().find(|law| law.of == LawOf::Parameters) {
         let points = sizes().map(|(size, _)| [size.log10(), fitted.loss(size)]).collect();
         curves.push(curve("law", law, points, false));
@@ -224,9 +224,8 @@ fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
         let colour = if is_best { palette.accent } else { palette.series[1] };
         sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
         let values = row.values.iter().map(|(_, value)| value.as_str());
-        let run = context.state.runs.list.iter().find(|run| row.run.as_ref() == Some(&run.name));
-        let loss = row.loss.map(|loss| format::loss_in(run.and_then(|run| run.bytes_per_token), loss));
-        let loss = loss.unwrap_or_default();
+        // In nats, as in the table and the laws.
+        let loss = row.loss.map(format::loss).unwrap_or_default();
         let words = values.chain([loss.as_str()]).collect::<Vec<_>>().join(" · ");
         let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
         ui.add(Label::new(text).truncate());
