@@ -64,12 +64,12 @@ function bundled(entry) {
   return text;
 }
 
-/** Third-party licences; quick builds have none. */
+/** Third-party licences; only builds for publishing have them. */
 function licences() {
   try {
     return read("third-party-licenses.txt");
   } catch {
-    return Buffer.from("This is a development build, without the licences of third parties.\n");
+    return Buffer.from("Built from source without `web/build --notices`, which adds the licences of third parties.\n");
   }
 }
 
