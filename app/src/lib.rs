@@ -3,6 +3,9 @@
 //! Window and page are one egui application, [`app::App`]. It knows the engine only by the protocol: [`link`] carries commands
 //! out and events in, [`state`] folds the events, [`pages`] draw the state and put commands into an outbox.
 
+/// URL of the hosted page, with a final slash, for links; `None` until there is one.
+pub const HOSTED_PAGE: Option<&str> = None;
+
 /// A closure that returns `Some(value)` for a pattern, else `None`.
 #[cfg(any(feature = "pages", feature = "command-line"))]
 macro_rules! picked {

@@ -52,7 +52,7 @@ fn a_model_is_shared_as_a_folder_a_file_and_a_link() {
     let link = ["share", "--project", "first", "--link", "--home", "https://example.org/"];
     let said = succeed(folder, &link);
     assert!(said.starts_with("https://example.org/#m=") && said.lines().count() == 1, "{said}");
-    assert_eq!(misuse(&["share", "--link"]), ErrorKind::MissingRequiredArgument);
+    fail(folder, &["share", "--project", "first", "--link"], 2, &["--home"]);
     assert_eq!(misuse(&["share"]), ErrorKind::MissingRequiredArgument);
     let linked = ["share", "--link", "--home", "https://example.org/", "--upload", "me/tiny"];
     assert_eq!(misuse(&linked), ErrorKind::ArgumentConflict);

@@ -18,7 +18,7 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let ModelArguments { of, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, of).await?;
         let mut template = arguments.page.as_deref().map_or_else(Template::installed, Template::read)?;
-        if let Some(home) = &arguments.home {
+        if let Some(home) = arguments.home.as_deref().or(crate::HOSTED_PAGE) {
             template = template.with_home(home)?;
         }
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
@@ -40,7 +40,9 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
 }
 
 fn link(arguments: &ShareArguments) -> Result<()> {
-    let home = arguments.home.as_deref().unwrap_or_default();
+    let Some(home) = arguments.home.as_deref().or(crate::HOSTED_PAGE) else {
+        misuse!("a link needs the URL of a Glasshouse page; name one with --home");
+    };
     page::check_address(home)?;
     drive(session::Options::default(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
@@ -63,8 +65,8 @@ pub struct ShareArguments {
     /// Folder to write, or one file if it ends in .html
     #[arg(long, value_name = "PATH", required_unless_present = "link")]
     pub to: Option<PathBuf>,
-    /// Print a URL that contains the whole model, for small models; needs --home
-    #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "upload", "page", "force", "weights"])]
+    /// Print a URL that contains the whole model, for small models
+    #[arg(long, conflicts_with_all = ["to", "space", "upload", "page", "force", "weights"])]
     pub link: bool,
     /// Storage format of the matrices; compressed runs keep theirs
     #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>(), default_value = "f16")]

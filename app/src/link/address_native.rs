@@ -1,6 +1,6 @@
-//! The address of a native window: it has none.
+//! The address of a native window: it has none of its own.
 
-/// Empty: only the query part of an address applies.
+/// The hosted page's; empty without one, so that only the query part applies.
 pub fn page_address() -> String {
-    String::new()
+    crate::HOSTED_PAGE.unwrap_or_default().to_owned()
 }

@@ -9,7 +9,7 @@ pub const NO_RUN: &str = "No run in this project yet. Its curves will be shown h
 pub const NO_TOKENIZER: &str =
     "No tokenizer in this project yet. Train one to see a text as tokens here; it takes seconds.";
 pub const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
-pub const COPIED: &str = if cfg!(target_arch = "wasm32") {
+pub const COPIED: &str = if cfg!(target_arch = "wasm32") || crate::HOSTED_PAGE.is_some() {
     "Copied the link"
 } else {
     "Copied the link: append it to the URL of a Glasshouse page"

@@ -48,8 +48,8 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         (ExportFormat::Gguf { quantization }, "GGUF file"),
         (page, "Web page"),
     ];
-    // A window has no address that a link could begin with.
-    if !FOLDERS {
+    // A link begins with the address of a page.
+    if !FOLDERS || crate::HOSTED_PAGE.is_some() {
         choices.push((ExportFormat::Link, "Link"));
     }
     if adapts {
