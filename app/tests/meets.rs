@@ -740,6 +740,21 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
 }
 
 #[test]
+fn an_ended_run_shows_what_it_wrote_first_and_last_with_its_model() {
+    let mut window = on(PageName::Train, [1280.0, 1400.0]);
+    tell(window.state_mut(), support::in_training(TrainingState::Running));
+    window.run_steps(2);
+    assert!(!is_shown(&window, "Before and after"), "it still trains");
+    let run = support::run("3-llama-tiny", RunState::Finished, 2000, 2000);
+    tell(window.state_mut(), [Event::TrainingEnded { run: run.clone() }]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "Before, step 0") && contains(&window, "After, step "));
+    let about = format!("{} · {} parameters", run.shape, glasshouse::format::count(run.parameters));
+    assert!(contains(&window, &about) && contains(&window, &run.device));
+    window.get_by_role_and_label(Role::Button, "Save as a picture");
+}
+
+#[test]
 fn the_head_of_a_runs_settings_names_each_of_its_numbers() {
     let window = on(PageName::Train, [1280.0, 900.0]);
     let head = window.get_by_label("Settings of the next run");

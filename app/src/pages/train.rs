@@ -144,6 +144,7 @@ impl TrainPage {
             });
         }
         ui.add_space(space::LARGE);
+        samples::picture_ui(ui, context, training);
     }
 
     /// A project without runs: a summary of the draft, and the start button.

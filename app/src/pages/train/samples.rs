@@ -57,6 +57,32 @@ pub fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     }
 }
 
+/// Both samples of a run that has ended, with its model and time, as a picture to save.
+pub fn picture_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
+    let Some(run) = training.run.as_ref().filter(|_| training.samples.len() > 1) else { return };
+    if training.state != TrainingState::Idle {
+        return;
+    }
+    let mut saves = false;
+    let (_, shown) = card_with(ui, context.palette.ground, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Before and after").text_style(theme::strong()));
+            saves = widgets::icon_button(ui, icons::ICON_IMAGE, "Save as a picture").clicked();
+        });
+        before_and_after_ui(ui, training);
+        let parts = [
+            run.shape.clone(),
+            format!("{} parameters", format::count(run.parameters)),
+            format!("{} on {}", format::duration(run.seconds), run.device),
+            "trained with Glasshouse".to_owned(),
+        ];
+        caption(ui, parts.join(" · "));
+    });
+    if saves {
+        context.asks.picture(ui, shown.rect, &run.name);
+    }
+}
+
 fn text_ui(ui: &mut Ui, sample: &Sample) {
     ui.scope(|ui| {
         ui.set_min_height(ROOM);
