@@ -55,7 +55,7 @@ impl Picker {
 }
 
 /// The number of alternatives up to the closing bracket, with the text after it; or the alternative with index `number`.
-fn alternatives(text: &str, number: usize) -> (usize, &str) {
+pub(super) fn alternatives(text: &str, number: usize) -> (usize, &str) {
     let (mut count, mut start, mut depth) = (0, 0, 0);
     for (at, byte) in text.bytes().enumerate() {
         match byte {

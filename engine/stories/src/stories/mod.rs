@@ -8,6 +8,7 @@
 
 mod expand;
 mod grammar;
+mod held;
 mod outline;
 
 pub(crate) use expand::{Picker, Slots, expand};
@@ -16,6 +17,7 @@ use glasshouse_protocol::random::nth;
 #[cfg(test)]
 pub(crate) use grammar::Grammar;
 pub(crate) use grammar::{Plot, Texts, grammar};
+pub use held::{Held, held};
 pub(crate) use outline::Outline;
 use std::io::Write;
 
