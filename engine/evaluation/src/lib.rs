@@ -11,6 +11,7 @@ mod frequencies;
 pub mod likelihood;
 mod repetition;
 pub mod scorer;
+mod stories;
 mod tally;
 pub mod tasks;
 mod temperatures;

@@ -5,11 +5,12 @@ use super::errors::{self, KINDS, WorstDocument};
 use super::frequencies::{self, Frequencies, GROUPS};
 use super::tally::{Tally, ratio};
 use super::windows::Window;
-use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition};
+use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition, stories};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{DocumentLoss, Likelihood, LossBy, LossGrouping, Metric};
+use glasshouse_text::data::survey::BUILT_IN_STORIES;
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -89,6 +90,9 @@ pub async fn likelihood(
     ];
     let calibration = calibration::calibration(&tally, &bootstrap, &yielder).await;
     metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
+    if held_out.sources == [BUILT_IN_STORIES] {
+        metrics.extend(stories::stories(subject, settings, tell).await?);
+    }
     Ok(Likelihood {
         split: held_out.split.clone(),
         documents: held_out.count() as u64,

@@ -34,7 +34,7 @@ pub(super) async fn repetition(
     tell: Tell<'_>,
 ) -> Result<Vec<Metric>> {
     let tokenizer = &subject.tokenizer.tokenizer;
-    let config = subject.scorer.config();
+    let context = subject.scorer.config().context_length;
     let (mut prompts, mut texts, yielder) = (Vec::new(), Vec::new(), Yielder::new());
     let mut last: Option<(usize, Document)> = None;
     for number in 0..TEXTS {
@@ -55,29 +55,20 @@ pub(super) async fn repetition(
             0..given
         };
         let prompt = document.tokens.get(prompt).unwrap_or_default();
-        let cut = prompt.len().saturating_sub(config.context_length);
+        let cut = prompt.len().saturating_sub(context);
         prompts.push(prompt.get(cut..).unwrap_or_default().to_vec());
         let from = part.filter(|_| held_out.passages).map_or(0, |part| part.text.start);
         let text = document.text.get(from..).unwrap_or_default();
         texts.push(text.get(..text.floor_char_boundary(BYTES)).unwrap_or(text).to_owned());
         last = Some((at, document));
     }
-    let opening = Opening { threads: Some(subject.scorer.threads()), texts: TEXTS, ..Opening::default() };
-    let device = subject.scorer.device();
-    let (mut decoder, _) = Decoder::open(device, config, subject.parameters, &opening).await?;
-    let requests =
-        prompts.iter().zip(0..).filter(|(prompt, _)| !prompt.is_empty()).map(|(prompt, number)| {
-            let seed = settings.seed.wrapping_add(number);
-            let own =
-                GenerateConfig { max_tokens: LENGTH, temperature: 1.0, seed, ..GenerateConfig::default() };
-            request(tokenizer, prompt, &[], &own)
-        });
-    let mut batch = Batch::new(&mut decoder, requests)?;
-    while !batch.is_over() {
-        batch.next(&mut decoder).await?;
-        tell("sampled texts", batch.written() as u64, TEXTS as u64);
-    }
-    let written: Vec<String> = batch.finish().into_iter().map(|written| written.text).collect();
+    let own = GenerateConfig {
+        max_tokens: LENGTH,
+        temperature: 1.0,
+        seed: settings.seed,
+        ..GenerateConfig::default()
+    };
+    let written = sampled(subject, &prompts, &own, tell).await?;
     // Longer texts repeat more, so both have the same number of words.
     let pairs = texts.iter().zip(&written);
     let held_out: Vec<Counts> =
@@ -88,6 +79,30 @@ pub(super) async fn repetition(
         .into_iter()
         .flat_map(|(name, counts, of)| metrics(name, counts, of, &bootstrap))
         .collect())
+}
+
+/// Texts after the prompts, without those that are empty, each with a seed of its own.
+pub(super) async fn sampled(
+    subject: &Subject<'_>,
+    prompts: &[Vec<u32>],
+    settings: &GenerateConfig,
+    tell: Tell<'_>,
+) -> Result<Vec<String>> {
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let (device, config) = (subject.scorer.device(), subject.scorer.config());
+    let opening = Opening { threads: Some(subject.scorer.threads()), texts: TEXTS, ..Opening::default() };
+    let (mut decoder, _) = Decoder::open(device, config, subject.parameters, &opening).await?;
+    let prompts_and_seeds = prompts.iter().zip(0..).filter(|(prompt, _)| !prompt.is_empty());
+    let requests = prompts_and_seeds.map(|(prompt, number)| {
+        let own = GenerateConfig { seed: settings.seed.wrapping_add(number), ..settings.clone() };
+        request(tokenizer, prompt, &[], &own)
+    });
+    let mut batch = Batch::new(&mut decoder, requests)?;
+    while !batch.is_over() {
+        batch.next(&mut decoder).await?;
+        tell("sampled texts", batch.written() as u64, prompts.len() as u64);
+    }
+    Ok(batch.finish().into_iter().map(|written| written.text).collect())
 }
 
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
