@@ -553,7 +553,8 @@ function offerHanded() {
 /** Loads the sample project for visitors without a project; optional. */
 async function offerSample() {
   const events = await engine.request({ command: "list_projects" });
-  if (events.find(({ event }) => event === "projects").projects.length > 0) return;
+  // A visitor who left early has stored a part of the sample.
+  if (events.find(({ event }) => event === "projects").projects.some(({ problem }) => !problem)) return;
   try {
     page.offer_sample(new Uint8Array(await (await file("sample.glasshouse")).arrayBuffer()));
   } catch (error) {

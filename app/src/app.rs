@@ -30,7 +30,7 @@ use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, Drafts, Event, Export, Precision, ProjectChange, RunConfig, message, presets,
+    Command, Drafts, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig, message, presets,
 };
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -234,7 +234,8 @@ impl App {
             self.open_for(&preset);
             return;
         }
-        let alive = || self.state.projects.list.iter().filter(|project| !project.deleted);
+        let opens = |project: &&ProjectSummary| !project.deleted && project.problem.is_none();
+        let alive = || self.state.projects.list.iter().filter(opens);
         let last = alive().find(|project| Some(&project.id) == self.preferences.project.as_ref());
         let id = self.start.project.take().or_else(|| Some(last.or_else(|| alive().next())?.id.clone()));
         match (id, self.start.sample.take()) {
@@ -257,7 +258,9 @@ impl App {
 
     /// Provides the sample project, possibly after the first frame. It is opened only if there is no other project.
     pub fn offer_sample(&mut self, file: Vec<u8>) {
-        let none = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
+        // A visitor who left early has stored a part of the sample.
+        let mut listed = self.state.projects.list.iter();
+        let none = self.state.projects.open.is_none() && listed.all(|project| project.problem.is_some());
         // Do not leave a project that was created while the sample was loading.
         let empty = none && !self.state.is_waiting(leaves);
         if !self.settled {

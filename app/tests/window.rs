@@ -12,8 +12,8 @@ use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
-    GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer, TrainEvent,
-    TrainingState,
+    GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, ProjectSummary, RunLaunch, RunState,
+    Steer, TrainEvent, TrainingState,
 };
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
@@ -659,6 +659,23 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
         window.run_steps(2);
         assert_eq!(sent(window.state_mut()).iter().any(imports), !grown);
     }
+}
+
+#[test]
+fn a_sample_that_was_stored_in_part_is_opened_anew() {
+    let imports = |command: &Command| matches!(command, Command::ImportProject { .. });
+    let part = ProjectSummary { problem: Some("no project.json".to_owned()), ..ProjectSummary::default() };
+    let mut app = support::app("dark");
+    let listed = Event::Projects { projects: vec![part], storage: support::storage() };
+    tell(&mut app, [support::ready(), listed]);
+    app.open(PageName::Home);
+    let mut window = window(app, 1200.0, 800.0);
+    window.run_steps(2);
+    window.state_mut().offer_sample(vec![80, 75]);
+    window.run_steps(2);
+    let sent = sent(window.state_mut());
+    assert!(sent.iter().any(imports));
+    assert!(!sent.iter().any(|command| matches!(command, Command::OpenProject { .. })), "{sent:?}");
 }
 
 #[test]
