@@ -249,7 +249,7 @@ export interface Generated {
   moderated: Partial<Record<ModerationCategory | "classifier", number>>;
 }
 
-/** A view of the model, with the same name in commands, URLs and attributes. */
+/** A view of the model, with the same name in commands, URLs and attributes; a test writes the list from the engine's. */
 export type View =
   | "attention" | "walk" | "tokens" | "embeddings" | "positions" | "head" | "residual" | "neurons" | "logit-lens" | "next-token"
   | "weights" | "what-if" | "provenance" | "graph"

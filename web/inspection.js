@@ -11,7 +11,7 @@ export function camel(value) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), camel(inner)]));
 }
 
-/** Names of all views; a test compares the list with the engine's. */
+/** Names of all views; a test writes the list from the engine's (engine/protocol/src/inspect.rs). */
 export const VIEWS = [
   "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "neurons", "logit-lens", "next-token",
   "weights", "what-if", "provenance", "graph",

@@ -318,7 +318,7 @@ impl App {
                 self.state.tokenizer.trained,
             ),
             revision: self.state.runs.revision,
-            ms_per_step: self.state.planning.measured.as_ref().map(|measured| measured.ms_per_step),
+            ms_per_step: self.state.planning.measured.as_ref().map(|(_, speed)| speed.ms_per_step),
         };
         if self.planned.as_ref() != Some(&key) {
             self.planned = Some(key);

@@ -20,29 +20,29 @@ mod training;
 mod writing;
 
 pub use catalogue::{Catalogue, Fetching};
-pub use cleaning::{Cleaning, Dropped};
+pub use cleaning::Cleaning;
 pub use conversations::Conversations;
-pub use documents::{Documents, ReadDocument};
+pub use documents::Documents;
 pub use evaluation::{Evaluations, Work};
 pub use feedback::{MIN_ROWS, Said};
+pub use glasshouse_protocol::answer::{Distribution, History};
 pub use glasshouse_protocol::inspect::Tensor;
 pub use importing::Importing;
 pub use inspection::{InspectionAnswer, Inspections, ViewData};
 pub use lab::Lab;
 pub use lessons::Lessons;
-pub use plan::{Measured, Planning};
+pub use plan::Planning;
 pub use projects::{OpenProject, Projects, leaves};
-pub use proposals::Proposals;
-pub use runs::{History, Runs, own_runs};
+pub use runs::{Runs, own_runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
-pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
+pub use writing::{Text, TextEnding, Writing};
 
 use glasshouse_protocol::cleaning::CleaningStep;
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
     Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Export, Report, RunSummary,
-    StorageSummary, TrainingState,
+    TrainingState, answer,
 };
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct State {
     /// The engine and its device; `None` before the first event.
-    pub engine: Option<Engine>,
+    pub engine: Option<answer::Ready>,
     /// Empty until listed.
     pub devices: Vec<DeviceSummary>,
     pub projects: Projects,
@@ -72,7 +72,7 @@ pub struct State {
     /// A teacher's lessons, and the progress in all lessons.
     pub lessons: Lessons,
     /// Prompts proposed for the next feedback.
-    pub proposals: Proposals,
+    pub proposals: Option<answer::Proposed>,
     pub runs: Runs,
     /// A pretrained model offered for import.
     pub importing: Option<Importing>,
@@ -90,13 +90,6 @@ pub struct State {
     pub downloads: Vec<(String, Vec<u8>)>,
     /// Why the engine stopped responding or died.
     pub lost: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Engine {
-    pub app_version: String,
-    pub device: DeviceSummary,
-    pub storage: StorageSummary,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -161,7 +154,7 @@ impl State {
         self.feedback.apply(request, asked.as_ref(), &event);
         self.lessons.apply(&event);
         self.lab.apply(&event);
-        self.proposals.apply(&event);
+        proposals::apply(&mut self.proposals, &event);
         self.runs.apply(asked.as_ref(), &event);
         self.runs.follow(&self.training);
         self.lab.follow(&self.training);
@@ -177,16 +170,14 @@ impl State {
             self.messages.retain(|message| stays(&message.project));
         }
         match event {
-            Event::Ready { app_version, device, storage, .. } => {
-                self.engine = Some(Engine { app_version, device, storage });
-            }
+            Event::Ready(ready) => self.engine = Some(ready),
             Event::Projects { storage, .. } => {
                 if let Some(engine) = &mut self.engine {
                     engine.storage = storage;
                 }
             }
             Event::Devices { devices } => self.devices = devices,
-            Event::Exported { name, path, bytes: size, verification, .. } => {
+            Event::Exported(answer::Exported { name, path, bytes: size, verification, .. }) => {
                 let verified =
                     verification.map_or_else(String::new, |found| format!(". The file was {found}"));
                 if path.is_some() || !verified.is_empty() {
@@ -206,7 +197,7 @@ impl State {
                     self.say(None, ErrorKind::Notice, text);
                 }
             }
-            Event::RunAdded { run, about, difference } => {
+            Event::RunAdded(answer::RunAdded { run, about, difference }) => {
                 let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
                 self.say(None, ErrorKind::Notice, format!("{} was added: {about}.{compared}", run.name));
             }

@@ -16,12 +16,9 @@ use glasshouse_protocol::{
 fn a_fine_tune_is_begun_from_a_run_and_leaves_the_next_new_run_alone() {
     let mut window = on(PageName::Runs, [1280.0, 1400.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-    let Event::History { run, mut config, events, checkpoints } = support::history("2-llama-tiny", 1e-3)
-    else {
-        panic!("no history")
-    };
-    config.tokenizer.kind = TokenizerKind::Imported;
-    tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    let mut history = support::history("2-llama-tiny", 1e-3);
+    history.config.tokenizer.kind = TokenizerKind::Imported;
+    tell(window.state_mut(), [history]);
     window.run_steps(3);
     press(&mut window, "Use as base model");
     assert!(contains(&window, "fine-tunes 2-llama-tiny (best)"), "the header names what the page begins");

@@ -7,7 +7,7 @@ use crate::support::program::{
 use crate::support::tuning::{numbers, weights};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::{Yielder, block_on};
-use glasshouse_protocol::{Command, Event, RunState};
+use glasshouse_protocol::{Command, Event, RunState, answer};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -256,7 +256,9 @@ fn a_bundle_is_imported_from_a_zip() {
     assert!(error.starts_with("bundle/mine/out: "), "{error}");
     trained_there(folder, 15);
     let heard = import(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
-    let said = found!(heard.iter(), Event::RunAdded { run, .. } => (run.name.clone(), run.step)).next();
+    let said =
+        found!(heard.iter(), Event::RunAdded(answer::RunAdded { run, .. }) => (run.name.clone(), run.step))
+            .next();
     assert_eq!(said, Some(("2-nanogpt-cpu".to_owned(), 15)));
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
 }

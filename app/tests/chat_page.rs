@@ -3,7 +3,7 @@
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
-use crate::support::{self, answer, history, tell};
+use crate::support::{self, answer, tell};
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
@@ -12,7 +12,7 @@ use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, DocumentsChange, Event, Feedback, FeedbackKind, LearnsFrom, Moderation,
     ModerationMode, Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, RunSummary,
-    Severity, Uncertainty, WeightSource,
+    Severity, Uncertainty, WeightSource, answer,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -950,24 +950,24 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     let mut window = support::on(PageName::Runs, [1280.0, 1100.0]);
     window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
     window.run_steps(2);
-    let plain = history("1-first-stories", 1e-3);
+    let plain = support::history("1-first-stories", 1e-3);
     support::tell(window.state_mut(), [plain.clone()]);
     window.run_steps(2);
     assert!(window.query_by_label("Merge adapter").is_none(), "it has no adapter");
-    let Event::History { run, mut config, events, checkpoints } = plain else { panic!("a history") };
-    config.train.adapter = Some(Adapter::default());
-    support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    let mut history = plain;
+    history.config.train.adapter = Some(Adapter::default());
+    support::tell(window.state_mut(), [history]);
     window.run_steps(2);
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
     let run = "1-first-stories".to_owned();
     let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
-    let merged = Event::RunAdded {
+    let merged = Event::RunAdded(answer::RunAdded {
         run: RunSummary { name: "3-merged".to_owned(), ..RunSummary::default() },
         about: "the weights with the adapter added to them".to_owned(),
         difference: None,
-    };
+    });
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
     answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
     window.run_steps(2);
@@ -979,11 +979,9 @@ fn the_export_of_a_run_with_an_adapter_offers_the_adapter_alone() {
     let mut window = support::on(PageName::Runs, [1280.0, 1100.0]);
     window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
     window.run_steps(2);
-    let Event::History { run, mut config, events, checkpoints } = history("1-first-stories", 1e-3) else {
-        panic!("a history")
-    };
-    config.train.adapter = Some(Adapter::default());
-    support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    let mut history = support::history("1-first-stories", 1e-3);
+    history.config.train.adapter = Some(Adapter::default());
+    support::tell(window.state_mut(), [history]);
     window.run_steps(2);
     window.get_by_label("Export model").click();
     window.run_steps(3);

@@ -320,11 +320,10 @@ fn the_window_shows_a_frontier_and_recovers_a_pruned_run() {
     support::tell(window.state_mut(), [Event::Runs { runs: vec![pruned] }]);
     window.run_steps(3);
     window.get_by_role_and_label(Role::Row, name).click_accesskit();
-    let Event::History { run, mut config, events, checkpoints } = support::history(name, 1e-3) else {
-        panic!("a history")
-    };
-    (config.preset, config.start) = ("llama-tiny-pruned".to_owned(), Some(Start::best_of("2-llama-tiny")));
-    support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    let mut history = support::history(name, 1e-3);
+    (history.config.preset, history.config.start) =
+        ("llama-tiny-pruned".to_owned(), Some(Start::best_of("2-llama-tiny")));
+    support::tell(window.state_mut(), [history]);
     window.run_steps(3);
     support::press(&mut window, "Recover");
     support::press(&mut window, "Tune");

@@ -11,7 +11,7 @@ use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::evaluation::DocumentLoss;
-use glasshouse_protocol::{Command, Envelope, Event, Export, Report, RunState, View, WeightSource};
+use glasshouse_protocol::{Command, Envelope, Event, Export, Report, RunState, View, WeightSource, answer};
 use std::path::PathBuf;
 
 /// High enough that nothing is scrolled away.
@@ -119,14 +119,14 @@ fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
     assert!(top(&scene, "1-first-stories predicts the text best: 0.8400") < top(&scene, "Side by side"));
     assert!(scene.says("0.8900"));
     let runs = ["1-first-stories", "2-first-stories"].map(str::to_owned);
-    let Event::Evaluations { mut evaluations, audits, .. } = evaluation::kept(&runs, false) else { panic!() };
-    let likelihood = evaluations[0].likelihood.as_mut().unwrap();
+    let mut kept = evaluation::kept(&runs, false);
+    let likelihood = kept.evaluations[0].likelihood.as_mut().unwrap();
     likelihood.tokens = 8;
     likelihood.by_document = vec![DocumentLoss { text_crc32c: 5, ..DocumentLoss::default() }];
-    let comparisons = Vec::new();
+    kept.comparisons.clear();
     // What is told stays: the page reads it again, without an answer.
     scene.engine.silent = |command| matches!(command, Command::ReadEvaluations { .. });
-    support::tell(scene.harness.state_mut(), [Event::Evaluations { evaluations, audits, comparisons }]);
+    support::tell(scene.harness.state_mut(), [kept]);
     scene.settle();
     assert!(scene.says("Not comparable: the runs were evaluated on different texts"));
     assert!(scene.says("1-first-stories on 8 tokens and 2-first-stories on 64,000 tokens"));
@@ -330,13 +330,11 @@ fn a_card_goes_where_it_is_wanted() {
         scene.sent_of(|command| matches!(command, Command::Export { what: Export::Card { .. }, .. })),
         [write]
     );
-    let exported = |path: Option<&str>| Event::Exported {
+    let exported = |path: Option<&str>| answer::Exported {
         name: "2-first-stories card.html".to_owned(),
         path: path.map(str::to_owned),
-        files: Vec::new(),
-        packed: 0,
         bytes: 1_460_000,
-        verification: None,
+        ..answer::Exported::default()
     };
     support::answer(scene.harness.state_mut(), silent, [exported(Some(to))]);
     scene.settle();
@@ -345,7 +343,7 @@ fn a_card_goes_where_it_is_wanted() {
     // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();
     state.sent(4, &Export::Card { run: "2-first-stories".to_owned() }.to(None, keep));
-    let report = Report { request: Some(4), event: exported(None) };
+    let report = Report { request: Some(4), event: exported(None).into() };
     state.apply(Envelope { body: report, bytes: vec![b"<html>".to_vec()] });
     assert_eq!(state.downloads, [("2-first-stories card.html".to_owned(), b"<html>".to_vec())]);
 }

@@ -8,7 +8,7 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse::theme;
 use glasshouse_protocol::{
-    Command, Event as Told, MergeStep, TokenSummary, TrainingState, VocabularyEntry, WrittenToken,
+    Command, Event as Told, MergeStep, TokenSummary, TrainingState, VocabularyEntry, WrittenToken, answer,
 };
 
 const SIZE: Vec2 = Vec2::new(1280.0, 820.0);
@@ -153,7 +153,7 @@ fn a_long_document() {
         let text = prose(letters);
         tell(
             &mut frames.app,
-            [Told::Document {
+            [answer::Document {
                 number: number.unwrap(),
                 text,
                 learned: Vec::new(),
@@ -194,8 +194,9 @@ fn a_long_text_in_tokens() {
             parts: Some((" wo".to_owned(), format!("rd{id}"))),
         });
         let answers = [
-            Told::Tokens { text, tokens, lost: String::new(), merges: Some((bytes, steps.collect())) },
-            Told::Vocabulary { found: 1024, offset: 0, entries: entries.collect() },
+            answer::Tokens { text, tokens, lost: String::new(), merges: Some((bytes, steps.collect())) }
+                .into(),
+            Told::Vocabulary(answer::Vocabulary { found: 1024, offset: 0, entries: entries.collect() }),
         ];
         tell(&mut frames.app, answers);
         frames.rest();

@@ -7,7 +7,7 @@ use glasshouse_protocol::cleaning::{CleaningStart, CleaningStep};
 use glasshouse_protocol::{
     Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, Forecast,
     GenerateConfig, LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig,
-    RunLaunch, View, WeightSource,
+    RunLaunch, View, WeightSource, answer,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -366,7 +366,9 @@ fn the_same_project_is_packed_alike() {
     let heard = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
     let packed = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
-    let Some(Event::Exported { bytes, packed: files, .. }) = heard.last() else { panic!("{heard:?}") };
+    let Some(Event::Exported(answer::Exported { bytes, packed: files, .. })) = heard.last() else {
+        panic!("{heard:?}")
+    };
     assert_eq!(*bytes, packed("sent.glasshouse").len() as u64);
     assert!(said.contains(&format!(", {files} files, read back)")), "{said}");
     let taken = folder.join("typed.glasshouse").display().to_string();
@@ -501,7 +503,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     )
     .unwrap();
     let imported =
-        found!(heard.iter(), Event::RunAdded { run, about, .. } => (&run.name[..], about.split(',').next()))
+        found!(heard.iter(), Event::RunAdded(answer::RunAdded { run, about, .. }) => (&run.name[..], about.split(',').next()))
             .next();
     assert_eq!(imported, Some(("1-model", Some("GPT2LMHeadModel"))));
     let progress = found!(heard.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();

@@ -13,7 +13,7 @@ use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
     Command, Envelope, Event, Export, ExportFormat, LogitDifference, ModelSource, Report, Request,
-    SecondReader, Verification, WeightFormat,
+    SecondReader, Verification, WeightFormat, answer,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
     let tell = move |envelope: Envelope<Report>| match envelope.body.event {
-        Event::Exported { name, path, .. } => {
+        Event::Exported(answer::Exported { name, path, .. }) => {
             assert_eq!(path, None);
             *ear.borrow_mut() = envelope.bytes.into_iter().next().map(|bytes| (name, bytes));
         }
@@ -137,7 +137,8 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         ],
     )
     .unwrap();
-    let said = |event: &Event| matches!(event, Event::Exported { files, .. } if files.len() == 2);
+    let said =
+        |event: &Event| matches!(event, Event::Exported(answer::Exported { files, .. }) if files.len() == 2);
     assert!(heard.iter().any(said), "{heard:?}");
     assert!(bytes == std::fs::read(folder.join("sent.gguf")).unwrap());
     let left: Vec<_> = std::fs::read_dir(folder.join("first/runs").join(RUN)).unwrap().flatten().collect();

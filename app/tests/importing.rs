@@ -15,7 +15,7 @@ use glasshouse_engine::session;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
     Command, Envelope, ErrorKind, ErrorReport, Event, Forecast, FoundModel, ImportStep, ModelSource, Report,
-    Request,
+    Request, answer,
 };
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -131,7 +131,11 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     let found = found!(heard.iter(), Event::Importing(ImportStep::Found { model }) => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
-    assert!(heard.iter().any(|event| matches!(event, Event::RunAdded { run, .. } if run.name == "1-owl")));
+    assert!(
+        heard.iter().any(
+            |event| matches!(event, Event::RunAdded(answer::RunAdded { run, .. }) if run.name == "1-owl")
+        )
+    );
     let refused = play(folder, vec![use_project(folder.join("tab"), true), looked]).unwrap_err();
     assert!(refused.contains("no longer"), "{refused}");
     // Another context length needs no second download.

@@ -728,8 +728,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
     tell(window.state_mut(), [began, Event::TrainingEnded { run }]);
     window.run_steps(2);
     let mut history = support::history(name, 1e-3);
-    let Event::History { config, .. } = &mut history else { panic!("a history") };
-    config.train.objective = Objective::Chat;
+    history.config.train.objective = Objective::Chat;
     let asks = |command: &Command| matches!(command, Command::ReadRun { run: Some(run), .. } if run == name);
     answer(window.state_mut(), asks, [history]);
     window.run_steps(2);

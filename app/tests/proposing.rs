@@ -5,7 +5,7 @@ use crate::support::play::{play_with, use_project};
 use crate::support::program::{error_of, folder, lines_of, misuse, succeed};
 use crate::support::tuning::tune;
 use clap::error::ErrorKind;
-use glasshouse_protocol::{Command, Event, ProposalSettings, Uncertainty, WeightSource};
+use glasshouse_protocol::{Command, Event, ProposalSettings, Uncertainty, WeightSource, answer};
 use serde_json::{Value, json};
 
 const PROMPTS: &str = r#"{"prompt":"One day"}
@@ -123,7 +123,7 @@ fn a_file_that_comes_as_bytes_is_looked_through_alike() {
     let opens = (use_project(folder.join("first"), false), Vec::new());
     let heard = play_with(folder, vec![opens, (command, vec![PROMPTS.into()])]).unwrap();
     let rows =
-        found!(heard.into_iter(), Event::Proposed { rows, measure: Uncertainty::Entropy, .. } => rows).next();
+        found!(heard.into_iter(), Event::Proposed(answer::Proposed { rows, measure: Uncertainty::Entropy, .. }) => rows).next();
     // The session has no feedback that would exclude a prompt.
     let rows: Vec<Value> = rows.unwrap().iter().map(|row| json!(row)).collect();
     assert_eq!(rows.len() + 1, typed.len());

@@ -12,7 +12,7 @@ use glasshouse::link::{Answer, Chosen, Link, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, DocumentsChange, Envelope, ErrorKind, ErrorReport, Event, Hint, Report, Request, RunChange,
-    RunLaunch, TrainingState,
+    RunLaunch, TrainingState, answer,
 };
 use std::path::PathBuf;
 
@@ -185,14 +185,13 @@ fn a_file_that_exists_is_replaced_only_by_a_button_that_says_so() {
     assert!(is_shown(&window, "Choose another place"));
     press(&mut window, "Replace");
     assert_eq!(exported(&mut window)[1], (Some(path), false));
-    let done = Event::Exported {
+    let done = Event::Exported(answer::Exported {
         name: "A.glasshouse".to_owned(),
         path: Some("/there/A.glasshouse".to_owned()),
-        files: Vec::new(),
         packed: 3,
         bytes: 1_460_000,
-        verification: None,
-    };
+        ..answer::Exported::default()
+    });
     answer(window.state_mut(), exports, [done, Event::Finished]);
     window.run_steps(2);
     assert!(contains(&window, "/there/A.glasshouse, 1.5 MB"), "nothing says that it is done");

@@ -274,7 +274,7 @@ impl Session {
             idle(&live)?;
         }
         let sink = self.sink.clone();
-        let tell = |event| sink.answer(id, event);
+        let tell = |event: Event| sink.answer(id, event);
         match command {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
@@ -283,14 +283,15 @@ impl Session {
                         message::VERSION
                     );
                 }
-                tell(match apart(self.choose_device(&device)).await {
+                let ready = match apart(self.choose_device(&device)).await {
                     Ok(ready) => ready,
                     Err(error) => {
                         // The device used last time may be gone; fall back to the best available one.
                         self.sink.notice(format!("{error}. Using the best available device instead"));
                         apart(self.choose_device("auto")).await?
                     }
-                });
+                };
+                tell(ready.into());
             }
             Command::Visible { visible } => {
                 self.visible = visible;
@@ -315,7 +316,7 @@ impl Session {
                 }
             }
             Command::ListDevices => tell(apart(self.list_devices()).await),
-            Command::ChooseDevice { device } => tell(apart(self.choose_device(&device)).await?),
+            Command::ChooseDevice { device } => tell(apart(self.choose_device(&device)).await?.into()),
 
             Command::ListProjects => {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
@@ -354,7 +355,7 @@ impl Session {
             Command::ListDocuments { search, offset, count, validation } => {
                 tell(apart(self.list_documents(&search, offset, count, validation)).await?);
             }
-            Command::ReadDocument { number } => tell(apart(self.read_document(number)).await?),
+            Command::ReadDocument { number } => tell(apart(self.read_document(number)).await?.into()),
 
             Command::ShowRecipe => self.show_recipe(id)?,
             Command::ChangeRecipe(change) => self.change_recipe(id, change)?,
@@ -366,16 +367,16 @@ impl Session {
                 apart(self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force })).await?;
             }
             Command::ListDropped { stage, offset, count } => {
-                tell(apart(self.list_dropped(stage, offset, count)).await?);
+                tell(apart(self.list_dropped(stage, offset, count)).await?.into());
             }
             Command::ForgetCleaning => tell(apart(self.forget_cleaning()).await?),
 
             Command::TrainTokenizer { tokenizer, validation } => {
                 tell(apart(self.train_tokenizer(id, tokenizer, validation)).await?);
             }
-            Command::Tokenize { text } => tell(self.tokenize(text)?),
+            Command::Tokenize { text } => tell(self.tokenize(text)?.into()),
             Command::ListVocabulary { search, order, offset, count } => {
-                tell(self.list_vocabulary(&search, order, offset, count)?);
+                tell(self.list_vocabulary(&search, order, offset, count)?.into());
             }
             Command::CompareTokenizers { candidates } => {
                 tell(apart(self.compare_tokenizers(&candidates)).await?);
@@ -417,18 +418,18 @@ impl Session {
             Command::KeepLesson { lesson, progress } => {
                 tell(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
             }
-            Command::ListConversations => tell(self.list_conversations(None)?),
+            Command::ListConversations => tell(self.list_conversations(None)?.into()),
             Command::ReadConversation { id } => {
                 let conversation = Box::new(self.opened()?.project.conversation(id)?);
                 tell(Event::Conversation { conversation });
             }
             Command::KeepConversation { conversation } => {
                 let kept = self.opened()?.project.keep_conversation(*conversation)?;
-                tell(self.list_conversations(Some(kept))?);
+                tell(self.list_conversations(Some(kept))?.into());
             }
             Command::ChangeConversation { id, change } => {
                 self.opened()?.project.change_conversation(id, change)?;
-                tell(self.list_conversations(None)?);
+                tell(self.list_conversations(None)?.into());
             }
             Command::ListFeedback => tell(self.list_feedback()?),
             Command::SpliceFeedback { at, removed, expected, rows } => {
@@ -437,28 +438,30 @@ impl Session {
             }
             Command::Propose { source, from, settings } => {
                 let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
-                tell(apart(self.propose(&source, pool, &settings)).await?);
+                tell(apart(self.propose(&source, pool, &settings)).await?.into());
             }
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = models::TokenQuery { tokens: &tokens, chosen, count };
-                tell(apart(self.explain(&source, &query, &config, live)).await?);
+                tell(apart(self.explain(&source, &query, &config, live)).await?.into());
             }
             Command::Inspect { source, prompt, further, views, settings } => {
                 let prompts: Vec<&str> =
                     std::iter::once(&prompt).chain(&further).map(String::as_str).collect();
                 apart(self.inspect(id, &source, &prompts, &views, &settings, live)).await?;
             }
-            Command::Classify { source, texts } => tell(apart(self.classify(&source, &texts, live)).await?),
+            Command::Classify { source, texts } => {
+                tell(apart(self.classify(&source, &texts, live)).await?.into());
+            }
             Command::Evaluate { source, settings } => {
                 return apart(self.evaluate(id, &source, *settings, bytes, live)).await;
             }
             Command::Audit { source, settings } => {
                 return apart(self.audit(id, &source, *settings, live)).await;
             }
-            Command::ReadEvaluations { runs } => tell(apart(self.read_evaluations(&runs)).await?),
+            Command::ReadEvaluations { runs } => tell(apart(self.read_evaluations(&runs)).await?.into()),
 
             Command::ListRuns => tell(self.list_runs()?),
-            Command::ReadRun { run, points } => tell(self.read_run(run.as_deref(), points)?),
+            Command::ReadRun { run, points } => tell(self.read_run(run.as_deref(), points)?.into()),
             Command::ChangeRun { run, change } => {
                 let trains = live.map(|live| live.trainer.run().name());
                 tell(apart(self.change_run(id, &run, change, trains.as_deref())).await?);

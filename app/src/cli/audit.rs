@@ -20,11 +20,9 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         let source = trained::source(engine, model).await?;
         let command = Command::Audit { source, settings: Box::new(settings) };
         let stopping = "cancelling; this audit's results are discarded";
-        let pick = picked!(Event::Evaluations { audits, .. } => audits);
-        let Some(mut audits) = engine.ask_for_until_signal(command, stopping, pick).await? else {
-            return Ok(());
-        };
-        let audit = audits.pop().context("the engine returned no audit")?;
+        let found: Option<answer::Evaluations> = engine.ask_for_until_signal(command, stopping).await?;
+        let Some(mut found) = found else { return Ok(()) };
+        let audit = found.audits.pop().context("the engine returned no audit")?;
         if *json {
             return say_json(&audit);
         }

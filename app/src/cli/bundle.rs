@@ -15,10 +15,9 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
         trained::use_project(engine, project, false).await?;
         let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
             .to(Some(to.clone()), !force);
-        let pick = picked!(Event::Exported { files, .. } => files);
-        engine.ask_for_until_signal(command, "stopping", pick).await
+        engine.ask_for_until_signal(command, "stopping").await
     })?;
-    let Some(files) = exported else { return Ok(()) };
+    let Some(answer::Exported { files, .. }) = exported else { return Ok(()) };
     say!("{} in {}", counted(files.len() as u64, "file"), to.display())?;
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
     say!("compare it there with the results of this machine: {}", verify.display())?;
@@ -32,8 +31,7 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let command = Command::ImportBundle { from: Some(from), out };
-        let pick = picked!(Event::RunAdded { run, about, .. } => (run, about));
-        let (run, about) = engine.ask_for(command, pick).await?;
+        let answer::RunAdded { run, about, .. } = engine.ask_for(command).await?;
         let (project, name) = (arguments.project.display(), &run.name);
         say!("{name}: {about}")?;
         match run.step < run.steps {

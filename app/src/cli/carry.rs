@@ -9,8 +9,8 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
         let command = Export::Project { id }.to(Some(to.clone()), !arguments.force);
-        let pick = picked!(Event::Exported { bytes, packed, .. } => (bytes, packed));
-        if let Some((bytes, packed)) = engine.ask_for_until_signal(command, "stopping", pick).await? {
+        let exported = engine.ask_for_until_signal(command, "stopping").await?;
+        if let Some(answer::Exported { bytes, packed, .. }) = exported {
             let files = counted(packed as u64, "file");
             say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
         }

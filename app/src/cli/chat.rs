@@ -4,14 +4,13 @@
 use super::driver::is_of;
 use super::generate::{SamplingArguments, generate_config};
 use super::prelude::*;
-use super::trained::OpenedModel;
 use std::io::{BufRead as _, ErrorKind};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
     drive(arguments.device.options(), async |engine| {
-        let model = trained::open(engine, &arguments.model, config.weights).await?;
+        let (source, model) = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {
                 let messages = system.iter().map(|text| ChatMessage::new(Role::System, text)).collect();
@@ -22,7 +21,7 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
                 bail!("{} has no chat template for a system message; leave out --system", model.run)
             }
         };
-        converse(engine, &model, said, config).await
+        converse(engine, (source, &model), said, config).await
     })
 }
 
@@ -59,7 +58,7 @@ impl Record {
         }
         own.messages.extend([KeptMessage::new(Role::User, said, when), KeptMessage { when, ..answer }]);
         let command = Command::KeepConversation { conversation: Box::new(own.clone()) };
-        match engine.ask_for(command, picked!(Event::Conversations { kept, .. } => kept)).await {
+        match engine.ask_for::<answer::Conversations>(command).await.map(|answer| answer.kept) {
             Ok(Some(id)) if id != own.id => (own.id, own.revision) = (id, 1),
             Ok(_) => own.revision += 1,
             Err(_) if self.failed => {}
@@ -80,7 +79,7 @@ fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
 
 async fn converse(
     engine: &mut Engine,
-    model: &OpenedModel,
+    (source, model): (WeightSource, &answer::ModelOpened),
     mut said: Prompt,
     mut config: GenerateConfig,
 ) -> Result<()> {
@@ -140,7 +139,7 @@ async fn converse(
             Ok(())
         };
         let command = Command::Generate {
-            source: model.source.clone(),
+            source: source.clone(),
             // A prompt cannot be empty.
             prompt: if said == Prompt::from("") { "\n".into() } else { said.clone() },
             config: config.clone(),
@@ -157,7 +156,7 @@ async fn converse(
                 let origin = ReplyOrigin {
                     run: model.run.clone(),
                     step: Some(model.step),
-                    source: model.source.clone(),
+                    source: source.clone(),
                     config: settings,
                     moderated: changed,
                     ..ReplyOrigin::default()

@@ -16,8 +16,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
             }
             let texts = some.iter().map(|row| row.text.clone()).collect();
             let command = Command::Classify { source: source.clone(), texts };
-            let pick = picked!(Event::Classified { labels, probabilities } => (labels, probabilities));
-            let (labels, probabilities) = engine.ask_for(command, pick).await?;
+            let answer::Classified { labels, probabilities } = engine.ask_for(command).await?;
             for (row, own) in some.iter().zip(&probabilities) {
                 let found = tell(&row.text, &labels, own, arguments.json)?;
                 if let (Some(label), Some(found)) = (row.label.as_deref(), found) {

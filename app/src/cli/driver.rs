@@ -7,6 +7,7 @@ use crate::serve::Switchboard;
 use crate::serve::remote::Hub;
 use futures_util::future::{Either, select};
 use glasshouse_engine::Error;
+use glasshouse_engine::protocol::answer::Answer;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -99,14 +100,10 @@ impl Engine {
         self.ask_with(command, Vec::new(), |event, _| hear(event)).await
     }
 
-    /// Shows notices and progress, and returns what `pick` takes from the answer; fails without such an answer.
-    pub(super) async fn ask_for<T>(
-        &mut self,
-        command: impl Into<Command>,
-        pick: impl FnMut(Event) -> Option<T>,
-    ) -> Result<T> {
+    /// Shows notices and progress, and returns the answer; fails without one.
+    pub(super) async fn ask_for<A: Answer>(&mut self, command: impl Into<Command>) -> Result<A> {
         let mut found = None;
-        self.ask(command, picking(&mut found, pick)).await?;
+        self.ask(command, picking(&mut found)).await?;
         found.context("the engine did not answer; report it if it happens again")
     }
 
@@ -141,14 +138,13 @@ impl Engine {
     }
 
     /// Like [`ask_for`](Self::ask_for), for long requests; `None` after an interrupt.
-    pub(super) async fn ask_for_until_signal<T>(
+    pub(super) async fn ask_for_until_signal<A: Answer>(
         &mut self,
         command: impl Into<Command>,
         message: &'static str,
-        pick: impl FnMut(Event) -> Option<T>,
-    ) -> Result<Option<T>> {
+    ) -> Result<Option<A>> {
         let mut found = None;
-        self.ask_until_signal(command, message, picking(&mut found, pick)).await?;
+        self.ask_until_signal(command, message, picking(&mut found)).await?;
         Ok(found)
     }
 
@@ -178,13 +174,10 @@ pub(super) fn shown(mut hear: impl FnMut(Event) -> Result<()>) -> impl FnMut(Eve
     move |event| progress.hear(event).map_or(Ok(()), &mut hear)
 }
 
-/// A listener that shows notices and progress, and stores what `pick` takes from other events; the last one counts.
-fn picking<T>(
-    found: &mut Option<T>,
-    mut pick: impl FnMut(Event) -> Option<T>,
-) -> impl FnMut(Event) -> Result<()> {
+/// A listener that shows notices and progress, and stores the last answer.
+fn picking<A: Answer>(found: &mut Option<A>) -> impl FnMut(Event) -> Result<()> {
     shown(move |event| {
-        *found = pick(event).or(found.take());
+        *found = A::from_event(event).or(found.take());
         Ok(())
     })
 }

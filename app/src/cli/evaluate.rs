@@ -82,8 +82,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         }
         if names.len() > 1 {
             let command = Command::ReadEvaluations { runs: names.clone() };
-            let pick = picked!(Event::Evaluations { comparisons, .. } => comparisons);
-            let comparisons = engine.ask_for(command, pick).await?;
+            let answer::Evaluations { comparisons, .. } = engine.ask_for(command).await?;
             if arguments.json {
                 comparisons.iter().try_for_each(|comparison| say_event("comparison", comparison))?;
             } else {
@@ -93,7 +92,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
             let to = Some(std::path::absolute(card)?);
             let command = Export::Card { run: run.clone() }.to(to, !arguments.force);
-            engine.ask_for(command, picked!(Event::Exported { .. } => ())).await?;
+            engine.ask_for::<answer::Exported>(command).await?;
             tell!("card: {}", card.display());
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.of.project);
@@ -275,13 +274,11 @@ async fn evaluated(
         if let Event::Progress { what, .. } = &mut event {
             *what = format!("{}: {what}", run.name);
         }
-        if let Some(Event::Evaluations { evaluations, audits, .. }) = progress.hear(event) {
-            found = Some((evaluations, audits));
-        }
+        found = progress.hear(event).and_then(answer::Evaluations::from_event).or(found.take());
         Ok(())
     };
     engine.ask_until_signal(command, stopping, hear).await?;
-    Ok(found)
+    Ok(found.map(|found| (found.evaluations, found.audits)))
 }
 
 /// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
@@ -293,11 +290,11 @@ async fn memorisation(
     arguments: &EvaluateArguments,
 ) -> Result<Option<Audit>> {
     let command = Command::ReadEvaluations { runs: vec![run.name.clone()] };
-    let kept = engine.ask_for(command, picked!(Event::Evaluations { audits, .. } => audits)).await?;
+    let kept: answer::Evaluations = engine.ask_for(command).await?;
     // Do not overwrite a user's audit of other weights.
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
-    let keep = kept.iter().all(same);
+    let keep = kept.audits.iter().all(same);
     let source = source(run, arguments);
     let sections = vec![AuditTopic::Memorisation];
     let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };

@@ -20,8 +20,9 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
-                Event::Exported { files, verification, .. } => {
-                    (found.files, found.verification) = (files, verification.map(|found| *found));
+                Event::Exported(export) => {
+                    (found.files, found.verification) =
+                        (export.files, export.verification.map(|found| *found));
                 }
                 event => {
                     trained::note(&event);

@@ -23,7 +23,7 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
         };
         let show = |event| {
             match event {
-                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
+                Event::Exported(export) => export.files.iter().try_for_each(|file| say!("{file}"))?,
                 Event::Feedback { rows } => list(&rows, arguments.json)?,
                 _ => {}
             }

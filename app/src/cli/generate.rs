@@ -40,8 +40,9 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         let show = |event| {
             let mut output = terminal::out();
             match event {
-                Event::ModelOpened { run, step, device, weights, .. } => {
+                Event::ModelOpened(opened) => {
                     begun = Instant::now();
+                    let answer::ModelOpened { run, step, device, weights, .. } = opened;
                     model = json!({ "run": run, "step": step, "device": device, "weights": weights.name() });
                 }
                 Event::Written { .. } if samples.is_some() => {}

@@ -62,7 +62,7 @@ pub(super) async fn import_from(
                     fetching.show(FetchProgress::Receiving { done, total });
                 }
             }
-            Event::RunAdded { run, about, .. } => imported = Some((run.name, about)),
+            Event::RunAdded(added) => imported = Some((added.run.name, added.about)),
             event => trained::note(&event),
         }
         Ok(())

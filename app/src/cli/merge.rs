@@ -14,8 +14,7 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         let (run, _) = trained::settings_of(engine, of).await?;
         let checkpoint = Some(checkpoint.clone());
         let command = RunChange::MergeAdapter { checkpoint, adapter }.to(&run);
-        let pick = picked!(Event::RunAdded { run, difference, .. } => (run, difference));
-        let (merged, difference) = engine.ask_for(command, pick).await?;
+        let answer::RunAdded { run: merged, difference, .. } = engine.ask_for(command).await?;
         say!("{}: the weights of {run} {done}", merged.name)?;
         if let Some(difference) = difference {
             let from = if is_own { "the run with its separate adapter" } else { "the weights before" };

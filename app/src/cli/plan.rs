@@ -1,7 +1,7 @@
 //! `glasshouse plan`: memory and time of a run, computed without a device.
 
 use super::prelude::*;
-use glasshouse_engine::protocol::cluster::ClusterRequest;
+use glasshouse_engine::protocol::cluster::{ClusterPlan, ClusterRequest};
 
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
@@ -17,9 +17,8 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     })
 }
 
-async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
-    let command = Command::Plan { config: Box::new(config.clone()) };
-    engine.ask_for(command, picked!(Event::Planned(Forecast::Run { plan }) => plan)).await
+async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<PlanSummary> {
+    engine.ask_for(Command::Plan { config: Box::new(config.clone()) }).await
 }
 
 async fn beyond(engine: &mut Engine, config: &RunConfig, arguments: &PlanArguments) -> Result<()> {
@@ -30,7 +29,7 @@ async fn beyond(engine: &mut Engine, config: &RunConfig, arguments: &PlanArgumen
         price: arguments.price,
     };
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let plan = engine.ask_for(command, picked!(Event::Planned(Forecast::Cluster { plan }) => plan)).await?;
+    let plan: ClusterPlan = engine.ask_for(command).await?;
     if arguments.json {
         return say_json(&plan);
     }

@@ -13,6 +13,7 @@ pub(super) use anyhow::{Context as _, Result, anyhow, bail, ensure};
 pub(super) use clap::builder::{PossibleValue, TypedValueParser};
 pub(super) use clap::{Args, Subcommand};
 pub(super) use glasshouse_engine::project::Project;
+pub(super) use glasshouse_engine::protocol::answer::Answer as _;
 pub(super) use glasshouse_engine::protocol::blocks::{Block, Fact, Section};
 pub(super) use glasshouse_engine::protocol::evaluation::{Cell, Table};
 pub(super) use glasshouse_engine::protocol::quantity::{

@@ -17,9 +17,10 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         let (run, _) = trained::settings_of(engine, &of).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
-        let pick = picked!(Event::Proposed { run, measure, labels, rows, considered } => (run, measure, labels, rows, considered));
-        let proposed = engine.ask_for_until_signal(command, "cancelling", pick).await?;
-        let Some((run, measure, labels, rows, considered)) = proposed else { return Ok(()) };
+        let proposed = engine.ask_for_until_signal(command, "cancelling").await?;
+        let Some(answer::Proposed { run, measure, labels, rows, considered }) = proposed else {
+            return Ok(());
+        };
         if let Some(to) = to {
             // Overwriting a file that was created meanwhile could lose labels.
             check_new_file(to, None, "another file")?;

@@ -64,8 +64,8 @@ impl TrainArguments {
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, &self.project, false).await?;
             let history = Command::ReadRun { run: Some(run.name.clone()), points: 1 };
-            let events = engine.ask_for(history, picked!(Event::History { events, .. } => events)).await?;
-            Ok(events.iter().filter_map(Losses::of).collect())
+            let history: answer::History = engine.ask_for(history).await?;
+            Ok(history.events.iter().filter_map(Losses::of).collect())
         })
     }
 
@@ -84,11 +84,10 @@ impl TrainArguments {
             let source = WeightSource::best_of(&run.name);
             if metric == RecipeMetric::Answers {
                 let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
-                let pick = picked!(Event::ModelOpened { chats, .. } => chats);
                 // The continuation of a question by a base model is not an answer.
                 let advice =
                     "this is a base model without a chat template; fine-tune it with --objective chat first";
-                ensure!(engine.ask_for(command, pick).await?, advice);
+                ensure!(engine.ask_for::<answer::ModelOpened>(command).await?.chats, advice);
             }
             let settings = EvaluateSettings {
                 likelihood: false,
@@ -101,8 +100,8 @@ impl TrainArguments {
             let command = Command::Evaluate { source, settings: Box::new(settings) };
             let mut found = None;
             let mut hear = shown(|event| {
-                if let Event::Evaluations { evaluations, .. } = event {
-                    found = evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
+                if let Event::Evaluations(answer) = event {
+                    found = answer.evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
                 }
                 Ok(())
             });

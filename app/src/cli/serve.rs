@@ -17,7 +17,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     drive(options, async |engine| {
         let weights = arguments.weights.format;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
-        let model = trained::open(engine, &arguments.model, weights).await?;
+        let (_, model) = trained::open(engine, &arguments.model, weights).await?;
         ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.of.project)?))?;
         let settings = ServerSettings {
             host: arguments.host,
@@ -37,7 +37,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             let host = arguments.host;
             tell!("note: anyone who can reach {host} may send requests; --token TEXT requires a token");
         }
-        let trained::OpenedModel { run, step, device, .. } = model;
+        let answer::ModelOpened { run, step, device, .. } = model;
         tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
         interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());

@@ -25,8 +25,8 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let mut show = shown(|event| {
-            if let Event::Exported { files, .. } = event {
-                files.iter().try_for_each(|file| say!("{file}"))?;
+            if let Event::Exported(export) = event {
+                export.files.iter().try_for_each(|file| say!("{file}"))?;
             }
             Ok(())
         });

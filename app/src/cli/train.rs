@@ -113,8 +113,8 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let command = Command::Audit { source, settings: Box::new(settings) };
     let stopping = "cancelling; `glasshouse evaluate audit` tests them later";
-    let pick = picked!(Event::Evaluations { audits, .. } => audits);
-    for audit in engine.ask_for_until_signal(command, stopping, pick).await?.unwrap_or_default() {
+    let found: Option<answer::Evaluations> = engine.ask_for_until_signal(command, stopping).await?;
+    for audit in found.into_iter().flat_map(|found| found.audits) {
         match json {
             true => say_event("audit", &audit)?,
             false => audited(&audit.sections)?,
@@ -213,16 +213,14 @@ async fn tell_expected(config: &RunConfig, device: Option<&str>, engine: &mut En
         }
     }
     let of = |config: &RunConfig| Command::Plan { config: Box::new(config.clone()) };
-    let plan = engine.ask_for(of(config), picked!(Event::Planned(Forecast::Run { plan }) => plan)).await;
-    let Ok(plan) = plan else { return };
+    let Ok(plan) = engine.ask_for::<PlanSummary>(of(config)).await else { return };
     let Some(mut seconds) = plan.run_seconds else { return };
     let mut from = plan.speed_from;
     if from == SpeedFrom::Class && seconds > WORTH_MEASURING {
         tell!("measuring the device");
         let command = Command::Measure { config: Box::new(config.clone()) };
-        let pick = picked!(Event::Planned(Forecast::Speed { run_seconds, .. }) => run_seconds);
-        let Ok(measured) = engine.ask_for(command, pick).await else { return };
-        (seconds, from) = (measured, SpeedFrom::Measurement);
+        let Ok(answer::Speed { run_seconds, .. }) = engine.ask_for(command).await else { return };
+        (seconds, from) = (run_seconds, SpeedFrom::Measurement);
     }
     tell!("expected time: {}, by {}", duration(seconds), from.title());
 }
@@ -233,8 +231,7 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
         tell!("measuring the device");
     }
     let command = Command::Measure { config: Box::new(config.clone()) };
-    let pick = picked!(Event::Planned(Forecast::Speed { ms_per_step, .. }) => ms_per_step);
-    let ms = engine.ask_for(command, pick).await?;
+    let answer::Speed { ms_per_step: ms, .. } = engine.ask_for(command).await?;
     // A tenth is left for evaluations, samples and checkpoints.
     let steps = (0.9 * 60e3 * minutes / ms) as u64;
     if steps == 0 {
@@ -256,7 +253,7 @@ async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
     let command = Command::Fit(Fit::First { seconds });
-    engine.ask_for(command, picked!(Event::Fitted { config, .. } => *config)).await
+    Ok(*engine.ask_for::<answer::Fitted>(command).await?.config)
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.

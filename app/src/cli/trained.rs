@@ -16,7 +16,8 @@ pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool)
 pub(super) async fn settings_of(engine: &mut Engine, of: &RunArguments) -> Result<(String, RunConfig)> {
     use_project(engine, &of.project, false).await?;
     let command = Command::ReadRun { run: of.run.clone(), points: 0 };
-    engine.ask_for(command, picked!(Event::History { run, config, .. } => (run, *config))).await
+    let answer::History { run, config, .. } = engine.ask_for(command).await?;
+    Ok((run, *config))
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
@@ -25,26 +26,14 @@ pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> R
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
-pub(super) struct OpenedModel {
-    pub(super) source: WeightSource,
-    pub(super) run: String,
-    pub(super) step: u64,
-    pub(super) device: String,
-    pub(super) chats: bool,
-    /// The template is ChatML.
-    pub(super) chatml: bool,
-}
-
 pub(super) async fn open(
     engine: &mut Engine,
     arguments: &ModelArguments,
     weights: Option<WeightFormat>,
-) -> Result<OpenedModel> {
+) -> Result<(WeightSource, answer::ModelOpened)> {
     let source = source(engine, arguments).await?;
     let command = Command::OpenModel { source: source.clone(), weights };
-    let pick = picked!(Event::ModelOpened { run, step, device, chats, chatml, .. } =>
-        OpenedModel { source: source.clone(), run, step, device, chats, chatml });
-    engine.ask_for(command, pick).await
+    Ok((source, engine.ask_for(command).await?))
 }
 
 pub(super) fn note(event: &Event) {

@@ -17,7 +17,6 @@ use super::written::{
 use super::{train, tune};
 use crate::asks::{Toast, Undo};
 use crate::pages::prelude::*;
-use crate::state::OpenedModel;
 use conversation::{Exchange, Reply, messages};
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
@@ -201,11 +200,11 @@ impl ChatPage {
         }
     }
 
-    fn known<'a>(&self, state: &'a State) -> Option<&'a OpenedModel> {
+    fn known<'a>(&self, state: &'a State) -> Option<&'a answer::ModelOpened> {
         let source = &self.sampling.source;
         let run = start_of(source, state).map(|start| start.run);
-        let opened = state.writing.opened.as_ref();
-        opened.filter(|opened| opened.source == *source && Some(&opened.run) == run.as_ref())
+        let (opened, model) = state.writing.opened.as_ref()?;
+        (opened == source && Some(&model.run) == run.as_ref()).then_some(model)
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {

@@ -10,5 +10,5 @@ pub use crate::widgets::{self, prelude::*};
 pub use glasshouse_protocol::{
     CheckpointSummary, Command, ErrorReport, GenerateConfig, InspectSettings, LearnsFrom, Objective,
     RunConfig, RunLaunch, RunState, RunSummary, Start, Steer, TokenizerKind, TrainEvent, TrainingState, View,
-    WeightSource,
+    WeightSource, answer,
 };

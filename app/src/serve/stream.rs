@@ -8,7 +8,7 @@ use super::{Ask, Served};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use glasshouse_protocol::{Completion, Ending, Event};
+use glasshouse_protocol::{Completion, Ending, Event, answer};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -104,7 +104,7 @@ impl Stream {
     async fn advance(&mut self) -> Result<(), Refusal> {
         match self.ask.next().await {
             Some((_, Event::Failed { error })) => return Err(error.into()),
-            Some((at, Event::ModelOpened { run, .. })) => self.runs[at] = run,
+            Some((at, Event::ModelOpened(answer::ModelOpened { run, .. }))) => self.runs[at] = run,
             // The prompt's text and log-probabilities are known only at the end, so everything is sent at once then.
             Some((at, Event::Written { text, .. })) if !self.is_whole() => {
                 let run = self.runs[at].clone();

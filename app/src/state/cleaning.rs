@@ -5,7 +5,7 @@ use glasshouse_protocol::cleaning::{
     CleaningProgress, CleaningStart, CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary,
     SampleJudgement, SampleStage, StageCard,
 };
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Preview};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Preview, answer};
 
 /// Maximum undo steps of the recipe.
 const KEPT: usize = 100;
@@ -30,20 +30,9 @@ pub struct Cleaning {
     pub report: Option<Box<CleaningReport>>,
     /// Number of reports so far, to detect a new one.
     pub reports: u64,
-    pub dropped: Dropped,
+    /// A page of the documents that it dropped.
+    pub dropped: Option<answer::Dropped>,
     pub failed: Option<ErrorReport>,
-}
-
-#[derive(Debug, Default)]
-pub struct Dropped {
-    /// The stage that dropped them; `None` for all.
-    pub stage: Option<String>,
-    /// Index of the page's first document.
-    pub offset: usize,
-    /// Number of matching documents.
-    pub found: usize,
-    /// `None` before it was listed.
-    pub page: Option<Vec<DroppedDocument>>,
 }
 
 impl Cleaning {
@@ -76,20 +65,13 @@ impl Cleaning {
                 self.end();
                 self.report = Some(report.clone());
                 self.reports += 1;
-                self.dropped = Dropped::default();
+                self.dropped = None;
             }
-            Event::Dropped { stage, offset, found, documents } => {
-                self.dropped = Dropped {
-                    stage: stage.clone(),
-                    offset: *offset,
-                    found: *found,
-                    page: Some(documents.clone()),
-                };
-            }
+            Event::Dropped(dropped) => self.dropped = Some(dropped.clone()),
             Event::Documents { overview, .. } if !overview.cleaned && self.report.is_some() => {
                 self.report = None;
                 self.reports += 1;
-                self.dropped = Dropped::default();
+                self.dropped = None;
             }
             Event::Finished if asked == Some(&Command::Clean) => self.end(),
             Event::Failed { error } if asked == Some(&Command::Clean) => {
@@ -139,13 +121,12 @@ impl Cleaning {
         let card = self.card(stage).map(|card| card.title.as_str());
         card.or_else(|| Some(self.stage(stage)?.about.title.as_str())).unwrap_or(stage)
     }
-}
 
-impl Dropped {
-    /// The page for a stage and offset, if it is the loaded one.
-    pub fn page_of(&self, stage: Option<&str>, offset: usize) -> Option<&[DroppedDocument]> {
-        let same = self.stage.as_deref() == stage && self.offset == offset;
-        self.page.as_deref().filter(|_| same)
+    /// The page of dropped documents for a stage (`None` for all) and offset, if it is the loaded one.
+    pub fn dropped_page(&self, stage: Option<&str>, offset: usize) -> Option<&[DroppedDocument]> {
+        let dropped = self.dropped.as_ref()?;
+        (dropped.stage.as_deref() == stage && dropped.offset == offset)
+            .then_some(dropped.documents.as_slice())
     }
 }
 
@@ -237,12 +218,15 @@ mod tests {
     fn a_page_of_dropped_documents_answers_its_own_question_alone() {
         let mut cleaning = Cleaning::default();
         let stage = Some("length".to_owned());
-        cleaning.apply(None, &Event::Dropped { stage, offset: 50, found: 60, documents: Vec::new() });
-        assert!(cleaning.dropped.page_of(Some("length"), 50).is_some());
-        assert!(cleaning.dropped.page_of(None, 50).is_none());
-        assert!(cleaning.dropped.page_of(Some("length"), 0).is_none());
+        cleaning.apply(
+            None,
+            &Event::Dropped(answer::Dropped { stage, offset: 50, found: 60, documents: Vec::new() }),
+        );
+        assert!(cleaning.dropped_page(Some("length"), 50).is_some());
+        assert!(cleaning.dropped_page(None, 50).is_none());
+        assert!(cleaning.dropped_page(Some("length"), 0).is_none());
         cleaning.apply(None, &Event::Cleaning(CleaningStep::Done { report: Box::default() }));
-        assert!(cleaning.dropped.page.is_none(), "they were dropped by an earlier cleaning");
+        assert!(cleaning.dropped.is_none(), "they were dropped by an earlier cleaning");
     }
 
     #[test]

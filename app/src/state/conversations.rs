@@ -1,6 +1,6 @@
 //! Conversations kept in the open project.
 
-use glasshouse_protocol::{Command, Conversation, ConversationSummary, Event};
+use glasshouse_protocol::{Command, Conversation, ConversationSummary, Event, answer};
 
 #[derive(Debug, Default)]
 pub struct Conversations {
@@ -18,7 +18,7 @@ pub struct Conversations {
 impl Conversations {
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         match event {
-            Event::Conversations { conversations, problems, kept } => {
+            Event::Conversations(answer::Conversations { conversations, problems, kept }) => {
                 (self.list, self.failed) = (Some(conversations.clone()), None);
                 self.problems.clone_from(problems);
                 self.kept = request.zip(*kept).or(self.kept);

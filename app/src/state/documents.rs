@@ -1,7 +1,6 @@
 //! The open project's documents.
 
-use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
-use std::ops::Range;
+use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, answer};
 
 #[derive(Debug, Default)]
 pub struct Documents {
@@ -12,36 +11,9 @@ pub struct Documents {
     pub offset: usize,
     pub found: usize,
     pub page: Vec<DocumentSummary>,
-    pub read: Option<ReadDocument>,
+    pub read: Option<answer::Document>,
     /// Number of file changes and cleanings so far; each renumbers the documents.
     pub changes: u64,
-}
-
-#[derive(Debug)]
-pub struct ReadDocument {
-    pub number: u64,
-    pub text: String,
-    /// Byte ranges that fine-tuning trains on, for a conversation; otherwise empty.
-    pub learned: Vec<Range<usize>>,
-    /// End of each token in bytes, and whether fine-tuning trains on it; empty if unknown.
-    pub tokens: Vec<(usize, bool)>,
-    pub cut: bool,
-}
-
-impl ReadDocument {
-    /// The text in pieces, each with whether fine-tuning trains on it: tokens, or, if those are unknown, template text and
-    /// answers.
-    pub fn pieces(&self) -> Vec<(Range<usize>, bool)> {
-        let mut from = 0;
-        let tokens =
-            self.tokens.iter().map(|(end, learned)| (std::mem::replace(&mut from, *end)..*end, *learned));
-        let tokens: Vec<_> = tokens.collect();
-        if tokens.is_empty() {
-            self.learned.iter().map(|range| (range.clone(), true)).collect()
-        } else {
-            tokens
-        }
-    }
 }
 
 impl Documents {
@@ -67,11 +39,7 @@ impl Documents {
                 self.found = *found;
                 self.page.clone_from(documents);
             }
-            Event::Document { number, text, learned, tokens, cut } => {
-                let learned = learned.iter().map(|(start, end)| *start..*end).collect();
-                let (text, tokens) = (text.clone(), tokens.clone());
-                self.read = Some(ReadDocument { number: *number, text, learned, tokens, cut: *cut });
-            }
+            Event::Document(document) => self.read = Some(document.clone()),
             Event::Project { .. } => *self = Self::default(),
             _ => {}
         }
@@ -118,13 +86,13 @@ mod tests {
     fn a_document_is_forgotten_when_the_files_change_and_not_when_they_are_listed_again() {
         let mut documents = Documents::default();
         documents.apply(&listed(&["a.txt"]));
-        documents.apply(&Event::Document {
+        documents.apply(&Event::Document(answer::Document {
             number: 3,
             text: "text".to_owned(),
             learned: Vec::new(),
             tokens: Vec::new(),
             cut: false,
-        });
+        }));
         documents.apply(&listed(&["a.txt"]));
         assert_eq!((documents.changes, documents.read.is_some()), (0, true));
         documents.apply(&listed(&["a.txt", "b.txt"]));

@@ -1,7 +1,7 @@
 //! Evaluations and audits of the open project's models: results, work in progress, and failures.
 
 use glasshouse_protocol::{
-    Audit, Command, Comparison, ErrorKind, ErrorReport, Evaluation, Event, WeightSource,
+    Audit, Command, Comparison, ErrorKind, ErrorReport, Evaluation, Event, WeightSource, answer,
 };
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ impl Evaluations {
                     (work.done, work.total) = (*done, *total);
                 }
             }
-            Event::Evaluations { evaluations, audits, comparisons } => {
+            Event::Evaluations(answer::Evaluations { evaluations, audits, comparisons }) => {
                 // Requested runs that are missing in the answer have no stored results any more.
                 if let Some(Command::ReadEvaluations { runs }) = asked {
                     self.evaluations.retain(|run, _| !runs.contains(run));
@@ -147,7 +147,8 @@ mod tests {
 
     fn told(runs: &[&str]) -> Event {
         let evaluations = runs.iter().map(|run| found(run, 1)).collect();
-        Event::Evaluations { evaluations, audits: Vec::new(), comparisons: vec![Comparison::default()] }
+        let comparisons = vec![Comparison::default()];
+        answer::Evaluations { evaluations, comparisons, ..answer::Evaluations::default() }.into()
     }
 
     fn failed(kind: ErrorKind) -> Event {
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(state.under_way[&3].share(), Some(0.25));
         assert_eq!(state.under_way[&4].what, "", "it waits for its turn");
         let results =
-            |evaluations, audits| Event::Evaluations { evaluations, audits, comparisons: Vec::new() };
+            |evaluations, audits| answer::Evaluations { evaluations, audits, comparisons: Vec::new() }.into();
         let before = state.revision;
         state.apply(Some(3), Some(&evaluate("1-a")), &results(vec![found("1-a", 7)], Vec::new()));
         state.apply(Some(3), Some(&evaluate("1-a")), &Event::Finished);

@@ -1,7 +1,9 @@
 //! Plans and forecasts of the current settings.
 
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Fit, Forecast, PlanSummary, RunConfig};
+use glasshouse_protocol::{
+    Command, ErrorKind, ErrorReport, Event, Fit, Forecast, PlanSummary, RunConfig, answer,
+};
 
 /// Everything known about settings before they are trained.
 #[derive(Debug, Default)]
@@ -11,23 +13,12 @@ pub struct Planning {
     pub plan: Option<(RunConfig, PlanSummary)>,
     /// Why the last settings have no plan: a rule they break.
     pub refused: Option<ErrorReport>,
-    pub measured: Option<Measured>,
+    /// The last measured speed, and its settings; `None` if the request is no longer known.
+    pub measured: Option<(Option<RunConfig>, answer::Speed)>,
     /// Settings that fit the device, and the changes made for that.
-    pub fitted: Option<(RunConfig, Vec<String>)>,
+    pub fitted: Option<answer::Fitted>,
     /// A forecast for many GPUs, or why there is none.
     pub cluster: Option<(RunConfig, ClusterRequest, Result<ClusterPlan, String>)>,
-}
-
-/// Measured training speed of some settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
-    /// `None` if the request is no longer known.
-    pub config: Option<RunConfig>,
-    pub ms_per_step: f64,
-    pub tokens_per_s: f64,
-    pub flops_per_s: f64,
-    pub device: String,
-    pub run_seconds: f64,
 }
 
 impl Planning {
@@ -66,29 +57,11 @@ impl Planning {
             (Event::Failed { error }, Some(Command::PlanCluster { config, request })) => {
                 self.cluster = Some(((**config).clone(), request.clone(), Err(error.message.clone())));
             }
-            (
-                Event::Planned(Forecast::Speed {
-                    ms_per_step,
-                    tokens_per_s,
-                    flops_per_s,
-                    device,
-                    run_seconds,
-                }),
-                _,
-            ) => {
+            (Event::Planned(Forecast::Speed(speed)), _) => {
                 let config = asked.and_then(picked!(Command::Measure { config } => (**config).clone()));
-                self.measured = Some(Measured {
-                    config,
-                    ms_per_step: *ms_per_step,
-                    tokens_per_s: *tokens_per_s,
-                    flops_per_s: *flops_per_s,
-                    device: device.clone(),
-                    run_seconds: *run_seconds,
-                });
+                self.measured = Some((config, speed.clone()));
             }
-            (Event::Fitted { config, changes }, _) => {
-                self.fitted = Some(((**config).clone(), changes.clone()));
-            }
+            (Event::Fitted(fitted), _) => self.fitted = Some(fitted.clone()),
             _ => {}
         }
     }
@@ -123,16 +96,16 @@ mod tests {
         planning.refused = None;
         planning.apply(Some(2), Some(&Command::ListRuns), &Event::Failed { error });
         assert_eq!(planning.refused, None);
-        let measured = Event::Planned(Forecast::Speed {
+        let measured = Event::Planned(Forecast::Speed(answer::Speed {
             ms_per_step: 1.0,
             tokens_per_s: 2.0,
             flops_per_s: 3.0,
             device: "CPU".to_owned(),
             run_seconds: 4.0,
-        });
+        }));
         let measure = Command::Measure { config: Box::new(config.clone()) };
         planning.apply(Some(3), Some(&measure), &measured);
-        assert_eq!(planning.measured.and_then(|measured| measured.config), Some(config));
+        assert_eq!(planning.measured.and_then(|(config, _)| config), Some(config));
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use super::Training;
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Compressed, Event, RunChange, RunConfig, RunState, RunSummary, Steer,
-    TrainEvent, TrainingState,
+    Command, Compressed, Event, RunChange, RunState, RunSummary, Steer, TrainingState, answer,
 };
 use std::collections::BTreeMap;
 
@@ -12,20 +11,11 @@ pub struct Runs {
     /// Oldest first.
     pub list: Vec<RunSummary>,
     /// Histories read so far, by run name.
-    pub histories: BTreeMap<String, History>,
+    pub histories: BTreeMap<String, answer::History>,
     /// Points of measured frontiers, by run name.
     pub frontiers: BTreeMap<String, Vec<Compressed>>,
     /// Number of times that histories became outdated, so that pages know when to request them again.
     pub revision: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct History {
-    pub config: RunConfig,
-    /// Steps (thinned), evaluations and samples, in order.
-    pub events: Vec<TrainEvent>,
-    /// Oldest first.
-    pub checkpoints: Vec<CheckpointSummary>,
 }
 
 impl Runs {
@@ -80,14 +70,9 @@ impl Runs {
                 }
             }
             // A script read only the settings.
-            Event::History { events, .. } if asked.is_none() && events.is_empty() => {}
-            Event::History { run, config, events, checkpoints } => {
-                let history = History {
-                    config: (**config).clone(),
-                    events: events.clone(),
-                    checkpoints: checkpoints.clone(),
-                };
-                self.histories.insert(run.clone(), history);
+            Event::History(history) if asked.is_none() && history.events.is_empty() => {}
+            Event::History(history) => {
+                self.histories.insert(history.run.clone(), history.clone());
             }
             _ => {}
         }
@@ -126,12 +111,12 @@ mod tests {
         let list = vec![run("1-a", RunState::Running), run("2-b", RunState::Finished)];
         let mut runs = Runs { list, ..Runs::default() };
         for name in ["1-a", "2-b"] {
-            let history = Event::History {
+            let history = Event::History(answer::History {
                 run: name.to_owned(),
                 config: Box::new(config.clone()),
                 events: Vec::new(),
                 checkpoints: Vec::new(),
-            };
+            });
             let asked = Command::ReadRun { run: Some(name.to_owned()), points: 1 };
             runs.apply(Some(&asked), &history);
         }

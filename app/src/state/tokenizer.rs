@@ -1,9 +1,6 @@
 //! The open project's tokenizer, and answers about it.
 
-use glasshouse_protocol::{
-    Command, CompressionSummary, Event, MergeStep, PreparationStage, TokenSummary, TokenizerSummary,
-    VocabularyEntry,
-};
+use glasshouse_protocol::{Command, CompressionSummary, Event, PreparationStage, TokenizerSummary, answer};
 
 #[derive(Debug, Default)]
 pub struct Tokenizing {
@@ -11,12 +8,9 @@ pub struct Tokenizing {
     pub summary: Option<TokenizerSummary>,
     /// Stage, processed bytes and total bytes of a preparation in progress.
     pub preparing: Option<(Option<PreparationStage>, u64, u64)>,
-    /// The text tokenized last, its tokens, and lost characters.
-    pub tokens: Option<(String, Vec<TokenSummary>, String)>,
-    /// Number of matching entries, index of the page's first entry, and the page.
-    pub vocabulary: Option<(usize, usize, Vec<VocabularyEntry>)>,
-    /// Pieces and merges of the text tokenized last.
-    pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
+    /// The text tokenized last.
+    pub tokens: Option<answer::Tokens>,
+    pub vocabulary: Option<answer::Vocabulary>,
     pub compression: Vec<CompressionSummary>,
     /// Number of trainings so far; each outdates earlier answers.
     pub trained: u64,
@@ -47,13 +41,8 @@ impl Tokenizing {
                 self.preparing = None;
             }
             Event::Failed { .. } | Event::TrainingStarted { .. } => self.preparing = None,
-            Event::Tokens { text, tokens, lost, merges } => {
-                self.tokens = Some((text.clone(), tokens.clone(), lost.clone()));
-                self.merges.clone_from(merges);
-            }
-            Event::Vocabulary { found, offset, entries } => {
-                self.vocabulary = Some((*found, *offset, entries.clone()));
-            }
+            Event::Tokens(tokens) => self.tokens = Some(tokens.clone()),
+            Event::Vocabulary(page) => self.vocabulary = Some(page.clone()),
             Event::Compression { rows } => self.compression.clone_from(rows),
             _ => {}
         }
@@ -84,7 +73,7 @@ mod tests {
         let mut state = Tokenizing::default();
         state.apply(&ready(TokenizerKind::Bpe));
         let (text, lost) = ("a".to_owned(), String::new());
-        let tokens = Event::Tokens { text, tokens: Vec::new(), lost, merges: None };
+        let tokens = Event::Tokens(answer::Tokens { text, tokens: Vec::new(), lost, merges: None });
         state.apply(&tokens);
         state.apply(&ready(TokenizerKind::Bpe));
         assert_eq!((state.trained, state.tokens.is_some()), (2, true));

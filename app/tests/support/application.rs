@@ -12,7 +12,7 @@ use glasshouse_protocol::{
     CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Drafts,
     Envelope, Event, Forecast, MemoryKind, OpenedProject, PlanSummary, ProfileEntry, ProfileMethod,
     ProjectSummary, Report, RunState, RunSummary, StorageSummary, TokenizerSummary, TrainEvent,
-    TrainingState, presets,
+    TrainingState, answer, presets,
 };
 use std::path::PathBuf;
 
@@ -38,21 +38,22 @@ pub fn app_with(theme: &str, start: AppOptions) -> App {
 }
 
 /// Sends an application events, one by one.
-pub fn tell(app: &mut App, events: impl IntoIterator<Item = Event>) {
+pub fn tell(app: &mut App, events: impl IntoIterator<Item: Into<Event>>) {
     if let Link::Script { reports, .. } = app.link() {
         let report = |event| Envelope::plain(Report { request: None, event });
-        reports.extend(events.into_iter().map(report));
+        reports.extend(events.into_iter().map(Into::into).map(report));
     }
     app.receive();
 }
 
 /// Answers the latest request of a kind.
-pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIterator<Item = Event>) {
+pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIterator<Item: Into<Event>>) {
     if let Link::Script { sent, reports } = app.link() {
         let request =
             sent.iter().rev().find(|envelope| is(&envelope.body.command)).map(|envelope| envelope.body.id);
         assert!(request.is_some(), "nothing of the kind was asked");
-        reports.extend(events.into_iter().map(|event| Envelope::plain(Report { request, event })));
+        let report = |event| Envelope::plain(Report { request, event });
+        reports.extend(events.into_iter().map(Into::into).map(report));
     }
     app.receive();
 }
@@ -261,7 +262,12 @@ pub fn storage() -> StorageSummary {
 }
 
 pub fn ready() -> Event {
-    Event::Ready { version: 1, app_version: "0.1.0".to_owned(), device: device(), storage: storage() }
+    Event::Ready(answer::Ready {
+        version: 1,
+        app_version: "0.1.0".to_owned(),
+        device: device(),
+        storage: storage(),
+    })
 }
 
 pub fn devices() -> Event {
@@ -532,10 +538,10 @@ pub fn full_app(theme: &str) -> App {
 }
 
 /// A run's history event.
-pub fn history(name: &str, learning_rate: f64) -> Event {
+pub fn history(name: &str, learning_rate: f64) -> answer::History {
     let mut config = presets::preset("llama-tiny").unwrap();
     config.train.learning_rate = learning_rate;
-    Event::History {
+    answer::History {
         run: name.to_owned(),
         config: Box::new(config),
         events: steps(0, 900, 2000),

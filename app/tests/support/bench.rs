@@ -10,7 +10,7 @@ use glasshouse_protocol::cleaning::{
     PersonalCard, Phase, RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate,
     Threshold, ThresholdKind, Verdict, VerdictKind,
 };
-use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem, Preview};
+use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem, Preview, answer};
 
 /// Sources of the made-up corpus with raw and kept documents.
 const SOURCES: [(&str, u64, u64); 3] =
@@ -239,15 +239,13 @@ pub fn judged() -> Event {
 /// A document of the sample that the recipe changes.
 pub const LIGHTHOUSE: &str = "harbour-museum/lighthouse.html";
 
+fn verdict(stage: &str, verdict: VerdictKind, reason: &str, on: bool) -> Verdict {
+    Verdict { stage: stage.to_owned(), verdict, reason: reason.to_owned(), on }
+}
+
 /// Its comparison with the cleaned version.
 pub fn compared() -> Event {
     let change = |fate, text: &str| TextChange { fate, text: text.to_owned() };
-    let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
-        stage: stage.to_owned(),
-        verdict,
-        reason: reason.to_owned(),
-        on,
-    };
     Event::Previewed(Preview::Document {
         document: ComparedDocument {
             id: LIGHTHOUSE.to_owned(),
@@ -293,12 +291,6 @@ pub fn compared() -> Event {
 
 /// The comparison of a dropped document.
 pub fn compared_dropped() -> Event {
-    let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
-        stage: stage.to_owned(),
-        verdict,
-        reason: reason.to_owned(),
-        on,
-    };
     Event::Previewed(Preview::Document {
         document: ComparedDocument {
             id: "harbour-museum/visit.html".to_owned(),
@@ -555,7 +547,7 @@ pub fn dropped(stage: Option<&str>) -> Event {
     let documents: Vec<DroppedDocument> =
         all.into_iter().filter(|document| stage.is_none_or(|stage| stage == document.rule)).collect();
     let found = if stage.is_some() { documents.len() } else { 4_439 };
-    Event::Dropped { stage: stage.map(str::to_owned), offset: 0, found, documents }
+    Event::Dropped(answer::Dropped { stage: stage.map(str::to_owned), offset: 0, found, documents })
 }
 
 /// The person's own documents, raw or cleaned, including an unreadable file.

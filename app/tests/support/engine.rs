@@ -9,8 +9,8 @@ use glasshouse_protocol::{
     LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
     PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig,
     RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
-    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
-    presets,
+    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, answer,
+    message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -102,12 +102,12 @@ impl Engine {
 
     fn events(&mut self, command: &Command) -> Vec<Event> {
         match command {
-            Command::Hello { .. } | Command::ChooseDevice { .. } => vec![Event::Ready {
+            Command::Hello { .. } | Command::ChooseDevice { .. } => vec![Event::Ready(answer::Ready {
                 version: message::VERSION,
                 app_version: "0.1.0".to_owned(),
                 device: device(),
                 storage: storage(),
-            }],
+            })],
             Command::ListProjects => {
                 let projects = if self.project { vec![project()] } else { Vec::new() };
                 vec![Event::Projects { projects, storage: storage() }]
@@ -134,13 +134,13 @@ impl Engine {
             }
             Command::ReadDocument { number } => {
                 let text = format!("{STORY}\n\n{STORY}");
-                vec![Event::Document {
+                vec![Event::Document(answer::Document {
                     number: *number,
                     text,
                     learned: Vec::new(),
                     tokens: Vec::new(),
                     cut: false,
-                }]
+                })]
             }
             Command::TrainTokenizer { tokenizer: wanted, .. } => {
                 self.tokenizer = true;
@@ -151,40 +151,41 @@ impl Engine {
                     },
                 ]
             }
-            Command::Tokenize { text } => vec![Event::Tokens {
+            Command::Tokenize { text } => vec![Event::Tokens(answer::Tokens {
                 text: text.clone(),
                 tokens: tokens(text),
                 lost: String::new(),
                 merges: Some(merges(text)),
-            }],
+            })],
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
                 Ok(()) => vec![Event::Planned(Forecast::Run { plan: Box::new(plan(config)) })],
                 Err(broken) => vec![Event::Failed { error: broken.into() }],
             },
-            Command::Measure { config } => vec![Event::Planned(Forecast::Speed {
+            Command::Measure { config } => vec![Event::Planned(Forecast::Speed(answer::Speed {
                 ms_per_step: 27.4,
                 tokens_per_s: 56_000.0,
                 flops_per_s: 1.9e11,
                 device: "CPU, 2 threads".to_owned(),
                 run_seconds: 0.0274 * config.train.steps as f64,
-            })],
+            }))],
             Command::Fit(Fit::ToDevice { config }) => {
                 let mut config = config.clone();
                 config.train.batch_size = 4;
-                vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
+                let changes = vec!["train.batch_size from 12 to 4".to_owned()];
+                vec![answer::Fitted { config, changes }.into()]
             }
             Command::Generate { prompt: Prompt::Text { text }, config, .. } => written(text, config),
             Command::Generate { config, .. } => replied(config),
-            Command::OpenModel { .. } => vec![Event::ModelOpened {
+            Command::OpenModel { .. } => vec![Event::ModelOpened(answer::ModelOpened {
                 run: "2-first-stories".to_owned(),
                 step: 2400,
                 device: device().name,
                 weights: WeightFormat::F32,
                 chats: self.chats,
                 chatml: true,
-            }],
+            })],
             Command::ListLessons => vec![self.lessons()],
             Command::KeepLesson { lesson, progress } => {
                 match progress {
@@ -232,25 +233,22 @@ impl Engine {
             }
             Command::ReadEvaluations { runs } => {
                 let known = if self.evaluated { runs.as_slice() } else { &[] };
-                vec![super::evaluation::kept(known, self.audited)]
+                vec![super::evaluation::kept(known, self.audited).into()]
             }
             Command::Evaluate { source, .. } => {
                 self.evaluated = true;
                 let run = evaluated(source);
                 let evaluations = vec![super::evaluation::evaluation(&run, 0.84)];
                 let at = |done| Event::Progress { what: "reading the text".to_owned(), done, total: 64_000 };
-                let (audits, comparisons) = (Vec::new(), Vec::new());
-                vec![at(0), at(64_000), Event::Evaluations { evaluations, audits, comparisons }]
+                let answer = answer::Evaluations { evaluations, ..answer::Evaluations::default() };
+                vec![at(0), at(64_000), answer.into()]
             }
             Command::Audit { source, .. } => {
                 self.audited = true;
-                vec![Event::Evaluations {
-                    evaluations: Vec::new(),
-                    audits: vec![super::evaluation::audit(&evaluated(source))],
-                    comparisons: Vec::new(),
-                }]
+                let audits = vec![super::evaluation::audit(&evaluated(source))];
+                vec![answer::Evaluations { audits, ..answer::Evaluations::default() }.into()]
             }
-            Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3)],
+            Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3).into()],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
@@ -281,7 +279,7 @@ impl Engine {
         let there = self.conversations.iter().filter(|own| !own.deleted);
         let mut conversations: Vec<_> = there.map(Conversation::summary).collect();
         conversations.sort_by_key(|own| std::cmp::Reverse(own.changed));
-        Event::Conversations { conversations, problems: self.damaged.clone(), kept }
+        Event::Conversations(answer::Conversations { conversations, problems: self.damaged.clone(), kept })
     }
 
     fn listed_runs(&self) -> Vec<RunSummary> {
@@ -413,7 +411,7 @@ fn vocabulary(search: &str, offset: usize) -> Event {
     let found: Vec<VocabularyEntry> =
         words.iter().enumerate().map(entry).filter(|entry| entry.text.contains(search)).collect();
     let entries = found.iter().skip(offset).take(50).cloned().collect();
-    Event::Vocabulary { found: found.len(), offset, entries }
+    Event::Vocabulary(answer::Vocabulary { found: found.len(), offset, entries })
 }
 
 /// Merges the first two letters of each word, then the following ones.
@@ -579,7 +577,7 @@ fn proposed(measure: Uncertainty, labels: &[String]) -> Event {
         _ => vec![text("Mia saw the rain."), text("The owl ate bread.")],
     };
     let (run, labels) = ("2-first-stories".to_owned(), labels.to_vec());
-    Event::Proposed { run, measure, labels, rows, considered: 40 }
+    Event::Proposed(answer::Proposed { run, measure, labels, rows, considered: 40 })
 }
 
 fn distribution(chosen: u32) -> Event {
@@ -599,7 +597,7 @@ fn distribution(chosen: u32) -> Event {
         });
         left *= 0.55;
     }
-    Event::Distribution { candidates, entropy_bits: 2.84, kept: 6 }
+    Event::Distribution(answer::Distribution { candidates, entropy_bits: 2.84, kept: 6 })
 }
 
 /// A ladder whose largest model is predicted and not yet trained.

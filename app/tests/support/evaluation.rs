@@ -6,7 +6,7 @@ use glasshouse_protocol::evaluation::{
     EvaluatedModel, Likelihood, LossBy, LossGrouping, Metric, Passage, Table, TaskAnswer, TaskBaseline,
     TaskReport,
 };
-use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event};
+use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, answer};
 
 /// Text of the passage in the staged mistakes.
 pub const PASSAGE: &str = "One day a fox named Mia found a small red kite under the old oak tree";
@@ -264,7 +264,7 @@ pub fn audit(run: &str) -> Audit {
 }
 
 /// Stored results of runs, optionally with audits, and all pairwise comparisons.
-pub fn kept(runs: &[String], audited: bool) -> Event {
+pub fn kept(runs: &[String], audited: bool) -> answer::Evaluations {
     let bits = |place: usize| 0.84 + 0.05 * place as f64;
     let evaluations = runs.iter().enumerate().map(|(place, run)| evaluation(run, bits(place)));
     let pair = |first: usize, second: usize| Comparison {
@@ -280,7 +280,7 @@ pub fn kept(runs: &[String], audited: bool) -> Event {
         verdict: VERDICT.to_owned(),
     };
     let pairs = (0..runs.len()).flat_map(|first| (first + 1..runs.len()).map(move |second| (first, second)));
-    Event::Evaluations {
+    answer::Evaluations {
         evaluations: evaluations.collect(),
         audits: runs.iter().filter(|_| audited).map(|run| audit(run)).collect(),
         comparisons: pairs.map(|(first, second)| pair(first, second)).collect(),

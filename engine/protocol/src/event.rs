@@ -1,31 +1,22 @@
 //! The events the engine sends to a front end. A front end's state is a fold over these: the same events give the same state.
 
+use crate::answer;
 use crate::bench::BenchReport;
-use crate::cleaning::{CleaningStep, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement};
+use crate::cleaning::{CleaningStep, ComparedDocument, RecipeSummary, SampleJudgement};
 use crate::setting::choices;
 use crate::summary::{
-    CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, FetchProgress, FileProblem, FoundModel, MergeStep, OpenedRun, PlanSummary, ProfileEntry,
-    ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
-    WrittenToken,
+    CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
+    FetchProgress, FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
+    StorageSummary, TokenizerSummary, WrittenToken,
 };
-use crate::{
-    Compressed, Drafts, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty,
-    Verification, WeightFormat,
-};
+use crate::{Compressed, Drafts, Feedback, Hint, TrainEvent};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     // ---- The session --------------------------------------------------------------------------------------------------
-    Ready {
-        /// [`VERSION`](crate::message::VERSION) of the engine.
-        version: u32,
-        app_version: String,
-        device: DeviceSummary,
-        storage: StorageSummary,
-    },
+    Ready(answer::Ready),
     /// Progress of a request that takes longer than a moment. [`Command::Cancel`](crate::Command::Cancel) ends it. Without a request, sent
     /// about every second to show that the engine is alive; a browser page also pings its worker.
     Underway {
@@ -83,16 +74,7 @@ pub enum Event {
         #[serde(flatten)]
         progress: FetchProgress,
     },
-    Document {
-        number: u64,
-        /// The text, cut at 200,000 characters. A conversation is rendered with a chat template.
-        text: String,
-        /// Byte ranges of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
-        learned: Vec<(usize, usize)>,
-        /// End byte of each token of a conversation, in order, and whether fine-tuning learns it; empty if no tokenizer is known.
-        tokens: Vec<(usize, bool)>,
-        cut: bool,
-    },
+    Document(answer::Document),
 
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
     Recipe {
@@ -100,13 +82,7 @@ pub enum Event {
     },
     Previewed(Preview),
     Cleaning(CleaningStep),
-    /// Documents that the last cleaning dropped.
-    Dropped {
-        stage: Option<String>,
-        offset: usize,
-        found: usize,
-        documents: Vec<DroppedDocument>,
-    },
+    Dropped(answer::Dropped),
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
     /// Progress of the text's preparation.
@@ -120,19 +96,8 @@ pub enum Event {
     TokenizerReady {
         tokenizer: TokenizerSummary,
     },
-    Tokens {
-        text: String,
-        tokens: Vec<TokenSummary>,
-        /// Characters that the vocabulary lacks and that are dropped, each once.
-        lost: String,
-        /// How BPE builds the tokens of the first 400 characters: the initial pieces, one byte each, and the merges in order.
-        merges: Option<(Vec<String>, Vec<MergeStep>)>,
-    },
-    Vocabulary {
-        found: usize,
-        offset: usize,
-        entries: Vec<VocabularyEntry>,
-    },
+    Tokens(answer::Tokens),
+    Vocabulary(answer::Vocabulary),
     /// A comparison of tokenizers on the project's text.
     Compression {
         /// One row per tokenizer.
@@ -141,11 +106,7 @@ pub enum Event {
 
     // ---- Model --------------------------------------------------------------------------------------------------------
     Planned(Forecast),
-    Fitted {
-        config: Box<RunConfig>,
-        /// What was changed, one line each; empty if the run fitted unchanged.
-        changes: Vec<String>,
-    },
+    Fitted(answer::Fitted),
     /// The range test so far; the last one has the suggestion.
     RangeTested {
         curve: Box<crate::RangeCurve>,
@@ -196,17 +157,7 @@ pub enum Event {
     },
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
-    ModelOpened {
-        run: String,
-        step: u64,
-        device: String,
-        /// Storage format of the matrices on the device.
-        weights: WeightFormat,
-        /// Whether the model has a chat template.
-        chats: bool,
-        /// Whether that template is [`CHATML`](crate::CHATML), the default for models without one.
-        chatml: bool,
-    },
+    ModelOpened(answer::ModelOpened),
     /// Characters of a prompt that the vocabulary lacks and that were dropped.
     CharactersLost {
         /// Each once.
@@ -230,14 +181,7 @@ pub enum Event {
         /// Progress in the open project, by lesson name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
     },
-    Conversations {
-        /// Last changed first.
-        conversations: Vec<crate::ConversationSummary>,
-        /// The lines of the file that cannot be read, each with the reason.
-        problems: Vec<String>,
-        /// Id of the saved conversation.
-        kept: Option<u64>,
-    },
+    Conversations(answer::Conversations),
     Conversation {
         conversation: Box<crate::Conversation>,
     },
@@ -245,35 +189,13 @@ pub enum Event {
         /// Oldest first.
         rows: Vec<Feedback>,
     },
-    /// Prompts or texts to answer or label next.
-    Proposed {
-        run: String,
-        measure: Uncertainty,
-        labels: Vec<String>,
-        /// The most useful to answer first: uncertain, and unlike those before it.
-        rows: Vec<Proposal>,
-        /// Number of prompts or texts considered.
-        considered: usize,
-    },
-    /// The next-token distribution at one position.
-    Distribution {
-        /// The most likely tokens in descending order, then the chosen token if it is not among them.
-        candidates: Vec<crate::summary::Candidate>,
-        /// Entropy in bits, before any sampling setting.
-        entropy_bits: f32,
-        /// Number of tokens that remain after all sampling settings.
-        kept: usize,
-    },
+    Proposed(answer::Proposed),
+    Distribution(answer::Distribution),
     /// A model's internals; the entries of each tensor are attached.
     Inspected {
         inspection: Box<crate::Inspection>,
     },
-    /// The classes or scores of texts.
-    Classified {
-        labels: Vec<String>,
-        /// For each text, the probability of each label; for a reward model, one score.
-        probabilities: Vec<Vec<f32>>,
-    },
+    Classified(answer::Classified),
     /// Progress of an evaluation, an audit or an import.
     Progress {
         /// The current work, in words.
@@ -282,60 +204,21 @@ pub enum Event {
         /// Number of items or bytes; 0 if unknown.
         total: u64,
     },
-    /// The result of an evaluation or of an audit; or the saved ones of runs, and comparisons of these.
-    Evaluations {
-        /// One per evaluated run.
-        evaluations: Vec<crate::Evaluation>,
-        /// One per audited run.
-        audits: Vec<crate::Audit>,
-        /// Each pair of runs, on everything on which both were evaluated.
-        comparisons: Vec<crate::Comparison>,
-    },
+    Evaluations(answer::Evaluations),
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
     },
-    History {
-        run: String,
-        /// As in its `run.toml`.
-        config: Box<RunConfig>,
-        /// Steps (thinned), evaluations, samples and notices, in order.
-        events: Vec<TrainEvent>,
-        /// Its checkpoints, oldest first.
-        checkpoints: Vec<CheckpointSummary>,
-    },
+    History(answer::History),
     Importing(ImportStep),
     /// A run of smaller weights was created from another.
     Compressed {
         compressed: Box<Compressed>,
     },
-    /// A run was added without training: an imported model, a bundle's result, or the weights of a run with its adapter merged into them.
-    RunAdded {
-        run: RunSummary,
-        /// What it is, in words.
-        about: String,
-        /// Difference between merged weights and the run with its separate adapter; for a folder's adapter, the difference from the
-        /// weights before. `None` if it could not be computed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        difference: Option<LogitDifference>,
-    },
-    /// An export was written to `path`; in the browser, its file is attached to this event.
-    Exported {
-        /// A suggested file name.
-        name: String,
-        /// Output file or folder (native).
-        path: Option<String>,
-        /// Written files (native).
-        files: Vec<String>,
-        /// Number of files packed into a project's file.
-        packed: usize,
-        bytes: u64,
-        /// Of a GGUF file that a second reader opened.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        verification: Option<Box<Verification>>,
-    },
+    RunAdded(answer::RunAdded),
+    Exported(answer::Exported),
     Bench {
         /// The report that `glasshouse bench --json` prints.
         report: BenchReport,
@@ -358,19 +241,14 @@ pub enum Preview {
 #[serde(tag = "forecast", rename_all = "snake_case")]
 pub enum Forecast {
     /// The estimated resources of a run.
-    Run { plan: Box<PlanSummary> },
-    /// The estimated resources of a run on many GPUs.
-    Cluster { plan: Box<crate::cluster::ClusterPlan> },
-    /// Measured training speed on this device.
-    Speed {
-        /// Milliseconds per step, median.
-        ms_per_step: f64,
-        tokens_per_s: f64,
-        flops_per_s: f64,
-        device: String,
-        /// Estimated seconds for the whole run.
-        run_seconds: f64,
+    Run {
+        plan: Box<PlanSummary>,
     },
+    /// The estimated resources of a run on many GPUs.
+    Cluster {
+        plan: Box<crate::cluster::ClusterPlan>,
+    },
+    Speed(answer::Speed),
 }
 
 /// A pretrained model before its import.

@@ -473,6 +473,30 @@ mod tests {
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
     }
 
+    /// Writes an outdated list anew and fails, so that the change is reviewed.
+    #[test]
+    fn the_page_lists_these_views() {
+        let lines = |between: &str| -> Vec<String> {
+            let names: Vec<String> = View::ALL.iter().map(|view| format!("\"{}\"", view.name())).collect();
+            names.chunks(10).map(|names| names.join(between)).collect()
+        };
+        let script: String = lines(", ").iter().map(|line| format!("  {line},\n")).collect();
+        let types: String = lines(" | ").iter().map(|line| format!("  | {line}\n")).collect();
+        for (file, start, list, end) in [
+            ("inspection.js", "export const VIEWS = [\n", script, "];"),
+            ("glasshouse.d.ts", "export type View =\n", types, "  /**"),
+        ] {
+            let path = format!("{}/../../web/{file}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (before, after) = text.split_once(start).unwrap();
+            let (old, after) = after.split_once(end).unwrap();
+            if old != list {
+                std::fs::write(&path, [before, start, &list, end, after].concat()).unwrap();
+                panic!("{file} was outdated and has been written anew");
+            }
+        }
+    }
+
     #[test]
     fn places_have_names_where_their_axis_has() {
         let named = |view: View, axis, count| -> Vec<Option<String>> {

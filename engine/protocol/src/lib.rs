@@ -6,6 +6,7 @@
 //! builds one, [`RunConfig::validate`] reports what is wrong with it, and the engine does the rest.
 
 mod ablation;
+pub mod answer;
 pub mod bench;
 pub mod blocks;
 mod chat;

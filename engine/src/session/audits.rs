@@ -8,7 +8,7 @@ use crate::evaluation::audit::{self, Auditor};
 use crate::inspection::Indices;
 use crate::metrics::bias::{self, PairFile};
 use crate::project::{Run, weights_crc32c};
-use crate::protocol::{AUDITING, Audit, AuditSettings, Event, WeightSource, order};
+use crate::protocol::{AUDITING, Audit, AuditSettings, WeightSource, answer, order};
 use crate::{Error, Result, storage};
 use std::path::Path;
 use web_time::{Duration, Instant};
@@ -43,8 +43,8 @@ impl Session {
         if keep {
             run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
-        let (evaluations, audits, comparisons) = (Vec::new(), vec![audit], Vec::new());
-        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
+        let audits = vec![audit];
+        self.sink.answer(id, answer::Evaluations { audits, ..answer::Evaluations::default() });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::Session;
 use super::imports::{room_at, staged};
 use crate::platform::{self, Yielder, files};
 use crate::project::archive::{self, Archive};
-use crate::protocol::{Event, quantity};
+use crate::protocol::{Event, answer, quantity};
 use crate::storage::Staging;
 use crate::{Error, Result, refuse};
 use glasshouse_cluster::{BundleExport, export_bundle, import_bundle, is_bundle};
@@ -74,7 +74,7 @@ impl Session {
         let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
         let run = run.summary()?;
         let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
-        self.sink.answer(id, Event::RunAdded { run, about, difference: None });
+        self.sink.answer(id, answer::RunAdded { run, about, difference: None });
         self.list_runs()
     }
 }

@@ -9,7 +9,7 @@ use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::cleaning::{CleaningStep, DroppedDocument};
-use crate::protocol::{Event, Preview, RecipeChange};
+use crate::protocol::{Event, Preview, RecipeChange, answer};
 use crate::{Error, Result, refuse, storage};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{
@@ -212,7 +212,7 @@ impl Session {
         stage: Option<String>,
         offset: usize,
         count: usize,
-    ) -> Result<Event> {
+    ) -> Result<answer::Dropped> {
         let path = self.cleaned_folder()?.join(DROPPED_FILE);
         let yielder = Yielder::new();
         let (mut found, mut documents) = (0, Vec::new());
@@ -233,7 +233,7 @@ impl Session {
                 found += 1;
             }
         }
-        Ok(Event::Dropped { stage, offset, found, documents })
+        Ok(answer::Dropped { stage, offset, found, documents })
     }
 
     pub(super) fn export_report(&mut self, id: u64, to: Option<PathBuf>, keep: bool) -> Result<()> {

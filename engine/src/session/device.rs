@@ -8,7 +8,7 @@ use crate::gpu::{self, AdapterReport, Tuning};
 use crate::plan::fit::DeviceLimits;
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
+use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, answer, message};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {
@@ -59,7 +59,7 @@ impl Session {
         Event::Devices { devices }
     }
 
-    pub(super) async fn choose_device(&mut self, wish: &str) -> Result<Event> {
+    pub(super) async fn choose_device(&mut self, wish: &str) -> Result<answer::Ready> {
         let adapters = gpu::devices().await;
         let summary = match wish {
             "auto" => match adapters.first().filter(|adapter| !adapter.software) {
@@ -84,7 +84,7 @@ impl Session {
         };
         self.device = ChosenDevice { request, summary };
         self.generations.forget_device();
-        Ok(Event::Ready {
+        Ok(answer::Ready {
             version: message::VERSION,
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.device.summary.clone(),

@@ -8,7 +8,7 @@ use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
-use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, Synthetic, file_kind, order};
+use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, Synthetic, answer, file_kind, order};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use crate::{Error, Result};
@@ -150,7 +150,7 @@ impl Session {
         Ok(Event::Documents { overview, search, offset, found, documents })
     }
 
-    pub(super) async fn read_document(&mut self, number: u64) -> Result<Event> {
+    pub(super) async fn read_document(&mut self, number: u64) -> Result<answer::Document> {
         let reader = match self.survey().await?.may_be_conversation(number) {
             true => self.conversation_reader()?,
             false => None,
@@ -158,7 +158,7 @@ impl Session {
         let read = self.survey().await?.read(number, reader.as_ref(), &Yielder::new()).await?;
         let ReadDocument { text, learned, tokens, cut } = read;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
-        Ok(Event::Document { number, text, learned, tokens, cut })
+        Ok(answer::Document { number, text, learned, tokens, cut })
     }
 
     /// The chat template and tokenizer of the latest run, or the project's tokenizer if there is no run. Models without a

@@ -24,7 +24,7 @@ use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
 use crate::protocol::setting::Settings as _;
 use crate::protocol::{
-    Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource, order,
+    Comparison, EVALUATING, EvaluateSettings, Evaluation, Hint, WeightFormat, WeightSource, answer, order,
 };
 use crate::{Error, Result, refuse, storage};
 use std::path::{Path, PathBuf};
@@ -176,8 +176,8 @@ impl Session {
         } else {
             evaluation.limits = about::limits(run, &evaluation)?;
         }
-        let (evaluations, audits, comparisons) = (vec![evaluation], Vec::new(), Vec::new());
-        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
+        let evaluations = vec![evaluation];
+        self.sink.answer(id, answer::Evaluations { evaluations, ..answer::Evaluations::default() });
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl Session {
     }
 
     /// Answers with the stored evaluations and audits, and a comparison of the runs.
-    pub(super) async fn read_evaluations(&mut self, runs: &[String]) -> Result<Event> {
+    pub(super) async fn read_evaluations(&mut self, runs: &[String]) -> Result<answer::Evaluations> {
         let (yielder, mut evaluations, mut audits) = (Yielder::new(), Vec::new(), Vec::new());
         for name in runs {
             let run = self.run_named(name)?;
@@ -207,7 +207,7 @@ impl Session {
                 comparisons.extend(self.compared.pair(first, second, &yielder).await);
             }
         }
-        Ok(Event::Evaluations { evaluations, audits, comparisons })
+        Ok(answer::Evaluations { evaluations, audits, comparisons })
     }
 
     pub(super) async fn write_card(

@@ -1,7 +1,7 @@
 //! Outgoing events.
 
 use crate::Error;
-use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report, Verification};
+use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report, Verification, answer};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
@@ -68,13 +68,13 @@ impl EventSink {
     }
 
     /// Sends an event that answers a request.
-    pub(super) fn answer(&self, request: u64, event: Event) {
-        self.send(Some(request), event, Vec::new());
+    pub(super) fn answer(&self, request: u64, event: impl Into<Event>) {
+        self.send(Some(request), event.into(), Vec::new());
     }
 
     /// Like [`Self::answer`], with files.
-    pub(super) fn answer_with(&self, request: u64, event: Event, bytes: Vec<Vec<u8>>) {
-        self.send(Some(request), event, bytes);
+    pub(super) fn answer_with(&self, request: u64, event: impl Into<Event>, bytes: Vec<Vec<u8>>) {
+        self.send(Some(request), event.into(), bytes);
     }
 
     /// Answers with an export: the files written to `to`, and a second reader's findings.
@@ -90,14 +90,12 @@ impl EventSink {
         let bytes = files.iter().map(size).sum();
         let files = files.iter().map(|file| file.display().to_string()).collect();
         let path = Some(to.display().to_string());
-        self.answer(request, Event::Exported { name, path, files, bytes, packed: 0, verification });
+        self.answer(request, answer::Exported { name, path, files, bytes, packed: 0, verification });
     }
 
     /// Answers with an export as one attached file.
     pub(super) fn attached(&self, request: u64, name: String, file: Vec<u8>) {
-        let (path, files, verification) = (None, Vec::new(), None);
-        let bytes = file.len() as u64;
-        let event = Event::Exported { name, path, files, bytes, packed: 0, verification };
+        let event = answer::Exported { name, bytes: file.len() as u64, ..answer::Exported::default() };
         self.answer_with(request, event, vec![file]);
     }
 

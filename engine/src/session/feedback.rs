@@ -5,15 +5,15 @@ use crate::Result;
 use crate::data::recipes::rows_of;
 use crate::platform::{self, Yielder};
 use crate::project::archive;
-use crate::protocol::{Event, LearnsFrom, TrainConfig};
+use crate::protocol::{Event, LearnsFrom, TrainConfig, answer};
 use crate::storage::Staging;
 use std::path::PathBuf;
 
 impl Session {
     /// The list of conversations, after one was `kept` if it names one.
-    pub(super) fn list_conversations(&mut self, kept: Option<u64>) -> Result<Event> {
+    pub(super) fn list_conversations(&mut self, kept: Option<u64>) -> Result<answer::Conversations> {
         let (conversations, problems) = self.opened()?.project.conversations()?;
-        Ok(Event::Conversations { conversations, problems, kept })
+        Ok(answer::Conversations { conversations, problems, kept })
     }
 
     pub(super) fn list_feedback(&mut self) -> Result<Event> {

@@ -6,7 +6,7 @@ use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import, source_o
 use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::{bytes, whole};
-use crate::protocol::{Event, FoundModel, Hint, ImportStep, ModelSource};
+use crate::protocol::{Event, FoundModel, Hint, ImportStep, ModelSource, answer};
 use crate::storage::{self, Staging};
 use crate::{Error, Result, refuse};
 use std::path::Path;
@@ -248,10 +248,10 @@ fn imported_before(project: &Project, found: &Found, source: Option<&String>) ->
     Ok(None)
 }
 
-fn imported(run: &Run, found: &Found) -> Result<Event> {
+fn imported(run: &Run, found: &Found) -> Result<answer::RunAdded> {
     let parameters = whole(found.parameter_count() as u64);
     let about = format!("{}, {parameters} parameters, {}", found.family.class, found.model.shape());
-    Ok(Event::RunAdded { run: run.summary()?, about, difference: None })
+    Ok(answer::RunAdded { run: run.summary()?, about, difference: None })
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use crate::platform::Yielder;
 use crate::project::{ParsedJudges, Run, StoredModel, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat, WeightSource,
+    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat,
+    WeightSource, answer,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -164,8 +165,8 @@ impl Model {
         }
     }
 
-    pub(super) fn opened(&self, decoder: &Decoder) -> Event {
-        Event::ModelOpened {
+    pub(super) fn opened(&self, decoder: &Decoder) -> answer::ModelOpened {
+        answer::ModelOpened {
             run: self.key.0.clone(),
             step: self.step,
             device: decoder.device_name().to_owned(),
@@ -291,7 +292,7 @@ impl Session {
         query: &TokenQuery<'_>,
         config: &GenerateConfig,
         mut live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<Event> {
+    ) -> Result<answer::Distribution> {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
         // Logits stay on the device; recomputing one window on the CPU is fast.
@@ -312,7 +313,7 @@ impl Session {
         };
         let candidates = listed.entries.iter().map(candidate).collect();
         let (entropy_bits, kept) = (listed.entropy_bits as f32, listed.kept);
-        Ok(Event::Distribution { candidates, entropy_bits, kept })
+        Ok(answer::Distribution { candidates, entropy_bits, kept })
     }
 
     /// Label probabilities of texts from a classifier, or scores from a reward model. Texts longer than the context are truncated
@@ -322,7 +323,7 @@ impl Session {
         source: &WeightSource,
         texts: &[String],
         mut live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<Event> {
+    ) -> Result<answer::Classified> {
         let model = self.weights(source, live.as_mut()).await?;
         let labels = model.config.labels.clone();
         if labels.is_empty() {
@@ -335,7 +336,7 @@ impl Session {
         let probabilities = self.label_probabilities(&model, texts).await?;
         let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
         let probabilities = probabilities.into_iter().map(shares).collect();
-        Ok(Event::Classified { labels, probabilities })
+        Ok(answer::Classified { labels, probabilities })
     }
 
     /// Label probabilities of each text, or scores if the model is a reward model. Fails if the vocabulary covers nothing of a text, or the

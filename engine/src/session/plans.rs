@@ -16,7 +16,7 @@ use crate::platform::{self, SPEEDS_FILE, files, storage};
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{
-    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, SpeedFrom, presets,
+    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, SpeedFrom, answer, presets,
 };
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
@@ -272,13 +272,13 @@ impl Session {
         self.remember_speed(config, measured.flops_per_s)?;
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
         let run_seconds = self.seconds_of(config, needs.flops_per_token, self.device_speed());
-        Ok(Event::Planned(Forecast::Speed {
+        Ok(Event::Planned(Forecast::Speed(answer::Speed {
             ms_per_step: measured.ms_per_step,
             tokens_per_s: measured.tokens_per_s,
             flops_per_s: measured.flops_per_s,
             device: self.device.summary.name.clone(),
             run_seconds: run_seconds.unwrap_or(measured.ms_per_step / 1e3 * config.train.steps as f64),
-        }))
+        })))
     }
 
     /// A run on the built-in stories that takes about `seconds` on the chosen device.
@@ -322,7 +322,7 @@ impl Session {
             Fit::ToDevice { config } => config,
             Fit::First { seconds } => {
                 let config = Box::new(self.first_config(seconds).await?);
-                return Ok(Event::Fitted { config, changes: Vec::new() });
+                return Ok(answer::Fitted { config, changes: Vec::new() }.into());
             }
             Fit::LearningRate { config, test } => return self.find_rate(id, *config, test).await,
         };
@@ -330,7 +330,7 @@ impl Session {
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
-        Ok(Event::Fitted { config: Box::new(config), changes })
+        Ok(answer::Fitted { config: Box::new(config), changes }.into())
     }
 }
 

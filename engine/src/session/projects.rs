@@ -14,7 +14,7 @@ use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, Run, archive, shelf};
 use crate::protocol::{
     DataConfig, Drafts, Event, Objective, OpenedProject, ProjectChange, ProjectSummary, RunConfig, Synthetic,
-    presets,
+    answer, presets,
 };
 use crate::{Error, Result, refuse, storage};
 use std::io::{BufReader, Cursor};
@@ -350,8 +350,7 @@ impl Session {
             self.sink.notice(note);
         }
         let path = to.map(|path| path.display().to_string());
-        let exported =
-            Event::Exported { name, path, files: Vec::new(), bytes, packed: files, verification: None };
+        let exported = answer::Exported { name, path, bytes, packed: files, ..answer::Exported::default() };
         self.sink.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }

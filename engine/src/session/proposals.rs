@@ -13,7 +13,7 @@ use crate::platform::Yielder;
 use crate::protocol::quantity::counted;
 use crate::protocol::setting::Settings as _;
 use crate::protocol::{
-    Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
+    GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, answer, likeliest,
 };
 use crate::{Error, Result, refuse, storage};
 use candidates::{Candidate, Candidates};
@@ -35,7 +35,7 @@ impl Session {
         source: &WeightSource,
         pool: Pool<'_>,
         settings: &ProposalSettings,
-    ) -> Result<Event> {
+    ) -> Result<answer::Proposed> {
         // Disagreement refers to the model's own distribution, so the temperature is 1.
         let max_tokens = settings.max_tokens;
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
@@ -115,7 +115,7 @@ impl Session {
         };
         let rows = chosen.into_iter().map(row).collect();
         let run = model.key.0.clone();
-        Ok(Event::Proposed { run, measure, labels, rows, considered })
+        Ok(answer::Proposed { run, measure, labels, rows, considered })
     }
 
     /// Generates answers to each prompt and stores them. Returns the model's uncertainty about each.

@@ -7,7 +7,7 @@ use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
 use crate::protocol::{
     CheckpointChoice, Event, ExportFormat, LINK_ENDING, LogitDifference, RunChange, Verification,
-    WeightFormat,
+    WeightFormat, answer,
 };
 use crate::storage::{self, Staging};
 use crate::{Error, Result, refuse};
@@ -28,14 +28,14 @@ impl Session {
         Ok(Event::Runs { runs })
     }
 
-    pub(super) fn read_run(&mut self, name: Option<&str>, points: usize) -> Result<Event> {
+    pub(super) fn read_run(&mut self, name: Option<&str>, points: usize) -> Result<answer::History> {
         let run = self.run_or_latest(name)?;
         let config = Box::new(run.config()?);
         let (events, checkpoints) = match points {
             0 => (Vec::new(), Vec::new()),
             _ => (metrics::thinned(&run.metrics_path(), points)?, run.summary()?.checkpoints),
         };
-        Ok(Event::History { run: run.name(), config, events, checkpoints })
+        Ok(answer::History { run: run.name(), config, events, checkpoints })
     }
 
     /// `trains` is the run in training, if any.
@@ -108,7 +108,7 @@ impl Session {
         notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
         let difference = difference.ok();
         let about = "the weights with the adapter added to them".to_owned();
-        self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about, difference });
+        self.sink.answer(id, answer::RunAdded { run: merged.summary()?, about, difference });
         Ok(())
     }
 
@@ -204,8 +204,8 @@ impl Session {
                 (place, storage::read(&path)?)
             }
         };
-        let (path, files, size) = (None, Vec::new(), bytes.len() as u64);
-        let event = Event::Exported { name, path, files, bytes: size, packed: 0, verification };
+        let size = bytes.len() as u64;
+        let event = answer::Exported { name, bytes: size, verification, ..answer::Exported::default() };
         self.sink.answer_with(id, event, vec![bytes]);
         Ok(())
     }

@@ -31,8 +31,8 @@ use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
     Fit, Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange,
-    RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource, message,
-    presets,
+    RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource, answer,
+    message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -320,10 +320,10 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
     has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.is_empty());
     has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2"));
-    has!(heard, Event::Fitted { changes, .. } if changes.is_empty());
-    has!(heard, Event::Tokens { tokens, .. } if !tokens.is_empty());
-    has!(heard, Event::Tokens { merges: Some((_, steps)), .. } if !steps.is_empty());
-    has!(heard, Event::Vocabulary { entries, .. } if entries.len() == 5);
+    has!(heard, Event::Fitted(answer::Fitted { changes, .. }) if changes.is_empty());
+    has!(heard, Event::Tokens(answer::Tokens { tokens, .. }) if !tokens.is_empty());
+    has!(heard, Event::Tokens(answer::Tokens { merges: Some((_, steps)), .. }) if !steps.is_empty());
+    has!(heard, Event::Vocabulary(answer::Vocabulary { entries, .. }) if entries.len() == 5);
     has!(heard, Event::Completed { completion } if !completion.text.is_empty());
     has!(heard, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty());
 
@@ -351,11 +351,11 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     has!(heard, Event::Project { opened: Some(opened) } if opened.tokenizer.is_some() && opened.runs.len() == 1);
-    has!(heard, Event::Distribution { candidates, kept: 4, .. } if candidates.len() >= 10);
+    has!(heard, Event::Distribution(answer::Distribution { candidates, kept: 4, .. }) if candidates.len() >= 10);
     has!(heard, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted));
     // Checkpoint events are never left out.
     let kept = |event: &&TrainEvent| !matches!(event, TrainEvent::Checkpoint { .. });
-    has!(heard, Event::History { events, .. } if events.iter().filter(kept).count() < 20);
+    has!(heard, Event::History(answer::History { events, .. }) if events.iter().filter(kept).count() < 20);
 }
 
 #[test]
@@ -1093,7 +1093,8 @@ fn a_document_is_held_out_by_its_name() {
         documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
     let trained =
-        told!(heard, Event::History { config, .. } => config.data.validation_files.clone()).next_back();
+        told!(heard, Event::History(answer::History { config, .. }) => config.data.validation_files.clone())
+            .next_back();
     let place = shelf.join("p").join("documents").join("held.txt");
     assert_eq!(trained.unwrap(), [place.display().to_string()]);
 }

@@ -7,7 +7,7 @@ use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     CompressionSummary, DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary,
-    VocabularyEntry, VocabularyOrder, order,
+    VocabularyEntry, VocabularyOrder, answer, order,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -138,14 +138,14 @@ impl Session {
         }))
     }
 
-    pub(super) fn tokenize(&mut self, text: String) -> Result<Event> {
+    pub(super) fn tokenize(&mut self, text: String) -> Result<answer::Tokens> {
         let Prepared { tokenizer, .. } = self.prepared()?;
         let looked_at: String = text.chars().take(LOOKED_AT).collect();
         let tokens = tokenizer.encode(&looked_at)?.iter().map(|token| tokenizer.describe(*token)).collect();
         let lost = tokenizer.unknown_characters(&looked_at).into_iter().collect();
         let replay = || tokenizer.replay(&text.chars().take(REPLAYED).collect::<String>());
         let merges = tokenizer.merges()?.map(|_| replay()).transpose()?;
-        Ok(Event::Tokens { text, tokens, lost, merges })
+        Ok(answer::Tokens { text, tokens, lost, merges })
     }
 
     pub(super) fn list_vocabulary(
@@ -154,7 +154,7 @@ impl Session {
         order: VocabularyOrder,
         offset: usize,
         count: usize,
-    ) -> Result<Event> {
+    ) -> Result<answer::Vocabulary> {
         let counts = self.counts()?;
         let Prepared { tokenizer, .. } = self.prepared()?;
         let needle = search.to_lowercase();
@@ -191,7 +191,7 @@ impl Session {
                 .map(|(left, right)| (shown(left), shown(right))),
         };
         let entries = found.iter().skip(offset).take(count).map(entry).collect();
-        Ok(Event::Vocabulary { found: found.len(), offset, entries })
+        Ok(answer::Vocabulary { found: found.len(), offset, entries })
     }
 
     pub(super) async fn compare_tokenizers(&mut self, candidates: &[TokenizerConfig]) -> Result<Event> {

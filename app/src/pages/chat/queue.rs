@@ -20,8 +20,8 @@ impl ChatPage {
     /// Draws the queue of prompts, or of texts if the model has `labels`.
     pub(super) fn queue_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, labels: &[String]) {
         let state = context.state;
-        let own = &state.proposals;
-        let all: &[Proposal] = own.rows.as_deref().unwrap_or_default();
+        let own = state.proposals.as_ref();
+        let all = own.map_or(&[][..], |own| own.rows.as_slice());
         // Proposals for the other kind of model wait until such a model is chosen.
         let rows: Vec<&Proposal> =
             all.iter().filter(|row| row.prompt.is_empty() != labels.is_empty()).collect();
@@ -56,9 +56,9 @@ impl ChatPage {
                     let measure = if writes { *measure } else { Uncertainty::Margin };
                     context.asks.wish = Some(Wish::Propose { source: source.clone(), measure });
                 }
-                if own.rows.is_none() {
+                let Some(own) = own else {
                     return caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
-                }
+                };
                 let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
                 let said = if rows.is_empty() { "No proposals left" } else { "Least certain first" };
                 caption(ui, format!("{said}, out of {looked}; model: {}.", own.run));
@@ -74,7 +74,8 @@ impl ChatPage {
         match wanted {
             Some(QueueAction::Answer(prompt)) => self.take_up(context, prompt),
             Some(QueueAction::Label(text, label)) => {
-                let row = Feedback { run: own.run.clone(), ..Feedback::labelled(&text, &label) };
+                let run = own.map(|own| own.run.clone()).unwrap_or_default();
+                let row = Feedback { run, ..Feedback::labelled(&text, &label) };
                 keep(context, None, Vec::new(), vec![row]);
             }
             None => {}

@@ -14,8 +14,9 @@ impl DataPage {
         let cleaning = &context.state.cleaning;
         let top = ui.cursor().top();
         self.stage_filter_ui(ui, context);
-        let page = cleaning.dropped.page_of(self.dropped_by.as_deref(), self.dropped_offset);
-        let dropped = |_| format!("{} dropped", counted(cleaning.dropped.found as u64));
+        let page = cleaning.dropped_page(self.dropped_by.as_deref(), self.dropped_offset);
+        let found = cleaning.dropped.as_ref().map_or(0, |dropped| dropped.found);
+        let dropped = |_| format!("{} dropped", counted(found as u64));
         caption(ui, page.map_or_else(|| "Listing documents…".to_owned(), dropped));
         let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
         let nothing = page.is_some_and(<[_]>::is_empty).then_some("Nothing was dropped here.");
@@ -25,7 +26,6 @@ impl DataPage {
         if let Some(chosen) = list_ui(ui, "dropped", (left, nothing), context.palette, rows) {
             self.looked = Some(chosen);
         }
-        let found = cleaning.dropped.found;
         turning_ui(ui, &mut self.dropped_offset, found);
     }
 
@@ -91,7 +91,9 @@ impl DataPage {
             Listed::Sample => {
                 cleaning.judgement.iter().flat_map(|sample| sample.judged.iter().map(looked_judged)).collect()
             }
-            Listed::Dropped => cleaning.dropped.page.iter().flatten().map(looked_dropped).collect(),
+            Listed::Dropped => {
+                cleaning.dropped.iter().flat_map(|dropped| &dropped.documents).map(looked_dropped).collect()
+            }
             Listed::Text => context.state.documents.page.iter().filter_map(looked_kept).collect(),
         };
         let place =

@@ -4,10 +4,10 @@ use super::DataPage;
 use super::judged::looked_kept;
 use super::leaves::parts_ui;
 use crate::pages::prelude::*;
-use crate::state::ReadDocument;
 use crate::theme::mix;
 use egui::Align;
 use egui::text::{ByteIndex, CCursor};
+use glasshouse_protocol::answer::Document;
 use std::ops::Range;
 
 /// Maximum line width in points: about 72 characters of the reading size.
@@ -22,7 +22,7 @@ impl DataPage {
             let state = context.state;
             let read = state.documents.read.as_ref().filter(|read| read.number == number);
             let (text, cut) = read.map_or(("", false), |read| (read.text.as_str(), read.cut));
-            let learned = read.map(ReadDocument::pieces).unwrap_or_default();
+            let learned = read.map(Document::pieces).unwrap_or_default();
             let by_token = read.is_some_and(|read| !read.tokens.is_empty());
             self.leaves.take(number, text, &state.documents.search);
             if self.move_to_place && read.is_some() {

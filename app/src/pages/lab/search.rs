@@ -19,7 +19,7 @@ pub fn base_ui(ui: &mut Ui, context: &mut Context<'_>, wanted: &mut WantedBase, 
             Awaited::Waits => {}
             Awaited::Failed => *wanted = None,
             Awaited::Here(history) => {
-                context.drafts.search.base = Some((name.clone(), history.config.clone()));
+                context.drafts.search.base = Some((name.clone(), (*history.config).clone()));
                 *wanted = None;
             }
         }

@@ -61,8 +61,8 @@ impl Shown {
             return view.pieces(&instrument.prompt);
         }
         let known = context.state.tokenizer.tokens.as_ref();
-        let known = known.filter(|(text, ..)| Some(text) == instrument.tokens.as_ref());
-        known.map_or_else(Vec::new, |(_, tokens, _)| tokens.iter().map(|token| token.text.clone()).collect())
+        let known = known.filter(|known| Some(&known.text) == instrument.tokens.as_ref());
+        known.map_or_else(Vec::new, |known| known.tokens.iter().map(|token| token.text.clone()).collect())
     }
 
     /// The runs of a plot, without their results.
@@ -103,7 +103,7 @@ impl Shown {
         if self.cutting.due(ui, &key) && !text.is_empty() {
             context.outbox.send(Command::Tokenize { text: text.clone() });
         }
-        let Some((known, tokens, lost)) = &context.state.tokenizer.tokens else {
+        let Some(answer::Tokens { text: known, tokens, lost, .. }) = &context.state.tokenizer.tokens else {
             return caption(ui, "Tokenizing…");
         };
         let characters = format::counted(known.chars().count() as u64, "character");

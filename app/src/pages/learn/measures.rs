@@ -159,9 +159,8 @@ impl Measure {
         let (found, run, step) = match self.of {
             Of::Tokens(of) => {
                 let text = instrument.tokens.as_deref().unwrap_or_default();
-                let known = state.tokenizer.tokens.as_ref().filter(|(known, ..)| known == text);
-                let (_, tokens, _) = known.ok_or(Missing::Tokens)?;
-                (of(text, tokens), None, None)
+                let known = state.tokenizer.tokens.as_ref().filter(|known| known.text == text);
+                (of(text, &known.ok_or(Missing::Tokens)?.tokens), None, None)
             }
             Of::View(view, of) => {
                 let answer = answer(state, instrument, view)?;

@@ -59,15 +59,15 @@ impl ModelPage {
         if pressed(ui, ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device")) {
             context.outbox.send(Fit::ToDevice { config: Box::new(draft.config.clone()) });
         }
-        let Some((fitted, changes)) = &state.planning.fitted else { return };
+        let Some(answer::Fitted { config: fitted, changes }) = &state.planning.fitted else { return };
         // Settings changed since are no longer the fitted ones.
         if changes.is_empty() {
-            if *fitted == draft.config {
+            if **fitted == draft.config {
                 caption(ui, "It already fits.");
             }
             return;
         }
-        if *fitted == draft.config {
+        if **fitted == draft.config {
             return caption(ui, "Fitted.");
         }
         quiet_text(ui, "It fits with these changes:");
@@ -75,7 +75,7 @@ impl ModelPage {
             ui.label(format!("• {change}"));
         }
         if primary(ui, None, "Apply").clicked() {
-            *context.draft = fitted.clone();
+            context.draft.clone_from(fitted);
             context.asks.replaced("The settings were fitted to the device");
         }
     }
@@ -86,7 +86,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
     card(ui, |ui| {
         let plan = draft.plan(context);
         let measured = state.planning.measured.as_ref();
-        let exact = measured.filter(|measured| measured.config.as_ref() == Some(&draft.config));
+        let exact = measured.filter(|(config, _)| config.as_ref() == Some(&draft.config));
+        let exact = exact.map(|(_, speed)| speed);
         let seconds =
             exact.map(|measured| measured.run_seconds).or(plan.and_then(|(plan, _)| plan.run_seconds));
         head(ui, "Time of the run");

@@ -37,7 +37,7 @@ impl Compare {
     }
 
     fn differences_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
-        let config = |run: &RunSummary| Some(&context.state.runs.histories.get(&run.name)?.config);
+        let config = |run: &RunSummary| Some(&*context.state.runs.histories.get(&run.name)?.config);
         let Some(configs) = runs.iter().map(config).collect::<Option<Vec<&RunConfig>>>() else {
             working(ui, "Reading the runs' settings", None, None);
             return;

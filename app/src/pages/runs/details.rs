@@ -105,7 +105,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let has_weights = idle && !run.checkpoints.is_empty();
     let history = state.runs.histories.get(name);
     // An imported model's settings are not those of a training run.
-    let config = history.filter(|_| run.state != RunState::Imported).map(|history| &history.config);
+    let config = history.filter(|_| run.state != RunState::Imported).map(|history| &*history.config);
     let changes = |is: fn(&RunChange) -> bool| {
         state.is_waiting(|command| matches!(command, Command::ChangeRun { change, .. } if is(change)))
     };
@@ -134,8 +134,8 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             let next = if config.start.is_some() { "fine-tune" } else { "run" };
             context.asks.replaced(format!("The next {next} uses the settings of {}", run.name));
         }
-        let begun =
-            history.map(|history| RunConfig { start: Some(Start::best_of(name)), ..history.config.clone() });
+        let begun = history
+            .map(|history| RunConfig { start: Some(Start::best_of(name)), ..(*history.config).clone() });
         let hint = "A fine-tune starts from its weights and its tokenizer, on the text of this project";
         let begins =
             press(ui, has_weights && begun.is_some(), icons::ICON_ALT_ROUTE, "Use as base model", hint);

@@ -62,7 +62,8 @@ impl TokenizerPage {
         }
         card(ui, |ui| {
             head(ui, "How the tokens were built");
-            let Some((pieces, steps)) = &context.state.tokenizer.merges else {
+            let known = context.state.tokenizer.tokens.as_ref();
+            let Some((pieces, steps)) = known.and_then(|known| known.merges.as_ref()) else {
                 return caption(ui, "Replaying…");
             };
             let last = steps.len();

@@ -22,7 +22,7 @@ impl TokenizerPage {
                 let most = format::whole(MAX_CHARACTERS as u64);
                 caption(ui, format!("At most {most} characters are tokenized here."));
             }
-            let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
+            let Some(answer::Tokens { text, tokens, lost, .. }) = &context.state.tokenizer.tokens else {
                 return caption(ui, "Tokenizing…");
             };
             let bytes_per_token = text.len() as f64 / tokens.len().max(1) as f64;

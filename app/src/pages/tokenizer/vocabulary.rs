@@ -27,9 +27,9 @@ impl TokenizerPage {
                     self.offset = 0;
                 }
             });
-            let Some((found, offset, page)) = entries else { return caption(ui, "Listing…") };
-            entries_ui(ui, page);
-            self.turning_ui(ui, *found, *offset, page.len());
+            let Some(listed) = entries else { return caption(ui, "Listing…") };
+            entries_ui(ui, &listed.entries);
+            self.turning_ui(ui, listed.found, listed.offset, listed.entries.len());
         });
     }
 

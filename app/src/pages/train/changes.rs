@@ -12,7 +12,7 @@ pub struct Change {
 
 pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {
     let run = training.run.as_ref().map(|run| run.name.clone()).unwrap_or_default();
-    let config = context.state.runs.histories.get(&run).map(|history| &history.config);
+    let config = context.state.runs.histories.get(&run).map(|history| &*history.config);
     let now =
         config.map(|config| Change { learning_rate: config.train.learning_rate, steps: training.steps() });
     let outbox = &mut *context.outbox;

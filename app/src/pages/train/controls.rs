@@ -126,7 +126,7 @@ fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
 
 /// Tokens per step of a run, from its own settings if known.
 pub fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
-    let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
+    let of_run = context.state.runs.histories.get(&run.name).map(|history| &*history.config);
     tokens_of(of_run.unwrap_or(context.draft))
 }
 

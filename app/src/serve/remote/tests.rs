@@ -3,7 +3,7 @@
 use super::{Hub, Remote, RemoteSettings};
 use glasshouse_protocol::{
     Command, DeviceSummary, Envelope, ErrorKind, Event, Export, Report, Request, Steer, StorageSummary,
-    message,
+    answer, message,
 };
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -375,7 +375,12 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     // The session answers one greeting; later browsers get the device that was chosen.
     let device = DeviceSummary { name: "gpu".to_owned(), ..DeviceSummary::default() };
     let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
-    let ready = Event::Ready { version: message::VERSION, app_version: String::new(), device, storage };
+    let ready = Event::Ready(answer::Ready {
+        version: message::VERSION,
+        app_version: String::new(),
+        device,
+        storage,
+    });
     server.tell(Some(hello_of_second), ready);
     server.tell(Some(hello_of_second), Event::Finished);
     assert_eq!([second.heard(), second.heard()].map(|heard| heard.request), [Some(1), Some(1)]);

@@ -4,13 +4,13 @@ use super::evaluation::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
 use crate::protocol::{
-    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, Steer, WeightSource,
+    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, Steer, WeightSource, answer,
 };
 
 const EVALUATING: Trigger = |event| matches!(event, Event::Progress { .. });
 
 fn audits(heard: &[Report]) -> Vec<&Audit> {
-    told!(heard, Event::Evaluations { audits, .. } => audits).flatten().collect()
+    told!(heard, Event::Evaluations(answer::Evaluations { audits, .. }) => audits).flatten().collect()
 }
 
 fn audit(sections: &[AuditTopic], samples: usize) -> Command {

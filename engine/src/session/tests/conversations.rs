@@ -1,7 +1,7 @@
 //! Tests of conversations that are kept.
 
 use super::{after, failures, play};
-use crate::protocol::{Command, Conversation, ConversationChange, Event, KeptMessage, Role};
+use crate::protocol::{Command, Conversation, ConversationChange, Event, KeptMessage, Role, answer};
 
 fn keep(id: u64, text: &str) -> Command {
     let messages = vec![KeptMessage::new(Role::User, text, 0)];
@@ -22,8 +22,7 @@ fn conversations_are_there_when_the_project_is_opened_again() {
             after(Command::ListConversations),
         ],
     );
-    let kept =
-        told!(&heard, Event::Conversations { kept, conversations, .. } => (*kept, conversations.len()));
+    let kept = told!(&heard, Event::Conversations(answer::Conversations { kept, conversations, .. }) => (*kept, conversations.len()));
     assert_eq!(kept.collect::<Vec<_>>(), [(Some(5), 1), (Some(6), 2), (None, 1), (None, 1)]);
     let id =
         told!(&heard, Event::Project { opened: Some(opened) } => opened.project.id.clone()).next().unwrap();

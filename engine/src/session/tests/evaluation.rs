@@ -6,7 +6,7 @@ use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;
 use crate::protocol::{
     CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunChange,
-    RunConfig, Start, Steer, WeightSource,
+    RunConfig, Start, Steer, WeightSource, answer,
 };
 use std::path::Path;
 
@@ -40,7 +40,9 @@ fn of(heard: &[Report], of: impl Fn(&Event) -> bool) -> Vec<usize> {
 }
 
 fn found(heard: &[Report]) -> Vec<&Evaluation> {
-    told!(heard, Event::Evaluations { evaluations, .. } => evaluations).flatten().collect()
+    told!(heard, Event::Evaluations(answer::Evaluations { evaluations, .. }) => evaluations)
+        .flatten()
+        .collect()
 }
 
 #[test]
@@ -177,7 +179,8 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
         &shelf,
         vec![open(), after(train(config, None)), after(Command::ReadRun { run: None, points: 0 })],
     );
-    let settings = told!(heard, Event::History { config, .. } => (**config).clone()).next_back();
+    let settings =
+        told!(heard, Event::History(answer::History { config, .. }) => (**config).clone()).next_back();
     let answer = recipe("answer").unwrap();
     let row = |at: usize| {
         let messages = format!(

@@ -3,7 +3,7 @@
 use super::{Trigger, after, failures, play, tiny, train};
 use crate::protocol::{
     ChatMessage, Command, Event, Export, Feedback, LearnsFrom, Objective, ProposalSettings, Report, Role,
-    RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource,
+    RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource, answer,
 };
 use std::path::Path;
 
@@ -52,13 +52,14 @@ fn rows_are_kept_changed_and_exported() {
     let text = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
     assert_eq!((text("labels.jsonl").lines().count(), text("chat.jsonl").lines().count()), (1, 1));
     let packed = heard.iter().any(
-        |report| matches!(&report.event, Event::Exported { name, path: None, .. } if name == "feedback.zip"),
+        |report| matches!(&report.event, Event::Exported(answer::Exported { name, path: None, .. }) if name == "feedback.zip"),
     );
     assert!(packed, "without a place it is packed");
 }
 
 fn settings(heard: &[Report]) -> RunConfig {
-    let found = told!(heard, Event::History { config, .. } => (**config).clone()).next_back();
+    let found =
+        told!(heard, Event::History(answer::History { config, .. }) => (**config).clone()).next_back();
     found.unwrap()
 }
 
@@ -146,15 +147,10 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     );
     let refused = failures(&heard);
     assert!(refused.len() == 1 && refused[0].contains("no text with a label"), "{refused:?}");
-    let proposed = heard.iter().find_map(|report| match &report.event {
-        Event::Proposed { run, measure, labels, rows, considered } => {
-            Some((run.clone(), *measure, labels.clone(), rows.clone(), *considered))
-        }
-        _ => None,
-    });
-    let (run, measure, labels, rows, considered) = proposed.unwrap();
-    assert_eq!((run.as_str(), measure, considered), ("2-first-stories", Uncertainty::Margin, 4));
-    assert_eq!(labels, ["even", "odd"]);
+    let proposed = told!(heard, Event::Proposed(answer) => answer).next().unwrap();
+    let answer::Proposed { run, measure, labels, rows, considered } = proposed;
+    assert_eq!((run.as_str(), *measure, *considered), ("2-first-stories", Uncertainty::Margin, 4));
+    assert_eq!(*labels, ["even", "odd"]);
     let given: Vec<String> = (0..12).map(text).collect();
     assert!(rows.len() == 3 && rows.iter().all(|row| !given.contains(&row.text)), "{rows:?}");
     let notice = |report: &Report| match &report.event {
@@ -166,5 +162,5 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
         Event::Runs { runs } => runs.last().map(|run| run.labels.clone()),
         _ => None,
     });
-    assert_eq!(listed, Some(labels));
+    assert_eq!(listed, Some(labels.clone()));
 }

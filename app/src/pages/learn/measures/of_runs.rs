@@ -148,7 +148,7 @@ fn compare(
 ) -> Option<Sweep> {
     let compared = runs.iter().filter_map(|(run, history)| {
         let loss = run.best_val_loss.filter(|loss| loss.is_finite())?;
-        let mut rest = history.config.clone();
+        let mut rest = (*history.config).clone();
         let value = take(&mut rest);
         Some(Compared { run, rest, value, loss: f64::from(loss) })
     });

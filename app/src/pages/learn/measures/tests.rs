@@ -4,7 +4,7 @@ use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
     CheckpointSummary, Command, Drafts, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
-    RunConfig, Start, TokenizerSummary, TrainEvent, presets,
+    RunConfig, Start, TokenizerSummary, TrainEvent, answer, presets,
 };
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
@@ -47,11 +47,11 @@ fn opened(runs: Vec<RunSummary>) -> State {
     state
 }
 
-fn tell(state: &mut State, event: Event) {
-    state.apply(Envelope::plain(Report { request: None, event }));
+fn tell(state: &mut State, event: impl Into<Event>) {
+    state.apply(Envelope::plain(Report { request: None, event: event.into() }));
 }
 
-fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> Event {
+fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> History {
     let steps = losses.iter().zip(1..);
     let mut events: Vec<TrainEvent> = steps
         .map(|(loss, step)| TrainEvent::Step {
@@ -71,7 +71,7 @@ fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> Event {
         best: true,
         preference: None,
     });
-    Event::History { run: run.to_owned(), config: Box::new(config), events, checkpoints: Vec::new() }
+    History { run: run.to_owned(), config: Box::new(config), events, checkpoints: Vec::new() }
 }
 
 fn take(state: &State, name: &str, instrument: &Instrument) -> Result<(f64, String), Missing> {
@@ -170,13 +170,15 @@ fn names_are_distinct_and_each_measure_says_what_it_lacks() {
 fn text_is_measured_once_its_own_tokens_are_there() {
     let mut state = opened(Vec::new());
     let instrument = Instrument { tokens: Some("An owl".to_owned()), ..Instrument::default() };
-    let tokens = |text: &str| Event::Tokens {
-        text: text.to_owned(),
-        tokens: ["An", " o", "wl"]
-            .map(|text| TokenSummary { id: 1, text: text.to_owned(), special: false })
-            .to_vec(),
-        lost: String::new(),
-        merges: None,
+    let tokens = |text: &str| {
+        Event::Tokens(answer::Tokens {
+            text: text.to_owned(),
+            tokens: ["An", " o", "wl"]
+                .map(|text| TokenSummary { id: 1, text: text.to_owned(), special: false })
+                .to_vec(),
+            lost: String::new(),
+            merges: None,
+        })
     };
     tell(&mut state, tokens("Another text"));
     assert_eq!(take(&state, "characters_per_token", &instrument), Err(Missing::Tokens));
@@ -386,17 +388,14 @@ fn accuracies_tell_when_and_how_suddenly_held_out_rows_are_right() {
     run.preset = "grokking".to_owned();
     let mut state = opened(vec![run]);
     let instrument = Instrument { preset: Some("grokking".to_owned()), ..Instrument::default() };
-    let Event::History { run, config, mut events, checkpoints } = history("1-grokking", config, &[2.0], 0.0)
-    else {
-        panic!("a history")
-    };
-    events.extend(accuracies.map(|(step, train, validation)| TrainEvent::Accuracy {
+    let mut known = history("1-grokking", config, &[2.0], 0.0);
+    known.events.extend(accuracies.map(|(step, train, validation)| TrainEvent::Accuracy {
         step,
         train,
         validation,
     }));
-    events.push(TrainEvent::Accuracy { step: 800, train: 1.0, validation: 1.0 });
-    tell(&mut state, Event::History { run, config, events, checkpoints });
+    known.events.push(TrainEvent::Accuracy { step: 800, train: 1.0, validation: 1.0 });
+    tell(&mut state, known);
     near(take(&state, "accuracy_delay", &instrument), 4.0, "step 100 on");
     near(take(&state, "accuracy_rise", &instrument), 200.0 / 800.0, "Between steps 200 and 400 of 800");
     // Lessons about a text look at none of these runs, and lessons about other rows neither.
