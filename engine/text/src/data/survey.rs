@@ -16,9 +16,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// The source's name of the built-in stories.
-pub const BUILT_IN_STORIES: &str = "built-in stories";
-
 const PREVIEW: usize = 160;
 /// Maximum characters of a document shown; a whole book would overload the window.
 const SHOWN: usize = 200_000;
@@ -64,7 +61,7 @@ impl Sources {
             let name = file.path.file_name().unwrap_or_default();
             (name.to_string_lossy().into_owned(), file.bytes)
         });
-        self.stories.map(|bytes| (BUILT_IN_STORIES.to_owned(), bytes)).into_iter().chain(files).collect()
+        self.stories.map(|bytes| ("built-in stories".to_owned(), bytes)).into_iter().chain(files).collect()
     }
 
     /// The file of a number, unless it is that of the stories.
