@@ -7,6 +7,7 @@ use super::project::{
     resume, snapshot, text, used,
 };
 use super::{Campaign, survive};
+use glasshouse_corpus::recipe::Recipe;
 use glasshouse_engine::data::stories;
 use glasshouse_protocol::{Command, Event, ModelSource, Report};
 use std::path::Path;
@@ -46,7 +47,7 @@ fn disk() {
     let clean = Command::CleanFiles {
         inputs: vec![documents],
         out: folder.join("cleaned"),
-        recipe: "light".to_owned(),
+        recipe: Recipe::published("light").unwrap().to_toml().unwrap(),
         restart: false,
         force: false,
     };

@@ -33,11 +33,17 @@ pub fn play(commands: Vec<Command>) -> Vec<Report> {
             requests.close();
         }
     };
+    // Projects are opened by their paths, but a window has a list of projects.
+    let shelf = commands.iter().find_map(|command| match command {
+        Command::OpenProject { id } => Path::new(id).parent().map(Path::to_owned),
+        _ => None,
+    });
     let mut commands = VecDeque::from(commands);
     send(&mut commands, 1);
     let state = Rc::new(RefCell::new((commands, 1, Vec::new())));
     let own = state.clone();
     let options = Options {
+        shelf: shelf.unwrap_or_default(),
         device: "cpu".to_owned(),
         threads: Some(1),
         autotune: false,
