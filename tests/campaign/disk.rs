@@ -1,0 +1,144 @@
+//! A disk on which one file operation fails, or all from one on: while a run trains and saves, while files are cleaned, and while a model
+//! is imported. Afterwards the same work succeeds with the same result, and nothing that was finished before is lost.
+
+use super::interposed::{Fault, failing};
+use super::project::{
+    RUN, SAVED, Sample, Snapshot, check_errors, check_losses, failures, generate, losses, play, restore,
+    resume, snapshot, text, used,
+};
+use super::{Campaign, survive};
+use glasshouse_corpus::recipe::Recipe;
+use glasshouse_engine::data::stories;
+use glasshouse_protocol::{Command, Event, ModelSource, Report};
+use std::path::Path;
+
+const NONE: Fault = Fault { from: u64::MAX, lasts: false, error: 0 };
+const ERRORS: [i32; 3] = [libc::ENOSPC, libc::EROFS, libc::EIO];
+
+type Check<'sample> = dyn Fn(&[Report], &Path) -> Result<(), String> + 'sample;
+
+/// Work on a folder that has a project `p`.
+struct Work<'sample> {
+    name: &'static str,
+    commands: Vec<Command>,
+    /// Checks the reports and the folder after the work was repeated without faults.
+    check: Box<Check<'sample>>,
+}
+
+/// Files of a cleaning that depend on the documents only.
+fn kept(folder: &Path) -> Snapshot {
+    let mut files = snapshot(&folder.join("cleaned"));
+    files.retain(|name, _| name.extension().is_some_and(|ending| ending == "jsonl"));
+    files
+}
+
+fn imported(heard: &[Report]) -> bool {
+    heard.iter().any(|report| matches!(report.event, Event::RunAdded { .. }))
+}
+
+#[test]
+fn disk() {
+    let sample = Sample::new();
+    let folder = sample.folder.path().to_owned();
+    let project = sample.project();
+    let [model, ..] = sample.exports();
+    let documents = folder.join("stories.txt");
+    std::fs::write(&documents, stories::text(8000, 1)).unwrap();
+    let clean = Command::CleanFiles {
+        inputs: vec![documents],
+        out: folder.join("cleaned"),
+        recipe: Recipe::published("light").unwrap().to_toml().unwrap(),
+        restart: false,
+        force: false,
+    };
+    let import = Command::ImportModel {
+        from: ModelSource::Path { path: model },
+        context_length: None,
+        for_comparison: false,
+    };
+    let before = snapshot(&folder);
+    let written = text(&play(vec![used(&project), generate()]));
+    assert_eq!(failures(&play(vec![clean.clone()])), [""; 0]);
+    let cleaned = kept(&folder);
+    assert!(!cleaned.is_empty());
+    let works = [
+        Work {
+            name: "training",
+            commands: vec![used(&project), resume()],
+            check: Box::new(|heard, _| {
+                let found = losses(heard);
+                // The run may have finished in spite of the fault.
+                let from = found.first_key_value().map_or(SAVED[1] + 1, |((step, _), _)| *step);
+                if from <= SAVED[1] {
+                    return Err(format!("the finished checkpoint is lost: it went on with step {from}"));
+                }
+                check_losses(&found, &sample.losses)
+            }),
+        },
+        Work {
+            name: "cleaning",
+            commands: vec![clean],
+            check: Box::new(|_, folder| match kept(folder) == cleaned {
+                true => Ok(()),
+                false => Err("other documents were kept".to_owned()),
+            }),
+        },
+        Work {
+            name: "import",
+            commands: vec![used(&project), import],
+            check: Box::new(
+                |heard, _| if imported(heard) { Ok(()) } else { Err("no run was added".to_owned()) },
+            ),
+        },
+    ];
+    let operations: Vec<u64> = works
+        .iter()
+        .map(|work| {
+            restore(&folder, &before);
+            let (heard, count) = failing(NONE, || play(work.commands.clone()));
+            assert_eq!(failures(&heard), [""; 0], "{}", work.name);
+            println!("disk: {count} operations of {}", work.name);
+            count
+        })
+        .collect();
+    let mut open = 0;
+    let mut campaign = Campaign::new("disk", 20);
+    while let Some(mut draw) = campaign.next_trial() {
+        let number = draw.below(works.len());
+        let work = &works[number];
+        let fault = Fault {
+            from: draw.below(operations[number] as usize) as u64,
+            lasts: draw.one_in(2),
+            error: *draw.of(&ERRORS),
+        };
+        restore(&folder, &before);
+        let (hit, _) = failing(fault, || survive(|| play(work.commands.clone())));
+        let outcome = hit.and_then(|heard| {
+            check_errors(&heard)?;
+            // What was there before can be used as it is.
+            let heard = survive(|| play(vec![used(&project), generate()]))?;
+            let found = text(&heard);
+            let is_newer = found.0.is_some_and(|step| Some(step) > written.0);
+            if found != written && !is_newer {
+                return Err(format!("the model writes {found:?}: {:?}", failures(&heard)));
+            }
+            let again = survive(|| play(work.commands.clone()))?;
+            check_errors(&again)?;
+            match &failures(&again)[..] {
+                [] => (work.check)(&again, &folder),
+                // Open, see README.md: the files of a cleaning disagree, and it is refused until it is restarted.
+                [refused] if work.name == "cleaning" && refused.contains("another recipe") => {
+                    open += 1;
+                    Ok(())
+                }
+                failed => Err(format!("it cannot be repeated: {failed:?}")),
+            }
+        });
+        campaign.judge(
+            &draw,
+            outcome.map_err(|reason| format!("{} with {fault:?} ({RUN}): {reason}", work.name)),
+        );
+    }
+    println!("disk: {open} cleanings refused to continue (open)");
+    campaign.end();
+}

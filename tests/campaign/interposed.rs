@@ -1,0 +1,87 @@
+//! File operations of this process that fail on request. The functions of the C library that `std::fs` calls are defined here, so that
+//! the product needs no layer of its own for it; the linker prefers a program's own definitions.
+
+#![allow(unsafe_code, reason = "functions of the C library, and system calls")]
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
+
+static ARMED: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicU64 = AtomicU64::new(0);
+static FROM: AtomicU64 = AtomicU64::new(0);
+static LASTS: AtomicBool = AtomicBool::new(false);
+static ERROR: AtomicI32 = AtomicI32::new(0);
+
+/// A fault of the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// The first operation that fails, from 0.
+    pub from: u64,
+    /// Whether all later operations fail too.
+    pub lasts: bool,
+    /// The system's error number.
+    pub error: i32,
+}
+
+/// Does work while operations fail, and returns how many there were.
+pub fn failing<T>(fault: Fault, work: impl FnOnce() -> T) -> (T, u64) {
+    COUNT.store(0, SeqCst);
+    FROM.store(fault.from, SeqCst);
+    LASTS.store(fault.lasts, SeqCst);
+    ERROR.store(fault.error, SeqCst);
+    ARMED.store(true, SeqCst);
+    let done = work();
+    ARMED.store(false, SeqCst);
+    (done, COUNT.load(SeqCst))
+}
+
+fn fails() -> bool {
+    if !ARMED.load(SeqCst) {
+        return false;
+    }
+    let (at, from) = (COUNT.fetch_add(1, SeqCst), FROM.load(SeqCst));
+    let fails = at == from || LASTS.load(SeqCst) && at > from;
+    if fails {
+        // SAFETY: the address of this thread's error number.
+        unsafe { *libc::__errno_location() = ERROR.load(SeqCst) };
+    }
+    fails
+}
+
+/// Defines a function of the C library as its system call; it fails instead if the condition holds and a fault is due.
+macro_rules! interpose {
+    ($(fn $name:ident($($argument:ident: $ty:ty),*) -> $result:ty = $call:ident($($passed:expr),*) if $counts:expr;)*) => {$(
+        // SAFETY: the C library's own signature and meaning.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name($($argument: $ty),*) -> $result {
+            if $counts && fails() {
+                return -1;
+            }
+            // SAFETY: the arguments are those of the caller.
+            unsafe { libc::syscall(libc::$call, $($passed),*) as $result }
+        }
+    )*};
+}
+
+const WRITES: c_int = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT;
+
+interpose! {
+    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if flags & WRITES != 0;
+    // Not the standard streams.
+    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, count) if file > 2;
+    fn fsync(file: c_int) -> c_int = SYS_fsync(file) if true;
+    fn fdatasync(file: c_int) -> c_int = SYS_fdatasync(file) if true;
+    fn ftruncate64(file: c_int, length: i64) -> c_int = SYS_ftruncate(file, length) if true;
+    fn rename(from: *const c_char, to: *const c_char) -> c_int = SYS_rename(from, to) if true;
+    fn mkdir(path: *const c_char, mode: c_uint) -> c_int = SYS_mkdir(path, mode) if true;
+    fn unlink(path: *const c_char) -> c_int = SYS_unlink(path) if true;
+    fn rmdir(path: *const c_char) -> c_int = SYS_rmdir(path) if true;
+}
+
+/// Seconds of this thread on a processor, which other programs do not lengthen.
+pub fn processor_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes to `time` only.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
