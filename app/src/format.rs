@@ -113,6 +113,11 @@ fn is_zero(text: &str) -> bool {
     !text.contains(|letter: char| ('1'..='9').contains(&letter))
 }
 
+/// A device as runs record it, with the CPU named as in the top bar.
+pub fn device(recorded: &str) -> String {
+    recorded.strip_prefix("cpu").map_or_else(|| recorded.to_owned(), |rest| format!("CPU{rest}"))
+}
+
 /// A file name derived from a display name.
 pub fn file_name(name: &str, ending: &str) -> String {
     let clean: String = name
@@ -168,6 +173,7 @@ mod tests {
     fn file_names_hold_nothing_that_a_path_could_mistake() {
         assert_eq!(file_name("My first model", "glasshouse"), "My first model.glasshouse");
         assert_eq!(file_name("../a/b", "png"), "---a-b.png");
+        assert_eq!([device("cpu (2 threads)"), device("Radeon")], ["CPU (2 threads)", "Radeon"]);
         assert_eq!(file_name("  ", "csv"), "glasshouse.csv");
     }
 }

@@ -39,7 +39,7 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
     let folder = trained();
     let typed = [&["inspect"][..], &OF, &["--view", "attention,tokens", "--json"]].concat();
     let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
-    assert_eq!((said["step"].as_u64(), said["device"].as_str()), (Some(12), Some("CPU")), "{said}");
+    assert_eq!((said["step"].as_u64(), said["device"].as_str()), (Some(12), Some("cpu")), "{said}");
     let tokens = said["tokens"].as_array().unwrap().len();
     // A token is a character, and the prompt fits.
     assert_eq!((tokens, said["cut"].as_u64()), ("One day the fox".len(), Some(0)));
@@ -61,7 +61,7 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
     // As text: the tokens and their surprise as a table.
     let typed = [&["inspect"][..], &OF, &["--view", "tokens,attention"]].concat();
     let said = succeed(folder.path(), &typed);
-    for part in ["step 12 on CPU: 15 tokens", "Tokens: ", "surprise", "\"f\"", "Attention: ", "induction"] {
+    for part in ["step 12 on cpu: 15 tokens", "Tokens: ", "surprise", "\"f\"", "Attention: ", "induction"] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
     // The first token has no context; each token has its id.

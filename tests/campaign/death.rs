@@ -205,8 +205,8 @@ fn weights(path: &Path) -> Snapshot {
 }
 
 fn lone(path: &Path) -> Snapshot {
-    // A packed project has times.
-    Snapshot::from([(PathBuf::new(), std::fs::metadata(path).map(|_| Vec::new()).unwrap_or_default())])
+    // A packed project has times; `unpack` then opens it.
+    Snapshot::from([(PathBuf::new(), vec![u8::from(path.is_file())])])
 }
 
 static WORKS: [Work; 5] = [

@@ -20,8 +20,7 @@ pub const STEPS: u64 = 12;
 
 /// A folder in memory, if the system has one, because every trial writes and syncs.
 pub fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Runs commands in a session, each after the end of the previous one, and returns all reports.
@@ -143,7 +142,7 @@ pub fn check_losses(
 /// What a session generated: the checkpoint's step and the text.
 pub fn text(heard: &[Report]) -> (Option<u64>, Option<String>) {
     let opened = heard.iter().find_map(|report| match &report.event {
-        Event::ModelOpened { step, .. } => Some(*step),
+        Event::ModelOpened(opened) => Some(opened.step),
         _ => None,
     });
     let text = heard.iter().find_map(|report| match &report.event {

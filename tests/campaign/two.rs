@@ -79,10 +79,12 @@ fn round(folder: &Path, seed: u64, written: &Option<String>) -> Result<(), Strin
         let others = [scope.spawn(|| server().map_err(|error| format!("server: {error}")))];
         let trainers: Vec<_> =
             [seed, seed + 100].map(|seed| scope.spawn(move || trainer(seed))).into_iter().collect();
-        let mut ended = vec![window().map_err(|error| format!("window: {error}"))];
+        // On a thread of its own, because a panic here would leave the others waiting.
+        let window = scope.spawn(|| window().map_err(|error| format!("window: {error}")));
         let join = |thread: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
             thread.join().unwrap_or_else(|_| Err("a thread panicked".to_owned()))
         };
+        let mut ended = vec![join(window)];
         ended.extend(
             trainers.into_iter().map(|trainer| join(trainer).map_err(|error| format!("trainer: {error}"))),
         );

@@ -1,6 +1,6 @@
-//! The address of a native window: it has none of its own.
+//! The address that links from a native window begin with.
 
-/// The hosted page's; empty without one, so that only the query part applies.
+/// The URL of the hosted page, or empty.
 pub fn page_address() -> String {
     crate::HOSTED_PAGE.unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Answers to commands: the types of the events that a front end asks for by type or keeps. An event has the name of its answer.
+//! Answers to commands: the types of the events that a front end asks for by type or keeps. Each event is named after its answer.
 
 use crate::cleaning::DroppedDocument;
 use crate::cluster::ClusterPlan;

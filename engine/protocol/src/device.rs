@@ -77,8 +77,7 @@ impl DeviceDescription {
 
 impl std::fmt::Display for DeviceDescription {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The same name as in `DeviceSummary`.
-        formatter.write_str(if self.kind == DeviceKind::Cpu { "CPU" } else { &self.name })?;
+        formatter.write_str(&self.name)?;
         if let Some(threads) = self.threads {
             let plural = if threads == 1 { "thread" } else { "threads" };
             // Each worker has one thread.
@@ -113,12 +112,12 @@ mod tests {
         let (wide, narrow) = (cpu("avx512"), cpu("avx2"));
         assert!(!wide.repeats(&narrow));
         assert!(wide.repeats(&DeviceDescription { threads: Some(7), ..wide.clone() }));
-        assert_eq!(narrow.to_string(), "CPU (2 threads, avx2)");
+        assert_eq!(narrow.to_string(), "cpu (2 threads, avx2)");
         assert_eq!(narrow.request(), "cpu");
         let divided = narrow.clone().divided(3);
         assert!(!narrow.repeats(&divided) && !divided.repeats(&narrow.clone().divided(2)));
         assert!(divided.repeats(&divided.clone()));
-        assert_eq!(divided.to_string(), "CPU (avx2, 3 workers)");
+        assert_eq!(divided.to_string(), "cpu (avx2, 3 workers)");
         assert_eq!(narrow.clone().divided(1), narrow);
     }
 }

@@ -86,7 +86,7 @@ fn card_ui(
     };
     let step = format::whole(evaluation.step);
     let made = date(evaluation.made);
-    caption(ui, format!("step {step} · {made} · {}", evaluation.device));
+    caption(ui, format!("step {step} · {made} · {}", format::device(&evaluation.device)));
     if let Some(later) = later(context, run, evaluation) {
         caption(ui, later);
     }

@@ -25,7 +25,7 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     card(ui, |ui| {
         section(ui, &called(run));
         let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
-        quiet_text(ui, format!("{titled}{} · {}", run.shape, run.device));
+        quiet_text(ui, format!("{titled}{} · {}", run.shape, format::device(&run.device)));
         ui.add_space(space::SMALL);
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
         let loss = format::validation(run).unwrap_or_else(|| format::NOTHING.to_owned());

@@ -252,7 +252,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
             return;
         }
         4 => format::duration(run.seconds),
-        DEVICE => return quiet_cell(ui, &run.device),
+        DEVICE => return quiet_cell(ui, &format::device(&run.device)),
         _ => return quiet_cell(ui, &format::date_time(run.created)),
     };
     ui.label(text);

@@ -64,16 +64,16 @@ pub fn picture_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         return;
     }
     let mut saves = false;
+    ui.horizontal(|ui| {
+        section(ui, "Before and after");
+        saves = widgets::icon_button(ui, icons::ICON_IMAGE, "Save as a picture").clicked();
+    });
     let (_, shown) = card_with(ui, context.palette.ground, |ui| {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new("Before and after").text_style(theme::strong()));
-            saves = widgets::icon_button(ui, icons::ICON_IMAGE, "Save as a picture").clicked();
-        });
         before_and_after_ui(ui, training);
         let parts = [
             run.shape.clone(),
             format!("{} parameters", format::count(run.parameters)),
-            format!("{} on {}", format::duration(run.seconds), run.device),
+            format!("{} on {}", format::duration(run.seconds), format::device(&run.device)),
             "trained with Glasshouse".to_owned(),
         ];
         caption(ui, parts.join(" · "));
