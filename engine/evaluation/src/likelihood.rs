@@ -8,8 +8,8 @@ use super::windows::Window;
 use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition, stories};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{DocumentLoss, Likelihood, LossBy, LossGrouping, Metric};
-use glasshouse_protocol::{EvaluateSettings, Synthetic};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -89,9 +89,7 @@ pub async fn likelihood(
     ];
     let calibration = calibration::calibration(&tally, &bootstrap, &yielder).await;
     metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
-    let config = subject.run.config()?;
-    let of_stories = config.data.paths.is_empty() && config.data.synthetic == Synthetic::None;
-    if of_stories && config.train.objective.is_text() && settings.text_of.is_none() {
+    if stories::writes_stories(&subject.run.config()?, subject) {
         metrics.extend(stories::stories(subject, settings, tell).await?);
     }
     Ok(Likelihood {

@@ -83,7 +83,7 @@ macro_rules! measures {
                 "distinct_2", "Distinct bigrams", Share, Neither, [0.0, 1.0];
                 "distinct_2_of_text", "Distinct bigrams, held-out text", Share, Neither, [0.0, 1.0];
                 "stories_keep_hero", "Stories that keep their hero", Share, Higher, [0.0, 1.0];
-                "stories_hold", "Stories that hold to the end", Share, Higher, [0.0, 1.0];
+                "stories_hold", "Stories that follow the grammar", Share, Higher, [0.0, 1.0];
                 "extractable", "Passages written exactly from memory", Share, Lower, [0.0, 1.0];
                 "extractable_held_out", "Held-out passages written exactly", Share, Lower, [0.0, 1.0];
                 "near_exact", "Passages written nearly from memory", Share, Lower, [0.0, 1.0];
