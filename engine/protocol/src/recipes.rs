@@ -2,7 +2,7 @@
 //! from a recipe and trains it like any other run.
 
 use crate::evaluation::TaskRequest;
-use crate::{Objective, RunConfig, names};
+use crate::{Objective, OptimizerKind, RunConfig, names};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -132,11 +132,16 @@ impl TuningRecipe {
     pub fn fill(&self, config: &mut RunConfig, steps: Option<u64>, learning_rate: Option<f64>) {
         let RecipeSettings { objective, steps, learning_rate, interval } =
             self.settings(steps, learning_rate);
-        // Without its own rate, a recipe keeps the initial run's rate: its `expected` result was measured that way.
-        let rate = learning_rate.unwrap_or(config.train.learning_rate);
+        // Without its own rate, a recipe keeps the initial run's rate: its `expected` result was measured that way. Muon's are no rates of
+        // AdamW.
+        let was_muon = config.train.optimizer == OptimizerKind::Muon;
+        let rate = learning_rate.or((!was_muon).then_some(config.train.learning_rate));
         config.set_objective(objective);
         config.set_steps(steps);
-        config.set_learning_rate(rate);
+        if was_muon {
+            config.take_tuning_defaults();
+        }
+        config.set_learning_rate(rate.unwrap_or(config.train.learning_rate));
         (config.train.eval_interval, config.train.checkpoint_interval) = (interval, interval);
     }
 }
@@ -193,6 +198,10 @@ mod tests {
             recipe.fill(&mut run, Some(70), Some(2e-4));
             assert_eq!((run.train.steps, run.train.learning_rate), (70, 2e-4));
             assert_eq!((run.train.eval_interval, run.train.checkpoint_interval), (7, 7));
+            let mut of_muon = presets::preset("first-stories-small").unwrap();
+            recipe.fill(&mut of_muon, None, None);
+            assert_eq!(of_muon.train.optimizer, OptimizerKind::Adamw);
+            assert!(of_muon.train.learning_rate < begun.train.learning_rate, "{}", recipe.name);
         }
     }
 }

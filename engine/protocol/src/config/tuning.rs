@@ -42,16 +42,20 @@ impl RunConfig {
         }
     }
 
-    /// Applies the defaults for a run that starts from a model: the rate of [`Self::tuning_rate`], or the model's own training rate if
-    /// that is lower and the run neither compares answers nor trains an adapter; a warm-up of 3 % of the steps; β₂ = 0.999 for Adam.
-    /// Runs that compare answers have no weight decay, as in TRL: it would change weights that learn nothing.
+    /// Applies the defaults for a run that starts from a model: AdamW instead of Muon, whose rates are others; the rate of
+    /// [`Self::tuning_rate`], or the model's own training rate if that is lower and the run neither compares answers nor trains an adapter;
+    /// a warm-up of 3 % of the steps; β₂ = 0.999 for Adam. Runs that compare answers have no weight decay, as in TRL: it would change
+    /// weights that learn nothing.
     pub fn take_tuning_defaults(&mut self) {
         let (rate, compares) = (self.tuning_rate(), self.train.objective.compares_answers());
         let is_own = compares || self.train.adapter.is_some();
         self.set_learning_rate(if is_own { rate } else { rate.min(self.train.learning_rate) });
         let train = &mut self.train;
         train.warmup_steps = tuning_warmup(train.steps);
-        if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw | OptimizerKind::Muon) {
+        if train.optimizer == OptimizerKind::Muon {
+            train.optimizer = OptimizerKind::Adamw;
+        }
+        if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw) {
             train.beta2 = BETA2;
         }
         if compares {
