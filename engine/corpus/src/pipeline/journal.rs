@@ -73,13 +73,15 @@ impl Header {
     }
 
     /// Why a stopped pass in a folder must not be replaced without `force`: it has another recipe or other files. A pass by
-    /// another version of the program, or of files that have changed since, is useless and may be replaced.
+    /// another version of the program, or of files that have changed since, is useless and may be replaced, and so may one
+    /// that failed before its first batch was complete.
     pub(super) fn other_in(&self, files: &dyn Files, folder: &Path) -> Option<&'static str> {
-        let mut line = Vec::new();
-        let file = files.open(&folder.join(JOURNAL_FILE)).ok()?;
-        BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+        let mut reader = BufReader::new(files.open(&folder.join(JOURNAL_FILE)).ok()?);
+        let (mut line, mut batch) = (Vec::new(), Vec::new());
+        reader.read_until(b'\n', &mut line).ok()?;
+        reader.read_until(b'\n', &mut batch).ok()?;
         let earlier: Self = serde_json::from_slice(&line).ok()?;
-        if self.program != earlier.program {
+        if self.program != earlier.program || !batch.ends_with(b"\n") {
             return None;
         }
         if self.recipe != earlier.recipe {

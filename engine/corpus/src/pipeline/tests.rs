@@ -1,7 +1,9 @@
 //! Complete cleanings of small folders.
 
 use super::*;
-use crate::output::{CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
+use crate::output::{
+    CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
+};
 use glasshouse_documents::files::SystemFiles;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -907,6 +909,38 @@ fn a_stopped_cleaning_by_another_recipe_or_of_other_files_is_replaced_only_when_
     again.stop().unwrap();
     let forced = StartOptions { force: true, ..StartOptions::default() };
     assert!(matches!(begun(&recipe, &elsewhere, &out, forced).start(), CleaningStart::StartedOver { .. }));
+}
+
+#[test]
+fn a_cleaning_whose_end_failed_is_repeated() {
+    let (folder, input, out) = places();
+    several_batches(&input);
+    let recipe = Recipe::published("light").unwrap();
+    let expected = folder.path().join("whole");
+    clean(&recipe, &input, &expected);
+    for name in [KEPT_FILE, DROPPED_FILE, REPORT_FILE, REPORT_PAGE, RECIPE_FILE, CORPUS_FILE] {
+        // A file cannot replace a folder, so that this file is the first without its final name.
+        std::fs::create_dir_all(out.join(name)).unwrap();
+        begun(&recipe, &input, &out, StartOptions::default()).run().unwrap_err();
+        std::fs::remove_dir(out.join(name)).unwrap();
+        let again = begun(&recipe, &input, &out, StartOptions::default());
+        assert!(matches!(again.start(), CleaningStart::Resumed { .. }), "{name}: {:?}", again.start());
+        again.run().unwrap();
+        assert!(output(&out) == output(&expected), "{name}");
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn a_cleaning_that_failed_before_its_first_batch_gives_way_to_another_recipe() {
+    let (_folder, input, out) = places();
+    several_batches(&input);
+    let recipe = Recipe::published("light").unwrap();
+    drop(begun(&recipe, &input, &out, StartOptions::default()));
+    let mut other = recipe.clone();
+    other.set_threshold("length", "minimum_words", 9.0).unwrap();
+    drop(begun(&other, &input, &out, StartOptions::default()));
+    begun(&recipe, &input, &out, StartOptions::default()).run().unwrap();
 }
 
 #[test]

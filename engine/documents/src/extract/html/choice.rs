@@ -18,6 +18,10 @@ const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_000
 
 const ATTRIBUTE: usize = 200;
 
+/// Maximum nesting of tables in the sketch; deeper ones are blocks. `trafilatura` dissolves the tables that lay out a page one
+/// after the other, and holds a copy of the contents of each: about ten bytes per byte and table.
+const TABLES: usize = 8;
+
 pub(super) enum Choice {
     /// Whether each paragraph is content.
     Paragraphs(Vec<bool>),
@@ -91,10 +95,13 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
         }
     }
     sketch.push_str("</head><body>");
+    let mut tables = 0_usize;
     for event in &content.events {
         match event {
             Event::Start(node, element) => {
+                tables += usize::from(element.name() == "table");
                 if let Some(tag) = sketched(content, *node, element) {
+                    let tag = if tables > TABLES && is_of_table(tag) { "div" } else { tag };
                     // `trafilatura` joins the texts of blocks without white space.
                     let _ = write!(sketch, "\n<{tag}");
                     attributes(&mut sketch, element);
@@ -105,8 +112,10 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
                 if let Some(tag) =
                     sketched(content, *node, element).filter(|tag| !matches!(*tag, "br" | "hr"))
                 {
+                    let tag = if tables > TABLES && is_of_table(tag) { "div" } else { tag };
                     let _ = write!(sketch, "</{tag}>");
                 }
+                tables = tables.saturating_sub(usize::from(element.name() == "table"));
             }
             Event::Text(paragraph, text) => text_of(&mut sketch, content, *paragraph, text),
             Event::Formula(paragraph, formula) => text_of(&mut sketch, content, *paragraph, &formula.text),
@@ -146,6 +155,10 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
     }
 }
 
+fn is_of_table(tag: &str) -> bool {
+    ["table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th"].contains(&tag)
+}
+
 fn attributes(sketch: &mut String, element: &Element) {
     for (name, value) in element.attrs() {
         let mut value = &value[..value.floor_char_boundary(ATTRIBUTE)];
@@ -181,7 +194,21 @@ fn text_of(sketch: &mut String, content: &Content<'_>, paragraph: usize, text: &
 
 #[cfg(test)]
 mod tests {
-    use super::{mark, number};
+    use super::super::{content::Content, hidden::Hidden, sift};
+    use super::{TABLES, mark, number, sketch};
+
+    #[test]
+    fn deeply_nested_tables_are_blocks_in_the_sketch() {
+        let page = "<table><caption>c</caption><tr><th>a<td>b".repeat(40);
+        let (html, _) = sift::parse(&page);
+        let content = Content::of(&html, &Hidden::of(&html, true));
+        let sketch = sketch(&html, &content);
+        for tag in ["table", "caption", "tr", "th"] {
+            assert_eq!(sketch.matches(&format!("<{tag}>")).count(), TABLES, "{tag}");
+            assert_eq!(sketch.matches(&format!("</{tag}>")).count(), TABLES, "{tag}");
+        }
+        assert_eq!(sketch.matches("<div>").count(), sketch.matches("</div>").count());
+    }
 
     #[test]
     fn marks_name_paragraphs() {
