@@ -58,7 +58,7 @@ fn bytes() {
         sample.files.keys().filter(|name| !name.to_string_lossy().ends_with("lock")).cloned().collect();
     let all: Vec<Vec<u8>> = sample.files.values().cloned().collect();
     let mut damaged = BTreeSet::new();
-    let mut campaign = Campaign::new("bytes", 12);
+    let mut campaign = Campaign::new("bytes", 300);
     while let Some(mut draw) = campaign.next_trial() {
         restore(&project, &sample.files);
         let name = draw.of(&names).clone();

@@ -316,7 +316,7 @@ fn death() {
             (time, (work.compared)(&folder.path().join(work.makes)))
         })
         .collect();
-    let mut campaign = Campaign::new("death", 15);
+    let mut campaign = Campaign::new("death", 12);
     while let Some(mut draw) = campaign.next_trial() {
         // Half of the trials kill a training.
         let number = draw.below(2 * WORKS.len());

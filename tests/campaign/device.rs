@@ -74,7 +74,7 @@ fn gpu_losses() {
     let (_folder, project) = runs::project();
     let tokenizer = blocking::train_tokenizer(&config().tokenizer, ["once"]).unwrap();
     let whole = train(&project, &tokenizer, Vec::new()).unwrap();
-    let mut campaign = Campaign::new("device", 8);
+    let mut campaign = Campaign::new("device", 2);
     while let Some(mut draw) = campaign.next_trial() {
         let losses = (0..1 + draw.below(3)).map(|_| draw.below(30)).collect();
         let outcome = survive(|| train(&project, &tokenizer, losses)).and_then(|done| {

@@ -107,7 +107,7 @@ fn disk() {
         .enumerate()
         .flat_map(|(number, count)| (0..*count).map(move |from| (number, from)))
         .collect();
-    let mut campaign = Campaign::new("disk", 20);
+    let mut campaign = Campaign::new("disk", 400);
     while let Some(mut draw) = campaign.next_trial() {
         let (number, from) = match each.get(draw.trial as usize) {
             Some(each) => *each,

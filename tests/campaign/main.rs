@@ -68,7 +68,9 @@ pub struct Campaign {
     kind: &'static str,
     seed: u64,
     began: Instant,
-    limit: Duration,
+    /// Trials, unless a time is set.
+    trials: u64,
+    time: Option<Duration>,
     /// The only trial to run.
     only: Option<u64>,
     tried: u64,
@@ -77,23 +79,25 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    /// Trials for some seconds, or as long as `GLASSHOUSE_CAMPAIGN_SECONDS` says.
-    pub fn new(kind: &'static str, seconds: u64) -> Self {
+    /// This number of trials, the same on every machine, or as many as fit into `GLASSHOUSE_CAMPAIGN_SECONDS`.
+    pub fn new(kind: &'static str, trials: u64) -> Self {
         // Failing file operations and counted memory are those of the process.
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = Duration::from_secs(number("GLASSHOUSE_CAMPAIGN_SECONDS").unwrap_or(seconds));
+        let time = number("GLASSHOUSE_CAMPAIGN_SECONDS").map(Duration::from_secs);
         let seed = number("GLASSHOUSE_CAMPAIGN_SEED").unwrap_or(1);
         let only = number("GLASSHOUSE_CAMPAIGN_TRIAL");
-        Self { kind, seed, began: Instant::now(), limit, only, tried: 0, lost: Vec::new(), _turn: turn }
+        let began = Instant::now();
+        Self { kind, seed, began, trials, time, only, tried: 0, lost: Vec::new(), _turn: turn }
     }
 
-    /// The draws of the next trial; `None` if the time is over.
+    /// The draws of the next trial; `None` after the last.
     pub fn next_trial(&mut self) -> Option<Draw> {
-        let is_over = match self.only {
-            Some(_) => self.tried == 1,
+        let is_over = match (self.only, self.time) {
+            (Some(_), _) => self.tried == 1,
             // One trial at least, however slow the machine is.
-            None => self.tried > 0 && self.began.elapsed() > self.limit,
+            (None, Some(time)) => self.tried > 0 && self.began.elapsed() > time,
+            (None, None) => self.tried == self.trials,
         };
         if is_over || self.lost.len() >= 20 {
             return None;

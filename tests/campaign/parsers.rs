@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bounds of a reader: bytes held at most, and bytes allocated in all, each for a file and per byte of it; and seconds.
-const HELD: (usize, usize) = (48 << 20, 200);
+const HELD: (usize, usize) = (64 << 20, 200);
 const ALLOCATED: (usize, usize) = (1 << 30, 20_000);
 const SECONDS: f64 = 10.0;
 
@@ -318,7 +318,7 @@ fn parsers() {
     let readers = readers(&sample, folder.path());
     // The largest use of each reader, for the output.
     let mut most = vec![(Used::default(), 0.0_f64); readers.len()];
-    let mut campaign = Campaign::new("parsers", 20);
+    let mut campaign = Campaign::new("parsers", 40_000);
     while let Some(mut draw) = campaign.next_trial() {
         let number = draw.below(readers.len());
         let reader = &readers[number];
@@ -357,7 +357,7 @@ fn parsers() {
 #[test]
 fn nested_tables() {
     // No other test may allocate meanwhile.
-    let _turn = Campaign::new("nested tables", 0);
+    let _turn = Campaign::new("nested tables", 1);
     let row = "oaks</h1><p>The <b>owl</b> sat in the oak and sang for the <a href='x'>whole</a> night, until the fox came by.</p>\
         <table><tr><th>a<td colspan=2>b</";
     let page = format!("<!doctype html><title>Owls</title>{}", row.repeat(200));

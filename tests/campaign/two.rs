@@ -121,7 +121,7 @@ fn two() {
     let sample = Sample::new();
     let project = sample.project();
     let (_, written) = text(&play(vec![used(&project), generate()]));
-    let mut campaign = Campaign::new("two", 8);
+    let mut campaign = Campaign::new("two", 4);
     while let Some(draw) = campaign.next_trial() {
         restore(&project, &sample.files);
         let outcome = survive(|| round(&project, 1000 * draw.trial + 10, &written)).and_then(|done| done);

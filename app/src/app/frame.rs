@@ -55,7 +55,10 @@ impl App {
                 group = page.group();
                 ui.add_space(space::SMALL);
                 if !slim {
-                    caption(ui, group);
+                    ui.horizontal(|ui| {
+                        ui.add_space(space::MEDIUM);
+                        caption(ui, group);
+                    });
                 }
             }
             if page == PageName::Settings {
