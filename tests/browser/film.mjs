@@ -5,14 +5,14 @@
 import { Site, until } from "./site.mjs";
 
 /** Milliseconds between two pictures. */
-const APART = 2_000;
+const APART = 3_000;
 /** Milliseconds after which a run that does not end is given up. */
 const PATIENCE = 900_000;
 
 const [dist, folder] = process.argv.slice(2);
 const site = await Site.open(dist, { webgpu: false });
 try {
-  const context = await site.profile({ viewport: { width: 960, height: 600 }, colorScheme: "dark" });
+  const context = await site.profile({ viewport: { width: 960, height: 840 }, colorScheme: "dark" });
   const page = await site.tab(context, "?device=cpu");
   await until(page, ({ waiting, messages }) => waiting === 0 && messages.length === 0, "answers and no notices");
   let taken = 0;
@@ -20,6 +20,8 @@ try {
   await picture();
   await page.getByRole("button", { name: /^Grow your first model/ }).first().dispatchEvent("click");
   await until(page, ({ training }) => training.step > 0, "the first step", 120);
+  // Without the introduction, the samples are in sight.
+  await page.getByRole("button", { name: "Hide this", exact: true }).first().dispatchEvent("click");
   const end = performance.now() + PATIENCE;
   const state = () => page.evaluate(() => globalThis.glasshouse.state());
   for (let now = await state(); now.training.state !== "idle"; now = await state()) {
