@@ -3,7 +3,7 @@
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
-use crate::support::{self, answer, tell};
+use crate::support::{self, answer, run, tell};
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
@@ -535,6 +535,19 @@ fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
     assert!(scene.harness.query_by_label("Message").is_none());
     scene.press("Tune it");
     assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Base model").is_some());
+}
+
+#[test]
+fn where_the_latest_model_does_not_chat_one_that_does_is_offered() {
+    let mut scene = wide(Engine { chats: false, ..Engine::full() }, PageName::Chat);
+    let learned = |name: &str, objective| RunSummary { objective, ..run(name, RunState::Finished, 10, 10) };
+    let runs = vec![learned("1-talks", Objective::Chat), learned("2-writes", Objective::Text)];
+    tell(scene.harness.state_mut(), [Event::Runs { runs }]);
+    scene.settle();
+    scene.press("Chat with 1-talks");
+    let opened = scene.sent_of(|command| matches!(command, Command::OpenModel { .. }));
+    let Some(Command::OpenModel { source, .. }) = opened.last() else { panic!("no model was opened") };
+    assert_eq!(*source, WeightSource::best_of("1-talks"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent};
 use glasshouse_engine::{Error, block_on};
 use glasshouse_protocol::{RunConfig, TrainConfig};
-use glasshouse_tests::blocking;
+use glasshouse_tests::{adapter, blocking};
 use std::sync::Arc;
 
 fn config() -> RunConfig {
@@ -34,8 +34,7 @@ fn train(
         folder: project.folder().join("data"),
         problems: Vec::new(),
     });
-    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    let options = DeviceOptions { request: adapter, moved: false, threads: None, tuning: Tuning::Default };
+    let options = DeviceOptions { request: adapter(), moved: false, threads: None, tuning: Tuning::Default };
     let said = |error: Error| error.to_string();
     let mut opened = block_on(PreparedRun::open(&config(), &prepared, None, options)).map_err(said)?;
     let run = opened.run_of(project).map_err(said)?;

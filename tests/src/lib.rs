@@ -40,6 +40,11 @@ pub fn cache(path: &str) -> PathBuf {
     folder.join(path)
 }
 
+/// Part of the name of the adapter for GPU tests: `GLASSHOUSE_TEST_ADAPTER`, or else Mesa's software adapter.
+pub fn adapter() -> String {
+    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
 /// A command that runs a script in `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, or else the one
 /// that `tests/run` installs). Tests that call it have `python_` in their name, which excludes them from the quick lane.
 pub fn python(script: &str) -> Command {

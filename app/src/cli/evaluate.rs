@@ -51,8 +51,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             let command = Command::Evaluate { source, settings };
             let found =
                 evaluated(engine, run, command, "stopping; the results of other models are kept").await;
-            let evaluation = match found.map(|found| found.and_then(|(mut evaluations, _)| evaluations.pop()))
-            {
+            let evaluation = match found.map(|found| found.and_then(|mut found| found.evaluations.pop())) {
                 Ok(Some(evaluation)) => evaluation,
                 // Interrupted; earlier results are stored.
                 Ok(None) => return Ok(()),
@@ -268,7 +267,7 @@ async fn evaluated(
     run: &RunSummary,
     command: Command,
     stopping: &'static str,
-) -> Result<Option<(Vec<Evaluation>, Vec<Audit>)>> {
+) -> Result<Option<answer::Evaluations>> {
     let (mut found, mut progress) = (None, Progress::default());
     let hear = |mut event| {
         if let Event::Progress { what, .. } = &mut event {
@@ -278,7 +277,7 @@ async fn evaluated(
         Ok(())
     };
     engine.ask_until_signal(command, stopping, hear).await?;
-    Ok(found.map(|found| (found.evaluations, found.audits)))
+    Ok(found)
 }
 
 /// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
@@ -304,7 +303,7 @@ async fn memorisation(
         tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
         None
     });
-    Ok(found.and_then(|(_, mut audits)| audits.pop()))
+    Ok(found.and_then(|mut found| found.audits.pop()))
 }
 
 const SCRIPT_TAKES_NO: [&str; 9] =

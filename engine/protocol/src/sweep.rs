@@ -7,6 +7,7 @@ pub use form::SWEPT;
 
 use crate::RunConfig;
 use crate::blocks::{Bar, Block};
+use crate::config::change::value_in_words;
 use crate::config::{one_line, with_line};
 use crate::evaluation::{Better, Cell, Metric, Table};
 use crate::order;
@@ -353,10 +354,11 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, toml::Val
     }
 }
 
-/// `train.learning_rate 0.001, model.layers 2`
+/// `learning rate 0.001, layers 2`
 fn titled(values: &[(String, String)]) -> String {
-    let parts: Vec<String> = values.iter().map(|(path, value)| format!("{path} {value}")).collect();
-    parts.join(", ")
+    let words =
+        |(path, value): &(String, String)| value_in_words(path, value).unwrap_or_else(|| format!("{path} {value}"));
+    values.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 choices! {
@@ -581,7 +583,7 @@ mod tests {
         assert_eq!(values("settings.model.layers = { from = 1, to = 3, count = 7 }").len(), 3);
         assert_eq!(
             values("[settings]\n\"train.optimizer\" = [\"adamw\", \"sgd\"]"),
-            ["train.optimizer adamw", "train.optimizer sgd"]
+            ["optimizer adamw", "optimizer sgd"]
         );
     }
 

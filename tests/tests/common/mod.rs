@@ -1,6 +1,7 @@
 //! Shared helpers of the parity tests: fixtures, deterministic numbers, and the deviation between two lists of numbers.
 
 pub use glasshouse_parity::cases::{ids, numbers, starts};
+pub use glasshouse_tests::adapter;
 
 use glasshouse_engine::graph::{Parameter, ParameterId, random};
 use glasshouse_engine::model::is_of_adapter;
@@ -9,11 +10,6 @@ use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
 use std::collections::HashMap;
-
-/// Part of the name of the adapter for GPU tests: `GLASSHOUSE_TEST_ADAPTER`, or else Mesa's software adapter.
-pub fn adapter() -> String {
-    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
-}
 
 /// Draws the adapter matrices among a model's parameters at random, because the second of each pair is initialised to zeros.
 pub fn draw_adapters(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {

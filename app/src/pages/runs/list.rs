@@ -42,6 +42,8 @@ const STATE: usize = 5;
 const DEVICE: usize = 6;
 /// Width of the state column with an icon only, in points.
 const STATE_ICON: f32 = 18.0;
+/// Width of the device column from which devices are named in full, in points.
+const FULL_DEVICE: f32 = 180.0;
 /// Maximum width of the name column.
 const NAME_WIDTH: f32 = 640.0;
 
@@ -252,14 +254,20 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
             return;
         }
         4 => format::duration(run.seconds),
-        DEVICE => return quiet_cell(ui, &format::device(&run.device)),
-        _ => return quiet_cell(ui, &format::date_time(run.created)),
+        DEVICE => {
+            let device = format::device(&run.device);
+            // Without its instruction set or driver where there is no room for it.
+            let short = device.split(" (").next().unwrap_or(&device);
+            let shown = if ui.available_width() < FULL_DEVICE { short } else { &device };
+            return drop(quiet_cell(ui, shown).on_hover_text(&device));
+        }
+        _ => return drop(quiet_cell(ui, &format::date_time(run.created))),
     };
     ui.label(text);
 }
 
-fn quiet_cell(ui: &mut Ui, text: &str) {
-    ui.add(Label::new(RichText::new(text).color(Palette::of(ui).quiet)).truncate());
+fn quiet_cell(ui: &mut Ui, text: &str) -> Response {
+    ui.add(Label::new(RichText::new(text).color(Palette::of(ui).quiet)).truncate())
 }
 
 fn state_ui(ui: &mut Ui, run: &RunSummary, has_words: bool) {

@@ -48,16 +48,12 @@ impl RunConfig {
         ];
         let Some(preset) = crate::presets::named(&self.preset) else { return Vec::new() };
         let words = |(path, values): (String, Vec<String>)| {
-            let title = match path.as_str() {
-                "seed" => "Seed",
-                path if LEFT_OUT.iter().any(|other| path.starts_with(other)) => return None,
-                path => Setting::at(path)?.title,
-            };
+            if LEFT_OUT.iter().any(|other| path.starts_with(other)) {
+                return None;
+            }
             let value = values.last().filter(|value| !value.is_empty()).map_or("none", String::as_str);
-            // Abbreviations keep their capitals.
-            let is_word = title.chars().nth(1).is_some_and(char::is_lowercase);
-            let title = if is_word { title.to_lowercase() } else { title.to_owned() };
-            (!title.is_empty()).then(|| (path, format!("{title} {value}")))
+            let words = value_in_words(&path, value)?;
+            Some((path, words))
         };
         Self::differing(&[&preset, self]).into_iter().filter_map(words).collect()
     }
@@ -293,6 +289,15 @@ pub fn flatten(
             into.insert(path.to_owned(), other.to_string());
         }
     }
+}
+
+/// A setting's value by its title, as in `learning rate 0.5`; `None` without a title.
+pub(crate) fn value_in_words(path: &str, value: &str) -> Option<String> {
+    let title = if path == "seed" { "Seed" } else { Setting::at(path)?.title };
+    // Abbreviations keep their capitals.
+    let is_word = title.chars().nth(1).is_some_and(char::is_lowercase);
+    let title = if is_word { title.to_lowercase() } else { title.to_owned() };
+    (!title.is_empty()).then(|| format!("{title} {value}"))
 }
 
 /// Formats a number; an `f32` gets the fewest digits that identify it.

@@ -128,31 +128,26 @@ impl Reading {
         };
         let (literal, open) = template.split_at(at);
         let Some(text) = after(text, literal) else { return false };
-        let inside = &open[1..];
         if let Some(tail) = open.strip_prefix("(n) ") {
             let (rest, has_n) = text.strip_prefix('n').map_or((text, false), |rest| (rest, true));
             return rest.strip_prefix(' ').is_some_and(|rest| {
                 has_n == rest.starts_with(['a', 'e', 'i', 'o', 'u']) && self.template(tail, rest, picks, next)
             });
         }
-        let (close, name) = match open.as_bytes().first() {
-            Some(b'[') => {
-                let (count, tail) = alternatives(inside, usize::MAX);
-                let choice = |number| alternatives(inside, number).1;
-                let mut new =
-                    (0..count).filter(|number| !(0..*number).any(|other| choice(other) == choice(*number)));
-                return new.any(|number| self.both(choice(number), tail, text, picks, next));
-            }
-            Some(b'<') => ('>', inside),
-            _ => ('}', inside),
-        };
-        let Some((name, tail)) = name.split_once(close) else { return false };
-        if close == '>' {
+        if let Some(inside) = open.strip_prefix('[') {
+            let (count, tail) = alternatives(inside, usize::MAX);
+            let choice = |number| alternatives(inside, number).1;
+            let mut new =
+                (0..count).filter(|number| !(0..*number).any(|other| choice(other) == choice(*number)));
+            return new.any(|number| self.both(choice(number), tail, text, picks, next));
+        }
+        if let Some((name, tail)) = open.strip_prefix('<').and_then(|inside| inside.split_once('>')) {
             // Entries that are listed twice are more frequent; reading them twice would double the search at each.
             let entries = self.grammar.list(name);
             let mut new = entries.iter().enumerate().filter(|(at, entry)| !entries[..*at].contains(entry));
             return new.any(|(_, entry)| self.both(entry, tail, text, picks, next));
         }
+        let Some((name, tail)) = open[1..].split_once('}') else { return false };
         self.slot(name, text, picks, &mut |rest, picks| self.template(tail, rest, picks, next))
     }
 
@@ -196,31 +191,33 @@ impl Reading {
         if let Some((person, slot)) =
             [(0, "kind"), (1, "fkind"), (2, "elder")].into_iter().find(|(_, slot)| is_own(slot))
         {
+            // Two animals of one kind could not be told apart; two boys can.
+            let may_share_kind = person != 1 || self.world.people(0).kinds != self.world.people(1).kinds;
+            let mut next = |rest, picks: &Picks<'text>| {
+                (may_share_kind || picks.get("kind") != picks.get("fkind")) && next(rest, picks)
+            };
             return [0, 1].into_iter().any(|gender| {
                 let Some(picks) = picks.of_gender(person, gender) else { return false };
                 let people = self.world.people(gender);
                 let texts = if person == 2 { people.elders } else { people.kinds };
-                // Two animals of one kind could not be told apart; two boys can.
-                let is_other = |picks: &Picks<'_>| {
-                    *self.world.people(0).kinds != *self.world.people(1).kinds
-                        || picks.get("kind") != picks.get("fkind")
-                };
-                let mut next =
-                    |rest, picks: &Picks<'text>| (person != 1 || is_other(picks)) && next(rest, picks);
                 texts.iter().any(|choice| self.pick(slot, choice, text, &picks, &mut next))
             });
         }
         let all = self.grammar.slots.iter().chain(&self.world.slots).chain(&self.plot.slots);
         all.into_iter().any(|(group, choices)| {
             let made = picks.choices.iter().find(|(own, _)| own == group).map(|(_, index)| *index);
-            choices.iter().enumerate().any(|(index, choice)| {
+            let mut possible = choices.iter().enumerate().filter(|(index, _)| made.is_none_or(|made| made == *index));
+            possible.any(|(index, choice)| {
                 let texts = choice.texts(group);
                 let Some((slot, template)) = texts.into_iter().find(|(slot, _)| is_own(slot)) else {
                     return false;
                 };
+                if made.is_some() {
+                    return self.pick(slot, template, text, picks, next);
+                }
                 let mut picks = picks.clone();
                 picks.choices.push((group, index));
-                made.is_none_or(|made| made == index) && self.pick(slot, template, text, &picks, next)
+                self.pick(slot, template, text, &picks, next)
             })
         })
     }
