@@ -192,7 +192,7 @@ impl Reading {
             [(0, "kind"), (1, "fkind"), (2, "elder")].into_iter().find(|(_, slot)| is_own(slot))
         {
             // Two animals of one kind could not be told apart; two boys can.
-            let may_share_kind = person != 1 || self.world.people(0).kinds != self.world.people(1).kinds;
+            let may_share_kind = person != 1 || *self.world.people(0).kinds != *self.world.people(1).kinds;
             let mut next = |rest, picks: &Picks<'text>| {
                 (may_share_kind || picks.get("kind") != picks.get("fkind")) && next(rest, picks)
             };
