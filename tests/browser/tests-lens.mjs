@@ -94,7 +94,7 @@ export async function the_script_looks_inside_a_model(site) {
     const sums = [];
     for (let row = 0; row < data.length; row += time) sums.push(data.subarray(row, row + time).reduce((sum, own) => sum + own, 0));
     const { surprise, ids } = views.tokens.tensors;
-    const early = await lab.inspect({ prompt, views: "next-token", step: 500 });
+    const early = await lab.inspect({ prompt, views: "next-token", step: 1000 });
     const long = await lab.inspect({ prompt: "One day ".repeat(200), views: "tokens" });
     const both = await lab.inspect({ prompts: ["The fox", prompt], views: ["attention", "tokens"], layer: 1 });
     const same = both[1].views.attention.tensors.probabilities.data.every((own, at) => own === data[at]);
@@ -125,9 +125,9 @@ export async function the_script_looks_inside_a_model(site) {
   assert.deepEqual([about.position, about.cut], [time - 1, 0]);
   assert.equal(result.sums.length, about.heads * time);
   for (const sum of result.sums) assert(Math.abs(sum - 1) < 1e-4, `a row of attention sums to ${sum}`);
-  assert.equal(result.early, 500);
+  assert.equal(result.early, 1000);
   assert(result.cut > 0, "a long prompt says what was cut");
-  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /choose at least one view/, /list of one or more texts/];
+  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 1000/, /choose at least one view/, /list of one or more texts/];
   result.problems.forEach((problem, at) => {
     assert.equal(problem?.name, "GlasshouseError");
     assert.match(problem.message, said[at]);
@@ -265,8 +265,8 @@ export async function an_embed_follows_its_attributes_and_names_what_is_wrong(si
       const lens = document.getElementById("lens");
       for (const [name, value] of Object.entries(attributes)) lens.setAttribute(name, value);
     }, attributes);
-  await set({ view: "next-token", prompt: "Once", step: "500", theme: "dark" });
-  assert.deepEqual((await heard(page, 2))[1], { kind: "glasshouse-numbers", step: 500, views: ["next-token"] });
+  await set({ view: "next-token", prompt: "Once", step: "1000", theme: "dark" });
+  assert.deepEqual((await heard(page, 2))[1], { kind: "glasshouse-numbers", step: 1000, views: ["next-token"] });
   await page.locator("glasshouse-lens .bar i").first().waitFor();
   const ground = () => page.locator("glasshouse-lens figure").evaluate((figure) => getComputedStyle(figure).backgroundColor);
   assert.equal(await ground(), "rgb(14, 20, 18)");
@@ -275,7 +275,7 @@ export async function an_embed_follows_its_attributes_and_names_what_is_wrong(si
   const wrong = [
     [{ view: "attention", layer: "7" }, /no layer 7; the nearest is 1/],
     [{ layer: "two" }, /layer must be a whole number/],
-    [{ layer: "", step: "501" }, /the nearest is that of step 500/],
+    [{ layer: "", step: "1001" }, /the nearest is that of step 1000/],
     [{ step: "", view: "atention" }, /no view is called/],
     [{ view: "tokens", src: "nothing.glasshouse" }, /404/],
   ];
@@ -378,7 +378,7 @@ export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
       const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
       document.body.append(frame);
       await loaded;
-    }, `${site.address}?page=inspect&view=attention&prompt=One+day&layer=0&head=1&step=500&device=cpu&embed=1`);
+    }, `${site.address}?page=inspect&view=attention&prompt=One+day&layer=0&head=1&step=1000&device=cpu&embed=1`);
     const frame = page.frames().find((own) => own.url().startsWith(site.address));
     await frame.evaluate(() => globalThis.glasshouse.ready);
     const state = await until(frame, (state) => state.project && state.page === "inspect", "the sample in the frame");
@@ -399,7 +399,7 @@ export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
     await page.evaluate(() => {
       const { contentWindow } = document.getElementById("frame");
       contentWindow.postMessage({ glasshouse: 1, type: "inspect", view: "head", id: 1 }, "*");
-      contentWindow.postMessage({ glasshouse: 1, type: "inspect", view: "logit-lens", prompt: "Once upon", step: 1000, id: 2 }, "*");
+      contentWindow.postMessage({ glasshouse: 1, type: "inspect", view: "logit-lens", prompt: "Once upon", step: 2000, id: 2 }, "*");
     });
     await page.waitForFunction(() => replies.length > 1);
     await send({ glasshouse: 1, type: "inspect", view: "head", layer: 9 });
@@ -413,13 +413,13 @@ export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
     const origin = site.address.slice(0, -1);
     const inspected = { origin, type: "inspected" };
     const [first, second] = replies.slice(0, 2).sort((one, other) => one.id - other.id);
-    assert.deepEqual(first, { ...inspected, id: 1, step: 500, views: ["head"], scope: "blocks.0.attention", prompt: "One day" });
-    assert.deepEqual([second.id, second.step, second.views, second.prompt], [2, 1000, ["logit-lens"], "Once upon"]);
+    assert.deepEqual(first, { ...inspected, id: 1, step: 1000, views: ["head"], scope: "blocks.0.attention", prompt: "One day" });
+    assert.deepEqual([second.id, second.step, second.views, second.prompt], [2, 2000, ["logit-lens"], "Once upon"]);
     assert.equal(replies[2].type, "failed");
     assert.match(replies[2].message, /no layer 9/);
     assert.equal(replies[3].type, "failed");
     assert.match(replies[3].message, /training text/);
-    assert.deepEqual([replies[4].type, replies[4].step, replies[4].prompt], ["inspected", 1000, "Once upon"]);
+    assert.deepEqual([replies[4].type, replies[4].step, replies[4].prompt], ["inspected", 2000, "Once upon"]);
     assert.equal(replies.length, 5);
     assert.equal(warnings.filter((text) => text.includes("docs/embedding.md")).length, 1, warnings.join("\n"));
     await frame.waitForFunction(() => document.getElementById("mirror").outerHTML.includes("Logit lens"));

@@ -68,7 +68,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let mut chosen = None;
         let wish = context.preferences.device.clone();
         let why = match wish.as_str() {
-            "auto" => engine.device.why.as_str(),
+            "auto" => &*format::capitalized(&engine.device.why),
             _ => text::AUTO,
         };
         if radio(ui, wish == "auto", "Automatic", why) {

@@ -622,7 +622,7 @@ mod tests {
         let long = "[settings]\nseed = { from = 1, to = 1000, count = 1000 }\ntrain.batch_size = { from = 1, to = 1000, count = 1000 }";
         let told = error(long);
         assert!(told.contains("1,000,000") && told.contains("1,000;"), "{told}");
-        assert!(error("[settings]\nmodel.heads = [5]").contains("the sweep's run with model.heads 5"));
+        assert!(error("[settings]\nmodel.heads = [5]").contains("the sweep's run with heads 5"));
         assert!(error("seeds = 1\n[settings]").contains("did you mean `seed`?"));
         assert!(error("runs = 2\nname = 3").starts_with("the sweep: line 2: "));
         assert!(error("runs = 0\n[settings]\nmodel.layers = [1]").contains("runs must"));
