@@ -25,8 +25,8 @@ const SCRIPTED = 2 ** 40;
 
 /** Folder of the visitor's projects in the browser's storage (web/worker/src/lib.rs). */
 const VISITORS = "/projects";
-/** Checks and milliseconds between them, until a reloaded page's projects are free. */
-const FREE = { looks: 8, apart: 150 };
+/** Checks and milliseconds between them, until a reloaded page's projects are free; milliseconds that the application waits at most. */
+const FREE = { looks: 8, apart: 150, longest: 3000 };
 
 const element = (id) => document.getElementById(id);
 /** The project folder of a machine that serves this page for its own engine (`glasshouse open --remote`), possibly empty; else undefined. */
@@ -36,7 +36,7 @@ const query = new URLSearchParams(location.search);
 query.delete("folder");
 if (remote !== undefined) query.set("folder", remote);
 const embedded = (new URLSearchParams(location.search).get("embed") ?? "0") !== "0";
-const shelf = embedded ? shelfOf() : Promise.resolve(VISITORS);
+const shelf = embedded ? shelfOf() : remote === undefined ? shelfOfVisitors() : Promise.resolve(VISITORS);
 const engine = new EngineLink({ firstId: SCRIPTED, shelf, connect: remote === undefined ? undefined : (hear) => connect(hear, say) });
 let page = null;
 let device = "no device yet";
@@ -368,6 +368,41 @@ function isForeign() {
   }
 }
 
+/** Name of the lock on the projects of a folder: one embedded page holds it alone, or the application's tabs together. */
+function frameLock(folder) {
+  return `glasshouse-frame:${folder}`;
+}
+
+/**
+ * The folder of the application's projects. An embedded page that uses them and trains nothing is asked to leave; one that stays delays the
+ * application by `FREE.longest`.
+ */
+async function shelfOfVisitors() {
+  try {
+    const name = frameLock(VISITORS);
+    await new Promise((resolve, reject) => {
+      const hold = () => {
+        resolve();
+        // Until the page is closed.
+        return new Promise(() => {});
+      };
+      navigator.locks.request(name, { mode: "shared" }, hold).catch(reject);
+      new BroadcastChannel(name).postMessage("leave");
+      setTimeout(resolve, FREE.longest);
+    });
+  } catch {
+    // No locks, or none for this page.
+  }
+  return VISITORS;
+}
+
+/** Loads an embedded page again when the application needs its projects, so that it finds others. */
+function leaveWhenAsked() {
+  new BroadcastChannel(frameLock(VISITORS)).onmessage = () => {
+    if (training === "idle") location.reload();
+  };
+}
+
 /** Reserves the projects of a folder for this page; returns whether no other page uses them. */
 async function claim(folder) {
   try {
@@ -379,7 +414,7 @@ async function claim(folder) {
         // Until the page is closed.
         return lock && new Promise(() => {});
       };
-      navigator.locks.request(`glasshouse-frame:${folder}`, { ifAvailable: true }, hold).catch(reject);
+      navigator.locks.request(frameLock(folder), { ifAvailable: true }, hold).catch(reject);
     });
   } catch {
     // No locks, or none for this page.
@@ -398,7 +433,10 @@ async function shelfOf() {
   for (const folder of foreign ? [own] : [VISITORS, own]) {
     // A page that was just closed or reloaded may use them for a moment.
     for (let look = 0; look < FREE.looks; look += 1) {
-      if (await claim(folder)) return folder;
+      if (await claim(folder)) {
+        if (folder === VISITORS) leaveWhenAsked();
+        return folder;
+      }
       await new Promise((resolve) => setTimeout(resolve, FREE.apart));
     }
   }

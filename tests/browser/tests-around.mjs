@@ -467,6 +467,24 @@ export async function an_embedded_lesson_works_beside_the_open_application(site)
   assert.equal(projects.filter(({ deleted }) => !deleted).length, 2, "the sample and the own project");
 }
 
+export async function the_application_gets_its_projects_from_an_embedded_lesson(site) {
+  const context = await site.profile();
+  const before = await site.tab(context);
+  await send(before, { command: "create_project", name: "Mine" });
+  const { project } = await until(before, ({ project }) => project?.name === "Mine", "the project");
+  await before.waitForFunction((id) => JSON.parse(localStorage.getItem("glasshouse.preferences"))?.project === id, project.id);
+  await before.close();
+  const article = await context.newPage();
+  await article.goto(`${site.address}glasshouse.js`);
+  const lesson = await framed(article, `${site.address}?lesson=4&embed=1`);
+  await until(lesson, ({ project }) => project?.name === "Mine", "the visitor's project in the lesson");
+  const app = await site.tab(context);
+  const { messages } = await until(app, ({ project }) => project?.name === "Mine", "the project in the application");
+  assert.deepEqual(messages, []);
+  const moved = await (await article.locator("#frame").elementHandle()).contentFrame();
+  await until(moved, ({ project, page }) => project && project.name !== "Mine" && page === "learn", "the lesson beside it");
+}
+
 export async function a_page_of_another_origin_learns_nothing_of_the_visitors_projects(site) {
   const context = await site.profile();
   const app = await site.tab(context);
