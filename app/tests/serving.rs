@@ -366,6 +366,13 @@ fn bad_requests_are_told_what_is_wrong() {
     said(&serving.complete(&json!({ "prompt": "One", "suffix": "end" })), 400, &["suffix"]);
     said(&serving.complete(&json!({ "prompt": "One", "n": 128 })), 400, &["128", "24"]);
     said(&serving.complete(&json!({ "prompt": "One", "logprobs": 50 })), 400, &["0 and 20"]);
+    let below = said(&serving.complete(&json!({ "prompt": "One", "max_tokens": -2 })), 400, &["at least 0", "-1"]);
+    assert_eq!((&below["code"], &below["param"]), (&json!(null), &json!("max_tokens")));
+    for (tokens, written) in [(json!(2.0), 2), (json!(-1), 61)] {
+        let body = json!({ "model": 1, "prompt": "One", "max_tokens": tokens, "ignore_eos": true });
+        let answer = serving.complete(&body);
+        assert_eq!(answer.json()["usage"]["completion_tokens"], written, "{}", answer.text);
+    }
     let unknown = said(&serving.complete(&json!({ "prompt": "One", "model": "gpt" })), 404, &[RUN]);
     assert_eq!((&unknown["code"], &unknown["param"]), (&json!("model_not_found"), &json!("model")));
     said(&serving.complete(&json!({ "prompt": "One", "model": "1:../../x" })), 404, &["1:best"]);
@@ -393,6 +400,21 @@ fn bad_requests_are_told_what_is_wrong() {
         400,
         &["messages[0]", "only text"],
     );
+    let empty = said(
+        &serving.post("/chat/completions", &json!({ "messages": [{ "role": "user", "content": "a" }], "max_tokens": 0 }).to_string()),
+        400,
+        &["max_tokens is 0", "at least 1"],
+    );
+    assert_eq!(empty["code"], json!(null));
+    let metrics = serving.raw(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    for line in [
+        "glasshouse_requests_total{code=\"200\"} 4\n",
+        "glasshouse_texts_total 4\n",
+        "glasshouse_texts_in_progress_or_waiting 0\n",
+        "glasshouse_texts_limit 24\n",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
     said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
     said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
     said(

@@ -58,9 +58,9 @@ pub(super) struct Fields {
     pub(super) continue_final_message: bool,
     pub(super) n: Option<usize>,
     pub(super) best_of: Option<usize>,
-    pub(super) max_tokens: Option<usize>,
-    pub(super) max_completion_tokens: Option<usize>,
-    pub(super) max_output_tokens: Option<usize>,
+    pub(super) max_tokens: Option<i64>,
+    pub(super) max_completion_tokens: Option<i64>,
+    pub(super) max_output_tokens: Option<i64>,
     pub(super) min_tokens: usize,
     pub(super) temperature: Option<f32>,
     pub(super) top_p: Option<f32>,
@@ -209,6 +209,7 @@ impl Fields {
         let mut used = Map::new();
         for (name, value) in all {
             if !is_ignored(endpoint, &name, &value)? {
+                let value = if name == "model" { named(value) } else { whole_number(value) };
                 used.insert(name, value);
             }
         }
@@ -218,12 +219,48 @@ impl Fields {
             let fails = |(name, value): (&String, &Value)| {
                 let one = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
                 let error = Self::deserialize(&one).err()?;
-                Some(Refusal::bad(name, with_suggestion(&format!("{name}: {error}"))))
+                Some(Refusal::bad(name, with_suggestion(&format!("{name}: {}", in_words(&error)))))
             };
             let found = used.as_object().and_then(|used| used.iter().find_map(fails));
-            found.unwrap_or_else(|| bad(error.to_string()))
+            found.unwrap_or_else(|| bad(in_words(&error)))
         })
     }
+}
+
+/// A run's number as its name.
+fn named(value: Value) -> Value {
+    if value.is_u64() { Value::String(value.to_string()) } else { value }
+}
+
+/// A number without a fraction as an integer: some clients send 16.0.
+fn whole_number(value: Value) -> Value {
+    match value.as_f64() {
+        Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() < 1e15 => {
+            Value::from(number as i64)
+        }
+        _ => value,
+    }
+}
+
+/// The sentence of an error, with words for types and kinds of values.
+pub(super) fn in_words(error: &serde_json::Error) -> String {
+    const WORDS: [(&str, &str); 14] = [
+        ("expected usize", "expected a whole number of at least 0"),
+        ("expected u32", "expected a whole number of at least 0"),
+        ("expected i64", "expected a whole number"),
+        ("expected i128", "expected a whole number"),
+        ("expected f32", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected an object"),
+        ("expected struct StreamOptions", "expected an object"),
+        ("expected struct Message", "expected an object"),
+        ("unknown variant", "unknown value"),
+        (": integer `", ": the number `"),
+        (": floating point `", ": the number `"),
+        (": boolean `", ": `"),
+    ];
+    WORDS.iter().fold(error.to_string(), |text, (from, to)| text.replace(from, to))
 }
 
 /// Whether the value of an unsupported field requests nothing beyond the default behaviour.
@@ -306,7 +343,7 @@ mod tests {
             ("temprature", json!(0)),
             ("temperature", json!("hot")),
             ("top_k", json!(0.5)),
-            ("max_tokens", json!(-1)),
+            ("max_tokens", json!(0.5)),
             ("stop", json!([1])),
             ("stop_token_ids", json!([-1])),
             ("ignore_eos", json!("yes")),
@@ -314,6 +351,17 @@ mod tests {
         ] {
             assert_eq!(refused(json!({ "n": 2, name: value })).as_deref(), Some(name));
         }
+        let message = |value| parse(Endpoint::Chat, &value).unwrap_err()["message"].to_string();
+        for (value, words) in [
+            (json!({ "temperature": "hot" }), "expected a number"),
+            (json!({ "min_tokens": -1 }), "the number `-1`, expected a whole number of at least 0"),
+            (json!({ "stream": 1 }), "expected true or false"),
+            (json!({ "stream_options": [true] }), "expected an object"),
+        ] {
+            assert!(message(value.clone()).contains(words), "{}", message(value));
+        }
+        let fields = parse(Endpoint::Chat, &json!({ "model": 1, "max_tokens": 2.0, "temperature": 1 })).unwrap();
+        assert_eq!((fields.model.as_deref(), fields.max_tokens), (Some("1"), Some(2)));
         let error = parse(Endpoint::Chat, &json!({ "temprature": 0 })).unwrap_err();
         assert!(error["message"].as_str().unwrap().contains("did you mean `temperature`"), "{error}");
     }

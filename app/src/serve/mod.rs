@@ -20,7 +20,8 @@ mod wanted;
 
 pub use switchboard::{Ask, Switchboard};
 
-use glasshouse_protocol::{CheckpointChoice, Moderated, Moderation, WeightFormat};
+use glasshouse_protocol::{CheckpointChoice, Completion, Moderated, Moderation, WeightFormat};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -60,6 +61,17 @@ struct Served {
     /// Places for texts in progress or waiting.
     places: Arc<Semaphore>,
     moderating: Mutex<Moderating>,
+    counts: Mutex<Counts>,
+}
+
+/// What was served so far.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Requests by status.
+    requests: BTreeMap<u16, u64>,
+    texts: u64,
+    prompt_tokens: u64,
+    written_tokens: u64,
 }
 
 /// Current moderation settings, and the hits so far.
@@ -78,12 +90,40 @@ impl Served {
         self.moderating.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the moderation hits of a text.
-    fn count(&self, moderated: &Moderated) {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the tokens and moderation hits of a text.
+    fn count(&self, completion: &Completion) {
+        let counts = &mut *self.counts();
+        counts.texts += 1;
+        counts.prompt_tokens += completion.prompt_tokens as u64;
+        counts.written_tokens += completion.written_tokens as u64;
         let found = &mut self.moderating().found;
-        for (category, times) in moderated {
+        for (category, times) in &completion.moderated {
             *found.entry(*category).or_default() += times;
         }
+    }
+
+    /// The counts in Prometheus' text format.
+    fn metrics(&self) -> String {
+        let counts = self.counts();
+        let taken = self.most() - self.places.available_permits();
+        let mut text = String::from("# TYPE glasshouse_requests_total counter\n");
+        for (status, count) in &counts.requests {
+            text += &format!("glasshouse_requests_total{{code=\"{status}\"}} {count}\n");
+        }
+        for (name, kind, value) in [
+            ("texts_total", "counter", counts.texts),
+            ("prompt_tokens_total", "counter", counts.prompt_tokens),
+            ("generated_tokens_total", "counter", counts.written_tokens),
+            ("texts_in_progress_or_waiting", "gauge", taken as u64),
+            ("texts_limit", "gauge", self.most() as u64),
+        ] {
+            text += &format!("# TYPE glasshouse_{name} {kind}\nglasshouse_{name} {value}\n");
+        }
+        text
     }
 
     /// Takes `count` places until the result is dropped, or returns `None` if fewer are free.
@@ -126,7 +166,7 @@ impl Server {
         let moderating =
             Mutex::new(Moderating { settings: settings.moderation.clone(), found: Moderated::new() });
         let places = Arc::new(Semaphore::new(settings.places + settings.queue));
-        let served = Arc::new(Served { settings, board, places, moderating });
+        let served = Arc::new(Served { settings, board, places, moderating, counts: Mutex::default() });
         let router = routes::router(&served)?;
         let (stop, stopped) = watch::channel(false);
         let (last, over) = async_channel::bounded::<()>(1);

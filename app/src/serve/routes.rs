@@ -22,10 +22,12 @@ use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// The list of endpoints for error messages.
-const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
+const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses, GET /metrics and GET /health";
 
 /// Health check; needs no token.
 const HEALTH: &str = "/health";
+
+const METRICS: &str = "/metrics";
 
 type Answer = Result<Response, Refusal>;
 
@@ -43,6 +45,7 @@ pub(super) fn router(served: &Arc<Served>) -> Result<Router, String> {
         .route("/v1/completions", completions(Endpoint::Completions))
         .route("/v1/chat/completions", completions(Endpoint::Chat))
         .route("/v1/responses", completions(Endpoint::Responses))
+        .route(METRICS, get(metrics))
         .route(HEALTH, get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
         .fallback(async |request: Request| {
             let message = format!("unknown path {}; {ENDPOINTS}", request.uri().path());
@@ -118,7 +121,18 @@ async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) 
             }
         }
     }
-    next.run(request).await
+    let is_counted = request.uri().path() != METRICS;
+    let response = next.run(request).await;
+    if is_counted {
+        *served.counts().requests.entry(response.status().as_u16()).or_default() += 1;
+    }
+    response
+}
+
+/// Counters for Prometheus.
+async fn metrics(State(served): State<Arc<Served>>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, kind)], served.metrics()).into_response()
 }
 
 /// The token of an `Authorization` header; the scheme is case-insensitive.
@@ -218,7 +232,7 @@ async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer
                 return Err(Refusal::stopped());
             }
             Event::Completed { completion } => {
-                served.count(&completion.moderated);
+                served.count(&completion);
                 completions[at] = Some(*completion);
             }
             Event::Failed { error } => return Err(error.into()),

@@ -118,7 +118,7 @@ impl Stream {
                     let (text, logprobs) = (text_of(&completion), logprobs_of(&self.wanted, &completion));
                     self.tell(at, &completion.run, &Piece::Text { text: &text, logprobs });
                 }
-                self.served.count(&completion.moderated);
+                self.served.count(&completion);
                 self.tell(at, &completion.run, &Piece::End(&completion));
                 self.completions[at] = Some(*completion);
             }

@@ -1,7 +1,7 @@
 //! The commands of a request.
 
 use super::Served;
-use super::fields::{Content, Fields, Input, Logprobs, Message, Prompts, SinglePrompt, Stop};
+use super::fields::{Content, Fields, Input, Logprobs, Message, Prompts, SinglePrompt, Stop, in_words};
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
@@ -64,11 +64,22 @@ impl Wanted {
             let message = "best_of is not supported; use n and choose among the answers";
             return Err(Refusal::bad("best_of", message));
         }
-        let asked = match endpoint {
-            Endpoint::Completions => fields.max_tokens,
-            Endpoint::Chat => fields.max_completion_tokens.or(fields.max_tokens),
-            Endpoint::Responses => fields.max_output_tokens,
+        let (field, asked) = match endpoint {
+            Endpoint::Chat if fields.max_completion_tokens.is_some() => {
+                ("max_completion_tokens", fields.max_completion_tokens)
+            }
+            Endpoint::Completions | Endpoint::Chat => ("max_tokens", fields.max_tokens),
+            Endpoint::Responses => ("max_output_tokens", fields.max_output_tokens),
         };
+        let least = if endpoint == Endpoint::Completions { 0 } else { 1 };
+        // For llama.cpp and its clients, -1 is all that the context has room for.
+        let fills = asked == Some(-1);
+        if let Some(wrong) = asked.filter(|asked| !fills && *asked < least) {
+            let message =
+                format!("{field} is {wrong}; it must be at least {least}, or -1 for the rest of the context");
+            return Err(Refusal::bad(field, message));
+        }
+        let asked = asked.and_then(|asked| usize::try_from(asked).ok());
         let settings = CompletionSettings {
             places: served.settings.places,
             echo: fields.echo,
@@ -77,7 +88,8 @@ impl Wanted {
             fits: asked.is_none(),
             no_tokens: asked == Some(0) && endpoint == Endpoint::Completions,
         };
-        let otherwise = if endpoint == Endpoint::Completions { TOKENS } else { ALL_THERE_IS_ROOM_FOR };
+        let is_short = endpoint == Endpoint::Completions && !fills;
+        let otherwise = if is_short { TOKENS } else { ALL_THERE_IS_ROOM_FOR };
         let length = asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR);
         let (streams, includes_usage) = (fields.stream, fields.stream_options.include_usage);
         let config = config(length, fields, served)?;
@@ -214,7 +226,7 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
 /// them as JSON in a string, and templates expect an object.
 fn message(path: &str, value: Value) -> Result<ChatMessage, String> {
     let Message { role, content, fields: mut more } =
-        serde_json::from_value(value).map_err(|error| format!("{path}: {error}"))?;
+        serde_json::from_value(value).map_err(|error| format!("{path}: {}", in_words(&error)))?;
     let content = match content {
         Some(Content::Text(text)) => text,
         Some(Content::Parts(parts)) => parts.into_iter().map(|part| part.text).collect(),
