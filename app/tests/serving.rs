@@ -108,10 +108,8 @@ fn completions_are_what_generate_writes() {
 fn a_conversation_is_answered_where_the_model_has_a_template() {
     let folder = trained(64);
     let folder = folder.path();
-    with_template(
-        folder,
-        "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}",
-    );
+    let template = "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
+    with_template(folder, template);
 
     let plain = Serving::start(folder, "p", &[]);
     let messages = json!([{ "role": "system", "content": "x" }, { "role": "user", "content": [{ "type": "text", "text": "Go" }] }]);
@@ -125,6 +123,13 @@ fn a_conversation_is_answered_where_the_model_has_a_template() {
     let alone = json!({ "prompt": "s,x.u,Go.a,", "temperature": 0, "max_tokens": 8 });
     assert_eq!(answer.choice()["message"]["content"], serving.complete(&alone).choice()["text"]);
     assert_eq!(answer.choice()["message"]["role"], "assistant");
+    wanted["chat_template"] = json!(template);
+    let brought = plain.post("/chat/completions", &wanted.to_string());
+    assert_eq!(brought.choice()["message"]["content"], answer.choice()["message"]["content"]);
+    wanted["chat_template"] = json!("{% for m in");
+    let broken = plain.post("/chat/completions", &wanted.to_string());
+    assert_eq!((broken.status, broken.text.contains("chat template")), (400, true), "{}", broken.text);
+    wanted.as_object_mut().unwrap().remove("chat_template");
 
     wanted["logprobs"] = json!(true);
     wanted["top_logprobs"] = json!(2);

@@ -18,6 +18,8 @@ const MAX_TEXTS: usize = 4096;
 const MAX_ANSWERS: usize = 128;
 /// Maximum bytes of a request's prompts, each counted once per answer, because the engine receives one command per answer.
 const MAX_PROMPT_BYTES: usize = 64 << 20;
+/// Maximum bytes of a request's chat template, which every answer copies.
+const MAX_TEMPLATE_BYTES: usize = 1 << 16;
 /// Default completion length in tokens, as in OpenAI's API.
 const TOKENS: usize = 16;
 /// An example of messages for error messages.
@@ -219,7 +221,12 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
         let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
         return Err(Refusal::bad("chat_template_kwargs", message));
     }
-    Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, variables }) })
+    let template = fields.chat_template.take();
+    if let Some(bytes) = template.as_ref().map(String::len).filter(|bytes| *bytes > MAX_TEMPLATE_BYTES) {
+        let message = format!("chat_template has {bytes} bytes; at most {MAX_TEMPLATE_BYTES} are accepted");
+        return Err(Refusal::bad("chat_template", message));
+    }
+    Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, template, variables }) })
 }
 
 /// A message. Fields other than role and content are passed to the template unchanged, except arguments of tool calls: OpenAI writes

@@ -54,7 +54,13 @@ pub fn rendered_prompt(
     messages: &[ChatMessage],
     rendering: &ChatRendering,
 ) -> Result<Vec<u32>> {
-    tokens(files, &files.chat_renderer()?, messages, rendering)
+    let renderer = match &rendering.template {
+        Some(template) => {
+            ChatRenderer::new(template, &files.settings).map_err(|reason| template_fails(&reason))?
+        }
+        None => files.chat_renderer()?,
+    };
+    tokens(files, &renderer, messages, rendering)
 }
 
 fn tokens(
@@ -180,7 +186,7 @@ mod tests {
         let begun = [said(User, "hi"), said(Assistant, " Once ")];
         let rendered = |template: &str, ending, variables| {
             let files = files(template);
-            let rendering = ChatRendering { ending, variables };
+            let rendering = ChatRendering { ending, template: None, variables };
             rendered_prompt(&files, &begun, &rendering).map(|tokens| files.tokenizer.decode(&tokens))
         };
         let none = Map::new;

@@ -70,6 +70,9 @@ impl ChatMessage {
 #[serde(deny_unknown_fields, default)]
 pub struct ChatRendering {
     pub ending: ChatEnding,
+    /// A template in place of the model's own, in Jinja.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// Template variables by name, such as `enable_thinking`.
     pub variables: Map<String, Value>,
 }
