@@ -123,7 +123,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     std::fs::rename(folder.join("aside.gguf"), folder.join("f32.gguf")).unwrap();
 
     // A session's file for a page, and one with a given path.
-    let format = ExportFormat::Gguf { quantization: WeightFormat::Q8_0 };
+    let format = ExportFormat::Gguf { quantization: Some(WeightFormat::Q8_0) };
     let (name, bytes) = download(folder, &folder.join("first"), format);
     assert_eq!(name, format!("{RUN}-q8_0.gguf"));
     assert!(bytes == std::fs::read(folder.join("f32.gguf")).unwrap());
@@ -296,9 +296,9 @@ fn the_window_asks_what_a_model_is_written_as() {
     };
     let run = || "2-llama-tiny".to_owned();
     for (format, chosen, to) in [
-        (ExportFormat::Gguf { quantization: WeightFormat::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
+        (ExportFormat::Gguf { quantization: Some(WeightFormat::Q8_0) }, "/models/m.gguf", "/models/m.gguf"),
         (ExportFormat::PAGE, "/models/m.html", "/models/m.html"),
-        (ExportFormat::HuggingFace, "/models", "/models/2-llama-tiny"),
+        (ExportFormat::default(), "/models", "/models/2-llama-tiny"),
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());

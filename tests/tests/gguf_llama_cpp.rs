@@ -187,6 +187,7 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
             parameters: &arena,
             name: "test",
             quantization: WeightFormat::F32,
+            is_rounded: false,
             kept: None,
         };
         let written = block_on(gguf::export(&export, &path, false, &Yielder::none()));
@@ -315,7 +316,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     let floats = 4 * trained.parameters.len();
     for quantization in WeightFormat::ALL {
         let (path, began) = (folder.path().join("timed.gguf"), std::time::Instant::now());
-        let written = block_on(gguf::export_trained(&trained, quantization, &path, true, &Yielder::none()))
+        let written = block_on(gguf::export_trained(&trained, Some(quantization), &path, true, &Yielder::none()))
             .unwrap()
             .bytes;
         let rate = |bytes: f64| bytes / 1e6 / began.elapsed().as_secs_f64();
@@ -325,7 +326,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
 
     // Exported again as F32, llama.cpp computes the same as we do.
     let path = folder.path().join("f32.gguf");
-    block_on(gguf::export_trained(&trained, WeightFormat::F32, &path, false, &Yielder::none())).unwrap();
+    block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &path, false, &Yielder::none())).unwrap();
     ids.truncate(prompt);
     let request = json!([{ "file": path, "ids": ids, "texts": TEXTS, "greedy": 8 }]);
     let mut said = llama_cpp(&request, folder.path()).remove(0);

@@ -115,7 +115,7 @@ pub fn write(
     path: &Path,
 ) -> Vec<String> {
     let export =
-        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: None };
+        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, is_rounded: false, kept: None };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -268,6 +268,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 parameters: &arena,
                 name: "test",
                 quantization: WeightFormat::F32,
+                is_rounded: false,
                 kept: None,
             };
             let written = write_gguf(&export, &path, false);
@@ -304,6 +305,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
             parameters: &arena,
             name: "test",
             quantization,
+            is_rounded: false,
             kept: None,
         };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
@@ -328,7 +330,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
     let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, is_rounded: false, kept: None };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -341,7 +343,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
     let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
+        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, is_rounded: false, kept: None };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");
@@ -625,7 +627,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
-        block_on(gguf::export_trained(&trained, WeightFormat::F32, &back, false, &Yielder::none())).unwrap();
+        block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &back, false, &Yielder::none())).unwrap();
         let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {
@@ -644,6 +646,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let transformers = folder.path().join(format!("{number}-folder"));
         block_on(glasshouse_engine::formats::huggingface::export_trained(
             &trained,
+            None,
             &transformers,
             false,
             &Yielder::none(),
