@@ -3,7 +3,7 @@
 //! file is imported.
 
 use crate::export::{continues, small};
-use crate::gguf_models::{furthest, models, write};
+use crate::gguf_models::{furthest, models, sentencepiece, with_vocabulary, without_prefix, write};
 use crate::import::read_json;
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
@@ -217,18 +217,43 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
 }
 
 #[test]
+fn slow_sentencepiece_vocabularies_make_the_same_tokens_in_llama_cpp() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = mixed_lines(2_000);
+    let (plain, other): (fn(&mut Json), fn(&mut Json)) = (|_| {}, without_prefix);
+    let (mut tokenizers, mut request) = (Vec::new(), Vec::new());
+    for (number, change) in [plain, other].into_iter().enumerate() {
+        let tokenizer = sentencepiece(change);
+        let (config, arena) = with_vocabulary(&tokenizer);
+        let path = folder.path().join(format!("{number}.gguf"));
+        write(&config.model, &tokenizer, &arena, WeightFormat::F32, None, &path);
+        request.push(json!({ "file": path, "ids": [1], "texts": lines, "greedy": 0 }));
+        tokenizers.push(tokenizer.tokenizer);
+    }
+    for (tokenizer, said) in tokenizers.iter().zip(llama_cpp(&json!(request), folder.path())) {
+        let mut tokens = 0;
+        for (line, theirs) in lines.iter().zip(said["tokens"].as_array().unwrap()) {
+            let ours = tokenizer.encode(line).unwrap();
+            tokens += ours.len();
+            assert_eq!(json!(ours), *theirs, "{line:?}");
+        }
+        println!("{tokens} tokens are the same");
+    }
+}
+
+#[test]
 fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
     let folder = tempfile::tempdir().unwrap();
     let libraries = cache("llama_cpp").join("node_modules/@node-llama-cpp/linux-x64/bins/linux-x64");
     let mut command = python("quantise_llama_cpp.py");
     command.arg(libraries);
     let (mut compared, mut files) = (0, Vec::new());
-    // The last ones are types that we do not write.
     let types = [
-        (Some(WeightFormat::F16), "1"),
-        (Some(WeightFormat::Q8_0), "7"),
-        (Some(WeightFormat::Q4_0), "2"),
-        (None, "15"),
+        (WeightFormat::F16, "1"),
+        (WeightFormat::Q8_0, "7"),
+        (WeightFormat::Q4_0, "2"),
+        (WeightFormat::Q4K, "15"),
+        (WeightFormat::Q6K, "18"),
     ];
     let mut all = models(true);
     // With rows of 256, the head of a Q4_0 file is stored as Q6_K.
@@ -247,11 +272,8 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
         for (quantization, number) in types {
             let theirs = place(&format!("theirs-{number}"));
             command.args([whole.as_os_str(), theirs.as_os_str(), number.as_ref()]);
-            let ours = quantization.map(|quantization| {
-                let path = place(quantization.name());
-                write(&config.model, &tokenizer, &arena, quantization, Some(name), &path);
-                path
-            });
+            let ours = place(quantization.name());
+            write(&config.model, &tokenizer, &arena, quantization, Some(name), &ours);
             files.push((name, ours, theirs));
         }
     }
@@ -260,7 +282,6 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
         let found = Found::look(theirs, None).unwrap();
         assert!(found.weights().unwrap().iter().all(|weight| weight.is_finite()));
         assert_eq!(found.family.model_type, *name);
-        let Some(ours) = ours else { continue };
         let [ours, theirs] = [ours, theirs].map(|path| (path.clone(), std::fs::read(path).unwrap()));
         let [ours, theirs] = [&ours, &theirs].map(|(path, bytes)| Gguf::read(path, bytes).unwrap());
         assert_eq!(ours.tensors().len(), theirs.tensors().len());

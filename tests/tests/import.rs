@@ -117,7 +117,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     assert!(worst < 2e-4, "{name}: logits differ by {worst}");
 
     let out = model.join("out");
-    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+    block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
     let (before, after) = (tensors(model), tensors(&out));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}");
     for (tensor, stored) in &before {
@@ -378,7 +378,7 @@ fn every_id_that_ends_a_text_is_kept_and_given_back() {
         let run = blocking::import(&project, &Found::look(path, None).unwrap(), name).unwrap();
         let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
         let out = path.join(name);
-        block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+        block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
         (
             trained.tokenizer.ends(),
             read_json(&out.join("generation_config.json")),
@@ -525,7 +525,7 @@ fn a_context_that_was_shortened_is_whole_again_in_an_export() {
     let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     assert_eq!(trained.config.model.context_length, 8);
     let out = path.join("out");
-    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+    block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
     assert_eq!(read_json(&out.join("config.json"))["max_position_embeddings"], 32);
     assert_eq!(read_json(&out.join("tokenizer_config.json"))["model_max_length"], 32);
     assert_eq!(Found::look(&out, None).unwrap().weights().unwrap(), trained.parameters);

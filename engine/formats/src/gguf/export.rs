@@ -23,6 +23,7 @@ const MODELFILE: &str = "Modelfile";
 const QUANTIZATION_VERSION: u32 = 2;
 /// End of the name of a router's matrix, which is small and decides which experts are computed.
 const ROUTER: &str = "ffn_gate_inp.weight";
+const HEAD: &str = "output.weight";
 /// Entries quantised between two yields.
 const PIECE: usize = 1 << 19;
 
@@ -81,7 +82,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     let pushed = vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?;
     notices.extend(pushed.notices);
     let named = name_for(export.name, pushed.strips_like_phi3);
-    metadata.push("general.name", named.into()).map_err(Error::Internal)?;
+    metadata.push("general.name", named).map_err(Error::Internal)?;
     let parameters = Parameters::new(export.model)?.with_norm_divided_by(divisor);
     let tensors = architecture.tensors(export.model, &parameters);
     let divisors = architecture.divisors(export.model);
@@ -166,20 +167,23 @@ fn name_for(name: &str, is_phi3: bool) -> String {
 fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<TensorInfo<'static>> {
     let first = divisors.iter().map(|(name, factors)| (*name, vec![factors.len()]));
     let all = first.chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
+    let has_head = tensors.iter().any(|tensor| tensor.name == HEAD);
     let info = |(name, shape): (&str, Vec<usize>)| {
         let is_float = shape.len() < 2 || name == "position_embd.weight" || name.ends_with(ROUTER);
         let columns = shape.last().copied().unwrap_or(1);
-        let ty = if is_float { GgmlType::F32 } else { type_of(export, name, columns) };
+        let ty = if is_float { GgmlType::F32 } else { type_of(export, (name, has_head), columns) };
         TensorInfo { name: name.to_owned().into(), shape, ty }
     };
     all.map(info).collect()
 }
 
 /// The type of a matrix (`llama_tensor_get_type`).
-fn type_of(export: &Export<'_>, name: &str, columns: usize) -> GgmlType {
+fn type_of(export: &Export<'_>, (name, has_head): (&str, bool), columns: usize) -> GgmlType {
     let Export { model, quantization, is_rounded, .. } = *export;
     let (base, head_format) = (GgmlType::from(quantization), quantization.for_head());
-    let is_head = name == if model.tied_head { "token_embd.weight" } else { "output.weight" };
+    // A run stores an embedding that is also the head as that.
+    let is_embedding = model.tied_head && (is_rounded || !has_head);
+    let is_head = name == HEAD || name == "token_embd.weight" && is_embedding;
     let (mixes, layers) = (quantization == WeightFormat::Q4K, model.layers);
     let place = name.strip_prefix("blk.").and_then(|name| name.split_once('.'));
     let (block, part) = place.unwrap_or(("0", name));
@@ -219,7 +223,8 @@ fn blocks_of<'kept>(
     let of = |at| blocks::row(own.get(tensor.rows.at(at)).copied()?, columns);
     let rows: Vec<_> = (0..tensor.rows.len()).map(of).collect::<Option<_>>()?;
     let (ty, _) = *rows.first()?;
-    let is_whole = tensor.columns() == columns && !tensor.transposed && tensor.offset == 0;
+    let is_whole =
+        tensor.columns() == columns && tensor.parts == 1 && !tensor.transposed && tensor.offset == 0;
     let is_one = is_whole && rows.iter().all(|(own, _)| *own == ty);
     is_one.then(|| (ty, rows.into_iter().map(|(_, blocks)| blocks).collect()))
 }

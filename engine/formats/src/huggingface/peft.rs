@@ -103,6 +103,7 @@ impl<'table> Modules<'table> {
             parameter: format!("{layer}{name}"),
             rows,
             first_column: 0,
+            parts: 1,
             transposed: false,
             offset: 0,
         };

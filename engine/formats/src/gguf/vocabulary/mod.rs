@@ -8,7 +8,7 @@ mod read;
 mod scores;
 mod write;
 
-pub use read::{notice, tokenizer};
+pub use read::{notices, tokenizer};
 pub use write::push_tokenizer;
 
 const MODEL_KEY: &str = "tokenizer.ggml.model";
