@@ -80,6 +80,7 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
             };
             model.position = Position::Rope(Rope { scaling: Some(scaling), ..Rope::new(1e4) });
         }),
+        gemma1(sized),
         gemma2(sized),
         gemma3(sized),
     ]
@@ -89,15 +90,24 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
 fn gemma(change: impl Fn(&mut ModelConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let (config, tokenizer, mut arena) = small("llama-tiny", |config| {
         let model = &mut config.model;
-        change(model);
-        model.embedding_scale = (model.width as f32).sqrt();
-        model.attention_scale = Some(1.0 / (model.head_size as f32).sqrt());
-        model.mlp.gate = Gate::Geglu;
         model.norm.placement = NormPlacement::Sandwich;
         model.norm.add_unit_offset = true;
+        model.mlp.gate = Gate::Geglu;
+        model.attention_scale = Some(0.0);
+        change(model);
+        model.embedding_scale = (model.width as f32).sqrt();
+        model.attention_scale = model.attention_scale.map(|_| 1.0 / (model.head_size as f32).sqrt());
     });
     arena.iter_mut().for_each(|weight| *weight = (*weight * 4096.0).round() / 4096.0 + 0.0);
     (config, tokenizer, arena)
+}
+
+fn gemma1(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+    let (config, tokenizer, arena) = gemma(|model| {
+        sized(model);
+        (model.attention_scale, model.norm.placement) = (None, NormPlacement::Pre);
+    });
+    ("gemma", config, tokenizer, arena)
 }
 
 fn gemma2(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {

@@ -364,10 +364,10 @@ impl Tensor {
             let known = self.parts * self.rows.len().min(shape[0]);
             let known = known.saturating_sub(first);
             let width = self.columns();
-            for (index, row) in entries.chunks_exact(width).take(known).enumerate() {
+            for (index, entries) in entries.chunks_exact(width).take(known).enumerate() {
                 let [row, column] = self.place_of(first + index);
                 let place = &mut ours[row * columns + column..][..width];
-                place.copy_from_slice(row);
+                place.copy_from_slice(entries);
                 if self.offset != 0 {
                     place.iter_mut().for_each(|entry| *entry -= f32::from(self.offset));
                 }

@@ -149,20 +149,18 @@ fn scaling(
                     return Err(facts.error(format!("{factor} is {other}: only 1 can be represented")));
                 }
             }
-            let [fast, slow] = BETAS.map(|(key, usual)| Ok(facts.number_or_none(key)?.unwrap_or(usual)));
+            let [fast, slow] = BETAS;
+            let beta_fast = facts.number_or_none(fast.0)?.unwrap_or(fast.1);
+            let beta_slow = facts.number_or_none(slow.0)?.unwrap_or(slow.1);
             let original = facts.whole_or_none("rope.scaling.original_context_length")?;
-            factor
-                .map(|factor| {
-                    Ok(RopeScaling::Yarn {
-                        factor,
-                        original_context_length: original.unwrap_or(context_length),
-                        attention_factor: None,
-                        beta_fast: fast?,
-                        beta_slow: slow?,
-                        truncate: true,
-                    })
-                })
-                .transpose()?
+            factor.map(|factor| RopeScaling::Yarn {
+                factor,
+                original_context_length: original.unwrap_or(context_length),
+                attention_factor: None,
+                beta_fast,
+                beta_slow,
+                truncate: true,
+            })
         }
         kind => {
             let reason = format!("rope.scaling.type is `{kind}`; none, linear and yarn can be represented");

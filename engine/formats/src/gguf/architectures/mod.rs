@@ -50,7 +50,7 @@ pub struct Architecture {
 }
 
 /// All architectures, in order of preference for exports.
-pub const ARCHITECTURES: [&Architecture; 10] = [
+pub const ARCHITECTURES: [&Architecture; 11] = [
     &gpt2::ARCHITECTURE,
     &llama::ARCHITECTURE,
     &qwen::QWEN3,
@@ -59,6 +59,7 @@ pub const ARCHITECTURES: [&Architecture; 10] = [
     &phi3::ARCHITECTURE,
     &granite::ARCHITECTURE,
     &olmo2::ARCHITECTURE,
+    &gemma::GEMMA,
     &gemma::GEMMA2,
     &gemma::GEMMA3,
 ];

@@ -58,6 +58,15 @@ fn examples() -> Vec<(&'static str, ModelConfig)> {
                 ..llama.clone()
             },
         ),
+        (
+            "gemma",
+            ModelConfig {
+                embedding_scale: 24_f32.sqrt(),
+                norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },
+                mlp: Mlp { gate: Gate::Geglu, ..llama.mlp },
+                ..llama.clone()
+            },
+        ),
         ("gemma2", gemma2(llama.clone())),
         ("gemma3", gemma3(llama)),
     ]
@@ -164,8 +173,7 @@ fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
         let mut back = vec![-1.0; arena.len()];
         for tensor in &tensors {
             let entries = tensor.gather(&parameters, &arena).unwrap();
-            let columns: usize = tensor.shape.iter().skip(1).product();
-            for (number, entries) in entries.chunks(2 * columns).enumerate() {
+            for (number, entries) in entries.chunks(2 * tensor.columns()).enumerate() {
                 tensor.scatter(&parameters, &mut back, 2 * number, entries).unwrap();
             }
         }
