@@ -337,9 +337,10 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     let floats = 4 * trained.parameters.len();
     for quantization in WeightFormat::ALL {
         let (path, began) = (folder.path().join("timed.gguf"), std::time::Instant::now());
-        let written = block_on(gguf::export_trained(&trained, Some(quantization), &path, true, &Yielder::none()))
-            .unwrap()
-            .bytes;
+        let written =
+            block_on(gguf::export_trained(&trained, Some(quantization), &path, true, &Yielder::none()))
+                .unwrap()
+                .bytes;
         let rate = |bytes: f64| bytes / 1e6 / began.elapsed().as_secs_f64();
         let (read, stored) = (rate(floats as f64), rate(written as f64));
         println!("{}: {read:.0} MB/s of f32 read, {stored:.0} MB/s written", quantization.name());
@@ -347,7 +348,8 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
 
     // Exported again as F32, llama.cpp computes the same as we do.
     let path = folder.path().join("f32.gguf");
-    block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &path, false, &Yielder::none())).unwrap();
+    block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &path, false, &Yielder::none()))
+        .unwrap();
     ids.truncate(prompt);
     let request = json!([{ "file": path, "ids": ids, "texts": TEXTS, "greedy": 8 }]);
     let mut said = llama_cpp(&request, folder.path()).remove(0);

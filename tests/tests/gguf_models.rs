@@ -137,8 +137,16 @@ pub fn write(
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
-    let export =
-        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, is_rounded: false, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family,
+        parameters: arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -423,7 +431,12 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
         assert_eq!(keys.flag("tokenizer.ggml.add_space_prefix").unwrap(), Some(prefix));
         assert_eq!(keys.flag("tokenizer.ggml.add_bos_token").unwrap(), Some(prefix));
         let numbers = |key: &str| -> Vec<f64> {
-            keys.array(key).unwrap().unwrap().items().map(|item| item.to_float().or(item.to_count().map(|own| own as f64)).unwrap()).collect()
+            keys.array(key)
+                .unwrap()
+                .unwrap()
+                .items()
+                .map(|item| item.to_float().or(item.to_count().map(|own| own as f64)).unwrap())
+                .collect()
         };
         let (types, scores) = (numbers("tokenizer.ggml.token_type"), numbers("tokenizer.ggml.scores"));
         assert_eq!((types.len(), scores.len()), (config.model.vocabulary, config.model.vocabulary));
@@ -451,7 +464,8 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
         let path = folder.path().join("other.gguf");
         let written = write_gguf(&export, &path, true).map_err(|error| error.to_string())?;
         let bytes = std::fs::read(&path).unwrap();
-        let named = Gguf::read(&path, &bytes).unwrap().metadata().text("general.name").unwrap().map(str::to_owned);
+        let named =
+            Gguf::read(&path, &bytes).unwrap().metadata().text("general.name").unwrap().map(str::to_owned);
         Ok((written.notices, named.unwrap()))
     };
     let lacks_a_merge: fn(&mut Json) = |own| {
@@ -459,7 +473,10 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
     };
     let lacks_bytes: fn(&mut Json) = |own| own["model"]["byte_fallback"] = json!(false);
     for (change, reason) in [
-        (lacks_a_merge, "llama.cpp would merge `▁th` and `e`, which this tokenizer does not; export a Hugging Face"),
+        (
+            lacks_a_merge,
+            "llama.cpp would merge `▁th` and `e`, which this tokenizer does not; export a Hugging Face",
+        ),
         (lacks_bytes, "splits text in a way that llama.cpp does not know"),
     ] {
         let error: String = write_one(change, "x").unwrap_err();
@@ -471,7 +488,10 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
             json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false });
     };
     let (notices, _) = write_one(first, "x").unwrap();
-    assert!(notices[0].contains("also after special tokens; this tokenizer only at the start"), "{notices:?}");
+    assert!(
+        notices[0].contains("also after special tokens; this tokenizer only at the start"),
+        "{notices:?}"
+    );
     let strips: fn(&mut Json) = |own| {
         let id = own["model"]["vocab"].as_object().unwrap().len();
         let added = own["added_tokens"].as_array_mut().unwrap();
@@ -531,8 +551,16 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     arena[7] = f32::NAN;
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
-    let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, is_rounded: false, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family: None,
+        parameters: &arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -544,8 +572,16 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
-    let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, is_rounded: false, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family: None,
+        parameters: &arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");
@@ -767,9 +803,8 @@ fn parts_of_a_split_model_are_read_together() {
     let file = Gguf::read(&whole, &bytes).unwrap();
     let path = |number: usize| folder.path().join(format!("m-0000{number}-of-00003.gguf"));
     let half = file.tensors().len() / 2;
-    for (number, tensors) in [&file.tensors()[..1], &file.tensors()[1..half], &file.tensors()[half..]]
-        .into_iter()
-        .enumerate()
+    for (number, tensors) in
+        [&file.tensors()[..1], &file.tensors()[1..half], &file.tensors()[half..]].into_iter().enumerate()
     {
         let mut keys = if number == 0 { file.metadata().clone() } else { Metadata::new() };
         keys.push("split.no", number as u16).unwrap();
@@ -873,7 +908,8 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
-        block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &back, false, &Yielder::none())).unwrap();
+        block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &back, false, &Yielder::none()))
+            .unwrap();
         let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {

@@ -545,7 +545,9 @@ fn folders_have_the_chosen_precision_or_that_of_the_imported_model() {
         block_on(export_trained(trained, precision, &out, false, &Yielder::none())).map(|_| out)
     };
     let mut trained = import(path, "whole");
-    for (format, dtype) in [(FloatFormat::F32, "float32"), (FloatFormat::F16, "float16"), (FloatFormat::Bf16, "bfloat16")] {
+    for (format, dtype) in
+        [(FloatFormat::F32, "float32"), (FloatFormat::F16, "float16"), (FloatFormat::Bf16, "bfloat16")]
+    {
         let out = export(&trained, Some(format), format.name()).unwrap();
         assert_eq!(read_json(&out.join("config.json"))["dtype"], dtype);
         let rounded = import(&out, format.name());
@@ -556,12 +558,16 @@ fn folders_have_the_chosen_precision_or_that_of_the_imported_model() {
         });
         assert!(expected.eq(rounded.parameters.iter().copied()), "{format}");
         let again = export(&rounded, None, &format!("{format}-again")).unwrap();
-        let [bytes, others] = [&out, &again].map(|folder| std::fs::read(folder.join("model.safetensors")).unwrap());
+        let [bytes, others] =
+            [&out, &again].map(|folder| std::fs::read(folder.join("model.safetensors")).unwrap());
         assert!(bytes == others, "{format}");
     }
     trained.parameters[5] = 1e5;
     let error = export(&trained, Some(FloatFormat::F16), "large").unwrap_err().to_string();
-    assert!(error.contains("holds 100000, which is outside the range of f16; export it with another"), "{error}");
+    assert!(
+        error.contains("holds 100000, which is outside the range of f16; export it with another"),
+        "{error}"
+    );
     assert!(!path.join("large").exists());
     export(&trained, Some(FloatFormat::Bf16), "large").unwrap();
 }

@@ -264,8 +264,16 @@ impl<'model> TensorTable<'model> {
         let [name, parameter] = self.full(theirs, ours);
         if let Some((shape, _)) = self.parameters.find(&parameter) {
             let (shape, rows) = (shape.to_vec(), Rows::Range(0..shape[0]));
-            let mut tensor =
-                Tensor { name, shape, parameter, rows, first_column: 0, parts: 1, transposed: false, offset: 0 };
+            let mut tensor = Tensor {
+                name,
+                shape,
+                parameter,
+                rows,
+                first_column: 0,
+                parts: 1,
+                transposed: false,
+                offset: 0,
+            };
             change(&mut tensor);
             self.tensors.push(tensor);
         }

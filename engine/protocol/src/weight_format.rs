@@ -87,9 +87,13 @@ impl WeightFormat {
                 (32, 18, 8.0 * F16, Some(2), "4.5 bits per weight: the smallest, and the least exact")
             }
             Self::Q6K => (256, 210, 4096.0 * F16, Some(18), "6.6 bits per weight: nearly as exact as 8.5"),
-            Self::Q4K => {
-                (256, 144, 945.0 * F16, Some(15), "about 4.9 bits per weight: small, and more exact than q4_0")
-            }
+            Self::Q4K => (
+                256,
+                144,
+                945.0 * F16,
+                Some(15),
+                "about 4.9 bits per weight: small, and more exact than q4_0",
+            ),
             Self::Gguf => (1, 4, f32::MAX, None, "the blocks of the file that it was imported from"),
         }
     }

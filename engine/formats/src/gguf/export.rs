@@ -187,9 +187,8 @@ fn type_of(export: &Export<'_>, (name, has_head): (&str, bool), columns: usize) 
     let (mixes, layers) = (quantization == WeightFormat::Q4K, model.layers);
     let place = name.strip_prefix("blk.").and_then(|name| name.split_once('.'));
     let (block, part) = place.unwrap_or(("0", name));
-    let more_bits = |block: usize| {
-        block < layers / 8 || block >= 7 * layers / 8 || (block - layers / 8) % 3 == 2
-    };
+    let more_bits =
+        |block: usize| block < layers / 8 || block >= 7 * layers / 8 || (block - layers / 8) % 3 == 2;
     let ty = match part {
         _ if is_head && is_rounded => head_format.into(),
         // The head matters most.

@@ -107,7 +107,15 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     let (architecture, model, notices, tensors, tokenizer) = described(path, &files)?;
     let (tensors, places) = tensors.into_iter().unzip();
     let weights = Box::new(FileWeights { paths, tensors: places });
-    Ok(Looked { family: architecture.family(&model)?, dtype: None, model, notices, tokenizer, tensors, weights })
+    Ok(Looked {
+        family: architecture.family(&model)?,
+        dtype: None,
+        model,
+        notices,
+        tokenizer,
+        tensors,
+        weights,
+    })
 }
 
 type Described =

@@ -90,7 +90,15 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
     let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
     let weights = Box::new(FolderWeights { folder, tensors: stored });
-    Ok(Looked { family, dtype: format.map(FloatFormat::torch_name), model, notices, tokenizer, tensors, weights })
+    Ok(Looked {
+        family,
+        dtype: format.map(FloatFormat::torch_name),
+        model,
+        notices,
+        tokenizer,
+        tensors,
+        weights,
+    })
 }
 
 fn type_of(config: &Map<String, Value>) -> String {

@@ -32,8 +32,7 @@ pub(super) const OUR_ORDER: Architecture = Architecture {
 };
 
 /// Keys and defaults of the bounds between frequencies that YaRN keeps and those that it scales.
-const BETAS: [(&str, f32); 2] =
-    [("rope.scaling.yarn_beta_fast", 32.0), ("rope.scaling.yarn_beta_slow", 1.0)];
+const BETAS: [(&str, f32); 2] = [("rope.scaling.yarn_beta_fast", 32.0), ("rope.scaling.yarn_beta_slow", 1.0)];
 
 /// The low and high factors of `llama3` in published models.
 const LOW_HIGH: (f32, f32) = (1.0, 4.0);

@@ -2,8 +2,8 @@
 //! are stored like ours.
 
 use super::{Architecture, llama};
-use crate::tensors::TensorTable;
 use crate::gguf::facts::Facts;
+use crate::tensors::TensorTable;
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, NormConfig, NormPlacement};
 

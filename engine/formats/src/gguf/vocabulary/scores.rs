@@ -116,13 +116,14 @@ pub(super) fn prefix(json: &Value) -> Option<Prefix> {
     let before = &json["pre_tokenizer"];
     // Words begin with their space, so that they are whole words only if no piece has one within it.
     let has_inner = |piece: &String| piece.chars().skip(1).any(|letter| SPACE.starts_with(letter));
-    let keeps_words =
-        || model["vocab"].as_object().is_some_and(|vocab| !vocab.keys().any(has_inner));
+    let keeps_words = || model["vocab"].as_object().is_some_and(|vocab| !vocab.keys().any(has_inner));
     match (normalizers, before["type"].as_str()) {
         ([first, second], None) if prepends(first) && replaces(second) => Some(Prefix::Always),
         ([only], None) if replaces(only) => Some(Prefix::Never),
         // No space is left to split at.
-        ([only], Some("Split")) if replaces(only) && before["pattern"]["String"] == " " => Some(Prefix::Never),
+        ([only], Some("Split")) if replaces(only) && before["pattern"]["String"] == " " => {
+            Some(Prefix::Never)
+        }
         ([], Some("Metaspace"))
             if before["replacement"] == SPACE && (before["split"] == false || keeps_words()) =>
         {
@@ -155,7 +156,9 @@ pub(super) fn from_merges(json: &Value, listed: &[(String, TokenType)]) -> Resul
         bytes[usize::from(byte)] = true;
     }
     if let Some(missing) = bytes.iter().position(|known| !known) {
-        return Err(format!("it has no token <0x{missing:02X}>, which llama.cpp needs for unknown characters"));
+        return Err(format!(
+            "it has no token <0x{missing:02X}>, which llama.cpp needs for unknown characters"
+        ));
     }
     let merges = json["model"]["merges"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pairs: Vec<(&str, &str)> =
@@ -167,7 +170,8 @@ pub(super) fn from_merges(json: &Value, listed: &[(String, TokenType)]) -> Resul
     }
     let normal = || listed.iter().filter(|(_, ty)| *ty == TokenType::Normal).map(|(token, _)| token.as_str());
     let own: HashSet<&str> = normal().collect();
-    let is_symbol = |part: &str| own.contains(part) && (ranks.contains_key(part) || part.chars().nth(1).is_none());
+    let is_symbol =
+        |part: &str| own.contains(part) && (ranks.contains_key(part) || part.chars().nth(1).is_none());
     for piece in normal() {
         if piece.len() > MAX_PIECE_BYTES {
             return Err(format!("a token has {} bytes; at most {MAX_PIECE_BYTES} can be read", piece.len()));
@@ -175,7 +179,9 @@ pub(super) fn from_merges(json: &Value, listed: &[(String, TokenType)]) -> Resul
         let mut splits = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
         let missing = splits.find(|pair| !known.contains(pair) && is_symbol(pair.0) && is_symbol(pair.1));
         if let Some((left, right)) = missing {
-            return Err(format!("llama.cpp would merge `{left}` and `{right}`, which this tokenizer does not"));
+            return Err(format!(
+                "llama.cpp would merge `{left}` and `{right}`, which this tokenizer does not"
+            ));
         }
     }
     // Pieces in order of their first merge; those before the last merge of an earlier one have its score.

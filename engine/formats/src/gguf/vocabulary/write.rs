@@ -80,9 +80,9 @@ pub fn push_tokenizer(files: &TokenizerFiles, rows: usize, metadata: &mut Metada
         format!("this vocabulary has no end-of-text token; llama.cpp uses token {id}, `{token}`")
     });
     let spaces = match form {
-        TokenizerForm::Scores(Prefix::First) => {
-            Some("llama.cpp puts a space before every text, also after special tokens; this tokenizer only at the start")
-        }
+        TokenizerForm::Scores(Prefix::First) => Some(
+            "llama.cpp puts a space before every text, also after special tokens; this tokenizer only at the start",
+        ),
         TokenizerForm::Scores(Prefix::Missing) => {
             Some("llama.cpp puts a space also before texts that begin with one, unlike this tokenizer")
         }
