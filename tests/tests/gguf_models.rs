@@ -539,7 +539,11 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     refuse("nanogpt-cpu", |config| config.model.mlp.activation = Activation::ReluSquared, "relu_squared");
     refuse("nanogpt-cpu", |config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
     refuse("llama-tiny", |config| config.model.mlp.gate = Gate::Geglu, "model.mlp.gate = geglu");
-    refuse("llama-tiny", |config| config.model.experts.count = 4, "model.experts.count = 4");
+    refuse(
+        "llama-tiny",
+        |config| (config.model.experts.count, config.model.experts.renormalise) = (4, false),
+        "renormalise = false",
+    );
     refuse("llama-tiny", |config| config.model.sliding_window = Some(4), "model.sliding_window = 4");
     refuse("llama-tiny", |config| config.model.position = Position::None, "model.position");
     let (config, tokenizer, mut arena) = small("nanogpt-cpu", |_| {});

@@ -199,8 +199,7 @@ fn type_of(export: &Export<'_>, (name, has_head): (&str, bool), columns: usize) 
         // All experts use them.
         "attn_k.weight" | "attn_v.weight" if model.experts.count == 8 && base.block() > 1 => GgmlType::Q8_0,
         "attn_output.weight" if model.experts.count == 8 && mixes => GgmlType::Q5_K,
-        "attn_qkv.weight" if mixes => GgmlType::Q5_K,
-        "attn_v.weight" | "ffn_down.weight" | "ffn_down_exps.weight"
+        "attn_v.weight" | "attn_qkv.weight" | "ffn_down.weight" | "ffn_down_exps.weight"
             if mixes && block.parse().is_ok_and(more_bits) =>
         {
             GgmlType::Q6_K
