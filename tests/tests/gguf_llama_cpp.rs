@@ -3,7 +3,9 @@
 //! file is imported.
 
 use crate::export::{continues, small};
-use crate::gguf_models::{furthest, models, sentencepiece, with_vocabulary, without_prefix, write};
+use crate::gguf_models::{
+    SENTENCEPIECE_TOKENS, checksum, furthest, models, sentencepiece, with_vocabulary, without_prefix, write,
+};
 use crate::import::read_json;
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
@@ -74,7 +76,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
 }
 
 /// Lines that mix scripts, all kinds of white space and digits, combining marks, emoji and contractions.
-fn mixed_lines(count: u64) -> Vec<String> {
+pub fn mixed_lines(count: u64) -> Vec<String> {
     const WORDS: [&str; 18] = [
         "the",
         "don't",
@@ -230,7 +232,8 @@ fn slow_sentencepiece_vocabularies_make_the_same_tokens_in_llama_cpp() {
         request.push(json!({ "file": path, "ids": [1], "texts": lines, "greedy": 0 }));
         tokenizers.push(tokenizer.tokenizer);
     }
-    for (tokenizer, said) in tokenizers.iter().zip(llama_cpp(&json!(request), folder.path())) {
+    let said = llama_cpp(&json!(request), folder.path());
+    for ((tokenizer, said), expected) in tokenizers.iter().zip(said).zip(SENTENCEPIECE_TOKENS) {
         let mut tokens = 0;
         for (line, theirs) in lines.iter().zip(said["tokens"].as_array().unwrap()) {
             let ours = tokenizer.encode(line).unwrap();
@@ -238,6 +241,9 @@ fn slow_sentencepiece_vocabularies_make_the_same_tokens_in_llama_cpp() {
             assert_eq!(json!(ours), *theirs, "{line:?}");
         }
         println!("{tokens} tokens are the same");
+        let theirs = said["tokens"].as_array().unwrap().iter();
+        let theirs = theirs.map(|ids| serde_json::from_value(ids.clone()).unwrap());
+        assert_eq!(checksum(theirs), expected);
     }
 }
 

@@ -2,6 +2,7 @@
 //! parts, and hostile files do no harm.
 
 use crate::export::{our_logits, small};
+use crate::gguf_llama_cpp::mixed_lines;
 use crate::import::{read_json, refusal};
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{
@@ -400,6 +401,14 @@ pub fn without_prefix(tokenizer: &mut Json) {
     tokenizer["post_processor"] = Json::Null;
 }
 
+/// Checksums of the tokens that llama.cpp makes of 2,000 mixed lines with both of these vocabularies.
+pub const SENTENCEPIECE_TOKENS: [u32; 2] = [0xaa6d_0758, 0xed1d_4861];
+
+/// The checksum of the tokens of several texts (FNV-1a of their ids).
+pub fn checksum(texts: impl IntoIterator<Item = Vec<u32>>) -> u32 {
+    texts.into_iter().flatten().fold(0x811c_9dc5, |sum: u32, id| (sum ^ id).wrapping_mul(0x0100_0193))
+}
+
 /// A small Llama with a tokenizer.
 pub fn with_vocabulary(tokenizer: &TokenizerFiles) -> (RunConfig, Vec<f32>) {
     let vocabulary = tokenizer.tokenizer.vocabulary_size();
@@ -411,6 +420,7 @@ pub fn with_vocabulary(tokenizer: &TokenizerFiles) -> (RunConfig, Vec<f32>) {
 fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
     let folder = tempfile::tempdir().unwrap();
     let (plain, other): (fn(&mut Json), fn(&mut Json)) = (|_| {}, without_prefix);
+    let mut tokens_of_lines = Vec::new();
     for (number, (change, prefix)) in [(plain, true), (other, false)].into_iter().enumerate() {
         let tokenizer = sentencepiece(change);
         let (config, arena) = with_vocabulary(&tokenizer);
@@ -424,6 +434,8 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
         for text in TEXTS {
             assert_eq!(again.encode(text).unwrap(), own.encode(text).unwrap(), "{text:?}");
         }
+        let tokens = mixed_lines(2_000).into_iter().map(|line| again.encode(&line).unwrap());
+        tokens_of_lines.push(checksum(tokens));
         let bytes = std::fs::read(&path).unwrap();
         let file = Gguf::read(&path, &bytes).unwrap();
         let keys = file.metadata();
@@ -447,6 +459,7 @@ fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
         assert_eq!(scores[259], 0.0);
         assert!(scores[259..end].windows(2).all(|pair| pair[0] > pair[1]), "{scores:?}");
     }
+    assert_eq!(tokens_of_lines, SENTENCEPIECE_TOKENS);
     // What llama.cpp would do otherwise is refused or said.
     let write_one = |change: fn(&mut Json), name: &str| {
         let tokenizer = sentencepiece(change);
