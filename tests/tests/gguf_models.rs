@@ -811,6 +811,27 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
 }
 
 #[test]
+fn a_tied_head_that_llama_cpp_does_not_read_is_stored_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        (model.qk_norm, model.qk_norm_whole, model.tied_head) = (true, true, true);
+        model.norm.placement = NormPlacement::Output;
+    });
+    let path = folder.path().join("m.gguf");
+    let notices = write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &path);
+    assert!(notices[0].contains("stored twice"), "{notices:?}");
+    let bytes = std::fs::read(&path).unwrap();
+    let file = Gguf::read(&path, &bytes).unwrap();
+    let [embedding, head] = ["token_embd.weight", "output.weight"].map(|name| file.tensor(name).unwrap());
+    assert!(embedding.bytes() == head.bytes() && embedding.info.shape == head.info.shape);
+    let found = Found::look(&path, None).unwrap();
+    let (ids, weights) = ([3, 1, 4, 1, 5], found.weights().unwrap());
+    let read = RunConfig { model: found.model, ..config.clone() };
+    assert_eq!(our_logits(&read, &weights, &ids), our_logits(&config, &arena, &ids));
+}
+
+#[test]
 fn parts_of_a_split_model_are_read_together() {
     let folder = tempfile::tempdir().unwrap();
     let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
