@@ -54,7 +54,8 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     let mut sizes = Vec::new();
     for quantization in ["f32", "f16", "q8_0", "q4_0"] {
         let file = format!("{quantization}.gguf");
-        let export = ["export", "--project", "first", "--format", "gguf", "--to", &file];
+        // The name says the format.
+        let export = ["export", "--project", "first", "--to", &file];
         let said = succeed(folder, &[&export[..], &["--quantization", quantization]].concat());
         assert!(said.starts_with(&format!("{file}\n{file}.Modelfile\nopened by ")), "{said}");
         let largest = said.split_once("largest logit difference ").unwrap().1.split(';').next().unwrap();
@@ -109,9 +110,13 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         sizes[2],
         "q8_0 where nothing is said"
     );
-    let misused = ["export", "--project", "first", "--to", "x", "--quantization", "f16"];
-    let error = error_of(folder, &misused);
-    assert!(error.contains("--format gguf"), "{error}");
+    for (to, choice, advice) in [
+        ("x", ["--quantization", "f16"], "add --format gguf, or choose --precision"),
+        ("x.gguf", ["--precision", "f16"], "--precision is for Hugging Face folders; use --quantization"),
+    ] {
+        let error = error_of(folder, &[&["export", "--project", "first", "--to", to][..], &choice].concat());
+        assert!(error.contains(advice), "{error}");
+    }
 
     // Neither is a Modelfile.
     std::fs::rename(folder.join("f32.gguf"), folder.join("aside.gguf")).unwrap();
@@ -123,7 +128,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     std::fs::rename(folder.join("aside.gguf"), folder.join("f32.gguf")).unwrap();
 
     // A session's file for a page, and one with a given path.
-    let format = ExportFormat::Gguf { quantization: WeightFormat::Q8_0 };
+    let format = ExportFormat::Gguf { quantization: Some(WeightFormat::Q8_0) };
     let (name, bytes) = download(folder, &folder.join("first"), format);
     assert_eq!(name, format!("{RUN}-q8_0.gguf"));
     assert!(bytes == std::fs::read(folder.join("f32.gguf")).unwrap());
@@ -296,9 +301,9 @@ fn the_window_asks_what_a_model_is_written_as() {
     };
     let run = || "2-llama-tiny".to_owned();
     for (format, chosen, to) in [
-        (ExportFormat::Gguf { quantization: WeightFormat::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
+        (ExportFormat::Gguf { quantization: Some(WeightFormat::Q8_0) }, "/models/m.gguf", "/models/m.gguf"),
         (ExportFormat::PAGE, "/models/m.html", "/models/m.html"),
-        (ExportFormat::HuggingFace, "/models", "/models/2-llama-tiny"),
+        (ExportFormat::default(), "/models", "/models/2-llama-tiny"),
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());

@@ -133,7 +133,7 @@ fn an_export_shows_its_progress_until_it_ends_or_is_put_in_the_background() {
         press(&mut window, "Export model");
         let wish = glasshouse::link::Wish::ExportModel {
             run: "2-llama-tiny".to_owned(),
-            format: ExportFormat::HuggingFace,
+            format: ExportFormat::default(),
         };
         press(&mut window, "Cancel");
         let place = glasshouse::link::Chosen { name: "/models".to_owned(), bytes: None };

@@ -166,7 +166,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.picture("share", &format!("sharing {} as a web page", names[0]));
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
-    let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: WeightFormat::Q8_0 });
+    let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Some(WeightFormat::Q8_0) });
     session.ask(Export::Model { run, checkpoint: None, format }.to(Some(to.clone()), true));
     let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
     let chosen = Chosen { name: model.display().to_string(), bytes: None };

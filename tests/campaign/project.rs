@@ -253,8 +253,8 @@ impl Sample {
         let id = self.project().display().to_string();
         let heard = play(vec![
             opened(&self.project()),
-            model(ExportFormat::HuggingFace, "model"),
-            model(ExportFormat::Gguf { quantization: WeightFormat::F16 }, "model.gguf"),
+            model(ExportFormat::default(), "model"),
+            model(ExportFormat::Gguf { quantization: Some(WeightFormat::F16) }, "model.gguf"),
             Export::Project { id }.to(Some(place("p.glasshouse")), false),
         ]);
         assert_eq!(failures(&heard), [""; 0]);

@@ -53,7 +53,7 @@ def theirs():
     writer.add_array("kinds.floats", [0.5, -1.5])
     writer.add_array("kinds.nested", [[1, 2], [3]])
     random = np.random.default_rng(7)
-    for name in "F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K".split():
+    for name in "F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS".split():
         block, size = gguf.GGML_QUANT_SIZES[types[name]]
         bits = random.integers(0, 256, (3, 2, 512 // block * size), np.uint8)
         if name in ("F32", "F16"):

@@ -44,9 +44,10 @@ fn compress(project: &Project, run: &Run, format: WeightFormat) -> Result<Run, S
     block_on(compressed).map_err(|error| error.to_string())
 }
 
-fn exported(run: &Run, to: &Path, format: WeightFormat) -> Vec<u8> {
+/// The bytes of a run's GGUF file, in its own format unless another is chosen.
+fn exported(run: &Run, to: &Path, format: impl Into<Option<WeightFormat>>) -> Vec<u8> {
     let trained = blocking::load(run.clone(), &CheckpointChoice::Best).unwrap();
-    block_on(gguf::export_trained(&trained, format, to, false, &Yielder::none())).unwrap();
+    block_on(gguf::export_trained(&trained, format.into(), to, false, &Yielder::none())).unwrap();
     std::fs::read(to).unwrap()
 }
 
@@ -98,6 +99,28 @@ fn a_compressed_run_is_a_run_of_the_rounded_weights_in_a_smaller_file() {
 }
 
 #[test]
+fn a_compressed_run_goes_out_in_its_own_format_without_rounding() {
+    // In llama.cpp's files of 4 bits, a head with rows of 256 has 6.
+    let (folder, project, run, ..) = with_run(256);
+    let weights = |run: &Run, path: &Path, format: Option<WeightFormat>| {
+        exported(run, path, format);
+        Found::look(path, None).unwrap().weights().unwrap()
+    };
+    for (number, format) in [WeightFormat::Q8_0, WeightFormat::Q4_0].into_iter().enumerate() {
+        let path = |name: &str| folder.path().join(format!("{number}-{name}.gguf"));
+        let small = compress(&project, &run, format).unwrap();
+        let own = blocking::load(small.clone(), &CheckpointChoice::Best).unwrap().parameters;
+        assert!(weights(&small, &path("own"), None) == own, "{format}");
+        assert!(weights(&small, &path("chosen"), Some(format)) == own, "{format}");
+        assert!(weights(&small, &path("other"), Some(WeightFormat::Q4K)) != own, "{format}");
+        let bytes = exported(&run, &path("whole"), Some(format));
+        let file = gguf::Gguf::read(&path("whole"), &bytes).unwrap();
+        let has_six = file.tensors().iter().any(|tensor| tensor.info.ty == GgmlType::Q6_K);
+        assert_eq!(has_six, format == WeightFormat::Q4_0);
+    }
+}
+
+#[test]
 fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
     let (folder, project, run, ..) = with_run(32);
     for (format, kept) in [
@@ -137,7 +160,7 @@ fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
 /// Writes the tensors of a file of floats again: matrices as pseudorandom blocks of all types in turn, with `scale` for the scales.
 fn in_blocks(from: &Path, to: &Path, scale: f32) {
     // Scales of a block: numbers of the bytes that they begin at.
-    let types: [(GgmlType, &[usize]); 10] = [
+    let types: [(GgmlType, &[usize]); 12] = [
         (GgmlType::Q4_K, &[0, 2]),
         (GgmlType::Q6_K, &[208]),
         (GgmlType::Q5_K, &[0, 2]),
@@ -148,6 +171,8 @@ fn in_blocks(from: &Path, to: &Path, scale: f32) {
         (GgmlType::Q5_1, &[0, 2]),
         (GgmlType::Q8_0, &[0]),
         (GgmlType::Q4_1, &[0, 2]),
+        (GgmlType::IQ4_NL, &[0]),
+        (GgmlType::IQ4_XS, &[0]),
     ];
     let bytes = std::fs::read(from).unwrap();
     let file = gguf::Gguf::read(from, &bytes).unwrap();
@@ -248,7 +273,7 @@ fn an_imported_file_of_any_blocks_keeps_them_decodes_from_them_and_is_exported_w
 
     // The exported file has the same tensors, byte for byte; another format converts them.
     let given = std::fs::read(&path).unwrap();
-    let written = exported(&imported, &back, WeightFormat::Q8_0);
+    let written = exported(&imported, &back, None);
     let [given, written] =
         [(&path, &given), (&back, &written)].map(|(path, bytes)| gguf::Gguf::read(path, bytes).unwrap());
     assert_eq!(given.tensors().len(), written.tensors().len());
@@ -256,9 +281,13 @@ fn an_imported_file_of_any_blocks_keeps_them_decodes_from_them_and_is_exported_w
         let other = written.tensor(&own.info.name).unwrap();
         assert!(own.info == other.info && own.bytes() == other.bytes(), "{}", own.info.name);
     }
-    let halves = exported(&imported, &again, WeightFormat::F16);
-    let halves = gguf::Gguf::read(&again, &halves).unwrap();
-    assert!(halves.tensors().iter().all(|own| own.info.ty.block() == 1));
+    for (format, ty) in [(WeightFormat::F16, GgmlType::F16), (WeightFormat::Q8_0, GgmlType::Q8_0)] {
+        let other = exported(&imported, &again, format);
+        let other = gguf::Gguf::read(&again, &other).unwrap();
+        assert!(other.tensors().iter().all(|own| [GgmlType::F32, ty].contains(&own.info.ty)), "{ty}");
+        std::fs::remove_file(&again).unwrap();
+        std::fs::remove_file(again.with_extension("gguf.Modelfile")).unwrap();
+    }
 
     // Training begins from floats, also that of an adapter, and says so.
     let start = Some(Start { run: imported.name(), checkpoint: CheckpointChoice::Latest, project: None });

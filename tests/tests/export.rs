@@ -5,7 +5,8 @@ use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
 use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
-    Bias, Gate, NormPlacement, Position, Rope, RunConfig, TokenizerConfig, TokenizerKind, presets,
+    Bias, FloatFormat, Gate, NormPlacement, Position, Rope, RunConfig, TokenizerConfig, TokenizerKind,
+    presets,
 };
 use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
@@ -52,7 +53,14 @@ pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &
     let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
     let tokenizer = &tokenizer.clone().into();
     block_on(export(
-        &Export { config, tokenizer, family: None, dtype: None, parameters: arena, facts: &facts },
+        &Export {
+            config,
+            tokenizer,
+            family: None,
+            precision: FloatFormat::F32,
+            parameters: arena,
+            facts: &facts,
+        },
         folder,
         false,
         &Yielder::none(),
@@ -254,8 +262,14 @@ fn a_folder_with_other_files_is_left_alone() {
     std::fs::write(folder.path().join("thesis.docx"), "irreplaceable").unwrap();
     let facts = CardFacts::default();
     let tokenizer = &tokenizer.into();
-    let wanted =
-        Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
+    let wanted = Export {
+        config: &config,
+        tokenizer,
+        family: None,
+        precision: FloatFormat::F32,
+        parameters: &arena,
+        facts: &facts,
+    };
     let error = block_on(export(&wanted, folder.path(), false, &Yielder::none())).unwrap_err().to_string();
     assert!(error.contains("thesis.docx"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -2,6 +2,7 @@
 //! parts, and hostile files do no harm.
 
 use crate::export::{our_logits, small};
+use crate::gguf_llama_cpp::mixed_lines;
 use crate::import::{read_json, refusal};
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{
@@ -67,6 +68,20 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
             (model.qk_norm, model.qk_norm_whole, model.tied_head) = (true, true, false);
             model.norm.placement = NormPlacement::Output;
         }),
+        made("mixtral", "llama-tiny", |model| (model.experts.count, model.tied_head) = (4, false)),
+        made("qwen3_moe", "llama-tiny", |model| (model.experts.count, model.qk_norm) = (4, true)),
+        made("llama", "llama-tiny", |model| {
+            let scaling = RopeScaling::Yarn {
+                factor: 4.0,
+                original_context_length: 8,
+                attention_factor: None,
+                beta_fast: 32.0,
+                beta_slow: 1.0,
+                truncate: true,
+            };
+            model.position = Position::Rope(Rope { scaling: Some(scaling), ..Rope::new(1e4) });
+        }),
+        gemma1(sized),
         gemma2(sized),
         gemma3(sized),
     ]
@@ -76,15 +91,24 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
 fn gemma(change: impl Fn(&mut ModelConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let (config, tokenizer, mut arena) = small("llama-tiny", |config| {
         let model = &mut config.model;
-        change(model);
-        model.embedding_scale = (model.width as f32).sqrt();
-        model.attention_scale = Some(1.0 / (model.head_size as f32).sqrt());
-        model.mlp.gate = Gate::Geglu;
         model.norm.placement = NormPlacement::Sandwich;
         model.norm.add_unit_offset = true;
+        model.mlp.gate = Gate::Geglu;
+        model.attention_scale = Some(0.0);
+        change(model);
+        model.embedding_scale = (model.width as f32).sqrt();
+        model.attention_scale = model.attention_scale.map(|_| 1.0 / (model.head_size as f32).sqrt());
     });
     arena.iter_mut().for_each(|weight| *weight = (*weight * 4096.0).round() / 4096.0 + 0.0);
     (config, tokenizer, arena)
+}
+
+fn gemma1(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+    let (config, tokenizer, arena) = gemma(|model| {
+        sized(model);
+        (model.attention_scale, model.norm.placement) = (None, NormPlacement::Pre);
+    });
+    ("gemma", config, tokenizer, arena)
 }
 
 fn gemma2(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
@@ -114,8 +138,16 @@ pub fn write(
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
-    let export =
-        Export { model, tokenizer, family, parameters: arena, name: "test", quantization, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family,
+        parameters: arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     write_gguf(&export, path, false).unwrap().notices
 }
 
@@ -212,7 +244,8 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
                 WeightFormat::Q8_0 => GgmlType::Q8_0,
                 _ => GgmlType::Q4_0,
             };
-            assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
+            assert_eq!(ty("blk.0.ffn_down.weight").or(ty("blk.0.ffn_down_exps.weight")), Some(expected));
+            assert!(matches!(ty("blk.0.ffn_gate_inp.weight"), None | Some(GgmlType::F32)));
             assert_eq!(ty("output_norm.weight"), Some(GgmlType::F32));
             assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
             // As in llama.cpp, because 64 is not a multiple of 256.
@@ -268,6 +301,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 parameters: &arena,
                 name: "test",
                 quantization: WeightFormat::F32,
+                is_rounded: false,
                 kept: None,
             };
             let written = write_gguf(&export, &path, false);
@@ -290,6 +324,208 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
     }
 }
 
+/// A tokenizer like SentencePiece's BPE, with parts that differ between models: all parts of some words are pieces, words with more
+/// letters before others. Characters without a piece are bytes.
+pub fn sentencepiece(change: impl FnOnce(&mut Json)) -> TokenizerFiles {
+    let words = "▁the ▁quick ▁brown ▁fox ing ▁and ▁don't ▁▁▁▁ ▁naïve ▁Привет 日本語 123 ▁x=y+1; tion \n\n";
+    let mut tokens: Vec<String> = ["<unk>", "<s>", "</s>"].map(str::to_owned).into();
+    tokens.extend((0..=255).map(|byte: u8| format!("<0x{byte:02X}>")));
+    for length in (1..=8).rev() {
+        for word in words.split(' ') {
+            let letters: Vec<char> = word.chars().collect();
+            for piece in letters.windows(length).map(|piece| piece.iter().collect()) {
+                if !tokens.contains(&piece) {
+                    tokens.push(piece);
+                }
+            }
+        }
+    }
+    let id = |piece: &str| tokens.iter().position(|token| token == piece);
+    let mut merges = Vec::new();
+    for piece in &tokens[259..] {
+        let splits = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
+        let mut pairs: Vec<_> = splits.map(|(left, right)| [id(left).unwrap(), id(right).unwrap()]).collect();
+        pairs.sort_unstable();
+        merges.extend(pairs.into_iter().map(|pair| pair.map(|id| tokens[id].clone())));
+    }
+    let vocabulary: serde_json::Map<_, _> =
+        tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect();
+    let special = |id: usize| {
+        json!({
+            "id": id, "content": tokens[id], "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true,
+        })
+    };
+    let mut tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [special(0), special(1), special(2)],
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "Prepend", "prepend": "▁" },
+            { "type": "Replace", "pattern": { "String": " " }, "content": "▁" },
+        ] },
+        "pre_tokenizer": null,
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+            "pair": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } },
+                { "SpecialToken": { "id": "<s>", "type_id": 1 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
+            "special_tokens": { "<s>": { "id": "<s>", "ids": [1], "tokens": ["<s>"] } },
+        },
+        "decoder": { "type": "Sequence", "decoders": [
+            { "type": "Replace", "pattern": { "String": "▁" }, "content": " " },
+            { "type": "ByteFallback" },
+            { "type": "Fuse" },
+            { "type": "Strip", "content": " ", "start": 1, "stop": 0 },
+        ] },
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": "<unk>", "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
+            "vocab": vocabulary, "merges": merges,
+        },
+    });
+    change(&mut tokenizer);
+    let names = [("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
+    let names = names.into_iter().map(|(purpose, token)| (purpose.to_owned(), json!(token)));
+    TokenizerFiles::from_json(&tokenizer, names.collect(), &[], None).unwrap()
+}
+
+/// Without a space before texts, with an added token that is no special one and without a token that begins texts, as in some models.
+pub fn without_prefix(tokenizer: &mut Json) {
+    let id = tokenizer["model"]["vocab"].as_object().unwrap().len();
+    let user = json!({
+        "id": id, "content": "<b>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        "special": false,
+    });
+    tokenizer["added_tokens"].as_array_mut().unwrap().push(user);
+    tokenizer["normalizer"]["normalizers"].as_array_mut().unwrap().remove(0);
+    tokenizer["decoder"]["decoders"].as_array_mut().unwrap().pop();
+    tokenizer["post_processor"] = Json::Null;
+}
+
+/// Checksums of the tokens that llama.cpp makes of 2,000 mixed lines with both of these vocabularies.
+pub const SENTENCEPIECE_TOKENS: [u32; 2] = [0xaa6d_0758, 0xed1d_4861];
+
+/// The checksum of the tokens of several texts (FNV-1a of their ids).
+pub fn checksum(texts: impl IntoIterator<Item = Vec<u32>>) -> u32 {
+    texts.into_iter().flatten().fold(0x811c_9dc5, |sum: u32, id| (sum ^ id).wrapping_mul(0x0100_0193))
+}
+
+/// A small Llama with a tokenizer.
+pub fn with_vocabulary(tokenizer: &TokenizerFiles) -> (RunConfig, Vec<f32>) {
+    let vocabulary = tokenizer.tokenizer.vocabulary_size();
+    let (config, _, arena) = small("llama-tiny", |config| config.model.vocabulary = vocabulary);
+    (config, arena)
+}
+
+#[test]
+fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, other): (fn(&mut Json), fn(&mut Json)) = (|_| {}, without_prefix);
+    let mut tokens_of_lines = Vec::new();
+    for (number, (change, prefix)) in [(plain, true), (other, false)].into_iter().enumerate() {
+        let tokenizer = sentencepiece(change);
+        let (config, arena) = with_vocabulary(&tokenizer);
+        let path = folder.path().join(format!("{number}.gguf"));
+        let notices = write(&config.model, &tokenizer, &arena, WeightFormat::F32, None, &path);
+        assert_eq!(notices, Vec::<String>::new());
+        let found = Found::look(&path, None).unwrap();
+        let (own, again) = (&tokenizer.tokenizer, &found.tokenizer.tokenizer);
+        assert_eq!(again.to_json().unwrap(), own.to_json().unwrap());
+        assert_eq!((again.begins(), again.end_of_text()), (own.begins(), Some(2)));
+        for text in TEXTS {
+            assert_eq!(again.encode(text).unwrap(), own.encode(text).unwrap(), "{text:?}");
+        }
+        let tokens = mixed_lines(2_000).into_iter().map(|line| again.encode(&line).unwrap());
+        tokens_of_lines.push(checksum(tokens));
+        let bytes = std::fs::read(&path).unwrap();
+        let file = Gguf::read(&path, &bytes).unwrap();
+        let keys = file.metadata();
+        assert_eq!(keys.text("tokenizer.ggml.model").unwrap(), Some("llama"));
+        assert_eq!(keys.flag("tokenizer.ggml.add_space_prefix").unwrap(), Some(prefix));
+        assert_eq!(keys.flag("tokenizer.ggml.add_bos_token").unwrap(), Some(prefix));
+        let numbers = |key: &str| -> Vec<f64> {
+            keys.array(key)
+                .unwrap()
+                .unwrap()
+                .items()
+                .map(|item| item.to_float().or(item.to_count().map(|own| own as f64)).unwrap())
+                .collect()
+        };
+        let (types, scores) = (numbers("tokenizer.ggml.token_type"), numbers("tokenizer.ggml.scores"));
+        assert_eq!((types.len(), scores.len()), (config.model.vocabulary, config.model.vocabulary));
+        assert_eq!((&types[..4], types[258], types[259]), (&[2.0, 3.0, 3.0, 6.0][..], 6.0, 1.0));
+        assert_eq!(types.last(), Some(if prefix { &1.0 } else { &4.0 }));
+        // Pieces are in order of their merges.
+        let end = scores.len() - usize::from(!prefix);
+        assert_eq!(scores[259], 0.0);
+        assert!(scores[259..end].windows(2).all(|pair| pair[0] > pair[1]), "{scores:?}");
+    }
+    assert_eq!(tokens_of_lines, SENTENCEPIECE_TOKENS);
+    // What llama.cpp would do otherwise is refused or said.
+    let write_one = |change: fn(&mut Json), name: &str| {
+        let tokenizer = sentencepiece(change);
+        let (config, arena) = with_vocabulary(&tokenizer);
+        let export = Export {
+            model: &config.model,
+            tokenizer: &tokenizer,
+            family: None,
+            parameters: &arena,
+            name,
+            quantization: WeightFormat::F32,
+            is_rounded: false,
+            kept: None,
+        };
+        let path = folder.path().join("other.gguf");
+        let written = write_gguf(&export, &path, true).map_err(|error| error.to_string())?;
+        let bytes = std::fs::read(&path).unwrap();
+        let named =
+            Gguf::read(&path, &bytes).unwrap().metadata().text("general.name").unwrap().map(str::to_owned);
+        Ok((written.notices, named.unwrap()))
+    };
+    let lacks_a_merge: fn(&mut Json) = |own| {
+        own["model"]["merges"].as_array_mut().unwrap().retain(|pair| *pair != json!(["▁th", "e"]));
+    };
+    let lacks_bytes: fn(&mut Json) = |own| own["model"]["byte_fallback"] = json!(false);
+    for (change, reason) in [
+        (
+            lacks_a_merge,
+            "llama.cpp would merge `▁th` and `e`, which this tokenizer does not; export a Hugging Face",
+        ),
+        (lacks_bytes, "splits text in a way that llama.cpp does not know"),
+    ] {
+        let error: String = write_one(change, "x").unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+    let first: fn(&mut Json) = |own| {
+        own["normalizer"] = Json::Null;
+        own["pre_tokenizer"] =
+            json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false });
+    };
+    let (notices, _) = write_one(first, "x").unwrap();
+    assert!(
+        notices[0].contains("also after special tokens; this tokenizer only at the start"),
+        "{notices:?}"
+    );
+    let strips: fn(&mut Json) = |own| {
+        let id = own["model"]["vocab"].as_object().unwrap().len();
+        let added = own["added_tokens"].as_array_mut().unwrap();
+        added[2]["rstrip"] = json!(true);
+        added.push(added[0].clone());
+        (added[3]["id"], added[3]["content"]) = (json!(id), json!("<|endoftext|>"));
+    };
+    // llama.cpp treats special tokens by the model's name.
+    for (change, name, expected) in [
+        (plain, "my-phi3-test PHI-3 Modern-BERT", "my-phi 3-test PHI 3 Modern BERT"),
+        (plain, "phi-35", "phi 35"),
+        (strips, "mine", "mine (Phi-3)"),
+        (strips, "my-phi3-test", "my-phi3-test"),
+    ] {
+        assert_eq!(write_one(change, name).unwrap().1, expected);
+    }
+    let one: fn(&mut Json) = |own| own["added_tokens"][2]["rstrip"] = json!(true);
+    let (notices, _) = write_one(one, "x").unwrap();
+    assert!(notices[0].contains("</s> and others drop the white space after them"), "{notices:?}");
+}
+
 #[test]
 fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -304,6 +540,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
             parameters: &arena,
             name: "test",
             quantization,
+            is_rounded: false,
             kept: None,
         };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
@@ -315,7 +552,11 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     refuse("nanogpt-cpu", |config| config.model.mlp.activation = Activation::ReluSquared, "relu_squared");
     refuse("nanogpt-cpu", |config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
     refuse("llama-tiny", |config| config.model.mlp.gate = Gate::Geglu, "model.mlp.gate = geglu");
-    refuse("llama-tiny", |config| config.model.experts.count = 4, "model.experts.count = 4");
+    refuse(
+        "llama-tiny",
+        |config| (config.model.experts.count, config.model.experts.renormalise) = (4, false),
+        "renormalise = false",
+    );
     refuse("llama-tiny", |config| config.model.sliding_window = Some(4), "model.sliding_window = 4");
     refuse("llama-tiny", |config| config.model.position = Position::None, "model.position");
     let (config, tokenizer, mut arena) = small("nanogpt-cpu", |_| {});
@@ -327,8 +568,16 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     arena[7] = f32::NAN;
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
-    let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family: None,
+        parameters: &arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -340,8 +589,16 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
     let (model, quantization) = (&config.model, WeightFormat::F16);
-    let export =
-        Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization, kept: None };
+    let export = Export {
+        model,
+        tokenizer,
+        family: None,
+        parameters: &arena,
+        name: "test",
+        quantization,
+        is_rounded: false,
+        kept: None,
+    };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");
@@ -403,7 +660,7 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let bytes: &'static [u8] = exported(folder.path()).leak();
     let path = folder.path().join("m.gguf");
-    let cases: [(&str, Change); 26] = [
+    let cases: [(&str, Change); 25] = [
         ("it was taken", |_| {}),
         ("general.architecture is `mamba`; these can be imported: gpt2, llama, qwen3, qwen2", |parts| {
             parts.set("general.architecture", "mamba");
@@ -423,10 +680,10 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         ("rope.dimension_count is 4: only 6 can be represented", |parts| {
             parts.set("llama.rope.dimension_count", 4_u32);
         }),
-        ("rope.scaling.type is `yarn`", |parts| parts.set("llama.rope.scaling.type", "yarn")),
+        ("rope.scaling.type is `longrope`", |parts| parts.set("llama.rope.scaling.type", "longrope")),
         ("rope.scaling.attn_factor is 1.5", |parts| parts.set("llama.rope.scaling.attn_factor", 1.5_f32)),
         ("llama.attention.causal is false", |parts| parts.set("llama.attention.causal", false)),
-        ("expert_count is 8", |parts| parts.set("llama.expert_count", 8_u32)),
+        ("it has no llama.expert_used_count", |parts| parts.set("llama.expert_count", 8_u32)),
         ("model.heads", |parts| parts.set("llama.attention.head_count", 0_u32)),
         ("2 weights are NaN or infinite, in 1 of its tensors, starting with output_norm.weight", |parts| {
             let (_, entries) = parts.tensor("output_norm.weight");
@@ -450,12 +707,13 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
             let info = TensorInfo { name: "rope_freqs.weight".into(), shape: vec![3], ty: GgmlType::F32 };
             parts.tensors.push((info, vec![1.0, 7.0, 2.0]));
         }),
-        ("it is one of the 3 files", |parts| parts.set("split.count", 3_u16)),
+        ("part 1 of a split model; its name must end in -00001-of-00003.gguf", |parts| {
+            parts.set("split.count", 3_u16);
+        }),
         ("its tokenizer.ggml.model is `bert`", |parts| parts.set("tokenizer.ggml.model", "bert")),
         ("the pre-tokenizer `tekken` is unknown; known are gpt-2", |parts| {
             parts.set("tokenizer.ggml.pre", "tekken");
         }),
-        ("it has no tokenizer.ggml.pre", |parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre")),
         ("token_type has 2 entries, but tokenizer.ggml.tokens has 300", |parts| {
             parts.set("tokenizer.ggml.token_type", Array::new([1_i32, 1]));
         }),
@@ -529,6 +787,16 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
         let Position::Rope(rope) = found.model.position else { panic!("no rotary positions") };
         assert_eq!((rope.scaling, found.notices), (expected, Vec::new()));
     }
+    // llama.cpp's way of splitting text, which is rarely that of the model.
+    let unsplit = |parts: &mut Parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre");
+    std::fs::write(&path, changed(bytes, unsplit)).unwrap();
+    let found = Found::look(&path, None).unwrap();
+    assert!(found.notices[0].starts_with("the file has no tokenizer.ggml.pre"), "{:?}", found.notices);
+    let back = folder.path().join("back.gguf");
+    write(&found.model, &found.tokenizer, &found.weights().unwrap(), WeightFormat::F32, None, &back);
+    let written = std::fs::read(&back).unwrap();
+    let written = Gguf::read(&back, &written).unwrap();
+    assert_eq!(written.metadata().text("tokenizer.ggml.pre").unwrap(), Some("default"));
     // An end-of-text token after the prompt, which we do not add.
     for (ends, said) in [(false, 0), (true, 1)] {
         std::fs::write(&path, changed(bytes, |parts| parts.set("tokenizer.ggml.add_eos_token", ends)))
@@ -540,6 +808,59 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
             "{notices:?}"
         );
     }
+}
+
+#[test]
+fn a_tied_head_that_llama_cpp_does_not_read_is_stored_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        (model.qk_norm, model.qk_norm_whole, model.tied_head) = (true, true, true);
+        model.norm.placement = NormPlacement::Output;
+    });
+    let path = folder.path().join("m.gguf");
+    let notices = write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &path);
+    assert!(notices[0].contains("stored twice"), "{notices:?}");
+    let bytes = std::fs::read(&path).unwrap();
+    let file = Gguf::read(&path, &bytes).unwrap();
+    let [embedding, head] = ["token_embd.weight", "output.weight"].map(|name| file.tensor(name).unwrap());
+    assert!(embedding.bytes() == head.bytes() && embedding.info.shape == head.info.shape);
+    let found = Found::look(&path, None).unwrap();
+    let (ids, weights) = ([3, 1, 4, 1, 5], found.weights().unwrap());
+    let read = RunConfig { model: found.model, ..config.clone() };
+    assert_eq!(our_logits(&read, &weights, &ids), our_logits(&config, &arena, &ids));
+}
+
+#[test]
+fn parts_of_a_split_model_are_read_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
+    let whole = folder.path().join("whole.gguf");
+    write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &whole);
+    let bytes = std::fs::read(&whole).unwrap();
+    let file = Gguf::read(&whole, &bytes).unwrap();
+    let path = |number: usize| folder.path().join(format!("m-0000{number}-of-00003.gguf"));
+    let half = file.tensors().len() / 2;
+    for (number, tensors) in
+        [&file.tensors()[..1], &file.tensors()[1..half], &file.tensors()[half..]].into_iter().enumerate()
+    {
+        let mut keys = if number == 0 { file.metadata().clone() } else { Metadata::new() };
+        keys.push("split.no", number as u16).unwrap();
+        keys.push("split.count", 3_u16).unwrap();
+        let infos: Vec<_> = tensors.iter().map(|tensor| tensor.info.clone()).collect();
+        let output = std::fs::File::create(path(number + 1)).unwrap();
+        let mut writer = Writer::begin(&path(number + 1), output, &keys, &infos).unwrap();
+        tensors.iter().for_each(|tensor| writer.write_blocks(tensor.bytes()).unwrap());
+        writer.finish().unwrap();
+    }
+    let found = Found::look(&path(1), None).unwrap();
+    assert!(found.weights().unwrap() == arena);
+    // Other parts have neither settings nor a tokenizer.
+    assert!(refusal(&path(2)).contains("part 2 of 3 of a split model; import m-00001-of-00003.gguf"));
+    std::fs::copy(path(3), path(2)).unwrap();
+    assert!(refusal(&path(1)).contains("not part 2 of 3 of a split model, as its name says"));
+    std::fs::remove_file(path(2)).unwrap();
+    assert!(refusal(&path(1)).contains("m-00002-of-00003.gguf is not next to it"));
 }
 
 /// End-of-turn and end-of-message tokens also end a text, as in llama.cpp.
@@ -625,7 +946,8 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
-        block_on(gguf::export_trained(&trained, WeightFormat::F32, &back, false, &Yielder::none())).unwrap();
+        block_on(gguf::export_trained(&trained, Some(WeightFormat::F32), &back, false, &Yielder::none()))
+            .unwrap();
         let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {
@@ -644,6 +966,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let transformers = folder.path().join(format!("{number}-folder"));
         block_on(glasshouse_engine::formats::huggingface::export_trained(
             &trained,
+            None,
             &transformers,
             false,
             &Yielder::none(),

@@ -11,7 +11,7 @@ use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::{CheckpointChoice, ModelConfig, RunConfig, TrainConfig};
+use glasshouse_engine::protocol::{CheckpointChoice, FloatFormat, ModelConfig, RunConfig, TrainConfig};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};
@@ -117,7 +117,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     assert!(worst < 2e-4, "{name}: logits differ by {worst}");
 
     let out = model.join("out");
-    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+    block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
     let (before, after) = (tensors(model), tensors(&out));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}");
     for (tensor, stored) in &before {
@@ -378,7 +378,7 @@ fn every_id_that_ends_a_text_is_kept_and_given_back() {
         let run = blocking::import(&project, &Found::look(path, None).unwrap(), name).unwrap();
         let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
         let out = path.join(name);
-        block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+        block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
         (
             trained.tokenizer.ends(),
             read_json(&out.join("generation_config.json")),
@@ -525,10 +525,51 @@ fn a_context_that_was_shortened_is_whole_again_in_an_export() {
     let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     assert_eq!(trained.config.model.context_length, 8);
     let out = path.join("out");
-    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
+    block_on(export_trained(&trained, None, &out, false, &Yielder::none())).unwrap();
     assert_eq!(read_json(&out.join("config.json"))["max_position_embeddings"], 32);
     assert_eq!(read_json(&out.join("tokenizer_config.json"))["model_max_length"], 32);
     assert_eq!(Found::look(&out, None).unwrap().weights().unwrap(), trained.parameters);
+}
+
+#[test]
+fn folders_have_the_chosen_precision_or_that_of_the_imported_model() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let project = Project::open_or_create(&path.join("project")).unwrap();
+    let import = |from: &Path, name: &str| {
+        let run = blocking::import(&project, &Found::look(from, None).unwrap(), name).unwrap();
+        blocking::load(run, &CheckpointChoice::Best).unwrap()
+    };
+    let export = |trained: &_, precision, name: &str| {
+        let out = path.join(name);
+        block_on(export_trained(trained, precision, &out, false, &Yielder::none())).map(|_| out)
+    };
+    let mut trained = import(path, "whole");
+    for (format, dtype) in
+        [(FloatFormat::F32, "float32"), (FloatFormat::F16, "float16"), (FloatFormat::Bf16, "bfloat16")]
+    {
+        let out = export(&trained, Some(format), format.name()).unwrap();
+        assert_eq!(read_json(&out.join("config.json"))["dtype"], dtype);
+        let rounded = import(&out, format.name());
+        let expected = trained.parameters.iter().map(|weight| match format {
+            FloatFormat::F32 => *weight,
+            FloatFormat::F16 => half::f16::from_f32(*weight).to_f32(),
+            FloatFormat::Bf16 => half::bf16::from_f32(*weight).to_f32(),
+        });
+        assert!(expected.eq(rounded.parameters.iter().copied()), "{format}");
+        let again = export(&rounded, None, &format!("{format}-again")).unwrap();
+        let [bytes, others] =
+            [&out, &again].map(|folder| std::fs::read(folder.join("model.safetensors")).unwrap());
+        assert!(bytes == others, "{format}");
+    }
+    trained.parameters[5] = 1e5;
+    let error = export(&trained, Some(FloatFormat::F16), "large").unwrap_err().to_string();
+    assert!(
+        error.contains("holds 100000, which is outside the range of f16; export it with another"),
+        "{error}"
+    );
+    assert!(!path.join("large").exists());
+    export(&trained, Some(FloatFormat::Bf16), "large").unwrap();
 }
 
 #[test]

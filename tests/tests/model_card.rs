@@ -2,8 +2,8 @@
 
 use super::export::small;
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, export};
-use glasshouse_engine::protocol::Evaluation;
 use glasshouse_engine::protocol::evaluation::{AnswerKind, Likelihood, Metric, TaskReport};
+use glasshouse_engine::protocol::{Evaluation, FloatFormat};
 use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{output_of, python};
 use serde_json::Value;
@@ -56,8 +56,14 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     };
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = &tokenizer.into();
-    let parts =
-        Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
+    let parts = Export {
+        config: &config,
+        tokenizer,
+        family: None,
+        precision: FloatFormat::F32,
+        parameters: &arena,
+        facts: &facts,
+    };
     block_on(export(&parts, folder.path(), false, &Yielder::none())).unwrap();
     let card = folder.path().join("README.md");
     let text = std::fs::read_to_string(&card).unwrap();

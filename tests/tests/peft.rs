@@ -214,6 +214,12 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     assert!(another_base(&own, &named).unwrap().is_some());
 }
 
+/// Adds a tensor of an adapter.
+fn with(module: &str) -> impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>) {
+    let name = format!("base_model.model.model.{module}");
+    |all| _ = all.insert(name, (vec![3, 24], vec![0; 4 * 3 * 24]))
+}
+
 #[test]
 fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
     type Damage = fn(&Path);
@@ -225,7 +231,7 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
     let narrow = run_with(&project, &narrow, weights);
     let runs = project.runs().unwrap().len();
     let nothing: Damage = |_| {};
-    let cases: [(&Run, Damage, &str); 8] = [
+    let cases: [(&Run, Damage, &str); 10] = [
         (&shallow, nothing, "another base than 3-llama-tiny: 14 of its tensors belong to no linear layer"),
         (&narrow, nothing, "has A [3, 24] and B [52, 3], and the weight is [40, 24] here"),
         (
@@ -248,6 +254,16 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
             "weights of 1 of its modules are NaN or infinite, starting with model.layers.1.mlp.up_proj",
         ),
         (&run, |folder| rewrite_tensors(&folder.join(WEIGHTS), BTreeMap::clear), "it has no tensors"),
+        (
+            &run,
+            |folder| rewrite_tensors(&folder.join(WEIGHTS), with("embed_tokens.lora_embedding_A")),
+            "it adapts the embedding (base_model.model.model.embed_tokens.lora_embedding_A), which cannot be merged",
+        ),
+        (
+            &run,
+            |folder| rewrite_tensors(&folder.join(WEIGHTS), with("layers.0.mlp.experts.3.w1.lora_A.weight")),
+            "it adapts experts (base_model.model.model.layers.0.mlp.experts.3.w1.lora_A.weight), which cannot be merged",
+        ),
         (
             &run,
             |folder| std::fs::rename(folder.join(WEIGHTS), folder.join("adapter_model.bin")).unwrap(),

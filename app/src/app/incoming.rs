@@ -100,7 +100,7 @@ impl App {
             Wish::ExportModel { run, format } => {
                 // In a folder, the run gets a subfolder.
                 let to = to.map(|place| match format {
-                    ExportFormat::HuggingFace
+                    ExportFormat::HuggingFace { .. }
                     | ExportFormat::Peft
                     | ExportFormat::Page { space: true, .. } => place.join(&run),
                     ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => place,

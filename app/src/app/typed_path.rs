@@ -48,7 +48,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str, Place) {
         Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters", Place::Folder),
         Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse", Place::New),
         Wish::ExportModel { format, .. } => match format {
-            ExportFormat::HuggingFace | ExportFormat::Peft => {
+            ExportFormat::HuggingFace { .. } | ExportFormat::Peft => {
                 ("Path of the folder to write in", "~/models", Place::New)
             }
             ExportFormat::Gguf { .. } => ("Path of the file to write", "~/model.gguf", Place::New),

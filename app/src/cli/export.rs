@@ -6,11 +6,7 @@ use serde::Serialize;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     check_not_here(&arguments.to, "an export")?;
-    let format = match (arguments.format, arguments.quantization) {
-        (format, None) => format,
-        (ExportFormat::Gguf { .. }, Some(quantization)) => ExportFormat::Gguf { quantization },
-        _ => misuse!("--quantization is for --format gguf; the Hugging Face format is written in f32"),
-    };
+    let format = format_of(arguments)?;
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { of, checkpoint } = &arguments.model;
@@ -45,7 +41,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     found.upload.iter().try_for_each(|command| say!("upload it with: {command}"))?;
     let to = arguments.to.display().to_string();
     match format {
-        ExportFormat::HuggingFace => {
+        ExportFormat::HuggingFace { .. } => {
             let class = if has_labels { "SequenceClassification" } else { "CausalLM" };
             say!("open it with transformers: AutoModelFor{class}.from_pretrained({to:?})")?;
         }
@@ -60,6 +56,28 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         ExportFormat::Page { .. } | ExportFormat::Link => {}
     }
     Ok(())
+}
+
+/// The format that was asked for, or that of the name.
+fn format_of(arguments: &ExportArguments) -> Result<ExportFormat> {
+    let ExportArguments { to, format, quantization, precision, .. } = arguments;
+    let is_file = to.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    let named = if is_file { ExportFormat::Gguf { quantization: None } } else { ExportFormat::default() };
+    match format.unwrap_or(named) {
+        ExportFormat::Gguf { .. } if precision.is_none() => {
+            Ok(ExportFormat::Gguf { quantization: *quantization })
+        }
+        ExportFormat::HuggingFace { .. } if quantization.is_none() => {
+            Ok(ExportFormat::HuggingFace { precision: *precision })
+        }
+        other if quantization.is_none() && precision.is_none() => Ok(other),
+        ExportFormat::Gguf { .. } => misuse!("--precision is for Hugging Face folders; use --quantization"),
+        ExportFormat::HuggingFace { .. } => misuse!(
+            "--quantization is for GGUF files; name the file with .gguf at the end or add --format gguf, or choose --precision for a \
+             Hugging Face folder"
+        ),
+        _ => misuse!("an adapter is written in f32, without --quantization and --precision"),
+    }
 }
 
 /// Refuses to replace the current folder.
@@ -102,12 +120,15 @@ pub struct ExportArguments {
     /// Folder to write, or file for GGUF
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
-    /// Format of the export
-    #[arg(long, value_name = "FORMAT", default_value = "huggingface", value_parser = formats())]
-    pub format: ExportFormat,
-    /// Matrix type of a GGUF file [default: q8_0, or the blocks of an imported file]
-    #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
+    /// Format of the export [default: gguf if PATH ends in .gguf, otherwise huggingface]
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    pub format: Option<ExportFormat>,
+    /// Matrix type of a GGUF file [default: the run's own, or q8_0 for runs in 32 bits]
+    #[arg(long, value_name = "TYPE", value_parser = quantizations())]
     pub quantization: Option<WeightFormat>,
+    /// Precision of a Hugging Face folder [default: that of the imported model, or f32]
+    #[arg(long, value_name = "TYPE", value_parser = choice::<FloatFormat>())]
+    pub precision: Option<FloatFormat>,
     /// Print the command that uploads the export to this repository on Hugging Face
     #[arg(long, value_name = "OWNER/NAME", value_parser = repository)]
     pub upload: Option<String>,
@@ -120,10 +141,14 @@ pub struct ExportArguments {
 }
 
 fn formats() -> impl TypedValueParser<Value = ExportFormat> {
-    let gguf = ExportFormat::Gguf { quantization: WeightFormat::PRESELECTED };
+    let gguf = ExportFormat::Gguf { quantization: None };
     one_of([
-        ("huggingface", "Folder for transformers".to_owned(), ExportFormat::HuggingFace),
+        ("huggingface", "Folder for transformers".to_owned(), ExportFormat::default()),
         ("gguf", "File for llama.cpp".to_owned(), gguf),
         ("peft", "The run's adapter, as a folder for PEFT".to_owned(), ExportFormat::Peft),
     ])
+}
+
+fn quantizations() -> impl TypedValueParser<Value = WeightFormat> {
+    one_of(WeightFormat::EXPORTED.map(|format| (format.name(), format.about().to_owned(), format)))
 }

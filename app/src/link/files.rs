@@ -73,8 +73,9 @@ pub enum Wish {
 /// File name for a run's model in a format; `None` if the format is a folder.
 pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
-        ExportFormat::HuggingFace | ExportFormat::Peft => None,
-        ExportFormat::Gguf { quantization } => Some(format!("{run}-{}.gguf", quantization.name())),
+        ExportFormat::HuggingFace { .. } | ExportFormat::Peft => None,
+        ExportFormat::Gguf { quantization: Some(own) } => Some(format!("{run}-{}.gguf", own.name())),
+        ExportFormat::Gguf { quantization: None } => Some(format!("{run}.gguf")),
         // A folder with its README, and a text.
         ExportFormat::Page { space: true, .. } | ExportFormat::Link => None,
         ExportFormat::Page { space: false, .. } => Some(format!("{run}.html")),

@@ -74,7 +74,7 @@ pub async fn export_bundle(
         info: loaded.info.clone(),
         notices: Vec::new(),
     };
-    export_trained(&trained, &folder.join("model"), true, yielder).await?;
+    export_trained(&trained, None, &folder.join("model"), true, yielder).await?;
     drop(trained);
     places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), yielder).await?;
     write_tokens(prepared, &folder.join("data"), yielder).await?;

@@ -4,10 +4,10 @@ use super::{FIRST, SECOND};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_formats::huggingface::{Family, Folder, Format, write_tensors};
+use glasshouse_formats::huggingface::{Family, Folder, write_tensors};
 use glasshouse_formats::tensors::{Parameters, Tensor, not_finite};
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::{FloatFormat, ModelConfig};
 use std::path::Path;
 
 /// Advice for checkpoints of another model.
@@ -58,7 +58,7 @@ impl Places {
     /// Writes weights in the layout of an unfrozen model.
     pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, yielder: &Yielder) -> Result<()> {
         let entries = self.tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights));
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, FloatFormat::F32, path, yielder).await
     }
 
     pub(super) async fn write_moments(
@@ -74,7 +74,7 @@ impl Places {
                 .iter()
                 .map(move |tensor| (format!("{prefix}{}", tensor.name), tensor, moments.as_slice()))
         });
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, FloatFormat::F32, path, yielder).await
     }
 
     /// Reads a checkpoint written with `transformers`.

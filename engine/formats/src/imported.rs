@@ -159,7 +159,7 @@ mod tests {
     use glasshouse_compiler::plan::arena::ArenaLayout;
     use glasshouse_platform::{block_on, given_up_after};
     use glasshouse_project::Trained;
-    use glasshouse_protocol::CheckpointChoice;
+    use glasshouse_protocol::{CheckpointChoice, FloatFormat};
     use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
 
     /// Exports a small GPT-2, and returns its weights, all of which are different.
@@ -184,7 +184,7 @@ mod tests {
             config: &config,
             tokenizer: &tokenizer,
             family: None,
-            dtype: None,
+            precision: FloatFormat::F32,
             parameters: &arena,
             facts: &facts,
         };

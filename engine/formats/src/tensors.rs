@@ -22,6 +22,8 @@ pub struct Tensor {
     pub rows: Rows,
     /// The first of our columns that it holds; as many as it has itself.
     pub first_column: usize,
+    /// Matrices in the tensor, one after another, which hold the same rows of ours; each has the columns after those of the one before.
+    pub parts: usize,
     /// The tensor is [in, out] (`Conv1D`), ours [out, in].
     pub transposed: bool,
     /// Added to our entries in the file: 1 or −1 if only one of both stores a norm's scale without its 1.
@@ -215,6 +217,14 @@ impl<'model> TensorTable<'model> {
         });
     }
 
+    /// Matrices in one tensor that hold these rows of ours; several with the same rows have columns after one another.
+    pub fn stacked(&mut self, theirs: &str, ours: &str, shape: [usize; 3], rows: Rows) {
+        self.add(theirs, ours, |tensor| {
+            (tensor.parts, tensor.shape) = (shape[0] * shape[1] / rows.len(), shape.to_vec());
+            tensor.rows = rows;
+        });
+    }
+
     /// Norms and linear layers, with a weight and a bias each: the family's names and ours.
     pub fn layers(&mut self, bias: BiasRule, names: &[(&str, &str)]) {
         names.iter().for_each(|(theirs, ours)| self.layer(theirs, ours, None, bias, false));
@@ -254,8 +264,16 @@ impl<'model> TensorTable<'model> {
         let [name, parameter] = self.full(theirs, ours);
         if let Some((shape, _)) = self.parameters.find(&parameter) {
             let (shape, rows) = (shape.to_vec(), Rows::Range(0..shape[0]));
-            let mut tensor =
-                Tensor { name, shape, parameter, rows, first_column: 0, transposed: false, offset: 0 };
+            let mut tensor = Tensor {
+                name,
+                shape,
+                parameter,
+                rows,
+                first_column: 0,
+                parts: 1,
+                transposed: false,
+                offset: 0,
+            };
             change(&mut tensor);
             self.tensors.push(tensor);
         }
@@ -270,12 +288,26 @@ impl<'model> TensorTable<'model> {
 impl Tensor {
     /// Entries per row in the file.
     pub fn columns(&self) -> usize {
-        self.shape.iter().skip(1).product()
+        self.shape.iter().skip(1).last().copied().unwrap_or(1)
+    }
+
+    /// Rows in the file; entries of a vector count as rows.
+    pub fn row_count(&self) -> usize {
+        self.shape.iter().product::<usize>() / self.columns().max(1)
+    }
+
+    /// Our row and first column of a row of the file.
+    pub(crate) fn place_of(&self, row: usize) -> [usize; 2] {
+        let count = self.rows.len();
+        match self.parts {
+            1 => [self.rows.at(row), self.first_column],
+            _ => [self.rows.at(row % count), self.first_column + row / count * self.columns()],
+        }
     }
 
     /// Row ranges in order, each filling a small buffer. A vector is a single piece, because formats may store it in blocks.
     pub fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (rows, columns) = (self.shape.first().copied().unwrap_or(1), self.columns());
+        let (rows, columns) = (self.row_count(), self.columns());
         let step = if columns == 1 { rows } else { PIECE / (4 * columns).max(1) }.max(1);
         (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
     }
@@ -290,8 +322,9 @@ impl Tensor {
         let columns: usize = shape.iter().skip(1).product();
         let width = if self.transposed { columns } else { self.columns() };
         let mut entries = vec![0.0; count];
-        for index in 0..self.rows.len() {
-            let row = &ours[self.rows.at(index) * columns + self.first_column..][..width];
+        for index in 0..self.parts * self.rows.len() {
+            let [row, column] = self.place_of(index);
+            let row = &ours[row * columns + column..][..width];
             if self.transposed {
                 entries[index..]
                     .iter_mut()
@@ -336,11 +369,13 @@ impl Tensor {
             }
         } else {
             // If the context was shortened, only the beginning of the position table is used.
-            let known = self.rows.len().min(shape[0]).saturating_sub(first);
+            let known = self.parts * self.rows.len().min(shape[0]);
+            let known = known.saturating_sub(first);
             let width = self.columns();
-            for (index, row) in entries.chunks_exact(width).take(known).enumerate() {
-                let place = &mut ours[self.rows.at(first + index) * columns + self.first_column..][..width];
-                place.copy_from_slice(row);
+            for (index, entries) in entries.chunks_exact(width).take(known).enumerate() {
+                let [row, column] = self.place_of(first + index);
+                let place = &mut ours[row * columns + column..][..width];
+                place.copy_from_slice(entries);
                 if self.offset != 0 {
                     place.iter_mut().for_each(|entry| *entry -= f32::from(self.offset));
                 }
@@ -352,7 +387,11 @@ impl Tensor {
 /// Whether the tensors hold a parameter's rows contiguously, in file order, untransposed and unchanged.
 pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
     let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
-        Rows::Range(rows) if rows.start == end && !tensor.transposed && tensor.offset == 0 => Some(rows.end),
+        Rows::Range(rows)
+            if rows.start == end && !tensor.transposed && tensor.offset == 0 && tensor.parts == 1 =>
+        {
+            Some(rows.end)
+        }
         _ => None,
     });
     end == shape.first().copied()
@@ -373,8 +412,9 @@ pub(crate) mod tests {
         for tensor in tensors {
             let Some((shape, place)) = parameters.find(&tensor.parameter) else { continue };
             let columns: usize = shape.iter().skip(1).product();
-            for index in 0..tensor.rows.len() {
-                let row = place.start + tensor.rows.at(index) * columns + tensor.first_column;
+            for index in 0..tensor.parts * tensor.rows.len() {
+                let [row, column] = tensor.place_of(index);
+                let row = place.start + row * columns + column;
                 let width = if tensor.transposed { columns } else { tensor.columns() };
                 times[row..row + width].iter_mut().for_each(|times| *times += 1);
             }

@@ -107,7 +107,7 @@ pub use summary::{
 pub use sweep::{MIN_IMPORTANCE_RUNS, SWEPT, Stop, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
-pub use weight_format::WeightFormat;
+pub use weight_format::{FloatFormat, WeightFormat};
 
 /// An invalid setting: the field, its value and the rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -309,7 +309,7 @@ macro_rules! settings {
 pub(crate) use settings;
 
 /// Defines an enum: after each variant its name in files and commands and, if that is another, its title, its default after the enum's name.
-/// Menus and help omit an unlisted variant.
+/// Menus and help omit unlisted variants.
 macro_rules! choices {
     (@title $text:literal) => { $text };
     (@title $text:literal, $title:literal) => { $title };
@@ -320,7 +320,7 @@ macro_rules! choices {
             $(#[serde($($serde:tt)*)])*
             $variant:ident = $text:literal $(, $title:literal)?;
         )* }
-        $(unlisted { $(#[doc = $other_doc:literal])* $other:ident = $other_text:literal $(, $other_title:literal)?; })?
+        $(unlisted { $($(#[doc = $other_doc:literal])* $other:ident = $other_text:literal $(, $other_title:literal)?;)+ })?
     ) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         $(#[$about])*
@@ -330,7 +330,7 @@ macro_rules! choices {
             $(#[serde($($serde)*)])*
             $variant,
         )*
-            $($(#[doc = $other_doc])* #[serde(rename = $other_text)] $other,)?
+            $($($(#[doc = $other_doc])* #[serde(rename = $other_text)] $other,)+)?
         }
 
         $(impl Default for $name {
@@ -340,12 +340,12 @@ macro_rules! choices {
         })?
 
         impl $name {
-            $crate::names::named! { $($variant = $text),* $(; $other = $other_text)? }
+            $crate::names::named! { $($variant = $text),* $(; $($other = $other_text),+)? }
 
             pub fn title(self) -> &'static str {
                 match self {
                     $(Self::$variant => $crate::setting::choices!(@title $text $(, $title)?),)*
-                    $(Self::$other => $crate::setting::choices!(@title $other_text $(, $other_title)?),)?
+                    $($(Self::$other => $crate::setting::choices!(@title $other_text $(, $other_title)?),)+)?
                 }
             }
         }

@@ -20,6 +20,44 @@ choices! {
     unlisted {
         /// As in the GGUF file that the run was imported from.
         Gguf = "gguf", "as in its file";
+        /// 6 bits per weight and an 8-bit scale for every 16 weights of a row. Only for GGUF files.
+        Q6K = "q6_k", "6 bits";
+        /// 4 bits per weight, and 6-bit scales and minimums for every 32 weights of a row, with half of the value and MLP down projections
+        /// in `q6_k`: llama.cpp's `Q4_K_M`. Only for GGUF files.
+        Q4K = "q4_k", "4 bits (K)";
+    }
+}
+
+choices! {
+    /// How a Hugging Face folder stores weights.
+    pub enum FloatFormat = F32 {
+        /// 32-bit floats.
+        F32 = "f32", "32 bits";
+        /// 16-bit floats with a 5-bit exponent (IEEE 754 binary16): up to 65,504.
+        F16 = "f16", "16 bits";
+        /// 32-bit floats rounded to their upper 16 bits.
+        Bf16 = "bf16", "bfloat16";
+    }
+}
+
+impl FloatFormat {
+    /// The name in `config.json`.
+    pub fn torch_name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+        }
+    }
+
+    /// The format of a name in `config.json`.
+    pub fn from_torch_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.torch_name() == name)
+    }
+
+    /// Bytes of a weight.
+    pub fn width(self) -> usize {
+        if self == Self::F32 { 4 } else { 2 }
     }
 }
 
@@ -30,8 +68,11 @@ impl WeightFormat {
         compressed
     };
 
-    /// What compression and GGUF exports offer first.
+    /// What compression offers first, and GGUF exports of runs in 32 bits have by default.
     pub const PRESELECTED: Self = Self::Q8_0;
+
+    /// The formats that GGUF exports offer, with most bits first.
+    pub const EXPORTED: [Self; 6] = [Self::F32, Self::F16, Self::Q8_0, Self::Q6K, Self::Q4K, Self::Q4_0];
 
     /// Weights and bytes per block (rows of a stored matrix are whole blocks), maximum magnitude, overall type of a GGUF file
     /// (`enum llama_ftype`), and size and precision for a dialog.
@@ -45,6 +86,14 @@ impl WeightFormat {
             Self::Q4_0 => {
                 (32, 18, 8.0 * F16, Some(2), "4.5 bits per weight: the smallest, and the least exact")
             }
+            Self::Q6K => (256, 210, 4096.0 * F16, Some(18), "6.6 bits per weight: nearly as exact as 8.5"),
+            Self::Q4K => (
+                256,
+                144,
+                945.0 * F16,
+                Some(15),
+                "about 4.9 bits per weight: small, and more exact than q4_0",
+            ),
             Self::Gguf => (1, 4, f32::MAX, None, "the blocks of the file that it was imported from"),
         }
     }
@@ -89,10 +138,10 @@ impl WeightFormat {
         if self.bits() < Self::Q8_0.bits() { Self::Q8_0 } else { self }
     }
 
-    /// Refuses the blocks of a file, which are not made from weights.
+    /// Refuses the formats of files only.
     pub(crate) fn check_is_made(self, setting: &str) -> Result<(), Invalid> {
         let known = Self::ALL.map(Self::name).join(", ");
         let rule = format!("be a format that weights can be rounded to ({known})");
-        require(self != Self::Gguf, setting, self.name(), rule)
+        require(Self::ALL.contains(&self), setting, self.name(), rule)
     }
 }

@@ -122,15 +122,16 @@ impl Session {
         keep: bool,
     ) -> Result<()> {
         let (run, checkpoint) = (self.run_named(name)?, &checkpoint.unwrap_or_default());
-        if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
+        if !matches!(format, ExportFormat::HuggingFace { .. }) && !run.config()?.model.labels.is_empty() {
             refuse!(
                 "{} has a head for labels, which this format cannot store; export it as a Hugging Face folder",
                 run.name()
             );
         }
         let place = match format {
-            ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
-            ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
+            ExportFormat::HuggingFace { .. } => format!("{}-huggingface", run.name()),
+            ExportFormat::Gguf { quantization: Some(own) } => format!("{}-{}.gguf", run.name(), own.name()),
+            ExportFormat::Gguf { quantization: None } => format!("{}.gguf", run.name()),
             ExportFormat::Peft => format!("{}-adapter", run.name()),
             ExportFormat::Page { space: true, .. } => format!("{}-space", run.name()),
             ExportFormat::Page { .. } => format!("{}.html", run.name()),
@@ -158,8 +159,8 @@ impl Session {
         };
         let mut verification = None;
         let written = match format {
-            ExportFormat::HuggingFace => {
-                huggingface::export_trained(&load(run).await?, &path, replace, &yielder).await?
+            ExportFormat::HuggingFace { precision } => {
+                huggingface::export_trained(&load(run).await?, precision, &path, replace, &yielder).await?
             }
             ExportFormat::Peft => {
                 let adapted = AsTrained::load(run, checkpoint, &yielder).await?;
@@ -170,7 +171,7 @@ impl Session {
                 let model = load(run).await?;
                 let exported = gguf::export_trained(&model, quantization, &path, replace, &yielder).await?;
                 self.sink.notices(&exported.notices);
-                verification = self.verify_export(model, quantization, &path, &yielder).await;
+                verification = self.verify_export(model, exported.quantization, &path, &yielder).await;
                 vec![path.clone(), exported.modelfile]
             }
             ExportFormat::Page { weights, space } => {
@@ -194,7 +195,9 @@ impl Session {
             return Ok(());
         }
         let (name, bytes) = match format {
-            ExportFormat::HuggingFace | ExportFormat::Peft | ExportFormat::Page { space: true, .. } => {
+            ExportFormat::HuggingFace { .. }
+            | ExportFormat::Peft
+            | ExportFormat::Page { space: true, .. } => {
                 (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
             ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {

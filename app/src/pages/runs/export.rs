@@ -2,7 +2,7 @@
 
 use crate::link::{FOLDERS, Wish};
 use crate::pages::prelude::*;
-use glasshouse_protocol::{ExportFormat, WeightFormat};
+use glasshouse_protocol::{ExportFormat, FloatFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -33,18 +33,31 @@ pub fn reading_ui(ui: &mut Ui, state: &State, run: &str) {
     }
 }
 
+/// Choices of a format, with the run's own first.
+fn with_own<T: Copy, const COUNT: usize>(
+    all: [T; COUNT],
+    name: fn(T) -> &'static str,
+) -> Vec<(Option<T>, &'static str)> {
+    let all = all.into_iter().map(|each| (Some(each), name(each)));
+    std::iter::once((None, "own")).chain(all).collect()
+}
+
 /// The formats; the adapter-only format only if the run has an adapter.
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let quantization = match *format {
         ExportFormat::Gguf { quantization } => quantization,
-        _ => WeightFormat::PRESELECTED,
+        _ => None,
+    };
+    let precision = match *format {
+        ExportFormat::HuggingFace { precision } => precision,
+        _ => None,
     };
     let page = match *format {
         ExportFormat::Page { .. } => *format,
         _ => ExportFormat::PAGE,
     };
     let mut choices = vec![
-        (ExportFormat::HuggingFace, "Hugging Face folder"),
+        (ExportFormat::HuggingFace { precision }, "Hugging Face folder"),
         (ExportFormat::Gguf { quantization }, "GGUF file"),
         (page, "Web page"),
     ];
@@ -58,16 +71,23 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     segmented(ui, format, &choices);
     ui.add_space(space::TIGHT);
     match format {
-        ExportFormat::HuggingFace => {
-            let text = "For transformers, with a model card, in 32 bits per weight; imported models keep their own precision.";
-            quiet_text(ui, text);
+        ExportFormat::HuggingFace { precision } => {
+            segmented(ui, precision, &with_own(FloatFormat::ALL, FloatFormat::name));
+            let bits = match precision {
+                Some(own) => own.title(),
+                None => "the precision that the model was imported in, or 32 bits per weight",
+            };
+            quiet_text(ui, format!("For transformers, with a model card, in {bits}."));
         }
         ExportFormat::Peft => {
             quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization } => {
-            segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
-            let bits = quantization.about();
+            segmented(ui, quantization, &with_own(WeightFormat::EXPORTED, WeightFormat::name));
+            let bits = match quantization {
+                Some(own) => own.about(),
+                None => "the run's own format, or 8.5 bits per weight if that is 32 bits",
+            };
             let text = format!(
                 "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
             );

@@ -12,6 +12,9 @@ const FOUR: u32 = 0x0f0f_0f0f;
 const TWO: u32 = 0x0303_0303;
 const ONE: u32 = 0x0101_0101;
 
+/// The steps of `IQ4_NL` and `IQ4_XS`, plus 128 (`kvalues_iq4nl`).
+const STEPS: [u8; 16] = [1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241];
+
 /// Maximum weights in a block.
 const LARGEST: usize = 256;
 
@@ -227,6 +230,34 @@ fn unpack_block<const LANES: usize>(
                 to.minimums[group] = [-0.0; LANES];
             }
         }
+        // Scale, nibbles like Q4_0.
+        GgmlType::IQ4_NL => {
+            unequal_steps(w, to.quants);
+            (to.scales[0], to.minimums[0]) = (*d, [-0.0; LANES]);
+        }
+        // d, the upper two bits of all scales, the lower four, nibbles of each 32 weights like Q4_0.
+        GgmlType::IQ4_XS => {
+            for group in 0..8 {
+                unequal_steps(&w[2 + 4 * group..6 + 4 * group], &mut to.quants[8 * group..8 * group + 8]);
+                for lane in 0..LANES {
+                    let low = byte(w, 4 + group / 2, lane) >> (group % 2 * 4) & 15;
+                    let high = (w[0][lane] >> (16 + 2 * group)) as i32 & 3;
+                    to.scales[group][lane] = half(w[0][lane]) * ((low | high << 4) - 32) as f32;
+                }
+                to.minimums[group] = [-0.0; LANES];
+            }
+        }
+    }
+}
+
+/// The steps of 32 weights.
+#[inline(always)]
+fn unequal_steps<const LANES: usize>(w: &[[u32; LANES]], quants: &mut [[u32; LANES]]) {
+    for (at, quants) in quants[..8].iter_mut().enumerate() {
+        lanes(quants, &w[at % 4], |word| {
+            let nibbles = (word >> (at / 4 * 4)) & FOUR;
+            u32::from_le_bytes(nibbles.to_le_bytes().map(|nibble| STEPS[usize::from(nibble)]))
+        });
     }
 }
 

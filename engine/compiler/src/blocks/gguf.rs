@@ -36,12 +36,16 @@ pub enum GgmlType {
     Q5_K,
     /// Blocks of 256 weights: 16 scales of eight bits, six bits per weight.
     Q6_K,
+    /// Blocks of 32 weights: a scale, four bits per weight that number one of 16 unequal steps.
+    IQ4_NL,
+    /// Blocks of 256 weights: eight scales of six bits, four bits per weight as in `IQ4_NL`.
+    IQ4_XS,
 }
 
 impl GgmlType {
-    pub const ALL: [Self; 13] = {
+    pub const ALL: [Self; 15] = {
         use GgmlType::*;
-        [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K]
+        [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS]
     };
 
     /// Number in files, name, weights per block, and bytes per block.
@@ -61,6 +65,8 @@ impl GgmlType {
             Self::Q4_K => (12, "Q4_K", 256, 2 + 2 + 12 + 128),
             Self::Q5_K => (13, "Q5_K", 256, 2 + 2 + 12 + 32 + 128),
             Self::Q6_K => (14, "Q6_K", 256, 128 + 64 + 16 + 2),
+            Self::IQ4_NL => (20, "IQ4_NL", 32, 2 + 16),
+            Self::IQ4_XS => (23, "IQ4_XS", 256, 2 + 2 + 4 + 128),
         }
     }
 
@@ -96,17 +102,22 @@ impl GgmlType {
         match self {
             Self::Q4_0 => 8,
             Self::Q5_0 => 16,
-            Self::Q8_0 => 128,
+            Self::Q8_0 | Self::IQ4_NL | Self::IQ4_XS => 128,
             Self::Q3_K => 4,
             Self::Q6_K => 32,
             _ => 0,
         }
     }
 
-    /// The type that llama.cpp falls back to if a row is not a multiple of the block size: `Q8_0` for `Q6_K`, else `F16`.
+    /// The type that llama.cpp falls back to if a row is not a multiple of the block size: for K-quants one with blocks of 32, else `F16`.
     pub fn for_columns(self, columns: usize) -> Self {
         let fits = |ty: &Self| columns.is_multiple_of(ty.block());
-        let narrower = if self.block() > Self::Q8_0.block() { Self::Q8_0 } else { Self::F16 };
+        let narrower = match self {
+            Self::Q4_K => Self::Q5_0,
+            Self::Q5_K => Self::Q5_1,
+            Self::Q6_K => Self::Q8_0,
+            _ => Self::F16,
+        };
         [self, narrower].into_iter().find(fits).unwrap_or(Self::F16)
     }
 

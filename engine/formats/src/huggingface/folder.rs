@@ -5,7 +5,7 @@ use crate::TAKE_AGAIN;
 use crate::found::read_at;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
-use glasshouse_protocol::order;
+use glasshouse_protocol::{FloatFormat, order};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
@@ -27,55 +27,34 @@ pub struct Stored {
     start: u64,
 }
 
-/// Storage format of floats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    F32,
-    /// 16 bits with a 5-bit exponent.
-    F16,
-    /// The upper 16 of the 32 bits.
-    Bf16,
+/// The type in a safetensors header.
+pub fn dtype(format: FloatFormat) -> Dtype {
+    match format {
+        FloatFormat::F32 => Dtype::F32,
+        FloatFormat::F16 => Dtype::F16,
+        FloatFormat::Bf16 => Dtype::BF16,
+    }
 }
 
-impl Format {
-    // As in `config.json`.
-    glasshouse_protocol::named! { F32 = "float32", F16 = "float16", Bf16 = "bfloat16" }
-
-    /// The type in a safetensors header.
-    pub fn dtype(self) -> Dtype {
-        match self {
-            Self::F32 => Dtype::F32,
-            Self::F16 => Dtype::F16,
-            Self::Bf16 => Dtype::BF16,
-        }
+fn format_of(dtype: Dtype) -> std::result::Result<FloatFormat, String> {
+    match dtype {
+        Dtype::F32 => Ok(FloatFormat::F32),
+        Dtype::F16 => Ok(FloatFormat::F16),
+        Dtype::BF16 => Ok(FloatFormat::Bf16),
+        other => Err(format!("is stored as {other:?}: store it as F32, F16 or BF16, which can be read")),
     }
+}
 
-    fn from_dtype(dtype: Dtype) -> std::result::Result<Self, String> {
-        match dtype {
-            Dtype::F32 => Ok(Self::F32),
-            Dtype::F16 => Ok(Self::F16),
-            Dtype::BF16 => Ok(Self::Bf16),
-            other => Err(format!("is stored as {other:?}: store it as F32, F16 or BF16, which can be read")),
-        }
-    }
-
-    pub fn width(self) -> usize {
-        if self == Self::F32 { 4 } else { 2 }
-    }
-
-    /// Converts floats to bytes; `bits16` is a buffer for 16-bit formats.
-    pub fn encode<'all>(self, floats: &'all [f32], bits16: &'all mut Vec<u16>) -> &'all [u8] {
+/// Converts floats to bytes; `bits16` is a buffer for 16-bit formats.
+pub fn encode<'all>(format: FloatFormat, floats: &'all [f32], bits16: &'all mut Vec<u16>) -> &'all [u8] {
+    bits16.resize(floats.len(), 0);
+    match format {
         // safetensors is little-endian, like every target.
-        if self == Self::F32 {
-            return bytemuck::cast_slice(floats);
-        }
-        bits16.resize(floats.len(), 0);
-        match self {
-            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(bits16).convert_from_f32_slice(floats),
-            _ => bytemuck::cast_slice_mut::<u16, f16>(bits16).convert_from_f32_slice(floats),
-        }
-        bytemuck::cast_slice(bits16)
+        FloatFormat::F32 => return bytemuck::cast_slice(floats),
+        FloatFormat::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(bits16).convert_from_f32_slice(floats),
+        FloatFormat::F16 => bytemuck::cast_slice_mut::<u16, f16>(bits16).convert_from_f32_slice(floats),
     }
+    bytemuck::cast_slice(bits16)
 }
 
 impl Stored {
@@ -87,13 +66,13 @@ impl Stored {
         (self.count() * self.dtype.bitsize() / 8) as u64
     }
 
-    pub fn format(&self) -> Option<Format> {
-        Format::from_dtype(self.dtype).ok()
+    pub fn format(&self) -> Option<FloatFormat> {
+        format_of(self.dtype).ok()
     }
 
     /// Checks that the entries are floats of a supported format. The error describes the actual type.
     pub fn check(&self) -> std::result::Result<(), String> {
-        Format::from_dtype(self.dtype).map(drop)
+        format_of(self.dtype).map(drop)
     }
 }
 
@@ -224,17 +203,17 @@ impl Folder {
     /// Reads rows of a tensor (entries of a vector) into `floats`.
     pub fn read(&self, tensor: &Stored, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let path = &self.files[tensor.file];
-        let format = Format::from_dtype(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
+        let format = format_of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
         let columns: usize = tensor.shape.iter().skip(1).product();
         let start = tensor.start + (rows.start * columns * format.width()) as u64;
         // safetensors is little-endian, like every target.
-        if format == Format::F32 {
+        if format == FloatFormat::F32 {
             return read_at(path, start, bytemuck::cast_slice_mut(floats));
         }
         let mut bits16 = vec![0_u16; floats.len()];
         read_at(path, start, bytemuck::cast_slice_mut(&mut bits16))?;
         match format {
-            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&bits16).convert_to_f32_slice(floats),
+            FloatFormat::Bf16 => bytemuck::cast_slice::<u16, bf16>(&bits16).convert_to_f32_slice(floats),
             _ => bytemuck::cast_slice::<u16, f16>(&bits16).convert_to_f32_slice(floats),
         }
         Ok(())

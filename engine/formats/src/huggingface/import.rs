@@ -2,12 +2,12 @@
 
 use super::families::Family;
 use super::fields::Fields;
-use super::folder::{Folder, Format, Stored, read_json};
+use super::folder::{Folder, Stored, read_json};
 use crate::TAKE_AGAIN;
 use crate::found::{Looked, Weights};
 use crate::tensors::{Parameters, Tensor, matched};
 use glasshouse_platform::{Error, Result, files};
-use glasshouse_protocol::{Hint, ModelConfig};
+use glasshouse_protocol::{FloatFormat, Hint, ModelConfig};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use serde_json::{Map, Value};
 use std::ops::Range;
@@ -90,7 +90,15 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
     let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
     let weights = Box::new(FolderWeights { folder, tensors: stored });
-    Ok(Looked { family, dtype: format.map(Format::name), model, notices, tokenizer, tensors, weights })
+    Ok(Looked {
+        family,
+        dtype: format.map(FloatFormat::torch_name),
+        model,
+        notices,
+        tokenizer,
+        tensors,
+        weights,
+    })
 }
 
 fn type_of(config: &Map<String, Value>) -> String {

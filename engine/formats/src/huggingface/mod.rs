@@ -15,7 +15,8 @@ mod peft;
 pub use card::CardFacts;
 pub(crate) use families::packed_rows;
 pub use families::{FAMILIES, Family};
-pub use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
+pub use folder::{Folder, MAX_JSON_BYTES, shards_of};
+use folder::{dtype, encode};
 pub(super) use import::look;
 pub use peft::{another_base, export_adapter, merge_adapter};
 
@@ -23,9 +24,10 @@ use super::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
-use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
+use glasshouse_protocol::{Evaluation, FloatFormat, ModelConfig, Position, RunConfig, RunState};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles};
+use half::{bf16, f16};
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -38,8 +40,7 @@ pub struct Export<'run> {
     pub tokenizer: &'run TokenizerFiles,
     /// `model_type` of the class it was imported as; preferred if that class still computes the model.
     pub family: Option<&'run str>,
-    /// The original `dtype` in `config.json`, if every weight is still exactly representable in it; otherwise the export uses 32 bits.
-    pub dtype: Option<&'run str>,
+    pub precision: FloatFormat,
     /// Weights in the arena layout of the model's parameters ([`glasshouse_compiler::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
     /// Data and results for the model card.
@@ -54,8 +55,7 @@ pub async fn export(
     replace: bool,
     yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
-    let Export { config, tokenizer, facts, family, dtype, .. } = *export;
-    let format = dtype.and_then(|name| Format::named("format", name).ok()).unwrap_or(Format::F32);
+    let Export { config, tokenizer, facts, family, precision, .. } = *export;
     let fits = |model: &ModelConfig| Family::for_model(model, family).is_ok();
     let (model, divisor) = crate::without_divisor(&config.model, fits);
     let config = &RunConfig { model: model.into_owned(), ..config.clone() };
@@ -65,7 +65,7 @@ pub async fn export(
     let staging = Staging::beside(folder)?;
     let generation = generation_config(model, tokenizer);
     let mut fields = family.write(model);
-    fields.extend(shared_fields(family, model, tokenizer, &generation, format));
+    fields.extend(shared_fields(family, model, tokenizer, &generation, precision));
     if !model.labels.is_empty() {
         fields.extend(label_fields(family, model, padding(model, tokenizer)));
     }
@@ -87,7 +87,7 @@ pub async fn export(
     let entries: Vec<_> =
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters)).collect();
     let path = staging.path().join("model.safetensors");
-    write_tensors(&entries, &parameters, format, &path, yielder).await?;
+    write_tensors(&entries, &parameters, precision, &path, yielder).await?;
     tokenizer.tokenizer.save(&staging.path().join("tokenizer.json"))?;
     written.extend(["model.safetensors", "tokenizer.json"].map(|name| folder.join(name)));
     if let Some(template) = &tokenizer.chat_template {
@@ -102,7 +102,7 @@ pub async fn export(
 pub async fn write_tensors(
     tensors: &[(String, &Tensor, &[f32])],
     parameters: &Parameters,
-    format: Format,
+    format: FloatFormat,
     path: &Path,
     yielder: &Yielder,
 ) -> Result<()> {
@@ -110,7 +110,7 @@ pub async fn write_tensors(
     let infos = tensors.iter().map(|(name, tensor, _)| {
         let start = end;
         end += tensor.shape.iter().product::<usize>() * format.width();
-        let (dtype, shape) = (format.dtype(), tensor.shape.clone());
+        let (dtype, shape) = (dtype(format), tensor.shape.clone());
         (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     // `transformers` rejects files without this entry.
@@ -121,10 +121,21 @@ pub async fn write_tensors(
         .and_then(|()| file.write_all(&head))
         .map_err(Error::io(path))?;
     let mut bits16 = Vec::new();
-    for (_, tensor, arena) in tensors {
+    for (name, tensor, arena) in tensors {
         glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
-        let mut bytes = format.encode(&entries, &mut bits16);
+        // A larger weight would be infinite.
+        let largest = match format {
+            FloatFormat::F32 => f32::MAX,
+            FloatFormat::F16 => f16::MAX.to_f32(),
+            FloatFormat::Bf16 => bf16::MAX.to_f32(),
+        };
+        if let Some(odd) = entries.iter().find(|entry| entry.abs() > largest) {
+            return Err(Error::Refused(format!(
+                "{name} holds {odd}, which is outside the range of {format}; export it with another precision"
+            )));
+        }
+        let mut bytes = encode(format, &entries, &mut bits16);
         storage::copy(&mut bytes, &mut file, yielder).await.map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))
@@ -136,7 +147,7 @@ fn shared_fields(
     model: &ModelConfig,
     files: &TokenizerFiles,
     generation: &Map<String, Value>,
-    format: Format,
+    format: FloatFormat,
 ) -> Map<String, Value> {
     // If the field is missing, some classes default to an id that a smaller vocabulary lacks.
     let padding = files.special("pad_token").filter(|id| (*id as usize) < model.vocabulary);
@@ -146,9 +157,9 @@ fn shared_fields(
         "bos_token_id": generation.get("bos_token_id").cloned().or_else(|| files.special("bos_token").map(Value::from)),
         "eos_token_id": generation.get("eos_token_id").cloned().or_else(|| files.tokenizer.end_of_text().map(Value::from)),
         "pad_token_id": padding,
-        "dtype": format.name(),
+        "dtype": format.torch_name(),
         // Read by transformers before 4.56.
-        "torch_dtype": format.name(),
+        "torch_dtype": format.torch_name(),
     }))
 }
 
@@ -170,9 +181,11 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
     fields
 }
 
-/// Exports a project's model, with its run's and data's facts for the model card. If the future is dropped, an earlier export is unchanged.
+/// Exports a project's model, with its run's and data's facts for the model card. Without a precision, an imported model keeps its own, and
+/// others have 32 bits. If the future is dropped, an earlier export is unchanged.
 pub async fn export_trained(
     model: &Trained,
+    precision: Option<FloatFormat>,
     folder: &Path,
     replace: bool,
     yielder: &Yielder,
@@ -202,8 +215,9 @@ pub async fn export_trained(
     let config = &RunConfig { model: with_whole_context(&config.model, &record), ..config.clone() };
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
-    let dtype = record.dtype.as_deref().filter(|_| facts.imported);
-    let parts = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
+    let own = record.dtype.as_deref().filter(|_| facts.imported).and_then(FloatFormat::from_torch_name);
+    let precision = precision.or(own).unwrap_or_default();
+    let parts = Export { config, tokenizer: &tokenizer, family, precision, parameters, facts: &facts };
     export(&parts, folder, replace, yielder).await
 }
 
@@ -302,7 +316,6 @@ fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String,
 mod tests {
     use super::*;
     use glasshouse_platform::block_on;
-    use half::{bf16, f16};
     use std::io::ErrorKind;
 
     #[test]
@@ -310,14 +323,14 @@ mod tests {
         let mut bits16 = Vec::new();
         let all = || 0..=u16::MAX;
         for (format, floats) in [
-            (Format::F16, all().map(|bits| f16::from_bits(bits).to_f32()).collect::<Vec<_>>()),
-            (Format::Bf16, all().map(|bits| bf16::from_bits(bits).to_f32()).collect()),
+            (FloatFormat::F16, all().map(|bits| f16::from_bits(bits).to_f32()).collect::<Vec<_>>()),
+            (FloatFormat::Bf16, all().map(|bits| bf16::from_bits(bits).to_f32()).collect()),
         ] {
-            let bytes = format.encode(&floats, &mut bits16).chunks_exact(format.width());
+            let bytes = encode(format, &floats, &mut bits16).chunks_exact(format.width());
             let same =
                 |((bits, float), bytes): ((u16, &f32), &[u8])| float.is_nan() || bytes == bits.to_le_bytes();
             assert!(all().zip(&floats).zip(bytes).all(same), "{format:?}");
-            assert_eq!(Format::named("format", format.name()), Ok(format));
+            assert_eq!(FloatFormat::from_torch_name(format.torch_name()), Some(format));
         }
     }
 
@@ -334,7 +347,7 @@ mod tests {
         let arena = vec![0.0; parameters.count()];
         let entries: Vec<_> =
             tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena.as_slice())).collect();
-        for format in Format::ALL {
+        for format in FloatFormat::ALL {
             let written = block_on(write_tensors(&entries, &parameters, format, full, &Yielder::none()));
             let error = written.unwrap_err();
             let said = matches!(&error, Error::Io { path, cause } if path == full && cause.kind() == ErrorKind::StorageFull);

@@ -10,12 +10,12 @@ pub use merge::{another_base, merge_adapter};
 
 use super::super::tensors::{Parameters, Rows, Tensor};
 use super::fields::shortest;
-use super::{Family, Format, pretty, write_tensors};
+use super::{Family, pretty, write_tensors};
 use glasshouse_compiler::model::{LORA_A, LORA_B, MAGNITUDE};
 use glasshouse_platform::storage::{self, Staging, check_place};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{AsTrained, Project, Run};
-use glasshouse_protocol::{Adapter, AdapterKind, RunState, order};
+use glasshouse_protocol::{Adapter, AdapterKind, FloatFormat, RunState, order};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub async fn export_adapter(
     let tensors = modules.tensors(adapter);
     let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
     let path = staging.path().join(WEIGHTS);
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, yielder).await?;
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, FloatFormat::F32, &path, yielder).await?;
     staging.put(folder)?;
     Ok([SETTINGS, WEIGHTS].map(|name| folder.join(name)).to_vec())
 }
@@ -103,6 +103,7 @@ impl<'table> Modules<'table> {
             parameter: format!("{layer}{name}"),
             rows,
             first_column: 0,
+            parts: 1,
             transposed: false,
             offset: 0,
         };

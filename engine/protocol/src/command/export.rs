@@ -1,7 +1,7 @@
 //! Exports for other programs.
 
 use super::Command;
-use crate::{CheckpointChoice, WeightFormat};
+use crate::{CheckpointChoice, FloatFormat, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -61,14 +61,21 @@ fn verified_steps() -> u64 {
     VERIFIED_STEPS
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ExportFormat {
-    /// A folder for `transformers`, in f32.
-    #[default]
-    HuggingFace,
-    /// A GGUF file for llama.cpp. With fewer than 8 bits, the head has 6.
-    Gguf { quantization: WeightFormat },
+    /// A folder for `transformers`. By default, an imported model's weights have their original format if it still holds them exactly;
+    /// others have 32 bits.
+    HuggingFace {
+        #[serde(default)]
+        precision: Option<FloatFormat>,
+    },
+    /// A GGUF file for llama.cpp. By default, the matrices are stored as in the run, and those of a run in 32 bits in
+    /// [`WeightFormat::PRESELECTED`]. With fewer than 6 bits, the head has 6.
+    Gguf {
+        #[serde(default)]
+        quantization: Option<WeightFormat>,
+    },
     /// Only the run's adapter, as a PEFT folder.
     Peft,
     /// One web page that runs the model in the visitor's browser: a file if its name ends in `.html`, else a folder for any static
@@ -82,6 +89,12 @@ pub enum ExportFormat {
     },
     /// A small model in an address, for a Glasshouse page: the part after its `#`, attached to the answer as text.
     Link,
+}
+
+impl Default for ExportFormat {
+    fn default() -> Self {
+        Self::HuggingFace { precision: None }
+    }
 }
 
 impl ExportFormat {

@@ -1,10 +1,25 @@
-//! Gemma 2 (Gemma Team 2024): norms before and after attention and MLP, soft caps on attention scores and logits, and a sliding window in
-//! every second block. Channels are stored like ours, and norms with the 1 that is added to ours.
+//! Gemma 1 (Gemma Team 2024): Llama with scaled embeddings, norms of 1 + weight, and a GELU gate. Gemma 2: norms before and after attention
+//! and MLP, soft caps on attention scores and logits, and a sliding window in every second block. Channels are stored like ours, and norms
+//! with the 1 that is added to ours.
 
 use super::{Architecture, Settings, count, llama};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
-use glasshouse_protocol::{Gate, Mlp, ModelConfig, NormConfig, NormPlacement, Position};
+use glasshouse_protocol::{Gate, Mlp, ModelConfig, NormConfig, NormPlacement, Position, Rope, RopeScaling};
+
+pub(super) const GEMMA: Architecture = Architecture { name: "gemma", read: read_gemma, ..llama::OUR_ORDER };
+
+fn read_gemma(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    let model = llama::shared(facts)?;
+    Ok(ModelConfig {
+        embedding_scale: (model.width as f32).sqrt(),
+        norm: NormConfig { add_unit_offset: true, ..model.norm },
+        mlp: Mlp { gate: Gate::Geglu, ..model.mlp },
+        // llama.cpp reads no head.
+        tied_head: true,
+        ..model
+    })
+}
 
 pub(super) const GEMMA2: Architecture =
     Architecture { name: "gemma2", read: read_gemma2, write: write_gemma2, ..llama::OUR_ORDER };
@@ -29,6 +44,9 @@ fn read_gemma2(facts: &mut Facts<'_>) -> Result<ModelConfig> {
 /// scales attention by width ÷ heads instead of the head size.
 fn shared(facts: &mut Facts<'_>, pattern: usize, wide: usize, window: Option<usize>) -> Result<ModelConfig> {
     let model = llama::shared(facts)?;
+    if let Position::Rope(Rope { scaling: Some(RopeScaling::Yarn { .. }), .. }) = &model.position {
+        return Err(facts.error("rope.scaling.type is `yarn`, which also changes blocks with a window"));
+    }
     let scaled = if model.layers == wide { model.width / model.heads.max(1) } else { model.head_size };
     let window = facts.whole_or_none("attention.sliding_window")?.or(window).filter(|window| *window > 0);
     let blocks = (0..model.layers).filter(|block| window.is_some() && (block + 1).is_multiple_of(pattern));

@@ -9,6 +9,7 @@ pub(super) const ARCHITECTURE: Architecture =
     Architecture { name: "granite", read, write, ..llama::ARCHITECTURE };
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    llama::without_experts(facts)?;
     let model = llama::read(facts)?;
     // A factor of 0 means none.
     let mut factor =

@@ -1,4 +1,4 @@
-//! Llama 2 and 3 (Touvron et al. 2023), SmolLM2, Mistral: RMSNorm, rotary positions, gated MLP, grouped queries. Other
+//! Llama 2 and 3 (Touvron et al. 2023), SmolLM2, Mistral, Mixtral: RMSNorm, rotary positions, gated MLP or experts, grouped queries. Other
 //! architectures share its keys and, except for the order of rows, its tensors.
 //!
 //! For this architecture, llama.cpp rotates channel 2i of a head with 2i + 1, where we rotate i with i + D/2; rows of queries and
@@ -8,6 +8,7 @@ use super::{Architecture, Divisors, LLAMA3, Settings, count};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
+use glasshouse_protocol::model::Experts;
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Rope,
     RopeScaling, presets,
@@ -30,6 +31,9 @@ pub(super) const OUR_ORDER: Architecture = Architecture {
     ..ARCHITECTURE
 };
 
+/// Keys and defaults of the bounds between frequencies that YaRN keeps and those that it scales.
+const BETAS: [(&str, f32); 2] = [("rope.scaling.yarn_beta_fast", 32.0), ("rope.scaling.yarn_beta_slow", 1.0)];
+
 /// The low and high factors of `llama3` in published models.
 const LOW_HIGH: (f32, f32) = (1.0, 4.0);
 
@@ -40,15 +44,40 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
         mlp: facts.has("blk.0.ffn_up.bias"),
         head: false,
     };
-    Ok(ModelConfig { bias, ..shared(facts)? })
+    let experts = experts(facts)?;
+    Ok(ModelConfig { bias, experts, ..shared_with(facts, rope)? })
+}
+
+/// Reads the experts, if there are any.
+pub(super) fn experts(facts: &mut Facts<'_>) -> Result<Experts> {
+    match facts.whole_or_none("expert_count")? {
+        None | Some(0) => Ok(Experts::default()),
+        Some(count) => {
+            Ok(Experts { count, per_token: facts.whole("expert_used_count")?, ..Experts::default() })
+        }
+    }
+}
+
+/// Fails if there are experts.
+pub(super) fn without_experts(facts: &mut Facts<'_>) -> Result<()> {
+    facts.must_be("expert_count", 0)
 }
 
 /// Reads the settings common to all; no biases and no head norms.
 pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
-    shared_with(facts, |facts, base, head_size, _| {
-        facts.must_be("rope.dimension_count", head_size)?;
-        Ok(Rope { scaling: scaling(facts, base, head_size)?, ..Rope::new(base) })
-    })
+    without_experts(facts)?;
+    shared_with(facts, rope)
+}
+
+/// Reads rotary positions of all channels.
+pub(super) fn rope(
+    facts: &mut Facts<'_>,
+    base: f32,
+    head_size: usize,
+    context_length: usize,
+) -> Result<Rope> {
+    facts.must_be("rope.dimension_count", head_size)?;
+    Ok(Rope { scaling: scaling(facts, base, head_size, context_length)?, ..Rope::new(base) })
 }
 
 /// Like [`shared`], with rotary positions from their base, the head size and the context length.
@@ -68,7 +97,6 @@ pub(super) fn shared_with(
         }
     };
     facts.must_be("attention.value_length", head_size)?;
-    facts.must_be("expert_count", 0)?;
     let vocabulary = facts.rows_of("token_embd.weight")?;
     let (context_length, layers) = (facts.whole("context_length")?, facts.whole("block_count")?);
     let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
@@ -95,7 +123,12 @@ pub(super) fn shared_with(
 
 /// Scaling of the rotary angles: by one factor in a key, or by a tensor of factors. Like llama.cpp (`llama_model::load_hparams`),
 /// a missing type means linear, the factor's old key is accepted, and a factor of 0 means none.
-fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<RopeScaling>> {
+fn scaling(
+    facts: &mut Facts<'_>,
+    base: f32,
+    head_size: usize,
+    context_length: usize,
+) -> Result<Option<RopeScaling>> {
     let kind = facts.word_or_none("rope.scaling.type")?;
     let (now, before) =
         (facts.number_or_none("rope.scaling.factor")?, facts.number_or_none("rope.scale_linear")?);
@@ -109,8 +142,27 @@ fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<
     let linear = match kind.as_deref().unwrap_or("linear") {
         "linear" => factor.map(|factor| RopeScaling::Linear { factor }),
         "none" => None,
+        "yarn" => {
+            for factor in ["rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor"] {
+                if let Some(other) = facts.number_or_none(factor)?.filter(|factor| *factor != 1.0) {
+                    return Err(facts.error(format!("{factor} is {other}: only 1 can be represented")));
+                }
+            }
+            let [fast, slow] = BETAS;
+            let beta_fast = facts.number_or_none(fast.0)?.unwrap_or(fast.1);
+            let beta_slow = facts.number_or_none(slow.0)?.unwrap_or(slow.1);
+            let original = facts.whole_or_none("rope.scaling.original_context_length")?;
+            factor.map(|factor| RopeScaling::Yarn {
+                factor,
+                original_context_length: original.unwrap_or(context_length),
+                attention_factor: None,
+                beta_fast,
+                beta_slow,
+                truncate: true,
+            })
+        }
         kind => {
-            let reason = format!("rope.scaling.type is `{kind}`; none and linear can be represented");
+            let reason = format!("rope.scaling.type is `{kind}`; none, linear and yarn can be represented");
             return Err(facts.error(reason));
         }
     };
@@ -184,12 +236,25 @@ pub(super) fn shared_settings(model: &ModelConfig) -> Settings {
         ("attention.layer_norm_rms_epsilon", model.norm.eps.into()),
         ("rope.dimension_count", count(model.head_size)),
     ];
+    if model.experts.count > 0 {
+        settings.push(("expert_count", count(model.experts.count)));
+        settings.push(("expert_used_count", count(model.experts.per_token)));
+    }
     if let Position::Rope(rope) = &model.position {
         settings.push(("rope.freq_base", rope.base.into()));
         match &rope.scaling {
             Some(RopeScaling::Linear { factor }) => {
                 settings.push(("rope.scaling.type", "linear".into()));
                 settings.push(("rope.scaling.factor", (*factor).into()));
+            }
+            Some(RopeScaling::Yarn { factor, original_context_length, beta_fast, beta_slow, .. }) => {
+                settings.push(("rope.scaling.type", "yarn".into()));
+                settings.push(("rope.scaling.factor", (*factor).into()));
+                settings.push(("rope.scaling.original_context_length", count(*original_context_length)));
+                let betas = BETAS.into_iter().zip([*beta_fast, *beta_slow]);
+                settings.extend(
+                    betas.filter(|((_, usual), own)| own != usual).map(|((key, _), own)| (key, own.into())),
+                );
             }
             // Its factors are stored in a tensor.
             Some(RopeScaling::Llama3 { original_context_length, .. }) => {
@@ -248,7 +313,7 @@ enum Order {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
     let size = model.head_size;
     let (queries, keys) = (model.heads * size, model.kv_heads * size);
-    let hidden = model.mlp.hidden;
+    let (hidden, width, experts) = (model.mlp.hidden, model.width, model.experts.count);
     let order: Vec<usize> = match order {
         Order::Halves => (0..size).collect(),
         Order::Pairs => (0..size).map(|at| at % 2 * (size / 2) + at / 2).collect(),
@@ -270,6 +335,18 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
         block.whole("attn_q_norm.weight", "attention.query_norm");
         block.whole("attn_k_norm.weight", "attention.key_norm");
         block.layers(AsOurs, &[("attn_output", "attention.output")]);
+        if experts > 0 {
+            block.whole("ffn_gate_inp.weight", "mlp.router.weight");
+            for (name, place) in [("ffn_gate_exps.weight", 0), ("ffn_up_exps.weight", 1)] {
+                let first = |expert| (2 * expert + place) * hidden;
+                let rows = (0..experts).flat_map(|expert| first(expert)..first(expert) + hidden);
+                let rows = Rows::Listed(rows.collect());
+                block.stacked(name, "mlp.up.weight", [experts, hidden, width], rows);
+            }
+            let shape = [experts, width, hidden];
+            block.stacked("ffn_down_exps.weight", "mlp.down.weight", shape, Rows::Range(0..width));
+            return;
+        }
         block.rows("ffn_gate", "mlp.up", Rows::Range(0..hidden), AsOurs);
         block.rows("ffn_up", "mlp.up", Rows::Range(hidden..2 * hidden), AsOurs);
         block.layers(AsOurs, &[("ffn_down", "mlp.down")]);

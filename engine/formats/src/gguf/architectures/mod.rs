@@ -50,14 +50,16 @@ pub struct Architecture {
 }
 
 /// All architectures, in order of preference for exports.
-pub const ARCHITECTURES: [&Architecture; 9] = [
+pub const ARCHITECTURES: [&Architecture; 11] = [
     &gpt2::ARCHITECTURE,
     &llama::ARCHITECTURE,
     &qwen::QWEN3,
     &qwen::QWEN2,
+    &qwen::QWEN3_MOE,
     &phi3::ARCHITECTURE,
     &granite::ARCHITECTURE,
     &olmo2::ARCHITECTURE,
+    &gemma::GEMMA,
     &gemma::GEMMA2,
     &gemma::GEMMA3,
 ];
@@ -68,13 +70,19 @@ impl Architecture {
     }
 
     /// The class of `transformers` that computes it.
-    pub fn family(&self) -> Result<&'static Family> {
-        Family::named(self.model_type()).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
+    pub fn family(&self, model: &ModelConfig) -> Result<&'static Family> {
+        let has_experts = self.name == llama::ARCHITECTURE.name && model.experts.count > 0;
+        let model_type = if has_experts { "mixtral" } else { self.model_type() };
+        Family::named(model_type).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
     /// `model_type` of its class.
     fn model_type(&self) -> &'static str {
-        if self.name == gemma::GEMMA3.name { "gemma3_text" } else { self.name }
+        match self.name {
+            "gemma3" => "gemma3_text",
+            "qwen3moe" => "qwen3_moe",
+            name => name,
+        }
     }
 
     /// The architecture that computes this model (that of the class `wished` is preferred if it does), with a notice about what it computes

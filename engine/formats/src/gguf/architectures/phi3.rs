@@ -12,6 +12,7 @@ pub(super) const ARCHITECTURE: Architecture =
     Architecture { name: "phi3", read, write, tensors, divisors, ..llama::ARCHITECTURE };
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    llama::without_experts(facts)?;
     let model = llama::shared_with(facts, rope)?;
     let sliding_window = facts.whole_or_none("attention.sliding_window")?.filter(|window| *window > 0);
     llama::full_heads(facts, ModelConfig { sliding_window, ..model })

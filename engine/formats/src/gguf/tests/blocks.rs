@@ -28,7 +28,11 @@ fn quants_are_those_of_ggml() {
         (GgmlType::BF16, 0xe3a7_717b),
         (GgmlType::Q4_0, 0x44d2_b59f),
         (GgmlType::Q4_1, 0xdfc7_9f43),
+        (GgmlType::Q5_0, 0xf73e_1e14),
+        (GgmlType::Q5_1, 0x4feb_7f6f),
         (GgmlType::Q8_0, 0xb1cc_89f2),
+        (GgmlType::Q4_K, 0xc3a9_7f47),
+        (GgmlType::Q5_K, 0x6caf_bcce),
         (GgmlType::Q6_K, 0x1a82_3089),
     ] {
         let mut bytes = Vec::new();
@@ -52,6 +56,8 @@ fn weights_are_those_of_ggml() {
         (GgmlType::Q4_K, 0x629c_1a57),
         (GgmlType::Q5_K, 0x1de1_d869),
         (GgmlType::Q6_K, 0x51ad_56e7),
+        (GgmlType::IQ4_NL, 0xd141_ae32),
+        (GgmlType::IQ4_XS, 0xcc02_aad5),
     ] {
         // One bit is cleared, so that no scale is infinite.
         let bytes = draws().map(|draw| (draw >> 24) as u8 & 0xbf);

@@ -90,8 +90,8 @@ fn arrays_in_arrays_without_end() {
 fn tensors_that_cannot_be() {
     let one = |shape: &[u64], ty, offset| head(1, 0, &[&tensor("t", shape, ty, offset), &[0; 200]]);
     refused(
-        &one(&[4], 20, 0),
-        "tensor t: the quantization IQ4_NL cannot be read; these can: F32, F16, BF16, Q4_0",
+        &one(&[4], 21, 0),
+        "tensor t: the quantization IQ3_S cannot be read; these can: F32, F16, BF16, Q4_0",
     );
     refused(&one(&[4], 77, 0), "tensor t: the quantization of number 77");
     refused(&one(&[], 0, 0), "tensor t: it has 0 dimensions");

@@ -1,4 +1,4 @@
-//! Tokenizers in GGUF files: import and export of byte-level BPE (`gpt2`), and import of SentencePiece's BPE by scores (`llama`).
+//! Tokenizers in GGUF files: byte-level BPE (`gpt2`) and SentencePiece's BPE by scores (`llama`).
 //!
 //! A file has tokens, their types and merges, but of the splitting pattern only the name (`pre_tokenizers.rs`). Our character
 //! vocabularies are representable too: their tokens are spelled in bytes, with merges that form each character from its bytes.
@@ -8,7 +8,7 @@ mod read;
 mod scores;
 mod write;
 
-pub use read::{notice, tokenizer};
+pub use read::{notices, tokenizer};
 pub use write::push_tokenizer;
 
 const MODEL_KEY: &str = "tokenizer.ggml.model";

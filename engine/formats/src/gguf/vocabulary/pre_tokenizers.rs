@@ -35,9 +35,12 @@ const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{
 /// Like [`LLAMA3`] with single digits.
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// All supported pre-tokenizers. Each was compared with llama.cpp on a real vocabulary, except the last two, whose patterns are
-/// those of earlier ones.
-static KNOWN: [PreTokenizer; 6] = [
+/// Name of llama.cpp's pre-tokenizer for files without one.
+pub const DEFAULT: &str = "default";
+
+/// All supported pre-tokenizers. Each was compared with llama.cpp on a real vocabulary, except the last three: two have the patterns of
+/// earlier ones.
+static KNOWN: [PreTokenizer; 7] = [
     PreTokenizer { names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"], ..PLAIN },
     PreTokenizer {
         names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
@@ -59,6 +62,16 @@ static KNOWN: [PreTokenizer; 6] = [
     },
     PreTokenizer { names: &["stablelm2"], words: Words::Patterns(&[QWEN2]), ..PLAIN },
     PreTokenizer { names: &["smaug-bpe", "dbrx"], words: Words::Patterns(&[LLAMA3]), ..PLAIN },
+    PreTokenizer {
+        names: &[DEFAULT],
+        words: Words::Patterns(&[
+            r"[\p{P}\$\+<=>\^~\|]+",
+            r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+            r"\p{N}+",
+            r"[0-9][0-9][0-9]",
+        ]),
+        ..PLAIN
+    },
 ];
 
 impl PreTokenizer {

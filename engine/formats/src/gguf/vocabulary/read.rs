@@ -1,6 +1,6 @@
 //! Converts a file's vocabulary to a tokenizer.
 
-use super::pre_tokenizers::PreTokenizer;
+use super::pre_tokenizers::{DEFAULT, PreTokenizer};
 use super::{
     BEGINS_KEY, ENDS_KEY, MERGES_KEY, MODEL_KEY, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY,
     TYPES_KEY, TokenType, scores,
@@ -19,12 +19,20 @@ pub fn tokenizer(file: &Gguf<'_>) -> Result<TokenizerFiles> {
     parse(file.metadata()).map_err(|reason| Error::bad_file(file.path(), reason))
 }
 
-/// A notice about a tokenizer setting that is ignored, if any.
-pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
+/// Notices about tokenizer settings that are ignored or assumed.
+pub fn notices(metadata: &Metadata<'_>) -> Result<Vec<String>, String> {
     let ends = metadata.flag(ENDS_KEY)? == Some(true);
+    let unsplit = metadata.text(MODEL_KEY)? == Some("gpt2") && metadata.text(PRE_KEY)?.is_none();
     // llama.cpp appends it to prompts as well.
-    Ok(ends
-        .then(|| format!("{ENDS_KEY} is true and was ignored: no end-of-text token is added after a prompt")))
+    let ends = ends
+        .then(|| format!("{ENDS_KEY} is true and was ignored: no end-of-text token is added after a prompt"));
+    let unsplit = unsplit.then(|| {
+        format!(
+            "the file has no {PRE_KEY}, which says how text is split into words: llama.cpp's default is used, and the model's text may \
+             become worse; convert the model again with a newer llama.cpp"
+        )
+    });
+    Ok(ends.into_iter().chain(unsplit).collect())
 }
 
 fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
@@ -161,10 +169,7 @@ pub(super) struct Parts {
 
 /// Byte-level BPE, including our own byte and character vocabularies.
 fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
-    let name = metadata.text(PRE_KEY)?.ok_or_else(|| {
-        format!("it has no {PRE_KEY}: how it splits text into words is unknown; convert the model again")
-    })?;
-    let pre = PreTokenizer::named(name)?;
+    let pre = PreTokenizer::named(metadata.text(PRE_KEY)?.unwrap_or(DEFAULT))?;
     let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(pre.begins);
     let spelling = ByteOf::default();
     if let Some(characters) = characters(listed, &spelling) {

@@ -329,6 +329,15 @@ fn matched<'found>(
             magnitude: magnitude.map(|(_, magnitude)| magnitude),
         });
     }
+    let has = |part: &str| left.iter().find(|name| name.contains(part));
+    if let Some(first) = has("lora_embedding_") {
+        return Err(format!(
+            "it adapts the embedding ({first}), which cannot be merged; train it without the embedding in target_modules"
+        ));
+    }
+    if let Some(first) = has(".experts.") {
+        return Err(format!("it adapts experts ({first}), which cannot be merged"));
+    }
     match left.first() {
         Some(first) => Err(format!(
             "{another}: {} of its tensors belong to no linear layer, starting with {first}",
