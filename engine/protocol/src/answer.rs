@@ -10,6 +10,7 @@ use crate::{
     Audit, Comparison, ConversationSummary, Evaluation, Event, Forecast, LogitDifference, Proposal,
     RunConfig, TrainEvent, Uncertainty, Verification, WeightFormat,
 };
+pub use crate::features::{Dictionary, Features, Steered};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -42,8 +43,8 @@ macro_rules! events {
 }
 
 events! {
-    Classified Conversations Distribution Document Dropped Evaluations Exported Fitted History ModelOpened Proposed Ready RunAdded
-    Tokens Vocabulary
+    Classified Conversations Dictionary Distribution Document Dropped Evaluations Exported Features Fitted History ModelOpened Proposed Ready
+    RunAdded Steered Tokens Vocabulary
 }
 
 answers! {
