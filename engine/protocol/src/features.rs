@@ -1,7 +1,10 @@
 //! Sparse dictionaries of a model's hook points, their features, and steering with them.
 
 use crate::GenerateConfig;
+use crate::blocks::{Block, Fact};
+use crate::evaluation::{Cell, Table};
 use crate::inspect::ActivatingPassage;
+use crate::quantity::{bytes, counted, duration, figures, percent, whole};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +107,44 @@ pub struct Dictionary {
     pub seconds: f64,
 }
 
+impl Dictionary {
+    /// What it is and takes, and how well it reconstructs.
+    pub fn blocks(&self) -> Vec<Block> {
+        let DictionarySettings { at, width, k, .. } = &self.settings;
+        let mut facts = vec![
+            Fact::new("dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
+            Fact::new("hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
+            Fact::new("features", format!("{}, up to {k} per token", whole(*width as u64))),
+            Fact::new("memory", bytes(self.bytes)),
+            Fact::new("device", &self.device),
+        ];
+        if let Some(last) = self.curve.last() {
+            let trained = format!("{} in {}", counted(last.tokens, "token"), duration(self.seconds));
+            facts.push(Fact::new("trained on", trained));
+        }
+        let mut blocks = vec![Block::Facts(facts)];
+        if let Some(recovery) = &self.recovery {
+            let losses = [
+                ("unchanged", recovery.clean),
+                ("reconstruction", recovery.reconstruction),
+                ("mean", recovery.mean),
+                ("zeros", recovery.zero),
+            ];
+            let rows = losses.map(|(name, loss)| [name.into(), Cell::Number(loss)]);
+            let recovered = recovery.recovered.map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
+            blocks.push(Block::Facts(vec![
+                Fact::new("loss recovered", recovered),
+                Fact::new("explained variance", percent(recovery.explained_variance)),
+                Fact::new("active features per token", figures(recovery.l0)),
+                Fact::new("dead features", percent(recovery.dead)),
+            ]));
+            let title = format!("Loss on {}", counted(recovery.tokens, "held-out token"));
+            blocks.push(Block::Table(Table::new(title, ["at the hook point", "loss"], rows)));
+        }
+        blocks
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FeatureQuery {
@@ -173,6 +214,70 @@ pub struct Features {
     pub features: Vec<FeatureSummary>,
     /// The query's feature.
     pub card: Option<FeatureCard>,
+}
+
+impl Features {
+    /// The list, or the card of one feature.
+    pub fn blocks(&self) -> Vec<Block> {
+        match &self.card {
+            Some(card) => self.blocks_of(card),
+            None => self.list(),
+        }
+    }
+
+    fn list(&self) -> Vec<Block> {
+        let about = format!(
+            "{} features at {}; {} are dead on {}",
+            whole(self.width as u64),
+            self.at,
+            whole(self.dead as u64),
+            counted(self.tokens, "held-out token")
+        );
+        let row = |own: &FeatureSummary| {
+            let (strongest, token) = own.in_text.clone().unwrap_or_else(|| (own.max, own.token.clone()));
+            let raises: Vec<String> = own.raises.iter().map(|token| format!("{token:?}")).collect();
+            [
+                (own.feature as u64).into(),
+                percent(own.density).into(),
+                figures(strongest).into(),
+                format!("{token:?}").into(),
+                raises.join(" ").into(),
+            ]
+        };
+        let columns = ["feature", "density", "strongest", "at", "raises"];
+        vec![Block::Table(Table { about, ..Table::new("Features", columns, self.features.iter().map(row)) })]
+    }
+
+    fn blocks_of(&self, card: &FeatureCard) -> Vec<Block> {
+        let effects = |effects: &[LogitEffect]| {
+            let all = effects.iter().map(|own| format!("{:?} {:+.2}", own.token, own.effect));
+            all.collect::<Vec<_>>().join("  ")
+        };
+        let neighbours = card.neighbours.iter().map(|(feature, cosine)| format!("{feature} ({cosine:.2})"));
+        let mut facts = vec![
+            Fact::new("feature", format!("{} of {} at {}", card.feature, whole(self.width as u64), self.at)),
+            Fact::new("density", format!("{} of {}", percent(card.density), counted(self.tokens, "held-out token"))),
+            Fact::new("largest activation", figures(card.max)),
+        ];
+        if !card.raises.is_empty() {
+            facts.push(Fact::new("raises", effects(&card.raises)));
+            facts.push(Fact::new("lowers", effects(&card.lowers)));
+        }
+        facts.push(Fact::new("neighbours", neighbours.collect::<Vec<_>>().join("  ")));
+        let passage = |own: &ActivatingPassage| {
+            let tokens = own.tokens.iter().zip(&own.activations);
+            let marked = tokens.map(|(token, activation)| match activation {
+                x if *x > 0.0 => format!("⟨{}⟩{x:.1}", token.text),
+                _ => token.text.clone(),
+            });
+            marked.collect::<String>()
+        };
+        let passages = match card.passages.is_empty() {
+            true => Block::Note("It is not active in the held-out text.".to_owned()),
+            false => Block::List(card.passages.iter().map(passage).collect()),
+        };
+        vec![Block::Facts(facts), passages]
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
