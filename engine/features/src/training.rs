@@ -27,6 +27,9 @@ const IDLE_POINTS: u32 = 2;
 const REVIVED_UNTIL: f64 = 0.75;
 /// Streams of random numbers.
 const DIRECTIONS: u64 = 0x6469_6374;
+const REVIVALS: u64 = 0x7265_7669;
+/// Share of noise in a direction, so that features of equal tokens differ.
+const NOISE: f32 = 0.01;
 
 /// The settings of a run, as the executors train a dictionary on its text: batches, Adam, and a warm-up and linear decay of the learning
 /// rate. Fails for a run without text of its own, or one that learns pairs or rewards.
@@ -148,12 +151,15 @@ impl<'run> DictionaryTraining<'run> {
         training.mean = measured.mean();
         let mut weights = Weights::new(training.record.settings.width, columns);
         weights.decoder_bias.clone_from(&training.mean);
-        let tokens = measured.inputs.len() / columns;
+        let tokens = (measured.inputs.len() / columns).max(1);
+        if measured.inputs.is_empty() {
+            refuse!("the training text has no tokens to learn from");
+        }
         for feature in 0..weights.width() {
-            let token = (nth(seed, DIRECTIONS, feature as u64) % tokens.max(1) as u64) as usize;
+            let token = feature * tokens / weights.width();
             let x = &measured.inputs[token * columns..(token + 1) * columns];
             let from_mean: Vec<f32> = x.iter().zip(&training.mean).map(|(x, mean)| x - mean).collect();
-            weights.point(feature, &from_mean);
+            weights.point(feature, &apart(&from_mean, seed, DIRECTIONS + feature as u64), 1.0);
         }
         training.executor.set_weights(weights).await?;
         let factor = training.best_scale().await?;
@@ -241,13 +247,18 @@ impl<'run> DictionaryTraining<'run> {
         if dead.is_empty() || total == 0.0 {
             return Ok(0);
         }
-        let (seed, stream) = (self.record.settings.seed, DIRECTIONS + self.step);
+        let (seed, stream) = (nth(self.record.settings.seed, REVIVALS, self.step), DIRECTIONS);
         self.executor
             .settle(|weights| {
+                // As strong as the others: stronger ones would displace them.
+                let alive = (0..weights.width()).filter(|feature| !dead.contains(feature));
+                let strengths: Vec<f32> = alive.map(|feature| weights.strength(feature)).collect();
+                let strength = strengths.iter().sum::<f32>() / strengths.len().max(1) as f32;
                 for feature in &dead {
-                    let share = (nth(seed, stream, *feature as u64) >> 11) as f64 / (1u64 << 53) as f64;
+                    let share = f64::from(unit(nth(seed, stream, *feature as u64)));
                     let token = until.partition_point(|sum| *sum <= share * total).min(residuals.len() - 1);
-                    weights.point(*feature, residuals[token]);
+                    let direction = apart(residuals[token], seed, stream + 1 + *feature as u64);
+                    weights.point(*feature, &direction, strength);
                 }
             })
             .await?;
@@ -296,6 +307,18 @@ impl<'run> DictionaryTraining<'run> {
         }
         (counted > 0.0).then(|| sum / counted).or_internal("held-out text without targets")
     }
+}
+
+/// A random number in [0, 1) from bits.
+fn unit(bits: u64) -> f32 {
+    (bits >> 40) as f32 / (1u64 << 24) as f32
+}
+
+/// A direction with a little noise.
+fn apart(direction: &[f32], seed: u64, stream: u64) -> Vec<f32> {
+    let size = NOISE * norm(direction) / (direction.len().max(1) as f32).sqrt();
+    let noise = |at: usize| size * (2.0 * unit(nth(seed, stream, at as u64)) - 1.0);
+    direction.iter().enumerate().map(|(at, entry)| entry + noise(at)).collect()
 }
 
 /// Tokens of a step.

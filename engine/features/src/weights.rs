@@ -74,15 +74,23 @@ impl Weights {
         }
     }
 
-    /// Points a feature in a direction: row of E and column of D are its unit vector u, and e is −u·d. No change if it is zero.
-    pub(crate) fn point(&mut self, feature: usize, direction: &[f32]) {
+    /// Norm of a row of E.
+    pub(crate) fn strength(&self, feature: usize) -> f32 {
+        let columns = self.columns();
+        norm(&self.encoder[feature * columns..(feature + 1) * columns])
+    }
+
+    /// Points a feature in a direction with the unit vector u: column of D is u, row of E is `strength`·u, and e is −`strength`·u·d. No change
+    /// if the direction is zero.
+    pub(crate) fn point(&mut self, feature: usize, direction: &[f32], strength: f32) {
         let (norm, columns) = (norm(direction), self.columns());
         if norm == 0.0 {
             return;
         }
         let unit: Vec<f32> = direction.iter().map(|entry| entry / norm).collect();
-        self.encoder_bias[feature] = -unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
-        self.encoder[feature * columns..(feature + 1) * columns].copy_from_slice(&unit);
+        self.encoder_bias[feature] = -strength * unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
+        let row = &mut self.encoder[feature * columns..(feature + 1) * columns];
+        row.iter_mut().zip(&unit).for_each(|(entry, unit)| *entry = strength * unit);
         self.set_direction(feature, &unit);
     }
 

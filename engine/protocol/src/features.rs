@@ -24,7 +24,7 @@ pub struct DictionarySettings {
 
 impl Default for DictionarySettings {
     fn default() -> Self {
-        Self { at: String::new(), width: 1024, k: 16, tokens: 1_000_000, learning_rate: 1e-3, seed: 0 }
+        Self { at: String::new(), width: 1024, k: 16, tokens: 1_000_000, learning_rate: 3e-3, seed: 0 }
     }
 }
 

@@ -36,13 +36,10 @@ impl Session {
         let batches = prepared.batches(&config)?;
         let parameters = model.parameters().await?;
         let (folder, number) = DictionaryFolder::next(&run);
-        // A file of the run is found again after further training.
-        let checkpoints = run.summary()?.checkpoints;
-        let file = checkpoints.iter().find(|checkpoint| checkpoint.step == model.step);
         let record = Dictionary {
             run: run.name(),
             number,
-            checkpoint: file.map_or(model.key.1.clone(), |file| file.choice().to_string()),
+            checkpoint: model.key.1.clone(),
             step: model.step,
             weights_crc32c: weights_crc32c(parameters),
             ..Dictionary::default()
@@ -79,17 +76,24 @@ impl Session {
     ) -> Result<(Run, DictionaryFolder, Dictionary, Model)> {
         let run = self.run_named(run)?;
         let (folder, record) = DictionaryFolder::open(&run, number)?;
-        let checkpoint = CheckpointChoice::from(record.checkpoint.as_str());
-        let model = self.weights(&WeightSource::Checkpoint { run: run.name(), checkpoint }, None).await?;
-        if weights_crc32c(model.parameters().await?) != record.weights_crc32c {
-            refuse!(
-                "dictionary {} belongs to {} at step {}, whose weights have changed since; train a dictionary of the new weights",
-                record.number,
-                record.run,
-                whole(record.step)
-            );
+        // The best checkpoint may have become another one; the run may still have that step.
+        let same_step = run.summary()?.checkpoints.into_iter().filter(|own| own.step == record.step);
+        let choices = std::iter::once(CheckpointChoice::from(record.checkpoint.as_str()))
+            .chain(same_step.map(|checkpoint| checkpoint.choice()));
+        for checkpoint in choices {
+            let source = WeightSource::Checkpoint { run: run.name(), checkpoint };
+            if let Ok(model) = self.weights(&source, None).await
+                && weights_crc32c(model.parameters().await?) == record.weights_crc32c
+            {
+                return Ok((run, folder, record, model));
+            }
         }
-        Ok((run, folder, record, model))
+        refuse!(
+            "dictionary {} belongs to {} at step {}, whose weights the run no longer has; train a dictionary of the present ones",
+            record.number,
+            record.run,
+            whole(record.step)
+        )
     }
 
     pub(super) async fn read_features(
