@@ -511,7 +511,9 @@ impl Session {
             Export::Model { run, checkpoint, format } => {
                 self.export_model(id, &run, checkpoint, (format, template), to, keep).await
             }
-            Export::Dictionary { run, dictionary } => self.export_dictionary(id, &run, dictionary, to, keep).await,
+            Export::Dictionary { run, dictionary } => {
+                self.export_dictionary(id, &run, dictionary, to, keep).await
+            }
             Export::Bundle { run, device, steps } => {
                 self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await
             }

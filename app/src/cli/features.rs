@@ -54,7 +54,11 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
                         percent(point.explained_variance),
                         figures(point.l0),
                         percent(point.dead),
-                        if point.revived > 0 { format!(", {} revived", point.revived) } else { String::new() }
+                        if point.revived > 0 {
+                            format!(", {} revived", point.revived)
+                        } else {
+                            String::new()
+                        }
                     ),
                     (false, _) => {}
                 }

@@ -1,8 +1,8 @@
 //! A model with a dictionary on an executor.
 
 use crate::weights::Weights;
-use glasshouse_compiler::model::{Dictionary, TrainingGraphs, build, dictionary_graphs};
 use glasshouse_compiler::model::Purpose;
+use glasshouse_compiler::model::{Dictionary, TrainingGraphs, build, dictionary_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::estimate_graphs;

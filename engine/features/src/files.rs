@@ -71,7 +71,11 @@ impl DictionaryFolder {
 
     pub fn weights(&self, record: &Dictionary) -> Result<Weights> {
         let path = self.0.join(WEIGHTS_FILE);
-        let read = Weights::from_safetensors(&storage::read_within(&path, MAX_WEIGHTS)?, record.settings.width, record.columns);
+        let read = Weights::from_safetensors(
+            &storage::read_within(&path, MAX_WEIGHTS)?,
+            record.settings.width,
+            record.columns,
+        );
         read.map_err(|error| Error::bad_file(&path, error.to_string()))
     }
 }

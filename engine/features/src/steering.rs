@@ -9,7 +9,12 @@ use glasshouse_protocol::ModelConfig;
 
 /// The model that adds `vector` [C] at a hook point, with its weights in the layout of an unfrozen model, as are `parameters`. Works for outputs
 /// of attention and MLPs and for the residual stream after them. Fails for other hook points, after a norm, and for experts, which have no bias.
-pub fn steered(model: &ModelConfig, parameters: &[f32], at: HookPoint, vector: &[f32]) -> Result<(ModelConfig, Vec<f32>)> {
+pub fn steered(
+    model: &ModelConfig,
+    parameters: &[f32],
+    at: HookPoint,
+    vector: &[f32],
+) -> Result<(ModelConfig, Vec<f32>)> {
     let mut config = model.clone();
     let experts = model.experts.count > 0;
     let bias = match at {
@@ -19,13 +24,21 @@ pub fn steered(model: &ModelConfig, parameters: &[f32], at: HookPoint, vector: &
         }
         HookPoint::MlpOutput(block) if !experts => mlp_bias(&mut config, block),
         HookPoint::Stream(layer) if layer > 0 && !experts => mlp_bias(&mut config, layer - 1),
-        _ => refuse!("{at} cannot be steered: choose a dictionary of an attention.output or mlp.output without experts, or of the stream after one"),
+        _ => refuse!(
+            "{at} cannot be steered: choose a dictionary of an attention.output or mlp.output without experts, or of the stream after one"
+        ),
     };
     let placement = model.norm.placement;
-    if placement.output_norm().is_some() || !placement.has_final() && !matches!(at, HookPoint::AttentionOutput(_) | HookPoint::MlpOutput(_)) {
+    if placement.output_norm().is_some()
+        || !placement.has_final() && !matches!(at, HookPoint::AttentionOutput(_) | HookPoint::MlpOutput(_))
+    {
         refuse!("{at} cannot be steered: the model normalises it after the layer that writes it");
     }
-    let listed = |config: &ModelConfig| Ok::<Vec<Parameter>, glasshouse_platform::Error>(build(config, Purpose::Window { time: 1 })?.graph.parameters);
+    let listed = |config: &ModelConfig| {
+        Ok::<Vec<Parameter>, glasshouse_platform::Error>(
+            build(config, Purpose::Window { time: 1 })?.graph.parameters,
+        )
+    };
     let (old, new) = (listed(model)?, listed(&config)?);
     let (from, to) = (ArenaLayout::unfrozen(&old), ArenaLayout::unfrozen(&new));
     from.check_count(parameters)?;

@@ -8,7 +8,9 @@ use glasshouse_compiler::step::{IGNORED, MicroBatch};
 use glasshouse_inspection::{ActivationWindow, Lens, top_passages};
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::NormKind;
-use glasshouse_protocol::features::{Dictionary, FeatureCard, FeatureQuery, FeatureSummary, Features, LogitEffect};
+use glasshouse_protocol::features::{
+    Dictionary, FeatureCard, FeatureQuery, FeatureSummary, Features, LogitEffect,
+};
 use glasshouse_protocol::inspect::TokenText;
 use glasshouse_text::data::batch::Batches;
 use glasshouse_text::data::store::Split;
@@ -38,7 +40,12 @@ struct Activity {
 
 impl Survey<'_> {
     /// Answers a query. `text` holds the tokens of its text. Fails if the feature does not exist, or the device fails.
-    pub async fn answer(&mut self, weights: Weights, query: &FeatureQuery, text: Option<&[u32]>) -> Result<Features> {
+    pub async fn answer(
+        &mut self,
+        weights: Weights,
+        query: &FeatureQuery,
+        text: Option<&[u32]>,
+    ) -> Result<Features> {
         let (record, config) = (self.record, self.subject.config);
         let (width, time) = (record.settings.width, config.model.context_length);
         if let Some(feature) = query.feature.filter(|feature| *feature >= width) {
@@ -54,7 +61,9 @@ impl Survey<'_> {
             let batch = batch?;
             let features = executor.values(&batch).await?.features;
             let window = time * width;
-            for ((own, ids), targets) in features.chunks(window).zip(batch.tokens.chunks(time)).zip(batch.targets.chunks(time)) {
+            for ((own, ids), targets) in
+                features.chunks(window).zip(batch.tokens.chunks(time)).zip(batch.targets.chunks(time))
+            {
                 let counts = |at: &usize| targets[*at] != IGNORED;
                 for at in (0..ids.len()).filter(counts) {
                     tokens += 1;
@@ -104,10 +113,12 @@ impl Survey<'_> {
         let card = match query.feature {
             None => None,
             Some(feature) => {
-                let (raises, lowers) = self.effects(at, &executor.weights.direction(feature), query.count).await?;
+                let (raises, lowers) =
+                    self.effects(at, &executor.weights.direction(feature), query.count).await?;
                 let text = |id: u32| TokenText { id, text: name(id) };
                 let mut passages = top_passages(windows, query.count, text);
-                passages.retain(|passage| passage.activations.get(passage.peak).is_some_and(|peak| *peak > 0.0));
+                passages
+                    .retain(|passage| passage.activations.get(passage.peak).is_some_and(|peak| *peak > 0.0));
                 Some(FeatureCard {
                     feature,
                     density: density(feature),
@@ -137,7 +148,8 @@ impl Survey<'_> {
         let time = config.model.context_length;
         let text = &text[text.len().saturating_sub(time)..];
         let count = config.train.batch_size * time;
-        let mut batch = MicroBatch { tokens: text.to_vec(), targets: vec![IGNORED; count], ..MicroBatch::default() };
+        let mut batch =
+            MicroBatch { tokens: text.to_vec(), targets: vec![IGNORED; count], ..MicroBatch::default() };
         batch.tokens.resize(count, 0);
         batch.document_starts = config.train.separates_documents(&config.model).then(|| vec![0; count]);
         let features = executor.values(&batch).await?.features;
@@ -152,12 +164,20 @@ impl Survey<'_> {
 
     /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it. Empty for hook
     /// points that do not write to the residual stream.
-    async fn effects(&mut self, at: HookPoint, direction: &[f32], count: usize) -> Result<(Vec<LogitEffect>, Vec<LogitEffect>)> {
+    async fn effects(
+        &mut self,
+        at: HookPoint,
+        direction: &[f32],
+        count: usize,
+    ) -> Result<(Vec<LogitEffect>, Vec<LogitEffect>)> {
         let model = &self.subject.config.model;
         let mut read = direction.to_vec();
         match at {
             HookPoint::Normed => {}
-            HookPoint::Stream(_) | HookPoint::AttentionOutput(_) | HookPoint::Between(_) | HookPoint::MlpOutput(_) => {
+            HookPoint::Stream(_)
+            | HookPoint::AttentionOutput(_)
+            | HookPoint::Between(_)
+            | HookPoint::MlpOutput(_) => {
                 if model.norm.kind == NormKind::Layer {
                     let mean = read.iter().sum::<f32>() / read.len().max(1) as f32;
                     read.iter_mut().for_each(|entry| *entry -= mean);
@@ -166,7 +186,9 @@ impl Survey<'_> {
                 if let Some(norm) = parameters.iter().position(|own| own.name == "norm.weight") {
                     let offset = ArenaLayout::unfrozen(&parameters).offsets[norm];
                     let one = if model.norm.add_unit_offset { 1.0 } else { 0.0 };
-                    read.iter_mut().zip(&self.subject.parameters[offset..]).for_each(|(entry, scale)| *entry *= scale + one);
+                    read.iter_mut()
+                        .zip(&self.subject.parameters[offset..])
+                        .for_each(|(entry, scale)| *entry *= scale + one);
                 }
             }
             _ => return Ok(Default::default()),
@@ -179,7 +201,13 @@ impl Survey<'_> {
         let effects: Vec<f32> = of_read.iter().zip(of_zero).map(|(read, zero)| read - zero).collect();
         let mut order: Vec<u32> = (0..outputs as u32).collect();
         order.sort_by(|one, other| effects[*other as usize].total_cmp(&effects[*one as usize]));
-        let effect = |id: &u32| LogitEffect { token: self.tokenizer.describe(*id).text, effect: effects[*id as usize] };
-        Ok((order.iter().take(count).map(effect).collect(), order.iter().rev().take(count).map(effect).collect()))
+        let effect = |id: &u32| LogitEffect {
+            token: self.tokenizer.describe(*id).text,
+            effect: effects[*id as usize],
+        };
+        Ok((
+            order.iter().take(count).map(effect).collect(),
+            order.iter().rev().take(count).map(effect).collect(),
+        ))
     }
 }

@@ -55,7 +55,9 @@ fn identity(columns: usize) -> Weights {
 #[test]
 fn an_exact_reconstruction_leaves_the_loss_as_it_is_and_zeros_do_not() {
     let (config, parameters) = model();
-    for (at, columns) in [("blocks.0.mlp.output", 16), ("stream.1", 16), ("blocks.1.mlp.hidden", 24), ("norm.output", 16)] {
+    for (at, columns) in
+        [("blocks.0.mlp.output", 16), ("stream.1", 16), ("blocks.1.mlp.hidden", 24), ("norm.output", 16)]
+    {
         let mut executor = open(&config, &parameters, at, 2 * columns, columns);
         block_on(executor.set_weights(identity(columns))).unwrap();
         let values = block_on(executor.values(&batch(&config))).unwrap();
@@ -76,7 +78,11 @@ fn steps_lower_the_error_and_leave_the_model_alone() {
     (0..64).for_each(|feature| weights.point(feature, &random(9 + feature as u64, 16), 1.0));
     block_on(executor.set_weights(weights)).unwrap();
     let before = block_on(executor.values(&batch(&config))).unwrap();
-    let step = |step| glasshouse_compiler::step::StepInput { step, learning_rate: 1e-2, micro_batches: vec![batch(&config)] };
+    let step = |step| glasshouse_compiler::step::StepInput {
+        step,
+        learning_rate: 1e-2,
+        micro_batches: vec![batch(&config)],
+    };
     let first = block_on(executor.train(&[step(0)])).unwrap();
     let rest: Vec<_> = (1..80).map(step).collect();
     block_on(executor.train(&rest)).unwrap();
@@ -101,7 +107,8 @@ fn normalising_keeps_the_product_of_encoder_and_decoder() {
     let product = |weights: &Weights| -> Vec<f32> {
         let of = |row: usize, column: usize| (0..5).map(move |f| (row * 5 + f, f * 3 + column));
         let all = (0..3).flat_map(|row| (0..3).map(move |column| (row, column)));
-        all.map(|(row, column)| of(row, column).map(|(d, e)| weights.decoder[d] * weights.encoder[e]).sum()).collect()
+        all.map(|(row, column)| of(row, column).map(|(d, e)| weights.decoder[d] * weights.encoder[e]).sum())
+            .collect()
     };
     let before = product(&weights);
     weights.normalise();
@@ -129,15 +136,21 @@ fn a_steered_model_adds_the_vector_at_the_hook_point_and_nothing_before_it() {
     let (config, parameters) = model();
     let vector = random(8, 16);
     let tokens = [3, 1, 4, 1, 5, 9, 2, 6];
-    for (at, before) in [("blocks.0.mlp.output", "blocks.0.between"), ("blocks.1.attention.output", "stream.1"), ("stream.2", "blocks.1.between")] {
+    for (at, before) in [
+        ("blocks.0.mlp.output", "blocks.0.between"),
+        ("blocks.1.attention.output", "stream.1"),
+        ("stream.2", "blocks.1.between"),
+    ] {
         let [(at, _), (before, _)] = [at, before].map(|name| hook_point(&config.model, name).unwrap());
         let (changed, weights) = steered(&config.model, &parameters, at, &vector).unwrap();
         let mut plain = Lens::on_cpu(&config.model, parameters.clone(), Some(1)).unwrap();
         let mut moved = Lens::on_cpu(&changed, weights, Some(1)).unwrap();
-        let [old, new] = [&mut plain, &mut moved].map(|lens| block_on(lens.probe(&tokens, &[before, at])).unwrap());
+        let [old, new] =
+            [&mut plain, &mut moved].map(|lens| block_on(lens.probe(&tokens, &[before, at])).unwrap());
         assert_eq!(old[0], new[0]);
         for (old, new) in old[1].data.chunks(16).zip(new[1].data.chunks(16)) {
-            let added = old.iter().zip(new).zip(&vector).all(|((old, new), add)| (new - old - add).abs() < 1e-5);
+            let added =
+                old.iter().zip(new).zip(&vector).all(|((old, new), add)| (new - old - add).abs() < 1e-5);
             assert!(added, "{at}: {old:?} {new:?}");
         }
     }

@@ -39,14 +39,18 @@ pub fn config_of(run: &Run, model: &ModelConfig, settings: &DictionarySettings) 
     let mut config = RunConfig { model: model.clone(), ..run.config()? };
     let objective = config.train.objective;
     if objective.compares_answers() || objective.answers_prompts() {
-        refuse!("dictionaries are trained on text or conversations, but {} learns from preferences or rewards; choose the run it started from", run.name());
+        refuse!(
+            "dictionaries are trained on text or conversations, but {} learns from preferences or rewards; choose the run it started from",
+            run.name()
+        );
     }
     let train = &mut config.train;
     train.batch_size = (STEP_TOKENS / model.context_length).max(1);
     let of_step = (train.batch_size * model.context_length) as u64;
     (train.accumulate, train.adapter, train.precision) = (1, None, Precision::F32);
     (train.steps, train.epochs) = (settings.tokens.div_ceil(of_step), None);
-    (train.warmup_steps, train.decay, train.decay_steps) = (train.steps / 20, Decay::WarmupStableDecay, (train.steps / 5).max(1));
+    (train.warmup_steps, train.decay, train.decay_steps) =
+        (train.steps / 20, Decay::WarmupStableDecay, (train.steps / 5).max(1));
     (train.learning_rate, train.min_learning_rate) = (settings.learning_rate, 0.0);
     (train.optimizer, train.beta1, train.beta2, train.weight_decay) = (OptimizerKind::Adam, 0.9, 0.999, 0.0);
     (train.gradient_clipping, train.keep_zeros) = (0.0, None);
@@ -74,7 +78,8 @@ impl Measured {
         self.inputs.clear();
         self.residuals.clear();
         let rows = values.input.chunks_exact(columns).zip(values.reconstruction.chunks_exact(columns));
-        for (((x, y), features), target) in rows.zip(values.features.chunks_exact(width)).zip(&batch.targets) {
+        for (((x, y), features), target) in rows.zip(values.features.chunks_exact(width)).zip(&batch.targets)
+        {
             if *target == IGNORED {
                 continue;
             }
@@ -85,7 +90,10 @@ impl Measured {
                 self.squares += x * x;
                 self.error += (x - y) * (x - y);
             }
-            self.fired.iter_mut().zip(features).for_each(|(fired, feature)| *fired += u64::from(*feature > 0.0));
+            self.fired
+                .iter_mut()
+                .zip(features)
+                .for_each(|(fired, feature)| *fired += u64::from(*feature > 0.0));
             self.inputs.extend_from_slice(x);
             self.residuals.extend(x.iter().zip(y).map(|(x, y)| x - y));
         }
@@ -143,10 +151,20 @@ impl<'run> DictionaryTraining<'run> {
         let dictionary = model::Dictionary { at, width: settings.width, k: settings.k };
         let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
         let (idle, seed) = (vec![0; settings.width], settings.seed);
-        let record = Dictionary { columns, device: executor.device(), bytes: executor.bytes(), settings, ..record };
+        let record =
+            Dictionary { columns, device: executor.device(), bytes: executor.bytes(), settings, ..record };
         let config = subject.config.clone();
-        let mut training =
-            Self { executor, batches, config, folder, record, step: 0, mean: Vec::new(), idle, begun: Instant::now() };
+        let mut training = Self {
+            executor,
+            batches,
+            config,
+            folder,
+            record,
+            step: 0,
+            mean: Vec::new(),
+            idle,
+            begun: Instant::now(),
+        };
         let measured = training.measure(0).await?;
         training.mean = measured.mean();
         let mut weights = Weights::new(training.record.settings.width, columns);
@@ -233,7 +251,8 @@ impl<'run> DictionaryTraining<'run> {
 
     /// Points dead features to the residuals of random tokens, drawn by their squared error, and returns their number.
     async fn revive(&mut self, measured: &Measured) -> Result<usize> {
-        let dead: Vec<usize> = (0..self.idle.len()).filter(|feature| self.idle[*feature] >= IDLE_POINTS).collect();
+        let dead: Vec<usize> =
+            (0..self.idle.len()).filter(|feature| self.idle[*feature] >= IDLE_POINTS).collect();
         let columns = self.record.columns;
         let mut total = 0.0f64;
         let residuals: Vec<&[f32]> = measured.residuals.chunks_exact(columns).collect();

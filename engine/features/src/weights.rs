@@ -68,7 +68,9 @@ impl Weights {
             if norm > 0.0 {
                 direction.iter_mut().for_each(|entry| *entry /= norm);
                 self.set_direction(feature, &direction);
-                self.encoder[feature * columns..(feature + 1) * columns].iter_mut().for_each(|entry| *entry *= norm);
+                self.encoder[feature * columns..(feature + 1) * columns]
+                    .iter_mut()
+                    .for_each(|entry| *entry *= norm);
                 self.encoder_bias[feature] *= norm;
             }
         }
@@ -88,7 +90,8 @@ impl Weights {
             return;
         }
         let unit: Vec<f32> = direction.iter().map(|entry| entry / norm).collect();
-        self.encoder_bias[feature] = -strength * unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
+        self.encoder_bias[feature] =
+            -strength * unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
         let row = &mut self.encoder[feature * columns..(feature + 1) * columns];
         row.iter_mut().zip(&unit).for_each(|(entry, unit)| *entry = strength * unit);
         self.set_direction(feature, &unit);
@@ -125,7 +128,10 @@ impl Weights {
         ];
         let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
         let views = tensors.iter().map(|(name, shape, values)| {
-            Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map_err(internal)?))
+            Ok((
+                *name,
+                TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map_err(internal)?,
+            ))
         });
         safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(internal)
     }
@@ -137,7 +143,11 @@ impl Weights {
         let read = |name: &str, shape: &[usize]| {
             let tensor = tensors.tensor(name).map_err(refused)?;
             if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-                refuse!("{name} is {:?} {:?}, but the dictionary has {shape:?} in f32", tensor.dtype(), tensor.shape());
+                refuse!(
+                    "{name} is {:?} {:?}, but the dictionary has {shape:?} in f32",
+                    tensor.dtype(),
+                    tensor.shape()
+                );
             }
             let entries = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
             let entries: Vec<f32> = entries.collect();

@@ -2,6 +2,7 @@
 
 use crate::cleaning::DroppedDocument;
 use crate::cluster::ClusterPlan;
+pub use crate::features::{Dictionary, Features, Steered};
 use crate::summary::{
     Candidate, CheckpointSummary, DeviceSummary, MergeStep, PlanSummary, RunSummary, StorageSummary,
     TokenSummary, VocabularyEntry,
@@ -10,7 +11,6 @@ use crate::{
     Audit, Comparison, ConversationSummary, Evaluation, Event, Forecast, LogitDifference, Proposal,
     RunConfig, TrainEvent, Uncertainty, Verification, WeightFormat,
 };
-pub use crate::features::{Dictionary, Features, Steered};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 

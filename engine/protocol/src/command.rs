@@ -304,11 +304,7 @@ pub enum Command {
         query: FeatureQuery,
     },
     /// Continues a prompt with the model as it is, and with a feature added to its hook point. Answered by `Steered`.
-    SteerFeature {
-        run: String,
-        dictionary: Option<u64>,
-        steering: Box<Steering>,
-    },
+    SteerFeature { run: String, dictionary: Option<u64>, steering: Box<Steering> },
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by

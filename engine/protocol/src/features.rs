@@ -33,10 +33,14 @@ impl DictionarySettings {
     pub fn check(&self) -> Result<(), String> {
         let Self { width, k, tokens, learning_rate, .. } = self;
         if *width == 0 || *k == 0 || k > width {
-            return Err(format!("a dictionary needs a width and k of at least 1, and k up to the width (got {width} and {k})"));
+            return Err(format!(
+                "a dictionary needs a width and k of at least 1, and k up to the width (got {width} and {k})"
+            ));
         }
         if *tokens < *width as u64 {
-            return Err(format!("{tokens} tokens are fewer than {width} features; train on more tokens, or lower the width"));
+            return Err(format!(
+                "{tokens} tokens are fewer than {width} features; train on more tokens, or lower the width"
+            ));
         }
         if !(*learning_rate > 0.0 && learning_rate.is_finite()) {
             return Err(format!("the learning rate must be positive (got {learning_rate})"));
@@ -131,7 +135,9 @@ impl Dictionary {
                 ("zeros", recovery.zero),
             ];
             let rows = losses.map(|(name, loss)| [name.into(), Cell::Number(loss)]);
-            let recovered = recovery.recovered.map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
+            let recovered = recovery
+                .recovered
+                .map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
             blocks.push(Block::Facts(vec![
                 Fact::new("loss recovered", recovered),
                 Fact::new("explained variance", percent(recovery.explained_variance)),
@@ -256,7 +262,10 @@ impl Features {
         let neighbours = card.neighbours.iter().map(|(feature, cosine)| format!("{feature} ({cosine:.2})"));
         let mut facts = vec![
             Fact::new("feature", format!("{} of {} at {}", card.feature, whole(self.width as u64), self.at)),
-            Fact::new("density", format!("{} of {}", percent(card.density), counted(self.tokens, "held-out token"))),
+            Fact::new(
+                "density",
+                format!("{} of {}", percent(card.density), counted(self.tokens, "held-out token")),
+            ),
             Fact::new("largest activation", figures(card.max)),
         ];
         if !card.raises.is_empty() {

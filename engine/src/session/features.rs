@@ -4,7 +4,8 @@ use super::Session;
 use super::models::{Generations, Model, Weights};
 use crate::data::prepare;
 use crate::features::{
-    CONFIG_FILE, DictionaryFolder, DictionaryTraining, Subject, Survey, WEIGHTS_FILE, config_of, hook_point, steered,
+    CONFIG_FILE, DictionaryFolder, DictionaryTraining, Subject, Survey, WEIGHTS_FILE, config_of, hook_point,
+    steered,
 };
 use crate::generation::{Batch, prompt_tokens, request};
 use crate::platform::{self, Yielder, files};
@@ -137,7 +138,11 @@ impl Session {
         config.validate()?;
         let (_, folder, record, model) = self.open_dictionary(run, number).await?;
         if feature >= record.settings.width {
-            refuse!("dictionary {} has no feature {feature}; the last is {}", record.number, record.settings.width - 1);
+            refuse!(
+                "dictionary {} has no feature {feature}; the last is {}",
+                record.number,
+                record.settings.width - 1
+            );
         }
         self.tell_lost(id, &model.tokenizer, &prompt);
         let (at, _) = hook_point(&model.config, &record.settings.at)?;

@@ -19,8 +19,12 @@ pub struct Dictionary {
 
 impl Dictionary {
     /// Its parameters, which follow the model's in this order: E [F,C], e [F], D [C,F], d [C].
-    pub const PARAMETERS: [&str; 4] =
-        ["features.encoder.weight", "features.encoder.bias", "features.decoder.weight", "features.decoder.bias"];
+    pub const PARAMETERS: [&str; 4] = [
+        "features.encoder.weight",
+        "features.encoder.bias",
+        "features.decoder.weight",
+        "features.decoder.bias",
+    ];
 
     /// Probes of the evaluation graph: x [N,C], f [N,F], x̂ [N,C], and the loss [2] of the unchanged model.
     pub const PROBES: [&str; 4] = ["input", "features", "reconstruction", "clean"];
@@ -33,7 +37,8 @@ impl Dictionary {
             let (init, ty) = (Init::Constant(0.0), Type::f32(shape));
             graph.parameter(Parameter { trainable: true, init, ..Parameter::zeros(name, ty) })
         });
-        let mut next = || parameters.next().ok_or_else(|| Error::Internal("a dictionary of four parameters".to_owned()));
+        let mut next =
+            || parameters.next().ok_or_else(|| Error::Internal("a dictionary of four parameters".to_owned()));
         let [encoder, encoder_bias, decoder, decoder_bias] = [next()?, next()?, next()?, next()?];
         drop(parameters);
         let op = Linear { bias: true, residual: false };
@@ -60,7 +65,11 @@ pub fn dictionary_points(model: &ModelConfig) -> Result<Vec<(HookPoint, usize)>>
 /// dictionary reconstructs. The evaluation graph has the whole model twice from there on: its loss is that with the reconstruction in place of
 /// the value, and [`Dictionary::PROBES`] are its probes. Of `train`, only batch, targets and optimizer are used. Fails if the model has no such
 /// hook point, or k is beyond the width.
-pub fn dictionary_graphs(model: &ModelConfig, train: &TrainConfig, dictionary: Dictionary) -> Result<TrainingGraphs> {
+pub fn dictionary_graphs(
+    model: &ModelConfig,
+    train: &TrainConfig,
+    dictionary: Dictionary,
+) -> Result<TrainingGraphs> {
     let ignore_index = Some(train.ignored_target().unwrap_or(u32::MAX));
     let purpose = Purpose::Loss {
         batch: train.batch_size,
@@ -102,7 +111,12 @@ pub fn dictionary_graphs(model: &ModelConfig, train: &TrainConfig, dictionary: D
 }
 
 /// Appends the first `nodes` nodes again as far as they depend on `from`, with `to` in its place, and returns the new value of `end`.
-fn replayed(graph: &mut Graph, nodes: usize, (from, to): (ValueId, ValueId), end: ValueId) -> Result<ValueId> {
+fn replayed(
+    graph: &mut Graph,
+    nodes: usize,
+    (from, to): (ValueId, ValueId),
+    end: ValueId,
+) -> Result<ValueId> {
     let mut copies = HashMap::from([(from, to)]);
     for node in graph.nodes[..nodes].to_vec() {
         if node.inputs.iter().any(|input| copies.contains_key(input)) {
@@ -111,7 +125,10 @@ fn replayed(graph: &mut Graph, nodes: usize, (from, to): (ValueId, ValueId), end
             copies.extend(node.outputs.into_iter().zip(graph.push(node.op, &inputs)?));
         }
     }
-    copies.get(&end).copied().ok_or_else(|| Error::Internal("a hook point that no output depends on".to_owned()))
+    copies
+        .get(&end)
+        .copied()
+        .ok_or_else(|| Error::Internal("a hook point that no output depends on".to_owned()))
 }
 
 #[cfg(test)]
@@ -126,13 +143,19 @@ mod tests {
         (run.model.vocabulary, run.model.layers) = (300, 2);
         let dictionary = Dictionary { at: HookPoint::MlpOutput(0), width: 24, k: 3 };
         let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
-        let attentions = |graph: &Graph| graph.nodes.iter().filter(|node| matches!(node.op, Op::Attention(_))).count();
+        let attentions =
+            |graph: &Graph| graph.nodes.iter().filter(|node| matches!(node.op, Op::Attention(_))).count();
         // The second block is left out in training, and runs twice in an evaluation.
         assert_eq!([attentions(&graphs.train), attentions(&graphs.evaluate)], [1, 3]);
         assert_eq!(graphs.train.parameters, graphs.evaluate.parameters);
-        let trained: Vec<_> = graphs.train.parameters.iter().filter(|own| own.trainable).map(|own| &*own.name).collect();
+        let trained: Vec<_> =
+            graphs.train.parameters.iter().filter(|own| own.trainable).map(|own| &*own.name).collect();
         assert_eq!(trained, Dictionary::PARAMETERS);
-        let columns: Vec<_> = graphs.evaluate_probes.iter().map(|probe| graphs.evaluate.ty(probe.statistics).columns()).collect();
+        let columns: Vec<_> = graphs
+            .evaluate_probes
+            .iter()
+            .map(|probe| graphs.evaluate.ty(probe.statistics).columns())
+            .collect();
         assert_eq!(columns, [run.model.width, 24, run.model.width, 2]);
     }
 
@@ -142,13 +165,21 @@ mod tests {
         (run.model.vocabulary, run.model.layers) = (65, 2);
         let points = dictionary_points(&run.model).unwrap();
         let names: Vec<String> = points.iter().map(|(point, _)| point.to_string()).collect();
-        assert_eq!(names[..4], ["stream.0", "blocks.0.attention.input", "blocks.0.attention.heads", "blocks.0.attention.output"]);
+        assert_eq!(
+            names[..4],
+            ["stream.0", "blocks.0.attention.input", "blocks.0.attention.heads", "blocks.0.attention.output"]
+        );
         assert_eq!(names.last().map(String::as_str), Some("norm.output"));
         for (at, columns) in points {
-            let graphs = dictionary_graphs(&run.model, &run.train, Dictionary { at, width: 8, k: 2 }).unwrap();
+            let graphs =
+                dictionary_graphs(&run.model, &run.train, Dictionary { at, width: 8, k: 2 }).unwrap();
             assert_eq!(graphs.evaluate.ty(graphs.evaluate_probes[0].statistics).columns(), columns);
         }
-        let refused = dictionary_graphs(&run.model, &run.train, Dictionary { at: HookPoint::MlpOutput(0), width: 8, k: 9 });
+        let refused = dictionary_graphs(
+            &run.model,
+            &run.train,
+            Dictionary { at: HookPoint::MlpOutput(0), width: 8, k: 9 },
+        );
         assert!(refused.unwrap_err().to_string().contains("k must be in 1 to 8"));
     }
 }

@@ -742,19 +742,32 @@ fn unlikelihood() -> Vec<Case> {
 }
 
 fn top_k() -> Vec<Case> {
-    [(vec![1], 1), (vec![2, 3, 7], 2), (vec![5, 13], 13), (vec![3, 1031], 32), (vec![2, 2500], 4), (vec![MANY, 3], 1)]
-        .map(|(shape, k)| Case::new(ops::TopK { k }, [floats(&shape)]))
-        .to_vec()
+    [
+        (vec![1], 1),
+        (vec![2, 3, 7], 2),
+        (vec![5, 13], 13),
+        (vec![3, 1031], 32),
+        (vec![2, 2500], 4),
+        (vec![MANY, 3], 1),
+    ]
+    .map(|(shape, k)| Case::new(ops::TopK { k }, [floats(&shape)]))
+    .to_vec()
 }
 
 fn squared_error() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (shape, columns) in [(vec![1], 1), (vec![2, 3], 7), (vec![3, 17], 65), (vec![5], 1031), (vec![MANY], 3)] {
+    for (shape, columns) in
+        [(vec![1], 1), (vec![2, 3], 7), (vec![3, 17], 65), (vec![5], 1031), (vec![MANY], 3)]
+    {
         for ignore_index in [None, Some(u32::MAX)] {
             let rows = [&shape[..], &[columns]].concat();
             cases.push(Case::new(
                 ops::SquaredError { ignore_index },
-                [Feed::Floats(rows.clone(), 3.0), Feed::Given(rows, 3.0), Feed::Targets(shape.clone(), 5, ignore_index)],
+                [
+                    Feed::Floats(rows.clone(), 3.0),
+                    Feed::Given(rows, 3.0),
+                    Feed::Targets(shape.clone(), 5, ignore_index),
+                ],
             ));
         }
     }

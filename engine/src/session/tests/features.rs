@@ -4,7 +4,13 @@ use super::*;
 use crate::protocol::features::{DictionarySettings, FeatureQuery, Steering};
 
 fn settings(at: &str) -> Box<DictionarySettings> {
-    Box::new(DictionarySettings { at: at.to_owned(), width: 48, k: 4, tokens: 60_000, ..DictionarySettings::default() })
+    Box::new(DictionarySettings {
+        at: at.to_owned(),
+        width: 48,
+        k: 4,
+        tokens: 60_000,
+        ..DictionarySettings::default()
+    })
 }
 
 fn train_dictionary(at: &str) -> (Option<Trigger>, Command) {
@@ -26,7 +32,9 @@ fn steer(feature: usize, by: f32) -> (Option<Trigger>, Command) {
 fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     let out = tempfile::tempdir().unwrap();
     let to = out.path().join("sae");
-    let export = |run: &str, keep| Export::Dictionary { run: run.to_owned(), dictionary: Some(1) }.to(Some(to.clone()), keep);
+    let export = |run: &str, keep| {
+        Export::Dictionary { run: run.to_owned(), dictionary: Some(1) }.to(Some(to.clone()), keep)
+    };
     let list = FeatureQuery { count: 5, ..FeatureQuery::default() };
     let heard = play_trained(
         tiny(40),
@@ -61,7 +69,11 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     let strongest: Vec<f32> = found.features.iter().map(|own| own.in_text.as_ref().unwrap().0).collect();
     assert!(!strongest.is_empty() && strongest.windows(2).all(|pair| pair[0] >= pair[1]), "{strongest:?}");
     let card = described.card.as_ref().unwrap();
-    assert!(card.passages.len() <= 5 && card.neighbours.len() == 5 && card.raises[0].effect >= card.lowers[0].effect);
+    assert!(
+        card.passages.len() <= 5
+            && card.neighbours.len() == 5
+            && card.raises[0].effect >= card.lowers[0].effect
+    );
     if let Some(first) = card.passages.first() {
         assert_eq!(first.activations[first.peak], card.max);
     }
@@ -72,11 +84,20 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     assert_ne!(steered[1].plain, steered[1].steered);
 
     let failures = failures(&heard);
-    let wanted = ["holds an exported dictionary already", "has no feature 48", "has no hook point", "has no feature 48"];
+    let wanted = [
+        "holds an exported dictionary already",
+        "has no feature 48",
+        "has no hook point",
+        "has no feature 48",
+    ];
     assert_eq!(failures.len(), wanted.len(), "{failures:?}");
     assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
-    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(to.join("cfg.json")).unwrap()).unwrap();
-    assert_eq!((&config["architecture"], &config["d_sae"], &config["k"]), (&"topk".into(), &48.into(), &4.into()));
+    let config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(to.join("cfg.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&config["architecture"], &config["d_sae"], &config["k"]),
+        (&"topk".into(), &48.into(), &4.into())
+    );
 }
 
 #[test]
@@ -87,7 +108,11 @@ fn a_stopped_dictionary_is_kept_and_one_of_other_weights_is_refused() {
     let heard = play_trained(
         tiny(20),
         vec![
-            after(Command::ReadFeatures { run: "1".to_owned(), dictionary: None, query: FeatureQuery::default() }),
+            after(Command::ReadFeatures {
+                run: "1".to_owned(),
+                dictionary: None,
+                query: FeatureQuery::default(),
+            }),
             train_dictionary("stream.1"),
             (Some(second), Command::Cancel { request: 5 }),
             read(FeatureQuery::default()),

@@ -36,7 +36,8 @@ impl Lower for SquaredError {
 
 impl Lower for SquaredErrorBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (SquaredErrorBackwardInputs { y, x, targets, loss }, Dx { dx }) = (operands.inputs, operands.outputs);
+        let (SquaredErrorBackwardInputs { y, x, targets, loss }, Dx { dx }) =
+            (operands.inputs, operands.outputs);
         let places = [y, x, targets, dx].map(Operand::place);
         errors(self.forward, self.scale, y, places, Some(loss.place())).map(Lowering::one)
     }

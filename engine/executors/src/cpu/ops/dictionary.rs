@@ -21,7 +21,9 @@ impl Interpret for TopK {
                     true => *positive.select_nth_unstable_by(self.k - 1, |one, other| other.total_cmp(one)).1,
                     false => 0.0,
                 };
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = if *x > 0.0 && *x >= threshold { *x } else { 0.0 });
+                y.iter_mut()
+                    .zip(x)
+                    .for_each(|(y, x)| *y = if *x > 0.0 && *x >= threshold { *x } else { 0.0 });
             }
         });
         Ok(())
@@ -47,15 +49,20 @@ impl Interpret for SquaredErrorBackward {
         let SquaredErrorBackwardInputs { y, x, targets, loss } = inputs;
         let (columns, count) = (y.columns(), call.denominator(loss.floats[1]));
         let factor = if count > 0.0 { 2.0 * self.scale / count } else { 0.0 };
-        call.workers.rows(y.rows(), WORK.div_ceil(columns), Rows::new(outputs.dx, columns), |range, dx, _| {
-            for (row, dx) in range.zip(dx.data.chunks_exact_mut(columns)) {
-                let entries = row * columns..(row + 1) * columns;
-                let counts = Some(targets.words[row]) != self.forward.ignore_index;
-                let factor = if counts { factor } else { 0.0 };
-                let pairs = y.floats[entries.clone()].iter().zip(&x.floats[entries]);
-                dx.iter_mut().zip(pairs).for_each(|(dx, (y, x))| *dx = factor * (y - x));
-            }
-        });
+        call.workers.rows(
+            y.rows(),
+            WORK.div_ceil(columns),
+            Rows::new(outputs.dx, columns),
+            |range, dx, _| {
+                for (row, dx) in range.zip(dx.data.chunks_exact_mut(columns)) {
+                    let entries = row * columns..(row + 1) * columns;
+                    let counts = Some(targets.words[row]) != self.forward.ignore_index;
+                    let factor = if counts { factor } else { 0.0 };
+                    let pairs = y.floats[entries.clone()].iter().zip(&x.floats[entries]);
+                    dx.iter_mut().zip(pairs).for_each(|(dx, (y, x))| *dx = factor * (y - x));
+                }
+            },
+        );
         Ok(())
     }
 }
