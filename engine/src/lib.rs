@@ -11,6 +11,7 @@ pub mod setup;
 pub use glasshouse_compiler::{blocks, graph, model, optimizer, plan, sampler, step};
 pub use glasshouse_evaluation as evaluation;
 pub use glasshouse_executors::{cpu, device, executor, gpu, oracle};
+pub use glasshouse_features as features;
 pub use glasshouse_formats as formats;
 pub use glasshouse_generation as generation;
 pub use glasshouse_inspection as inspection;

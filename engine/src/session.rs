@@ -30,6 +30,7 @@ mod documents;
 mod evaluation;
 mod event_sink;
 mod experiments;
+mod features;
 mod feedback;
 mod generation;
 mod imports;
@@ -449,6 +450,15 @@ impl Session {
                     std::iter::once(&prompt).chain(&further).map(String::as_str).collect();
                 apart(self.inspect(id, &source, &prompts, &views, &settings, live)).await?;
             }
+            Command::TrainDictionary { source, settings } => {
+                tell(apart(self.train_dictionary(id, &source, *settings)).await?.into());
+            }
+            Command::ReadFeatures { run, dictionary, query } => {
+                tell(apart(self.read_features(id, &run, dictionary, &query)).await?.into());
+            }
+            Command::SteerFeature { run, dictionary, steering } => {
+                tell(apart(self.steer_feature(id, &run, dictionary, *steering)).await?.into());
+            }
             Command::Classify { source, texts } => {
                 tell(apart(self.classify(&source, &texts, live)).await?.into());
             }
@@ -500,6 +510,9 @@ impl Session {
             Export::Card { run } => self.write_card(id, &run, to, keep).await,
             Export::Model { run, checkpoint, format } => {
                 self.export_model(id, &run, checkpoint, (format, template), to, keep).await
+            }
+            Export::Dictionary { run, dictionary } => {
+                self.export_dictionary(id, &run, dictionary, to, keep).await
             }
             Export::Bundle { run, device, steps } => {
                 self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await

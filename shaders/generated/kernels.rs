@@ -3711,6 +3711,56 @@ pub mod softcap {
     ];
 }
 
+/// Squared error of each row, Σ (y − x)², or its gradient: dx = 2·f·(y − x), f = scale/count times the loss scale, 0 for ignored rows.
+pub mod squared_error {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C.
+        pub columns: u32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// 1 / number of micro-batches.
+        pub scale: f32,
+    }
+
+    crate::arguments!(20);
+
+    /// The variant with these features.
+    pub fn kernel(backward: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(backward)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel { name: "squared_error", entry_point: "squared_error", pieces: &[WD3F47E50, WE32FAE4C, WAFFF447D, WA331CD61, W4764026E, WB9701902, W556B124D, WAC1EB8A2, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "squared_error:backward", entry_point: "squared_error", pieces: &[WD3F47E50, WE32FAE4C, WAFFF447D, WA331CD61, W4764026E, WB9701902, W0F0791D5, WC30D1A42, W6F612486, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "y", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 5, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "y", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "loss", binding: 6, access: Access::Read, stride: 4 },
+    ];
+}
+
 /// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += Σ; the gradient of a bias, and of the first rows of a position table.
 pub mod sum_rows {
     use crate::pieces::*;
@@ -3783,6 +3833,49 @@ pub mod sum_rows {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// The k largest entries of each row that are above 0; 0 for the others. Entries equal to the k-th largest are all kept.
+pub mod top_k {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// F.
+        pub columns: u32,
+        /// `k` of the kernel.
+        pub k: u32,
+    }
+
+    crate::arguments!(12);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier) -> &'static Kernel {
+        &VARIANTS[tier as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel { name: "top_k:direct", entry_point: "top_k", pieces: &[W3FA5DB14, WE32FAE4C, W92E6200A, W260710EA, W13609F11, W5A3A4D9A, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "top_k:tiled", entry_point: "top_k", pieces: &[W3FA5DB14, WE32FAE4C, W92E6200A, W260710EA, W13609F11, W5A3A4D9A, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -4199,7 +4292,9 @@ pub static KERNELS: &[&Kernel] = &[
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
     &softcap::VARIANTS[0], &softcap::VARIANTS[1],
+    &squared_error::VARIANTS[0], &squared_error::VARIANTS[1],
     &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6],
+    &top_k::VARIANTS[0], &top_k::VARIANTS[1],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
     &unpack::VARIANTS[0], &unpack::VARIANTS[1], &unpack::VARIANTS[2],
@@ -4208,7 +4303,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "723fffd0d7ad6151";
+pub const VERSION: &str = "97d9d84eff06af54";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

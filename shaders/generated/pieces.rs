@@ -339,6 +339,11 @@ pub(crate) const W135A3C24: &str = r#"struct Arguments {
     by: u32
 }
 "#;
+pub(crate) const W13609F11: &str = r#"
+fn key(entry: f32) -> u32 {
+    return select(0u, bitcast<u32>(entry), entry > 0.0);
+}
+"#;
 pub(crate) const W142438D5: &str = r#"
 @compute @workgroup_size(256)
 fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1577,6 +1582,12 @@ struct Arguments {
     seen: u32
 }
 "#;
+pub(crate) const W3FA5DB14: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    k: u32
+}
+"#;
 pub(crate) const W3FE1827E: &str = r#"
 fn left_across(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step), left_across_matrix(row + 2u * EDGE, step), left_across_matrix(row + 3u * EDGE, step));
@@ -2106,6 +2117,10 @@ pub(crate) const W552D82BF: &str = r#"
 @group(0) @binding(3)
 var<storage, read> statistics: array<vec2<f32>>;
 "#;
+pub(crate) const W556B124D: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> result: array<vec2<f32>>;
+"#;
 pub(crate) const W56216E2F: &str = r#"
 fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group);
@@ -2163,6 +2178,32 @@ alias Stored = Entry;
 "#;
 pub(crate) const W5A1D6603: &str = r#"
 alias RightMatrix = coop_mat16x16<Number, B>;
+"#;
+pub(crate) const W5A3A4D9A: &str = r#"
+@compute @workgroup_size(64)
+fn top_k(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.columns;
+    let lane = lane_of(local);
+    var threshold = 0u;
+    for (var bit = 0u; bit < 31u; bit += 1u) {
+        let candidate = threshold | (1u << (30u - bit));
+        var reached = 0.0;
+        for (var j = lane; j < arguments.columns; j += LANES) {
+            reached += select(0.0, 1.0, key(x[start + j]) >= candidate);
+        }
+        if sum_of_row(reached, local) >= f32(arguments.k) {
+            threshold = candidate;
+        }
+    }
+    for (var j = lane; j < arguments.columns; j += LANES) {
+        let entry = x[start + j];
+        y[start + j] = select(0.0, entry, key(entry) >= max(threshold, 1u));
+    }
+}
 "#;
 pub(crate) const W5A52C9C3: &str = r#"@group(0) @binding(1)
 var<storage, read> qkv: array<Stored>;
@@ -2665,6 +2706,21 @@ fn quant_words(quads: u32) -> u32 {
 pub(crate) const W6F33E034: &str = r#"
 @group(0) @binding(2)
 var<storage, read> gates: array<f32>;
+"#;
+pub(crate) const W6F612486: &str = r#"
+@compute @workgroup_size(256)
+fn squared_error(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.columns;
+    if row < arguments.rows {
+        let goal = targets[control.row * arguments.rows + row];
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        {
+            let factor = 2.0 * arguments.scale * control.loss_scale / select(loss[1], 1.0, loss[1] == 0.0);
+            result[at] = select(factor * (y[at] - x[at]), 0.0, ignored);
+        }
+    }
+}
 "#;
 pub(crate) const W6FF4D5B5: &str = r#"
 @compute @workgroup_size(64)
@@ -3922,6 +3978,25 @@ pub(crate) const WABF77109: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> rows: array<vec2<f32>>;
 "#;
+pub(crate) const WAC1EB8A2: &str = r#"
+@compute @workgroup_size(256)
+fn squared_error(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at;
+    if row < arguments.rows {
+        let goal = targets[control.row * arguments.rows + row];
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        {
+            var error = 0.0;
+            let start = row * arguments.columns;
+            for (var j = start; j < start + arguments.columns; j += 1u) {
+                error += (y[j] - x[j]) * (y[j] - x[j]);
+            }
+            result[row] = vec2<f32>(error, select(error, 0.0, ignored));
+        }
+    }
+}
+"#;
 pub(crate) const WAC4779A4: &str = r#"
 @group(0) @binding(5)
 var<storage, read> dy: array<Stored>;
@@ -4590,6 +4665,10 @@ pub(crate) const WC23F42F9: &str = r#"
 @group(0) @binding(5)
 var<storage, read> b: array<Entry>;
 "#;
+pub(crate) const WC30D1A42: &str = r#"
+@group(0) @binding(6)
+var<storage, read> loss: array<f32>;
+"#;
 pub(crate) const WC37246E3: &str = r#"
 @compute @workgroup_size(1)
 fn advance() {
@@ -5091,6 +5170,14 @@ pub(crate) const WD39BF90D: &str = r#"struct Arguments {
     ignoring: u32,
     ignored: u32,
     beyond: f32
+}
+"#;
+pub(crate) const WD3F47E50: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    ignoring: u32,
+    ignored: u32,
+    scale: f32
 }
 "#;
 pub(crate) const WD4CB626C: &str = r#"struct Arguments {

@@ -18,6 +18,7 @@ mod common;
 mod compress;
 mod evaluate;
 mod export;
+mod features;
 mod finite_difference;
 mod fixtures;
 mod fixtures_parity;

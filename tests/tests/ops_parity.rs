@@ -106,7 +106,7 @@ macro_rules! parity {
 
 parity! {
     embedding embedding_at_cursor norm linear head_norm rope rope_at_cursor attention cached_attention last_row
-    activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood
+    activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood top_k squared_error
 }
 
 /// Kernels that no graph op is lowered to: they follow the backward pass, sample the next token or benchmark the device, and

@@ -187,6 +187,8 @@ fn wish_of(command: &Command, state: &State) -> Option<Wish> {
         Export::Feedback { one } => Wish::ExportFeedback { one },
         Export::Card { run } => Wish::WriteCard { run },
         Export::Model { run, format, .. } => Wish::ExportModel { run, format },
+        // No page exports dictionaries.
+        Export::Dictionary { .. } => return None,
         Export::Bundle { run, .. } => Wish::ExportBundle { run: run? },
     })
 }

@@ -38,6 +38,7 @@ mod driver;
 mod evaluate;
 mod experiments;
 mod export;
+mod features;
 mod feedback;
 mod fetch;
 mod generate;
@@ -177,6 +178,9 @@ commands! {
         Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
         /// Show what changed between two models: predictions, weights, outputs, and which parts matter
         Diff(inspect::DiffArguments) = inspect::diff;
+        /// Take a model apart: train a sparse dictionary on a hook point, show its features, steer with them
+        #[command(subcommand)]
+        Features(features::FeaturesCommand) = features::features;
         /// Find the longest spans of a text that occur in the training text
         Provenance(inspect::ProvenanceArguments) = inspect::provenance;
         /// List, rename, tag, delete and restore runs

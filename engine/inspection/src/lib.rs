@@ -29,6 +29,7 @@ mod what_if;
 
 pub use diff::Base;
 pub use lens::{Lens, Tensor};
+pub use neurons::{ActivationWindow, top_passages};
 pub use provenance::Indices;
 
 use glasshouse_compiler::model::HookPoint;

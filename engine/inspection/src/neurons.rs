@@ -4,7 +4,7 @@ use super::outputs::largest;
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
-use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
+use glasshouse_protocol::inspect::{ActivatingPassage, Detail, TokenText};
 use glasshouse_text::data::{Split, TokenStore};
 use std::ops::Range;
 
@@ -44,8 +44,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// A neuron's activations in a window of the validation text.
-struct ActivationWindow {
+/// A neuron's or feature's activations in a window of text.
+#[derive(Clone, Debug)]
+pub struct ActivationWindow {
     tokens: Vec<u32>,
     activations: Vec<f32>,
     /// Positions already part of a passage.
@@ -53,6 +54,11 @@ struct ActivationWindow {
 }
 
 impl ActivationWindow {
+    /// One activation for each token.
+    pub fn new(tokens: Vec<u32>, activations: Vec<f32>) -> Self {
+        Self { shown: vec![false; tokens.len()], tokens, activations }
+    }
+
     /// The passage around a peak, without positions of other passages. So a peak is the maximum of its passage.
     fn around(&self, peak: usize) -> Range<usize> {
         let free = |at: &usize| self.shown.get(*at) == Some(&false);
@@ -78,13 +84,19 @@ async fn passages(
         let hidden =
             subject.lens.probe(&tokens, &[HookPoint::Hidden(layer)]).await?.pop().unwrap_or_default();
         searched += tokens.len();
-        windows.push(ActivationWindow {
-            activations: column(&hidden, neuron),
-            shown: vec![false; tokens.len()],
-            tokens,
-        });
+        windows.push(ActivationWindow::new(tokens, column(&hidden, neuron)));
     }
-    let mut peaks: Vec<(f32, usize, usize)> = Vec::with_capacity(searched);
+    let passages = top_passages(windows, subject.settings.count, |id| subject.token(id));
+    Ok(Detail::Passages { passages, searched })
+}
+
+/// The `count` passages around the largest activations, which do not overlap, the largest first.
+pub fn top_passages(
+    mut windows: Vec<ActivationWindow>,
+    count: usize,
+    token: impl Fn(u32) -> TokenText,
+) -> Vec<ActivatingPassage> {
+    let mut peaks: Vec<(f32, usize, usize)> = Vec::new();
     for (number, window) in windows.iter().enumerate() {
         peaks.extend(window.activations.iter().enumerate().map(|(at, activation)| (*activation, number, at)));
     }
@@ -93,7 +105,7 @@ async fn passages(
     });
     let mut passages = Vec::new();
     for (_, number, peak) in peaks {
-        if passages.len() == subject.settings.count {
+        if passages.len() == count {
             break;
         }
         let window = &mut windows[number];
@@ -106,12 +118,12 @@ async fn passages(
         }
         window.shown[range.clone()].fill(true);
         passages.push(ActivatingPassage {
-            tokens: window.tokens[range.clone()].iter().map(|id| subject.token(*id)).collect(),
+            tokens: window.tokens[range.clone()].iter().map(|id| token(*id)).collect(),
             activations: window.activations[range.clone()].to_vec(),
             peak: peak - range.start,
         });
     }
-    Ok(Detail::Passages { passages, searched })
+    passages
 }
 
 fn column(matrix: &Tensor, at: usize) -> Vec<f32> {

@@ -194,6 +194,12 @@ impl Backward {
             let dlogits = graph.push(back, &inputs)?[0];
             return Self::from(graph, built, (inputs[0], dlogits), vec![SCALE, 0.0]);
         }
+        if let Op::SquaredError(forward) = case.op {
+            let [y, x, targets] = [0, 1, 2].map(|at| built.inputs[at].0);
+            let back = ops::SquaredErrorBackward { forward, scale: SCALE };
+            let dy = graph.push(back, &[y, x, targets, output])?[0];
+            return Self::from(graph, built, (y, dy), vec![SCALE, 0.0]);
+        }
         if let Op::Unlikelihood(forward) = case.op {
             let back = ops::UnlikelihoodBackward { forward, scale: SCALE, documents: forward.documents };
             let given: Vec<ValueId> = built.inputs.iter().map(|(id, _)| *id).collect();

@@ -2,6 +2,7 @@
 
 use crate::cleaning::DroppedDocument;
 use crate::cluster::ClusterPlan;
+pub use crate::features::{Dictionary, Features, Steered};
 use crate::summary::{
     Candidate, CheckpointSummary, DeviceSummary, MergeStep, PlanSummary, RunSummary, StorageSummary,
     TokenSummary, VocabularyEntry,
@@ -42,8 +43,8 @@ macro_rules! events {
 }
 
 events! {
-    Classified Conversations Distribution Document Dropped Evaluations Exported Fitted History ModelOpened Proposed Ready RunAdded
-    Tokens Vocabulary
+    Classified Conversations Dictionary Distribution Document Dropped Evaluations Exported Features Fitted History ModelOpened Proposed Ready
+    RunAdded Steered Tokens Vocabulary
 }
 
 answers! {

@@ -13,6 +13,7 @@ pub use export::{Export, ExportFormat, LINK_ENDING, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
+use crate::features::{DictionarySettings, FeatureQuery, Steering};
 use crate::{
     Drafts, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings,
     RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
@@ -291,6 +292,19 @@ pub enum Command {
         #[serde(default)]
         settings: Box<InspectSettings>,
     },
+    /// Trains a sparse dictionary on a hook point of a model, with the training text of its run. Answered by `Dictionary`s: the first before
+    /// any step, the last when the dictionary is complete. It is saved before each, so that [`Command::Cancel`] keeps the dictionary so far.
+    TrainDictionary { source: WeightSource, settings: Box<DictionarySettings> },
+    /// Lists a dictionary's features, or describes one. Answered by `Features`.
+    ReadFeatures {
+        run: String,
+        /// Number of the dictionary in the run; `None` means the latest.
+        dictionary: Option<u64>,
+        #[serde(default)]
+        query: FeatureQuery,
+    },
+    /// Continues a prompt with the model as it is, and with a feature added to its hook point. Answered by `Steered`.
+    SteerFeature { run: String, dictionary: Option<u64>, steering: Box<Steering> },
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
@@ -441,6 +455,7 @@ impl Command {
                 | Self::TrainFirst { .. }
                 | Self::Steer(_)
                 | Self::LookAtModel { .. }
+                | Self::TrainDictionary { .. }
                 | Self::Evaluate { .. }
                 | Self::Audit { .. }
         );
@@ -505,6 +520,9 @@ impl Command {
             Self::ImportBundle { .. } => "reading the bundle",
             Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
             Self::Inspect { .. } => "inspecting the model",
+            Self::TrainDictionary { .. } => "training the dictionary",
+            Self::ReadFeatures { .. } => "reading the features",
+            Self::SteerFeature { .. } => "steering the model",
             Self::Classify { .. } => "classifying texts",
             Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
             Self::Audit { .. } => AUDITING,
@@ -530,6 +548,9 @@ impl Command {
                 | Self::Train { .. }
                 | Self::TrainFirst { .. }
                 | Self::Resume { .. }
+                | Self::TrainDictionary { .. }
+                | Self::ReadFeatures { .. }
+                | Self::SteerFeature { .. }
                 | Self::Propose { .. }
                 | Self::LookAtModel { from: Some(_) }
                 | Self::ImportModel { .. }

@@ -195,6 +195,9 @@ pub enum Event {
     Inspected {
         inspection: Box<crate::Inspection>,
     },
+    Dictionary(answer::Dictionary),
+    Features(answer::Features),
+    Steered(answer::Steered),
     Classified(answer::Classified),
     /// Progress of an evaluation, an audit or an import.
     Progress {

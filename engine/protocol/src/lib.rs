@@ -22,6 +22,7 @@ pub mod drafts;
 pub mod energy;
 pub mod evaluation;
 pub mod event;
+pub mod features;
 mod feedback;
 pub mod file_kind;
 mod guard;

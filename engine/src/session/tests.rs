@@ -20,6 +20,7 @@ mod conversations;
 mod dropped;
 mod evaluation;
 mod experiments;
+mod features;
 mod feedback;
 mod generation;
 mod imports;

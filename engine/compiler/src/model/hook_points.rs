@@ -31,6 +31,26 @@ pub enum HookPoint {
     Logits,
 }
 
+impl std::fmt::Display for HookPoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (block, part) = match *self {
+            Self::Stream(layer) => return write!(formatter, "stream.{layer}"),
+            Self::Normed => return formatter.write_str("norm.output"),
+            Self::Logits => return formatter.write_str("logits"),
+            Self::AttentionInput(block) => (block, "attention.input"),
+            Self::QueriesKeysValues(block) => (block, "attention.qkv"),
+            Self::Attended(block) => (block, "attention.heads"),
+            Self::AttentionOutput(block) => (block, "attention.output"),
+            Self::Between(block) => (block, "between"),
+            Self::MlpInput(block) => (block, "mlp.input"),
+            Self::Gates(block) => (block, "mlp.gates"),
+            Self::Hidden(block) => (block, "mlp.hidden"),
+            Self::MlpOutput(block) => (block, "mlp.output"),
+        };
+        write!(formatter, "blocks.{block}.{part}")
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct HookPoints(Vec<(HookPoint, ValueId)>);
 

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod build;
+mod dictionary;
 mod hook_points;
 mod purpose;
 mod teacher;
@@ -10,6 +11,7 @@ mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, MAGNITUDE, is_of_adapter, lora_pairs};
 pub use build::{Model, build, is_of_classifier, stored_as};
+pub use dictionary::{Dictionary, dictionary_graphs, dictionary_points};
 pub use hook_points::{HookPoint, HookPoints};
 pub use purpose::{LossForm, Purpose};
 pub use teacher::{is_of_teacher, own_parameters};

@@ -44,6 +44,8 @@ pub struct TrainingGraphs {
     /// Residual-stream statistics of `evaluate` after each part, in forward order, then the load of experts. Norms and routers compute
     /// them anyway.
     pub evaluate_probes: Vec<Probe>,
+    /// Whether `spec` builds the same graphs for a part of a batch, so that executors may divide it.
+    pub divisible: bool,
 }
 
 impl TrainingGraphs {
@@ -109,6 +111,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         evaluate_loss,
         evaluate_rows,
         evaluate_probes,
+        divisible: true,
     })
 }
 

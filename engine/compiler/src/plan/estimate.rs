@@ -7,7 +7,7 @@ use super::buffers::{Allocation, buffers};
 use super::{Plan, compile, update};
 use crate::graph::ops::{Cost, Operation};
 use crate::graph::{Graph, Node, Parameter};
-use crate::model::{is_of_adapter, own_parameters, training_graphs};
+use crate::model::{TrainSpec, TrainingGraphs, is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
 use crate::{Result, dispatch};
@@ -25,7 +25,12 @@ pub fn ring(accumulate: usize) -> usize {
 /// Parameters (without a teacher's; `trained_parameters` are those with gradients), memory, launches and FLOPs of a run. The other fields
 /// are left at their defaults.
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<PlanSummary> {
-    let graphs = training_graphs(model, train)?;
+    estimate_graphs(training_graphs(model, train)?, target)
+}
+
+/// Like [`estimate`], of graphs that were built before.
+pub fn estimate_graphs(graphs: TrainingGraphs, target: &Target) -> Result<PlanSummary> {
+    let TrainSpec { model, train } = &graphs.spec;
     let optimizer = Optimizer::new(train).for_model(model);
     let read = graphs.evaluate_read();
     let training = compile(graphs.train, &[graphs.train_loss], target)?;

@@ -52,7 +52,8 @@ impl Partition {
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // A pair loss needs both rows of a pair, ORPO's and a router's need all rows, and weighted answers come with scores. Models
         // with weights stored in fewer bits are short of memory, and every worker would hold another copy.
-        let divisible = !train.objective.compares_answers()
+        let divisible = graphs.divisible
+            && !train.objective.compares_answers()
             && train.prompt_loss_weight == 0.0
             && model.experts.count == 0
             && layout.stored.is_empty();

@@ -9,6 +9,7 @@
 mod attention;
 mod cached;
 mod device;
+mod dictionary;
 mod distil;
 mod elementwise;
 mod embedding;

@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 34] = [
+pub const OPERATIONS: [Operation; 36] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("stored_weights", 5e-6, 0.0, stored_weights),
     operation("unpack", 0.0, 0.0, unpack),
@@ -27,6 +27,8 @@ pub const OPERATIONS: [Operation; 34] = [
     operation("policy_as_drawn", 5e-6, 5e-5, || policy(false)),
     operation("distil", 1e-5, 5e-5, distil),
     operation("unlikelihood", 1e-5, 5e-5, unlikelihood),
+    operation("top_k", 0.0, 2e-7, top_k),
+    operation("squared_error", 5e-6, 5e-6, squared_error),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
     operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
@@ -734,6 +736,39 @@ fn unlikelihood() -> Vec<Case> {
             ];
             feeds.extend(documents.then_some(Feed::Starts(rows, time)));
             cases.push(Case::new(ops::Unlikelihood { alpha, ignore_index, documents }, feeds));
+        }
+    }
+    cases
+}
+
+fn top_k() -> Vec<Case> {
+    [
+        (vec![1], 1),
+        (vec![2, 3, 7], 2),
+        (vec![5, 13], 13),
+        (vec![3, 1031], 32),
+        (vec![2, 2500], 4),
+        (vec![MANY, 3], 1),
+    ]
+    .map(|(shape, k)| Case::new(ops::TopK { k }, [floats(&shape)]))
+    .to_vec()
+}
+
+fn squared_error() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, columns) in
+        [(vec![1], 1), (vec![2, 3], 7), (vec![3, 17], 65), (vec![5], 1031), (vec![MANY], 3)]
+    {
+        for ignore_index in [None, Some(u32::MAX)] {
+            let rows = [&shape[..], &[columns]].concat();
+            cases.push(Case::new(
+                ops::SquaredError { ignore_index },
+                [
+                    Feed::Floats(rows.clone(), 3.0),
+                    Feed::Given(rows, 3.0),
+                    Feed::Targets(shape.clone(), 5, ignore_index),
+                ],
+            ));
         }
     }
     cases

@@ -27,6 +27,12 @@ pub enum Export {
         #[serde(default)]
         format: ExportFormat,
     },
+    /// A dictionary, as a folder for SAELens.
+    Dictionary {
+        run: String,
+        /// Number of the dictionary in the run; `None` means the latest.
+        dictionary: Option<u64>,
+    },
     /// A folder for continuing a run on many GPUs.
     Bundle {
         run: Option<String>,
@@ -49,7 +55,7 @@ impl Export {
             Self::Card { .. } => super::EVALUATING,
             Self::Model { .. } => "exporting the model",
             Self::Bundle { .. } => "writing the bundle",
-            Self::Report | Self::Feedback { .. } => return None,
+            Self::Report | Self::Feedback { .. } | Self::Dictionary { .. } => return None,
         })
     }
 }

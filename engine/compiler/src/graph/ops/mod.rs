@@ -9,6 +9,7 @@
 
 mod attention;
 mod cached;
+mod dictionary;
 mod distil;
 mod elementwise;
 mod embedding;
@@ -28,6 +29,7 @@ mod unpack;
 
 pub use attention::*;
 pub use cached::*;
+pub use dictionary::*;
 pub use distil::*;
 pub use elementwise::*;
 pub use embedding::*;
@@ -71,6 +73,7 @@ macro_rules! operations {
                 CrossEntropy Score
                 Preference Policy
                 Distil Unlikelihood
+                TopK SquaredError
             }
             backward {
                 EmbeddingBackward
@@ -83,6 +86,7 @@ macro_rules! operations {
                 ExpertLinearInputBackward ExpertLinearWeightBackward
                 CrossEntropyBackward
                 DistilBackward UnlikelihoodBackward
+                SquaredErrorBackward
             }
             fused {
                 LinearCrossEntropy LinearCrossEntropyBackward
@@ -228,7 +232,7 @@ impl<O: Operation, T> Named<O, T> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossTargets {
-    /// Number of classes: columns of the logits.
+    /// Number of classes: columns of the logits; `usize::MAX` if the loss reads only whether a target is ignored.
     pub classes: usize,
     /// Target of rows that do not count.
     pub ignored: Option<u32>,

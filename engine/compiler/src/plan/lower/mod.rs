@@ -2,6 +2,7 @@
 
 mod attention;
 mod cached;
+mod dictionary;
 mod distil;
 mod elementwise;
 mod embedding;

@@ -3,6 +3,7 @@
 
 pub mod attention;
 pub mod cached;
+mod dictionary;
 mod distil;
 pub mod elementwise;
 pub mod embedding;

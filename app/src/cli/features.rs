@@ -1,0 +1,235 @@
+//! `glasshouse features`: sparse dictionaries of a model's hook points.
+
+use super::export::check_not_here;
+use super::generate::{SamplingArguments, generate_config};
+use super::prelude::*;
+use glasshouse_engine::protocol::features::{DictionarySettings, FeatureQuery, Steering};
+
+#[derive(Debug, Subcommand)]
+pub enum FeaturesCommand {
+    /// Train a dictionary on a hook point of a run's model, with the run's training text
+    Train(TrainDictionaryArguments),
+    /// List a dictionary's features, search them by text, or describe one
+    Show(ShowArguments),
+    /// Continue a prompt with and without a feature
+    Steer(SteerArguments),
+    /// Export a dictionary for SAELens
+    Export(ExportDictionaryArguments),
+}
+
+pub(super) fn features(command: &FeaturesCommand) -> Result<()> {
+    match command {
+        FeaturesCommand::Train(arguments) => train(arguments),
+        FeaturesCommand::Show(arguments) => show(arguments),
+        FeaturesCommand::Steer(arguments) => steer(arguments),
+        FeaturesCommand::Export(arguments) => export(arguments),
+    }
+}
+
+fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
+    let TrainDictionaryArguments { at, width, k, tokens, learning_rate, seed, json, .. } = arguments;
+    let settings = DictionarySettings {
+        at: at.clone(),
+        width: *width,
+        k: *k,
+        tokens: *tokens,
+        learning_rate: *learning_rate,
+        seed: *seed,
+    };
+    settings.check().map_err(usage)?;
+    let last = drive(arguments.device.options(), async |engine| {
+        let source = trained::source(engine, &arguments.model).await?;
+        let command = Command::TrainDictionary { source, settings: Box::new(settings) };
+        let mut last: Option<answer::Dictionary> = None;
+        let hear = |event| {
+            if let Event::Dictionary(dictionary) = event {
+                let is_news = last.as_ref() != Some(&dictionary);
+                match (is_news, dictionary.curve.last()) {
+                    _ if *json => say_event("dictionary", &point_of(&dictionary))?,
+                    (true, None) => report::print(&dictionary.blocks())?,
+                    (true, Some(point)) => tell!(
+                        "{} tokens: loss {}, explained variance {}, {} active, {} dead{}",
+                        whole(point.tokens),
+                        figures(point.loss),
+                        percent(point.explained_variance),
+                        figures(point.l0),
+                        percent(point.dead),
+                        if point.revived > 0 {
+                            format!(", {} revived", point.revived)
+                        } else {
+                            String::new()
+                        }
+                    ),
+                    (false, _) => {}
+                }
+                last = Some(dictionary);
+            }
+            Ok(())
+        };
+        engine.ask_until_signal(command, "keeping the dictionary so far", shown(hear)).await?;
+        Ok(last)
+    })?;
+    let Some(dictionary) = last else { return Ok(()) };
+    if *json {
+        return say_event("trained", &dictionary);
+    }
+    match (&dictionary.recovery, dictionary.curve.last()) {
+        (Some(_), _) => Ok(report::print(&dictionary.blocks())?),
+        (None, Some(point)) => Ok(say!(
+            "stopped; dictionary {} of {} is kept as of {} tokens",
+            dictionary.number,
+            dictionary.run,
+            whole(point.tokens)
+        )?),
+        (None, None) => Ok(say!("stopped before the first measurement; nothing is kept")?),
+    }
+}
+
+/// A dictionary's last point; before the first one, what it takes.
+fn point_of(dictionary: &answer::Dictionary) -> Value {
+    match dictionary.curve.last() {
+        Some(point) => json!(point),
+        None => json!({
+            "run": dictionary.run, "number": dictionary.number, "step": dictionary.step, "settings": dictionary.settings,
+            "columns": dictionary.columns, "device": dictionary.device, "bytes": dictionary.bytes,
+        }),
+    }
+}
+
+fn show(arguments: &ShowArguments) -> Result<()> {
+    let ShowArguments { of, feature, text, count, json, .. } = arguments;
+    drive(arguments.device.options(), async |engine| {
+        let (run, _) = trained::settings_of(engine, &of.of).await?;
+        let query = FeatureQuery { feature: *feature, text: text.clone(), count: *count };
+        let features: answer::Features =
+            engine.ask_for(Command::ReadFeatures { run, dictionary: of.dictionary, query }).await?;
+        if *json { say_json(&features) } else { Ok(report::print(&features.blocks())?) }
+    })
+}
+
+fn steer(arguments: &SteerArguments) -> Result<()> {
+    let config = generate_config(&arguments.sampling)?;
+    drive(arguments.device.options(), async |engine| {
+        let SteerArguments { of, feature, by, prompt, json, .. } = arguments;
+        let (run, _) = trained::settings_of(engine, &of.of).await?;
+        let steering = Steering { feature: *feature, by: *by, prompt: prompt.clone(), config };
+        let command = Command::SteerFeature { run, dictionary: of.dictionary, steering: Box::new(steering) };
+        let steered: answer::Steered = engine.ask_for(command).await?;
+        if *json {
+            return say_json(&steered);
+        }
+        say!("plain:\n{prompt}{}\n", steered.plain)?;
+        Ok(say!("feature {feature} by {by}:\n{prompt}{}", steered.steered)?)
+    })
+}
+
+fn export(arguments: &ExportDictionaryArguments) -> Result<()> {
+    let ExportDictionaryArguments { of, to, force, json } = arguments;
+    check_not_here(to, "an export")?;
+    drive(session::Options::default(), async |engine| {
+        let (run, _) = trained::settings_of(engine, &of.of).await?;
+        let command = Export::Dictionary { run, dictionary: of.dictionary }.to(Some(to.clone()), !force);
+        let exported: answer::Exported = engine.ask_for(command).await?;
+        if *json {
+            return say_json(&exported);
+        }
+        exported.files.iter().try_for_each(|file| say!("{file}"))?;
+        Ok(say!("open it with SAELens: SAE.load_from_disk({:?})", to.display().to_string())?)
+    })
+}
+
+#[derive(Args, Debug)]
+pub struct TrainDictionaryArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Hook point, such as blocks.1.mlp.output; a wrong name lists all
+    #[arg(long, value_name = "POINT")]
+    pub at: String,
+    /// Number of features
+    #[arg(long, value_name = "N", default_value_t = DictionarySettings::default().width)]
+    pub width: usize,
+    /// Maximum number of active features per token
+    #[arg(long, visible_alias = "l0", value_name = "N", default_value_t = DictionarySettings::default().k)]
+    pub k: usize,
+    /// Training tokens
+    #[arg(long, value_name = "N", default_value_t = DictionarySettings::default().tokens)]
+    pub tokens: u64,
+    /// Peak learning rate of Adam
+    #[arg(long, value_name = "X", default_value_t = DictionarySettings::default().learning_rate)]
+    pub learning_rate: f64,
+    /// Seed of the initial features
+    #[arg(long, value_name = "N", default_value_t = DictionarySettings::default().seed)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Print one JSON object per measurement, then the whole record
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A trained dictionary.
+#[derive(Args, Debug)]
+pub struct DictionaryArguments {
+    #[command(flatten)]
+    pub of: RunArguments,
+    /// Number of the dictionary in the run [default: the latest]
+    #[arg(long, value_name = "N")]
+    pub dictionary: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub of: DictionaryArguments,
+    /// Feature to describe: passages, logit effects, neighbours
+    #[arg(long, value_name = "N")]
+    pub feature: Option<usize>,
+    /// List the features that are active in this text, the strongest first
+    #[arg(long, value_name = "TEXT", conflicts_with = "feature")]
+    pub text: Option<String>,
+    /// Number of features, passages, tokens or neighbours to list
+    #[arg(long, value_name = "N", default_value_t = FeatureQuery::default().count)]
+    pub count: usize,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct SteerArguments {
+    #[command(flatten)]
+    pub of: DictionaryArguments,
+    /// Feature to add
+    #[arg(long, value_name = "N")]
+    pub feature: usize,
+    /// Multiple of the feature's unit direction, added at every position
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub by: f32,
+    /// Prompt to continue
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportDictionaryArguments {
+    #[command(flatten)]
+    pub of: DictionaryArguments,
+    /// Folder to write
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Replace an exported dictionary
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}

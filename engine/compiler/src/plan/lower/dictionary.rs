@@ -1,0 +1,60 @@
+//! Sparse dictionaries.
+
+use super::loss::{LossRule, mean};
+use super::{
+    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, row_groups, words,
+};
+use crate::Result;
+use crate::graph::ops::*;
+use glasshouse_shaders::{squared_error, top_k};
+
+impl Lower for TopK {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use top_k::{Arguments, Tier, kernel};
+        let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
+        // An invocation reads its row once for each bit of the threshold, and again at the end.
+        let direct = site.target.software && 32 * x.columns() <= MAX_LOOP_ITERATIONS;
+        let [rows, columns, k] = words([x.rows(), x.columns(), self.k]);
+        let arguments = Arguments { rows, columns, k }.bytes();
+        let bindings = [x, y].map(Operand::place).to_vec();
+        let tier = if direct { Tier::Direct } else { Tier::Tiled };
+        Ok(Lowering::one(Launch::new(kernel(tier), arguments, bindings, row_groups(direct, x.rows())?)?))
+    }
+}
+
+impl Lower for SquaredError {
+    /// Per-row losses, then their mean, as for a cross-entropy.
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (SquaredErrorInputs { y, x, targets }, outputs) = (operands.inputs, operands.outputs);
+        let places = [y, x, targets, outputs.rows].map(Operand::place);
+        let each = errors(*self, 1.0, y, places, None)?;
+        let rule = LossRule::new(y.rows(), 1, 0.0, self.ignore_index);
+        let [rows, targets, loss] = [outputs.rows, targets, outputs.loss].map(Operand::place);
+        Ok(Lowering::new(vec![each, mean(rule, [rows, targets, loss])?]))
+    }
+}
+
+impl Lower for SquaredErrorBackward {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (SquaredErrorBackwardInputs { y, x, targets, loss }, Dx { dx }) =
+            (operands.inputs, operands.outputs);
+        let places = [y, x, targets, dx].map(Operand::place);
+        errors(self.forward, self.scale, y, places, Some(loss.place())).map(Lowering::one)
+    }
+}
+
+/// The errors of the rows of y, or, with the loss, their gradient. Places: y, x, targets and the result.
+fn errors(
+    op: SquaredError,
+    scale: f32,
+    y: Operand<'_>,
+    places: [BindingSource; 4],
+    loss: Option<BindingSource>,
+) -> Result<Launch> {
+    let [rows, columns] = words([y.rows(), y.columns()]);
+    let (ignoring, ignored) = LossRule::new(y.rows(), 1, 0.0, op.ignore_index).ignore();
+    let arguments = squared_error::Arguments { rows, columns, ignoring, ignored, scale };
+    let bindings = [BindingSource::CONTROL].into_iter().chain(places).chain(loss).collect();
+    let count = if loss.is_some() { y.ty.count() } else { y.rows() };
+    Launch::each(squared_error::kernel(loss.is_some()), arguments.bytes(), bindings, count)
+}

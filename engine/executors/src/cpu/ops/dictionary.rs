@@ -1,0 +1,68 @@
+//! Sparse dictionaries.
+
+use super::loss::{WORK, mean};
+use super::{Call, Interpret, Run};
+use crate::cpu::vector::sum;
+use crate::cpu::workers::Rows;
+use glasshouse_compiler::graph::ops::*;
+use glasshouse_platform::Result;
+
+impl Interpret for TopK {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let (x, columns) = (inputs.x.floats, inputs.x.columns());
+        let rows = Rows::new(outputs.y, columns);
+        call.workers.rows(inputs.x.rows(), WORK.div_ceil(columns), rows, |range, part, _| {
+            let x = x[range.start * columns..range.end * columns].chunks_exact(columns);
+            let mut positive = Vec::with_capacity(columns);
+            for (x, y) in x.zip(part.data.chunks_exact_mut(columns)) {
+                positive.clear();
+                positive.extend(x.iter().copied().filter(|x| *x > 0.0));
+                let threshold = match self.k <= positive.len() {
+                    true => *positive.select_nth_unstable_by(self.k - 1, |one, other| other.total_cmp(one)).1,
+                    false => 0.0,
+                };
+                y.iter_mut()
+                    .zip(x)
+                    .for_each(|(y, x)| *y = if *x > 0.0 && *x >= threshold { *x } else { 0.0 });
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Interpret for SquaredError {
+    fn run(&self, _: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let SquaredErrorInputs { y, x, targets } = inputs;
+        let (SquaredErrorOutputs { loss, rows }, columns) = (outputs, y.columns());
+        let pairs = y.floats.chunks_exact(columns).zip(x.floats.chunks_exact(columns));
+        for ((row, (y, x)), target) in rows.chunks_exact_mut(2).zip(pairs).zip(targets.words) {
+            let error = sum(columns, |at| (y[at] - x[at]) * (y[at] - x[at]));
+            (row[0], row[1]) = (error, if Some(*target) == self.ignore_index { 0.0 } else { error });
+        }
+        mean(self.ignore_index, targets.words, rows, loss);
+        Ok(())
+    }
+}
+
+impl Interpret for SquaredErrorBackward {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+        let SquaredErrorBackwardInputs { y, x, targets, loss } = inputs;
+        let (columns, count) = (y.columns(), call.denominator(loss.floats[1]));
+        let factor = if count > 0.0 { 2.0 * self.scale / count } else { 0.0 };
+        call.workers.rows(
+            y.rows(),
+            WORK.div_ceil(columns),
+            Rows::new(outputs.dx, columns),
+            |range, dx, _| {
+                for (row, dx) in range.zip(dx.data.chunks_exact_mut(columns)) {
+                    let entries = row * columns..(row + 1) * columns;
+                    let counts = Some(targets.words[row]) != self.forward.ignore_index;
+                    let factor = if counts { factor } else { 0.0 };
+                    let pairs = y.floats[entries.clone()].iter().zip(&x.floats[entries]);
+                    dx.iter_mut().zip(pairs).for_each(|(dx, (y, x))| *dx = factor * (y - x));
+                }
+            },
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,346 @@
+//! Training of a dictionary, with measurements, revival of dead features, and the loss that the model recovers.
+
+use crate::executor::{DictionaryExecutor, Subject, Values};
+use crate::files::DictionaryFolder;
+use crate::weights::{Weights, norm};
+use glasshouse_compiler::model;
+use glasshouse_compiler::step::{IGNORED, MicroBatch, StepInput};
+use glasshouse_platform::{OrInternal, Result, refuse};
+use glasshouse_project::Run;
+use glasshouse_protocol::config::Decay;
+use glasshouse_protocol::features::{Dictionary, DictionaryPoint, DictionarySettings, LossRecovery};
+use glasshouse_protocol::random::nth;
+use glasshouse_protocol::{ModelConfig, OptimizerKind, Precision, RunConfig};
+use glasshouse_text::data::batch::Batches;
+use glasshouse_text::data::store::Split;
+use web_time::Instant;
+
+/// Tokens of a step, in whole windows.
+const STEP_TOKENS: usize = 2048;
+/// Number of points of a training.
+const POINTS: u64 = 20;
+/// Tokens measured at a point, and held-out tokens of the last measurement.
+const MEASURED_TOKENS: usize = 8192;
+const HELD_OUT_TOKENS: usize = 1 << 15;
+/// A feature is dead after this many points without an activation. Dead features are revived in the first part of the training.
+const IDLE_POINTS: u32 = 2;
+const REVIVED_UNTIL: f64 = 0.75;
+/// Streams of random numbers.
+const DIRECTIONS: u64 = 0x6469_6374;
+const REVIVALS: u64 = 0x7265_7669;
+/// Share of noise in a direction, so that features of equal tokens differ.
+const NOISE: f32 = 0.01;
+
+/// The settings of a run, as the executors train a dictionary on its text: batches, Adam, and a warm-up and linear decay of the learning
+/// rate. Fails for a run without text of its own, or one that learns pairs or rewards.
+pub fn config_of(run: &Run, model: &ModelConfig, settings: &DictionarySettings) -> Result<RunConfig> {
+    settings.check().map_err(glasshouse_platform::Error::Refused)?;
+    run.check_has_text()?;
+    let mut config = RunConfig { model: model.clone(), ..run.config()? };
+    let objective = config.train.objective;
+    if objective.compares_answers() || objective.answers_prompts() {
+        refuse!(
+            "dictionaries are trained on text or conversations, but {} learns from preferences or rewards; choose the run it started from",
+            run.name()
+        );
+    }
+    let train = &mut config.train;
+    train.batch_size = (STEP_TOKENS / model.context_length).max(1);
+    let of_step = (train.batch_size * model.context_length) as u64;
+    (train.accumulate, train.adapter, train.precision) = (1, None, Precision::F32);
+    (train.steps, train.epochs) = (settings.tokens.div_ceil(of_step), None);
+    (train.warmup_steps, train.decay, train.decay_steps) =
+        (train.steps / 20, Decay::WarmupStableDecay, (train.steps / 5).max(1));
+    (train.learning_rate, train.min_learning_rate) = (settings.learning_rate, 0.0);
+    (train.optimizer, train.beta1, train.beta2, train.weight_decay) = (OptimizerKind::Adam, 0.9, 0.999, 0.0);
+    (train.gradient_clipping, train.keep_zeros) = (0.0, None);
+    Ok(config)
+}
+
+/// Sums over measured tokens.
+#[derive(Default)]
+struct Measured {
+    rows: u64,
+    error: f64,
+    sum: Vec<f64>,
+    squares: f64,
+    /// Activations of each feature.
+    fired: Vec<u64>,
+    /// x and x̂ − x of the last batch's tokens.
+    inputs: Vec<f32>,
+    residuals: Vec<f32>,
+}
+
+impl Measured {
+    fn add(&mut self, values: &Values, batch: &MicroBatch, [width, columns]: [usize; 2]) {
+        self.sum.resize(columns, 0.0);
+        self.fired.resize(width, 0);
+        self.inputs.clear();
+        self.residuals.clear();
+        let rows = values.input.chunks_exact(columns).zip(values.reconstruction.chunks_exact(columns));
+        for (((x, y), features), target) in rows.zip(values.features.chunks_exact(width)).zip(&batch.targets)
+        {
+            if *target == IGNORED {
+                continue;
+            }
+            self.rows += 1;
+            for ((sum, x), y) in self.sum.iter_mut().zip(x).zip(y) {
+                let [x, y] = [x, y].map(|entry| f64::from(*entry));
+                *sum += x;
+                self.squares += x * x;
+                self.error += (x - y) * (x - y);
+            }
+            self.fired
+                .iter_mut()
+                .zip(features)
+                .for_each(|(fired, feature)| *fired += u64::from(*feature > 0.0));
+            self.inputs.extend_from_slice(x);
+            self.residuals.extend(x.iter().zip(y).map(|(x, y)| x - y));
+        }
+    }
+
+    fn mean(&self) -> Vec<f32> {
+        self.sum.iter().map(|sum| (sum / self.rows.max(1) as f64) as f32).collect()
+    }
+
+    fn loss(&self) -> f64 {
+        self.error / self.rows.max(1) as f64
+    }
+
+    fn explained_variance(&self) -> f64 {
+        let of_mean = self.sum.iter().map(|sum| sum * sum).sum::<f64>() / self.rows.max(1) as f64;
+        1.0 - self.error / (self.squares - of_mean).max(f64::MIN_POSITIVE)
+    }
+
+    fn l0(&self) -> f64 {
+        self.fired.iter().sum::<u64>() as f64 / self.rows.max(1) as f64
+    }
+
+    fn dead(&self) -> f64 {
+        self.fired.iter().filter(|fired| **fired == 0).count() as f64 / self.fired.len().max(1) as f64
+    }
+}
+
+/// A dictionary in training. Dropping it keeps what [`Self::advance`] saved last.
+pub struct DictionaryTraining<'run> {
+    executor: DictionaryExecutor,
+    batches: Batches<'run>,
+    config: RunConfig,
+    folder: DictionaryFolder,
+    record: Dictionary,
+    step: u64,
+    /// Mean of the hook point's value.
+    mean: Vec<f32>,
+    /// Consecutive points without an activation of each feature.
+    idle: Vec<u32>,
+    begun: Instant,
+}
+
+impl<'run> DictionaryTraining<'run> {
+    /// Opens the device and initialises the dictionary: d is the mean of x, features point to random tokens' x − d, and the encoder is scaled
+    /// to the least error. `record` names the run and the model; settings, device and bytes are filled in. Fails if the hook point does not
+    /// exist, the width does not fit, or the text is too short.
+    pub async fn begin(
+        subject: &Subject<'_>,
+        batches: Batches<'run>,
+        settings: DictionarySettings,
+        folder: DictionaryFolder,
+        record: Dictionary,
+    ) -> Result<Self> {
+        let (at, columns) = crate::hook_point(&subject.config.model, &settings.at)?;
+        let dictionary = model::Dictionary { at, width: settings.width, k: settings.k };
+        let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
+        let (idle, seed) = (vec![0; settings.width], settings.seed);
+        let record =
+            Dictionary { columns, device: executor.device(), bytes: executor.bytes(), settings, ..record };
+        let config = subject.config.clone();
+        let mut training = Self {
+            executor,
+            batches,
+            config,
+            folder,
+            record,
+            step: 0,
+            mean: Vec::new(),
+            idle,
+            begun: Instant::now(),
+        };
+        let measured = training.measure(0).await?;
+        training.mean = measured.mean();
+        let mut weights = Weights::new(training.record.settings.width, columns);
+        weights.decoder_bias.clone_from(&training.mean);
+        let tokens = (measured.inputs.len() / columns).max(1);
+        if measured.inputs.is_empty() {
+            refuse!("the training text has no tokens to learn from");
+        }
+        for feature in 0..weights.width() {
+            let token = feature * tokens / weights.width();
+            let x = &measured.inputs[token * columns..(token + 1) * columns];
+            let from_mean: Vec<f32> = x.iter().zip(&training.mean).map(|(x, mean)| x - mean).collect();
+            weights.point(feature, &apart(&from_mean, seed, DIRECTIONS + feature as u64), 1.0);
+        }
+        training.executor.set_weights(weights).await?;
+        let factor = training.best_scale().await?;
+        training.executor.settle(|weights| weights.scale_encoder(factor)).await?;
+        Ok(training)
+    }
+
+    pub fn record(&self) -> &Dictionary {
+        &self.record
+    }
+
+    /// The factor on the encoder with the least squared error on a batch.
+    async fn best_scale(&mut self) -> Result<f32> {
+        let values = self.executor.values(&self.batches.train(0, 0)?).await?;
+        let bias = self.mean.iter().cycle();
+        let (mut dot, mut squares) = (0.0, 0.0);
+        for ((x, y), d) in values.input.iter().zip(&values.reconstruction).zip(bias) {
+            let [x, y] = [x, y].map(|entry| f64::from(entry - d));
+            (dot, squares) = (dot + x * y, squares + y * y);
+        }
+        Ok(if squares > 0.0 && dot > 0.0 { (dot / squares) as f32 } else { 1.0 })
+    }
+
+    /// Measures the dictionary on training text that no step reads.
+    async fn measure(&mut self, point: u64) -> Result<Measured> {
+        let train = &self.config.train;
+        let of_batch = train.batch_size * self.config.model.context_length;
+        let (batches, mut measured) = (MEASURED_TOKENS.div_ceil(of_batch) as u64, Measured::default());
+        for number in 0..batches {
+            let batch = self.batches.train(train.steps + point * batches + number, 0)?;
+            let values = self.executor.values(&batch).await?;
+            measured.add(&values, &batch, [self.record.settings.width, self.record.columns]);
+        }
+        Ok(measured)
+    }
+
+    /// Trains up to the next point, measures, revives dead features and saves. After the last point, measures the recovered loss. Returns
+    /// whether there is more to do. Fails if the loss is not finite, or device or disk fail.
+    pub async fn advance(&mut self) -> Result<bool> {
+        let train = &self.config.train;
+        let (steps, begin) = (train.steps, self.step);
+        let end = (begin + steps.div_ceil(POINTS)).min(steps);
+        for step in begin..end {
+            let learning_rate = train.learning_rate_at(step) as f32;
+            let micro_batches = vec![self.batches.train(step, 0)?];
+            self.executor.train(&[StepInput { step, learning_rate, micro_batches }]).await?;
+        }
+        self.step = end;
+        self.executor.settle(|_| ()).await?;
+        let measured = self.measure(self.record.curve.len() as u64 + 1).await?;
+        for (idle, fired) in self.idle.iter_mut().zip(&measured.fired) {
+            *idle = if *fired == 0 { *idle + 1 } else { 0 };
+        }
+        let may_revive = (end as f64) < REVIVED_UNTIL * steps as f64;
+        let revived = if may_revive { self.revive(&measured).await? } else { 0 };
+        self.record.curve.push(DictionaryPoint {
+            tokens: end * (train_tokens(&self.config)),
+            loss: measured.loss(),
+            explained_variance: measured.explained_variance(),
+            l0: measured.l0(),
+            dead: measured.dead(),
+            revived,
+        });
+        self.record.seconds = self.begun.elapsed().as_secs_f64();
+        if end == steps {
+            self.record.recovery = Some(self.recovery().await?);
+        }
+        self.folder.save(&self.record, &self.executor.weights)?;
+        Ok(end < steps)
+    }
+
+    /// Points dead features to the residuals of random tokens, drawn by their squared error, and returns their number.
+    async fn revive(&mut self, measured: &Measured) -> Result<usize> {
+        let dead: Vec<usize> =
+            (0..self.idle.len()).filter(|feature| self.idle[*feature] >= IDLE_POINTS).collect();
+        let columns = self.record.columns;
+        let mut total = 0.0f64;
+        let residuals: Vec<&[f32]> = measured.residuals.chunks_exact(columns).collect();
+        let until: Vec<f64> = residuals
+            .iter()
+            .map(|residual| {
+                total += f64::from(norm(residual)).powi(2);
+                total
+            })
+            .collect();
+        if dead.is_empty() || total == 0.0 {
+            return Ok(0);
+        }
+        let (seed, stream) = (nth(self.record.settings.seed, REVIVALS, self.step), DIRECTIONS);
+        self.executor
+            .settle(|weights| {
+                // As strong as the others: stronger ones would displace them.
+                let alive = (0..weights.width()).filter(|feature| !dead.contains(feature));
+                let strengths: Vec<f32> = alive.map(|feature| weights.strength(feature)).collect();
+                let strength = strengths.iter().sum::<f32>() / strengths.len().max(1) as f32;
+                for feature in &dead {
+                    let share = f64::from(unit(nth(seed, stream, *feature as u64)));
+                    let token = until.partition_point(|sum| *sum <= share * total).min(residuals.len() - 1);
+                    let direction = apart(residuals[token], seed, stream + 1 + *feature as u64);
+                    weights.point(*feature, &direction, strength);
+                }
+            })
+            .await?;
+        dead.iter().for_each(|feature| self.idle[*feature] = 0);
+        Ok(dead.len())
+    }
+
+    /// The loss on held-out text with reconstruction, zeros and mean.
+    async fn recovery(&mut self) -> Result<LossRecovery> {
+        let count = HELD_OUT_TOKENS.div_ceil(train_tokens(&self.config) as usize);
+        let batches = self.batches.full(Split::Validation).take(count).collect::<Result<Vec<_>>>()?;
+        let [width, columns] = [self.record.settings.width, self.record.columns];
+        let (mut measured, mut clean) = (Measured::default(), [0.0; 2]);
+        for batch in &batches {
+            let values = self.executor.values(batch).await?;
+            measured.add(&values, batch, [width, columns]);
+            let [loss, count] = values.clean.map(f64::from);
+            clean = [clean[0] + loss * count, clean[1] + count];
+        }
+        let trained = self.executor.weights.clone();
+        let constant = |bias: &[f32]| Weights { decoder_bias: bias.to_vec(), ..Weights::new(width, columns) };
+        let reconstruction = self.loss_with(trained.clone(), &batches).await?;
+        let zero = self.loss_with(constant(&vec![0.0; columns]), &batches).await?;
+        let mean = self.loss_with(constant(&self.mean.clone()), &batches).await?;
+        self.executor.set_weights(trained).await?;
+        let clean = clean[0] / clean[1].max(1.0);
+        Ok(LossRecovery {
+            clean,
+            reconstruction,
+            zero,
+            mean,
+            recovered: (zero > clean).then(|| (zero - reconstruction) / (zero - clean)),
+            explained_variance: measured.explained_variance(),
+            l0: measured.l0(),
+            dead: measured.dead(),
+            tokens: measured.rows,
+        })
+    }
+
+    async fn loss_with(&mut self, weights: Weights, batches: &[MicroBatch]) -> Result<f64> {
+        self.executor.set_weights(weights).await?;
+        let (mut sum, mut counted) = (0.0, 0.0);
+        for batch in batches {
+            let (loss, count) = self.executor.loss(batch).await?;
+            (sum, counted) = (sum + f64::from(loss) * f64::from(count), counted + f64::from(count));
+        }
+        (counted > 0.0).then(|| sum / counted).or_internal("held-out text without targets")
+    }
+}
+
+/// A random number in [0, 1) from bits.
+fn unit(bits: u64) -> f32 {
+    (bits >> 40) as f32 / (1u64 << 24) as f32
+}
+
+/// A direction with a little noise.
+fn apart(direction: &[f32], seed: u64, stream: u64) -> Vec<f32> {
+    let size = NOISE * norm(direction) / (direction.len().max(1) as f32).sqrt();
+    let noise = |at: usize| size * (2.0 * unit(nth(seed, stream, at as u64)) - 1.0);
+    direction.iter().enumerate().map(|(at, entry)| entry + noise(at)).collect()
+}
+
+/// Tokens of a step.
+fn train_tokens(config: &RunConfig) -> u64 {
+    (config.train.batch_size * config.model.context_length) as u64
+}

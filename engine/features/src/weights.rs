@@ -1,0 +1,174 @@
+//! A dictionary's weights.
+
+use glasshouse_compiler::model::Dictionary;
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_platform::{Error, Result, refuse};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+/// E [F,C], e [F], D [C,F], d [C], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    pub encoder: Vec<f32>,
+    pub encoder_bias: Vec<f32>,
+    pub decoder: Vec<f32>,
+    pub decoder_bias: Vec<f32>,
+}
+
+impl Weights {
+    pub fn new(width: usize, columns: usize) -> Self {
+        let zeros = |count| vec![0.0; count];
+        let [encoder, decoder] = [zeros(width * columns), zeros(width * columns)];
+        Self { encoder, encoder_bias: zeros(width), decoder, decoder_bias: zeros(columns) }
+    }
+
+    pub fn width(&self) -> usize {
+        self.encoder_bias.len()
+    }
+
+    pub fn columns(&self) -> usize {
+        self.decoder_bias.len()
+    }
+
+    fn parts(&mut self) -> [&mut Vec<f32>; 4] {
+        [&mut self.encoder, &mut self.encoder_bias, &mut self.decoder, &mut self.decoder_bias]
+    }
+
+    /// Reads them from an arena of the dictionary's graphs.
+    pub(crate) fn read(&mut self, layout: &ArenaLayout, arena: &[f32]) {
+        let first = layout.offsets.len() - Dictionary::PARAMETERS.len();
+        for (part, at) in self.parts().into_iter().zip(first..) {
+            part.copy_from_slice(&arena[layout.offsets[at]..][..layout.counts[at]]);
+        }
+    }
+
+    pub(crate) fn write(&mut self, layout: &ArenaLayout, arena: &mut [f32]) {
+        let first = layout.offsets.len() - Dictionary::PARAMETERS.len();
+        for (part, at) in self.parts().into_iter().zip(first..) {
+            arena[layout.offsets[at]..][..layout.counts[at]].copy_from_slice(part);
+        }
+    }
+
+    /// Column of D: the direction that a feature adds.
+    pub fn direction(&self, feature: usize) -> Vec<f32> {
+        self.decoder.iter().skip(feature).step_by(self.width()).copied().collect()
+    }
+
+    fn set_direction(&mut self, feature: usize, direction: &[f32]) {
+        let width = self.width();
+        let own = self.decoder.iter_mut().skip(feature).step_by(width);
+        own.zip(direction).for_each(|(own, new)| *own = *new);
+    }
+
+    /// Makes the columns of D unit vectors and scales the rows of E and e, so that the product of both stays the same.
+    pub fn normalise(&mut self) {
+        let (width, columns) = (self.width(), self.columns());
+        for feature in 0..width {
+            let mut direction = self.direction(feature);
+            let norm = norm(&direction);
+            if norm > 0.0 {
+                direction.iter_mut().for_each(|entry| *entry /= norm);
+                self.set_direction(feature, &direction);
+                self.encoder[feature * columns..(feature + 1) * columns]
+                    .iter_mut()
+                    .for_each(|entry| *entry *= norm);
+                self.encoder_bias[feature] *= norm;
+            }
+        }
+    }
+
+    /// Norm of a row of E.
+    pub(crate) fn strength(&self, feature: usize) -> f32 {
+        let columns = self.columns();
+        norm(&self.encoder[feature * columns..(feature + 1) * columns])
+    }
+
+    /// Points a feature in a direction with the unit vector u: column of D is u, row of E is `strength`·u, and e is −`strength`·u·d. No change
+    /// if the direction is zero.
+    pub(crate) fn point(&mut self, feature: usize, direction: &[f32], strength: f32) {
+        let (norm, columns) = (norm(direction), self.columns());
+        if norm == 0.0 {
+            return;
+        }
+        let unit: Vec<f32> = direction.iter().map(|entry| entry / norm).collect();
+        self.encoder_bias[feature] =
+            -strength * unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
+        let row = &mut self.encoder[feature * columns..(feature + 1) * columns];
+        row.iter_mut().zip(&unit).for_each(|(entry, unit)| *entry = strength * unit);
+        self.set_direction(feature, &unit);
+    }
+
+    /// Scales E and e.
+    pub(crate) fn scale_encoder(&mut self, factor: f32) {
+        self.encoder.iter_mut().chain(&mut self.encoder_bias).for_each(|entry| *entry *= factor);
+    }
+
+    /// The features whose directions are most similar to that of `feature`, with the cosines.
+    pub fn neighbours(&self, feature: usize, count: usize) -> Vec<(usize, f32)> {
+        let own = self.direction(feature);
+        let cosine = |other: usize| {
+            let other = self.direction(other);
+            let dot: f32 = own.iter().zip(&other).map(|(a, b)| a * b).sum();
+            dot / (norm(&own) * norm(&other)).max(f32::MIN_POSITIVE)
+        };
+        let others = (0..self.width()).filter(|other| *other != feature);
+        let mut all: Vec<(usize, f32)> = others.map(|other| (other, cosine(other))).collect();
+        all.sort_by(|one, other| other.1.total_cmp(&one.1));
+        all.truncate(count);
+        all
+    }
+
+    /// As SAELens stores them: `W_enc` [C,F], `b_enc` [F], `W_dec` [F,C], `b_dec` [C].
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let (width, columns) = (self.width(), self.columns());
+        let tensors = [
+            ("W_dec", vec![width, columns], transposed(&self.decoder, width)),
+            ("W_enc", vec![columns, width], transposed(&self.encoder, columns)),
+            ("b_dec", vec![columns], self.decoder_bias.clone()),
+            ("b_enc", vec![width], self.encoder_bias.clone()),
+        ];
+        let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
+        let views = tensors.iter().map(|(name, shape, values)| {
+            Ok((
+                *name,
+                TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map_err(internal)?,
+            ))
+        });
+        safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(internal)
+    }
+
+    /// Reads what [`Self::to_safetensors`] wrote. Fails with a reason if a tensor is missing, or has another shape or numbers that are not finite.
+    pub fn from_safetensors(bytes: &[u8], width: usize, columns: usize) -> Result<Self> {
+        let refused = |error: safetensors::SafeTensorError| Error::Refused(error.to_string());
+        let tensors = SafeTensors::deserialize(bytes).map_err(refused)?;
+        let read = |name: &str, shape: &[usize]| {
+            let tensor = tensors.tensor(name).map_err(refused)?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+                refuse!(
+                    "{name} is {:?} {:?}, but the dictionary has {shape:?} in f32",
+                    tensor.dtype(),
+                    tensor.shape()
+                );
+            }
+            let entries = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let entries: Vec<f32> = entries.collect();
+            if entries.iter().any(|entry| !entry.is_finite()) {
+                refuse!("{name} has numbers that are not finite");
+            }
+            Ok(entries)
+        };
+        Ok(Self {
+            encoder: transposed(&read("W_enc", &[columns, width])?, width),
+            encoder_bias: read("b_enc", &[width])?,
+            decoder: transposed(&read("W_dec", &[width, columns])?, columns),
+            decoder_bias: read("b_dec", &[columns])?,
+        })
+    }
+}
+
+pub(crate) fn norm(vector: &[f32]) -> f32 {
+    vector.iter().map(|entry| entry * entry).sum::<f32>().sqrt()
+}
+
+fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns).copied()).collect()
+}

@@ -1,0 +1,310 @@
+//! Sparse dictionaries of a model's hook points, their features, and steering with them.
+
+use crate::GenerateConfig;
+use crate::blocks::{Block, Fact};
+use crate::evaluation::{Cell, Table};
+use crate::inspect::ActivatingPassage;
+use crate::quantity::{bytes, counted, duration, figures, percent, whole};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DictionarySettings {
+    /// Name of the hook point, for example `blocks.1.mlp.output`.
+    pub at: String,
+    /// Number of features.
+    pub width: usize,
+    /// Maximum number of active features per token.
+    pub k: usize,
+    /// Training tokens.
+    pub tokens: u64,
+    pub learning_rate: f64,
+    pub seed: u64,
+}
+
+impl Default for DictionarySettings {
+    fn default() -> Self {
+        Self { at: String::new(), width: 1024, k: 16, tokens: 1_000_000, learning_rate: 3e-3, seed: 0 }
+    }
+}
+
+impl DictionarySettings {
+    /// Fails with one line if they cannot be used.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { width, k, tokens, learning_rate, .. } = self;
+        if *width == 0 || *k == 0 || k > width {
+            return Err(format!(
+                "a dictionary needs a width and k of at least 1, and k up to the width (got {width} and {k})"
+            ));
+        }
+        if *tokens < *width as u64 {
+            return Err(format!(
+                "{tokens} tokens are fewer than {width} features; train on more tokens, or lower the width"
+            ));
+        }
+        if !(*learning_rate > 0.0 && learning_rate.is_finite()) {
+            return Err(format!("the learning rate must be positive (got {learning_rate})"));
+        }
+        Ok(())
+    }
+}
+
+/// A dictionary's measurements on training text, at one point of its training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DictionaryPoint {
+    /// Tokens trained on so far.
+    pub tokens: u64,
+    /// Mean squared error Σ (x̂ − x)² per token.
+    pub loss: f64,
+    /// 1 − Σ (x̂ − x)² / Σ (x − mean x)².
+    pub explained_variance: f64,
+    /// Mean number of active features per token.
+    pub l0: f64,
+    /// Fraction of features without an activation among the measured tokens since the previous point.
+    pub dead: f64,
+    /// Number of dead features that were reinitialised after the measurement.
+    pub revived: usize,
+}
+
+/// The model's mean cross-entropy on held-out text with other values at the hook point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LossRecovery {
+    /// Unchanged.
+    pub clean: f64,
+    /// With the dictionary's reconstruction.
+    pub reconstruction: f64,
+    /// With zeros.
+    pub zero: f64,
+    /// With the mean of the training text's values.
+    pub mean: f64,
+    /// (zero − reconstruction) / (zero − clean); `None` if zeros do not raise the loss.
+    pub recovered: Option<f64>,
+    pub explained_variance: f64,
+    pub l0: f64,
+    /// Fraction of features without an activation in the held-out tokens.
+    pub dead: f64,
+    /// Held-out tokens.
+    pub tokens: u64,
+}
+
+/// A trained dictionary: its record in the run's folder, and the state of its training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dictionary {
+    pub run: String,
+    /// Number in the run, from 1.
+    pub number: u64,
+    /// Checkpoint of the model, and its step.
+    pub checkpoint: String,
+    pub step: u64,
+    /// Of the model's weights.
+    pub weights_crc32c: u32,
+    pub settings: DictionarySettings,
+    /// Columns of the hook point's value.
+    pub columns: usize,
+    pub device: String,
+    /// Bytes for weights, gradients, moments and activations.
+    pub bytes: u64,
+    pub curve: Vec<DictionaryPoint>,
+    /// `None` until the training is complete.
+    pub recovery: Option<LossRecovery>,
+    /// Training time so far.
+    pub seconds: f64,
+}
+
+impl Dictionary {
+    /// What it is and takes, and how well it reconstructs.
+    pub fn blocks(&self) -> Vec<Block> {
+        let DictionarySettings { at, width, k, .. } = &self.settings;
+        let mut facts = vec![
+            Fact::new("dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
+            Fact::new("hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
+            Fact::new("features", format!("{}, up to {k} per token", whole(*width as u64))),
+            Fact::new("memory", bytes(self.bytes)),
+            Fact::new("device", &self.device),
+        ];
+        if let Some(last) = self.curve.last() {
+            let trained = format!("{} in {}", counted(last.tokens, "token"), duration(self.seconds));
+            facts.push(Fact::new("trained on", trained));
+        }
+        let mut blocks = vec![Block::Facts(facts)];
+        if let Some(recovery) = &self.recovery {
+            let losses = [
+                ("unchanged", recovery.clean),
+                ("reconstruction", recovery.reconstruction),
+                ("mean", recovery.mean),
+                ("zeros", recovery.zero),
+            ];
+            let rows = losses.map(|(name, loss)| [name.into(), Cell::Number(loss)]);
+            let recovered = recovery
+                .recovered
+                .map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
+            blocks.push(Block::Facts(vec![
+                Fact::new("loss recovered", recovered),
+                Fact::new("explained variance", percent(recovery.explained_variance)),
+                Fact::new("active features per token", figures(recovery.l0)),
+                Fact::new("dead features", percent(recovery.dead)),
+            ]));
+            let title = format!("Loss on {}", counted(recovery.tokens, "held-out token"));
+            blocks.push(Block::Table(Table::new(title, ["at the hook point", "loss"], rows)));
+        }
+        blocks
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FeatureQuery {
+    /// Feature to describe in full.
+    pub feature: Option<usize>,
+    /// Only features that are active in this text, the strongest first.
+    pub text: Option<String>,
+    /// Maximum number of features, passages, tokens or neighbours to list.
+    pub count: usize,
+}
+
+impl Default for FeatureQuery {
+    fn default() -> Self {
+        Self { feature: None, text: None, count: 20 }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureSummary {
+    pub feature: usize,
+    /// Fraction of the held-out tokens on which it is active.
+    pub density: f64,
+    /// Largest activation, and its token.
+    pub max: f32,
+    pub token: String,
+    /// Tokens whose logits it raises most.
+    pub raises: Vec<String>,
+    /// Largest activation in the query's text, and its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_text: Option<(f32, String)>,
+}
+
+/// The direct effect of a feature on logits: the change per unit of activation if only the head reads the hook point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogitEffect {
+    pub token: String,
+    pub effect: f32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureCard {
+    pub feature: usize,
+    pub density: f64,
+    pub max: f32,
+    /// Tokens whose logits it raises and lowers most; empty if the hook point does not have the residual stream's width.
+    pub raises: Vec<LogitEffect>,
+    pub lowers: Vec<LogitEffect>,
+    /// The most similar features, with the cosine of the decoder columns.
+    pub neighbours: Vec<(usize, f32)>,
+    /// Passages of held-out text with its largest activations.
+    pub passages: Vec<ActivatingPassage>,
+}
+
+/// Features of a dictionary, measured on held-out text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Features {
+    pub run: String,
+    /// Number of the dictionary.
+    pub dictionary: u64,
+    pub at: String,
+    pub width: usize,
+    /// Held-out tokens they were measured on.
+    pub tokens: u64,
+    /// Number of features without an activation there.
+    pub dead: usize,
+    /// By density, or by activation in the query's text.
+    pub features: Vec<FeatureSummary>,
+    /// The query's feature.
+    pub card: Option<FeatureCard>,
+}
+
+impl Features {
+    /// The list, or the card of one feature.
+    pub fn blocks(&self) -> Vec<Block> {
+        match &self.card {
+            Some(card) => self.blocks_of(card),
+            None => self.list(),
+        }
+    }
+
+    fn list(&self) -> Vec<Block> {
+        let about = format!(
+            "{} features at {}; {} are dead on {}",
+            whole(self.width as u64),
+            self.at,
+            whole(self.dead as u64),
+            counted(self.tokens, "held-out token")
+        );
+        let row = |own: &FeatureSummary| {
+            let (strongest, token) = own.in_text.clone().unwrap_or_else(|| (own.max, own.token.clone()));
+            let raises: Vec<String> = own.raises.iter().map(|token| format!("{token:?}")).collect();
+            [
+                (own.feature as u64).into(),
+                percent(own.density).into(),
+                figures(strongest).into(),
+                format!("{token:?}").into(),
+                raises.join(" ").into(),
+            ]
+        };
+        let columns = ["feature", "density", "strongest", "at", "raises"];
+        vec![Block::Table(Table { about, ..Table::new("Features", columns, self.features.iter().map(row)) })]
+    }
+
+    fn blocks_of(&self, card: &FeatureCard) -> Vec<Block> {
+        let effects = |effects: &[LogitEffect]| {
+            let all = effects.iter().map(|own| format!("{:?} {:+.2}", own.token, own.effect));
+            all.collect::<Vec<_>>().join("  ")
+        };
+        let neighbours = card.neighbours.iter().map(|(feature, cosine)| format!("{feature} ({cosine:.2})"));
+        let mut facts = vec![
+            Fact::new("feature", format!("{} of {} at {}", card.feature, whole(self.width as u64), self.at)),
+            Fact::new(
+                "density",
+                format!("{} of {}", percent(card.density), counted(self.tokens, "held-out token")),
+            ),
+            Fact::new("largest activation", figures(card.max)),
+        ];
+        if !card.raises.is_empty() {
+            facts.push(Fact::new("raises", effects(&card.raises)));
+            facts.push(Fact::new("lowers", effects(&card.lowers)));
+        }
+        facts.push(Fact::new("neighbours", neighbours.collect::<Vec<_>>().join("  ")));
+        let passage = |own: &ActivatingPassage| {
+            let tokens = own.tokens.iter().zip(&own.activations);
+            let marked = tokens.map(|(token, activation)| match activation {
+                x if *x > 0.0 => format!("⟨{}⟩{x:.1}", token.text),
+                _ => token.text.clone(),
+            });
+            marked.collect::<String>()
+        };
+        let passages = match card.passages.is_empty() {
+            true => Block::Note("It is not active in the held-out text.".to_owned()),
+            false => Block::List(card.passages.iter().map(passage).collect()),
+        };
+        vec![Block::Facts(facts), passages]
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    pub feature: usize,
+    /// Multiple of the feature's decoder column that is added at every position.
+    pub by: f32,
+    pub prompt: String,
+    #[serde(default)]
+    pub config: GenerateConfig,
+}
+
+/// A prompt's continuations without and with a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steered {
+    pub prompt: String,
+    pub feature: usize,
+    pub by: f32,
+    pub plain: String,
+    pub steered: String,
+}

@@ -1,0 +1,129 @@
+//! Dictionaries of a run's model.
+
+use super::*;
+use crate::protocol::features::{DictionarySettings, FeatureQuery, Steering};
+
+fn settings(at: &str) -> Box<DictionarySettings> {
+    Box::new(DictionarySettings {
+        at: at.to_owned(),
+        width: 48,
+        k: 4,
+        tokens: 60_000,
+        ..DictionarySettings::default()
+    })
+}
+
+fn train_dictionary(at: &str) -> (Option<Trigger>, Command) {
+    after(Command::TrainDictionary { source: WeightSource::Current, settings: settings(at) })
+}
+
+/// Commands on the latest dictionary of the first run.
+fn read(query: FeatureQuery) -> (Option<Trigger>, Command) {
+    after(Command::ReadFeatures { run: "1".to_owned(), dictionary: None, query })
+}
+
+fn steer(feature: usize, by: f32) -> (Option<Trigger>, Command) {
+    let config = GenerateConfig { max_tokens: 12, temperature: 0.0, ..GenerateConfig::default() };
+    let steering = Box::new(Steering { feature, by, prompt: "One day".to_owned(), config });
+    after(Command::SteerFeature { run: "1".to_owned(), dictionary: None, steering })
+}
+
+#[test]
+fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
+    let out = tempfile::tempdir().unwrap();
+    let to = out.path().join("sae");
+    let export = |run: &str, keep| {
+        Export::Dictionary { run: run.to_owned(), dictionary: Some(1) }.to(Some(to.clone()), keep)
+    };
+    let list = FeatureQuery { count: 5, ..FeatureQuery::default() };
+    let heard = play_trained(
+        tiny(40),
+        vec![
+            train_dictionary("blocks.0.mlp.output"),
+            read(list.clone()),
+            read(FeatureQuery { text: Some("Once upon a time".to_owned()), ..list.clone() }),
+            read(FeatureQuery { feature: Some(7), ..list }),
+            steer(7, 0.0),
+            steer(7, 500.0),
+            after(export("1", true)),
+            // These fail.
+            after(export("1", true)),
+            read(FeatureQuery { feature: Some(48), ..FeatureQuery::default() }),
+            train_dictionary("blocks.9.mlp.output"),
+            steer(48, 1.0),
+        ],
+    );
+    let dictionaries: Vec<_> = told!(heard, Event::Dictionary(dictionary) => dictionary.clone()).collect();
+    let last = dictionaries.last().unwrap();
+    assert!(dictionaries[0].curve.is_empty() && dictionaries[0].bytes > 0, "{:?}", dictionaries[0]);
+    let recovery = last.recovery.unwrap();
+    assert!(recovery.recovered.unwrap() > 0.5 && recovery.clean < recovery.zero, "{recovery:?}");
+    assert!(recovery.explained_variance > 0.5 && recovery.l0 <= 4.0, "{recovery:?}");
+    let curve = &last.curve;
+    assert!(curve.len() == 20 && curve[19].loss < curve[0].loss, "{curve:?}");
+
+    let answers: Vec<_> = told!(heard, Event::Features(features) => features.clone()).collect();
+    let [list, found, described] = &answers[..] else { panic!("{answers:?}") };
+    assert!(list.features.windows(2).all(|pair| pair[0].density >= pair[1].density), "{list:?}");
+    assert!(list.features.iter().all(|own| own.raises.len() == 3 && own.max > 0.0));
+    let strongest: Vec<f32> = found.features.iter().map(|own| own.in_text.as_ref().unwrap().0).collect();
+    assert!(!strongest.is_empty() && strongest.windows(2).all(|pair| pair[0] >= pair[1]), "{strongest:?}");
+    let card = described.card.as_ref().unwrap();
+    assert!(
+        card.passages.len() <= 5
+            && card.neighbours.len() == 5
+            && card.raises[0].effect >= card.lowers[0].effect
+    );
+    if let Some(first) = card.passages.first() {
+        assert_eq!(first.activations[first.peak], card.max);
+    }
+
+    let steered: Vec<_> = told!(heard, Event::Steered(steered) => steered.clone()).collect();
+    assert_eq!(steered[0].plain, steered[0].steered, "nothing was added");
+    assert_eq!(steered[0].plain, steered[1].plain);
+    assert_ne!(steered[1].plain, steered[1].steered);
+
+    let failures = failures(&heard);
+    let wanted = [
+        "holds an exported dictionary already",
+        "has no feature 48",
+        "has no hook point",
+        "has no feature 48",
+    ];
+    assert_eq!(failures.len(), wanted.len(), "{failures:?}");
+    assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
+    let config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(to.join("cfg.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&config["architecture"], &config["d_sae"], &config["k"]),
+        (&"topk".into(), &48.into(), &4.into())
+    );
+}
+
+#[test]
+fn a_stopped_dictionary_is_kept_and_one_of_other_weights_is_refused() {
+    let more = RunLaunch { steps: Some(60), ..RunLaunch::default() };
+    let second: Trigger =
+        |event| matches!(event, Event::Dictionary(dictionary) if dictionary.curve.len() == 2);
+    let heard = play_trained(
+        tiny(20),
+        vec![
+            after(Command::ReadFeatures {
+                run: "1".to_owned(),
+                dictionary: None,
+                query: FeatureQuery::default(),
+            }),
+            train_dictionary("stream.1"),
+            (Some(second), Command::Cancel { request: 5 }),
+            read(FeatureQuery::default()),
+            after(Command::Resume { run: None, launch: more }),
+            read(FeatureQuery::default()),
+        ],
+    );
+    let features: Vec<_> = told!(heard, Event::Features(features) => features.clone()).collect();
+    assert!(features.len() == 1 && !features[0].features.is_empty(), "{features:?}");
+    let failures = failures(&heard);
+    assert!(failures[0].contains("has no dictionary; train one"), "{failures:?}");
+    assert!(failures.last().unwrap().contains("whose weights the run no longer has"), "{failures:?}");
+    assert!(failures.iter().any(|told| told.contains("cancel")), "{failures:?}");
+}

@@ -1,0 +1,112 @@
+//! Dictionaries on both executors, and against SAELens' formulas.
+
+use crate::common::{self, deviation};
+use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Subject, Weights, hook_point};
+use glasshouse_engine::graph::random::nth;
+use glasshouse_engine::model::{Dictionary, Purpose, build};
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::protocol::features as protocol;
+use glasshouse_engine::step::{MicroBatch, StepInput};
+use glasshouse_protocol::RunConfig;
+use glasshouse_tests::{output_of, python};
+use pollster::block_on;
+use serde_json::Value;
+
+const WIDTH: usize = 40;
+const K: usize = 5;
+const COLUMNS: usize = 16;
+
+fn random(seed: u64, count: usize) -> Vec<f32> {
+    (0..count as u64).map(|at| (nth(seed, 0, at) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
+}
+
+fn weights() -> Weights {
+    let mut weights = Weights::new(WIDTH, COLUMNS);
+    (weights.encoder, weights.decoder) = (random(1, WIDTH * COLUMNS), random(2, WIDTH * COLUMNS));
+    (weights.encoder_bias, weights.decoder_bias) = (random(3, WIDTH), random(4, COLUMNS));
+    weights
+}
+
+fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
+    let mut config = crate::runs::config();
+    (config.train.accumulate, config.train.gradient_clipping) = (1, 0.0);
+    let parameters = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let weights_of_model = random(5, ArenaLayout::unfrozen(&parameters).length);
+    let (at, columns) = hook_point(&config.model, "blocks.1.mlp.output").unwrap();
+    assert_eq!(columns, COLUMNS);
+    let subject = Subject { config: &config, parameters: &weights_of_model, device, threads: Some(2) };
+    let dictionary = Dictionary { at, width: WIDTH, k: K };
+    let mut executor = block_on(DictionaryExecutor::open(&subject, dictionary, columns)).unwrap();
+    block_on(executor.set_weights(weights())).unwrap();
+    (config, executor)
+}
+
+fn batch(config: &RunConfig) -> MicroBatch {
+    let count = config.train.batch_size * config.model.context_length;
+    let ids = |seed| (0..count as u64).map(|at| (nth(seed, 1, at) % crate::runs::VOCABULARY as u64) as u32);
+    MicroBatch { tokens: ids(6).collect(), targets: ids(7).collect(), ..MicroBatch::default() }
+}
+
+fn step(config: &RunConfig) -> StepInput {
+    StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch(config)] }
+}
+
+fn parts(weights: &Weights) -> [&[f32]; 4] {
+    [&weights.encoder, &weights.encoder_bias, &weights.decoder, &weights.decoder_bias]
+}
+
+#[test]
+fn cpu_and_gpu_agree_on_losses_gradients_and_features() {
+    let (config, mut cpu) = opened("cpu");
+    let (_, mut gpu) = opened(&common::adapter());
+    let [(loss, ours), (other, theirs)] =
+        [&mut cpu, &mut gpu].map(|on| block_on(on.gradients(&step(&config))).unwrap());
+    assert!((loss - other).abs() < 1e-4 * loss, "{loss} {other}");
+    for (ours, theirs) in parts(&ours).into_iter().zip(parts(&theirs)) {
+        assert!(deviation(theirs, ours) < 1e-4);
+    }
+    let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.values(&batch(&config))).unwrap());
+    assert!(deviation(&theirs.features, &ours.features) < 1e-4);
+    assert!(deviation(&theirs.reconstruction, &ours.reconstruction) < 1e-4);
+    assert!(deviation(&theirs.clean, &ours.clean) < 1e-4);
+    let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.loss(&batch(&config))).unwrap().0);
+    assert!((ours - theirs).abs() < 1e-4 * ours, "{ours} {theirs}");
+}
+
+#[test]
+fn slow_python_sae_lens_formulas_give_the_same_loss_and_gradients() {
+    let (config, mut executor) = opened("cpu");
+    let (_folder, project) = crate::runs::project();
+    let run = crate::runs::create(&project, &config);
+    let (folder, number) = DictionaryFolder::next(&run);
+    let settings = protocol::DictionarySettings {
+        at: "blocks.1.mlp.output".to_owned(),
+        width: WIDTH,
+        k: K,
+        ..Default::default()
+    };
+    let record = protocol::Dictionary { number, settings, columns: COLUMNS, ..Default::default() };
+    folder.save(&record, &weights()).unwrap();
+    let values = block_on(executor.values(&batch(&config))).unwrap();
+    let x = folder.path().join("x");
+    let bytes: Vec<u8> = values.input.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+    std::fs::write(&x, bytes).unwrap();
+    let told = output_of(python("sae_topk.py").arg(folder.path()).arg(&x));
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    let (loss, gradients) = block_on(executor.gradients(&step(&config))).unwrap();
+    let theirs = told["loss"].as_f64().unwrap();
+    assert!((f64::from(loss) / theirs - 1.0).abs() < 1e-5, "{loss} {theirs}");
+    let l0 = values.features.iter().filter(|feature| **feature > 0.0).count() as f64
+        / (values.features.len() / WIDTH) as f64;
+    assert_eq!(l0, told["l0"].as_f64().unwrap());
+    // As SAELens stores them.
+    let stored = gradients.to_safetensors().unwrap();
+    let stored = safetensors::SafeTensors::deserialize(&stored).unwrap();
+    for name in ["W_enc", "b_enc", "W_dec", "b_dec"] {
+        let theirs: Vec<f32> = serde_json::from_value(told[name].clone()).unwrap();
+        let tensor = stored.tensor(name).unwrap();
+        let ours =
+            tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>();
+        assert!(deviation(&ours, &theirs) < 1e-5, "{name}: {:.1e}", deviation(&ours, &theirs));
+    }
+}
