@@ -43,7 +43,8 @@ fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
 
 fn batch(config: &RunConfig) -> MicroBatch {
     let count = config.train.batch_size * config.model.context_length;
-    let ids = |seed| (0..count as u64).map(|at| (nth(seed, 1, at) % crate::runs::VOCABULARY as u64) as u32);
+    let ids =
+        |seed| (0..count as u64).map(move |at| (nth(seed, 1, at) % crate::runs::VOCABULARY as u64) as u32);
     MicroBatch { tokens: ids(6).collect(), targets: ids(7).collect(), ..MicroBatch::default() }
 }
 

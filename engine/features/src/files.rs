@@ -24,7 +24,7 @@ pub struct DictionaryFolder(PathBuf);
 
 impl DictionaryFolder {
     fn numbers(run: &Run) -> Vec<u64> {
-        let Ok(entries) = files::read_dir(&run.folder().join(FOLDER)) else { return Vec::new() };
+        let Ok(entries) = files::read_dir(run.folder().join(FOLDER)) else { return Vec::new() };
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
         let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
         numbers.sort_unstable();

@@ -118,7 +118,8 @@ fn replayed(
     end: ValueId,
 ) -> Result<ValueId> {
     let mut copies = HashMap::from([(from, to)]);
-    for node in graph.nodes[..nodes].to_vec() {
+    for at in 0..nodes {
+        let node = graph.nodes[at].clone();
         if node.inputs.iter().any(|input| copies.contains_key(input)) {
             let inputs: Vec<ValueId> = node.inputs.iter().map(|id| *copies.get(id).unwrap_or(id)).collect();
             graph.set_scope(&node.scope);
