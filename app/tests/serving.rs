@@ -371,7 +371,8 @@ fn bad_requests_are_told_what_is_wrong() {
     said(&serving.complete(&json!({ "prompt": "One", "suffix": "end" })), 400, &["suffix"]);
     said(&serving.complete(&json!({ "prompt": "One", "n": 128 })), 400, &["128", "24"]);
     said(&serving.complete(&json!({ "prompt": "One", "logprobs": 50 })), 400, &["0 and 20"]);
-    let below = said(&serving.complete(&json!({ "prompt": "One", "max_tokens": -2 })), 400, &["at least 0", "-1"]);
+    let below =
+        said(&serving.complete(&json!({ "prompt": "One", "max_tokens": -2 })), 400, &["at least 0", "-1"]);
     assert_eq!((&below["code"], &below["param"]), (&json!(null), &json!("max_tokens")));
     for (tokens, written) in [(json!(2.0), 2), (json!(-1), 61)] {
         let body = json!({ "model": 1, "prompt": "One", "max_tokens": tokens, "ignore_eos": true });
@@ -406,7 +407,10 @@ fn bad_requests_are_told_what_is_wrong() {
         &["messages[0]", "only text"],
     );
     let empty = said(
-        &serving.post("/chat/completions", &json!({ "messages": [{ "role": "user", "content": "a" }], "max_tokens": 0 }).to_string()),
+        &serving.post(
+            "/chat/completions",
+            &json!({ "messages": [{ "role": "user", "content": "a" }], "max_tokens": 0 }).to_string(),
+        ),
         400,
         &["max_tokens is 0", "at least 1"],
     );

@@ -222,9 +222,9 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
 fn slow_sentencepiece_vocabularies_make_the_same_tokens_in_llama_cpp() {
     let folder = tempfile::tempdir().unwrap();
     let lines = mixed_lines(2_000);
-    let (plain, other): (fn(&mut Json), fn(&mut Json)) = (|_| {}, without_prefix);
+    let changes: [fn(&mut Json); 2] = [|_| {}, without_prefix];
     let (mut tokenizers, mut request) = (Vec::new(), Vec::new());
-    for (number, change) in [plain, other].into_iter().enumerate() {
+    for (number, change) in changes.into_iter().enumerate() {
         let tokenizer = sentencepiece(change);
         let (config, arena) = with_vocabulary(&tokenizer);
         let path = folder.path().join(format!("{number}.gguf"));

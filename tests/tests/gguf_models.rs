@@ -419,9 +419,9 @@ pub fn with_vocabulary(tokenizer: &TokenizerFiles) -> (RunConfig, Vec<f32>) {
 #[test]
 fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
     let folder = tempfile::tempdir().unwrap();
-    let (plain, other): (fn(&mut Json), fn(&mut Json)) = (|_| {}, without_prefix);
+    let changes: [(fn(&mut Json), bool); 2] = [(|_| {}, true), (without_prefix, false)];
     let mut tokens_of_lines = Vec::new();
-    for (number, (change, prefix)) in [(plain, true), (other, false)].into_iter().enumerate() {
+    for (number, (change, prefix)) in changes.into_iter().enumerate() {
         let tokenizer = sentencepiece(change);
         let (config, arena) = with_vocabulary(&tokenizer);
         let path = folder.path().join(format!("{number}.gguf"));

@@ -214,8 +214,10 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     assert!(another_base(&own, &named).unwrap().is_some());
 }
 
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
 /// Adds a tensor of an adapter.
-fn with(module: &str) -> impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>) {
+fn with(module: &str) -> impl FnOnce(&mut Tensors) {
     let name = format!("base_model.model.model.{module}");
     |all| _ = all.insert(name, (vec![3, 24], vec![0; 4 * 3 * 24]))
 }

@@ -271,7 +271,8 @@ impl ChatPage {
         };
         if !opened.chats {
             let learned = [Objective::Chat, Objective::Preference];
-            let of_answers = |run: &&RunSummary| learned.contains(&run.objective) && run.writes() && run.step > 0;
+            let of_answers =
+                |run: &&RunSummary| learned.contains(&run.objective) && run.writes() && run.step > 0;
             let other = context.state.runs.list.iter().rev().find(of_answers);
             hint_line(ui, if other.is_some() { text::CONTINUES } else { text::NO_TEMPLATE });
             ui.horizontal_wrapped(|ui| {

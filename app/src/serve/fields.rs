@@ -361,7 +361,8 @@ mod tests {
         ] {
             assert!(message(value.clone()).contains(words), "{}", message(value));
         }
-        let fields = parse(Endpoint::Chat, &json!({ "model": 1, "max_tokens": 2.0, "temperature": 1 })).unwrap();
+        let fields =
+            parse(Endpoint::Chat, &json!({ "model": 1, "max_tokens": 2.0, "temperature": 1 })).unwrap();
         assert_eq!((fields.model.as_deref(), fields.max_tokens), (Some("1"), Some(2)));
         let error = parse(Endpoint::Chat, &json!({ "temprature": 0 })).unwrap_err();
         assert!(error["message"].as_str().unwrap().contains("did you mean `temperature`"), "{error}");

@@ -356,8 +356,9 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, toml::Val
 
 /// `learning rate 0.001, layers 2`
 fn titled(values: &[(String, String)]) -> String {
-    let words =
-        |(path, value): &(String, String)| value_in_words(path, value).unwrap_or_else(|| format!("{path} {value}"));
+    let words = |(path, value): &(String, String)| {
+        value_in_words(path, value).unwrap_or_else(|| format!("{path} {value}"))
+    };
     values.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 

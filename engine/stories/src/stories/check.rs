@@ -206,7 +206,8 @@ impl Reading {
         let all = self.grammar.slots.iter().chain(&self.world.slots).chain(&self.plot.slots);
         all.into_iter().any(|(group, choices)| {
             let made = picks.choices.iter().find(|(own, _)| own == group).map(|(_, index)| *index);
-            let mut possible = choices.iter().enumerate().filter(|(index, _)| made.is_none_or(|made| made == *index));
+            let mut possible =
+                choices.iter().enumerate().filter(|(index, _)| made.is_none_or(|made| made == *index));
             possible.any(|(index, choice)| {
                 let texts = choice.texts(group);
                 let Some((slot, template)) = texts.into_iter().find(|(slot, _)| is_own(slot)) else {
