@@ -381,14 +381,22 @@ async function shelfOfVisitors() {
   try {
     const name = frameLock(VISITORS);
     await new Promise((resolve, reject) => {
+      const channel = new BroadcastChannel(name);
+      const ask = () => channel.postMessage("leave");
+      // Again and again: an embedded page that is just loading does not listen yet.
+      const asking = setInterval(ask, FREE.apart);
+      const done = (end) => {
+        clearInterval(asking);
+        end();
+      };
       const hold = () => {
-        resolve();
+        done(resolve);
         // Until the page is closed.
         return new Promise(() => {});
       };
-      navigator.locks.request(name, { mode: "shared" }, hold).catch(reject);
-      new BroadcastChannel(name).postMessage("leave");
-      setTimeout(resolve, FREE.longest);
+      navigator.locks.request(name, { mode: "shared" }, hold).catch((error) => done(() => reject(error)));
+      ask();
+      setTimeout(() => done(resolve), FREE.longest);
     });
   } catch {
     // No locks, or none for this page.

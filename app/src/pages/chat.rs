@@ -270,7 +270,7 @@ impl ChatPage {
             return true;
         };
         if !opened.chats {
-            let learned = [Objective::Chat, Objective::Preference];
+            let learned = [Objective::Chat, Objective::Preference, Objective::Reward];
             let of_answers =
                 |run: &&RunSummary| learned.contains(&run.objective) && run.writes() && run.step > 0;
             let other = context.state.runs.list.iter().rev().find(of_answers);

@@ -19,7 +19,7 @@ const MAX_ANSWERS: usize = 128;
 /// Maximum bytes of a request's prompts, each counted once per answer, because the engine receives one command per answer.
 const MAX_PROMPT_BYTES: usize = 64 << 20;
 /// Maximum bytes of a request's chat template, which every answer copies.
-const MAX_TEMPLATE_BYTES: usize = 1 << 16;
+const MAX_TEMPLATE_BYTES: usize = 64_000;
 /// Default completion length in tokens, as in OpenAI's API.
 const TOKENS: usize = 16;
 /// An example of messages for error messages.

@@ -146,9 +146,9 @@ impl Executor {
         }
     }
 
-    /// Returns the norm statistics of the residual stream for a batch without dropout: per norm, in forward order, its
-    /// name and an [N,2] array with the mean and reciprocal standard deviation of each row. The statistics come from
-    /// the evaluation pass; no extra kernel runs. Empty for burn's executors.
+    /// Returns names and values of the graph's probes for a batch without dropout, from the evaluation pass: of a model, per norm in forward
+    /// order an [N,2] array with the mean and reciprocal standard deviation of each row of the residual stream; of a dictionary, its
+    /// `PROBES`. Empty for burn's executors.
     pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
         match self {
             Self::Cpu(executor) => executor.probes(batch).await,

@@ -55,12 +55,13 @@ impl DictionaryExecutor {
         let plain = build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
         let unfrozen = ArenaLayout::unfrozen(&plain);
         unfrozen.check_count(parameters)?;
+        let optimizer = Optimizer::new(&config.train).for_model(&config.model);
+        // Refuses what does not fit, before anything is allocated here.
+        let (mut executor, _) = Executor::open(device, &graphs, optimizer, threads).await?;
         let mut arena = vec![0.0; layout.length];
         for ((from, to), count) in unfrozen.offsets.iter().zip(&layout.offsets).zip(&unfrozen.counts) {
             arena[*to..to + count].copy_from_slice(&parameters[*from..from + count]);
         }
-        let optimizer = Optimizer::new(&config.train).for_model(&config.model);
-        let (mut executor, _) = Executor::open(device, &graphs, optimizer, threads).await?;
         let bytes = estimate_graphs(graphs, &executor.target())?.bytes;
         let state = ArenaState { parameters: arena, ..ArenaState::default() };
         executor.set_state(&state).await?;
@@ -98,7 +99,7 @@ impl DictionaryExecutor {
         let reports = self.executor.train(steps).await?;
         if reports.iter().any(|report| report.skipped || !report.loss.is_finite()) {
             return Err(Error::Refused(
-                "the dictionary's loss is not finite; lower the learning rate (the dictionary of the last report is kept)".to_owned(),
+                "the dictionary's loss is not finite; lower the learning rate (what was saved before is kept)".to_owned(),
             ));
         }
         Ok(reports.iter().map(|report| f64::from(report.loss)).sum::<f64>() / reports.len().max(1) as f64)

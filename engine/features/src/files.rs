@@ -43,7 +43,9 @@ impl DictionaryFolder {
 
     /// Opens a run's dictionary, or its latest. Fails if there is none, or it is damaged.
     pub fn open(run: &Run, number: Option<u64>) -> Result<(Self, Dictionary)> {
-        let numbers = Self::numbers(run);
+        // The record is written last: one that was interrupted before is none.
+        let is_whole = |number: &u64| files::is_file(&Self::at(run, *number).0.join(RECORD_FILE));
+        let numbers: Vec<u64> = Self::numbers(run).into_iter().filter(is_whole).collect();
         let Some(last) = numbers.last() else {
             refuse!("{} has no dictionary; train one with `glasshouse features train`", run.name());
         };
@@ -53,7 +55,9 @@ impl DictionaryFolder {
             refuse!("{} has no dictionary {number}; it has {}", run.name(), all.join(", "));
         }
         let folder = Self::at(run, number);
-        let record = storage::read_json(&folder.0.join(RECORD_FILE), MAX_RECORD)?;
+        let path = folder.0.join(RECORD_FILE);
+        let record: Dictionary = storage::read_json(&path, MAX_RECORD)?;
+        record.settings.check().map_err(|reason| Error::bad_file(&path, reason))?;
         Ok((folder, record))
     }
 

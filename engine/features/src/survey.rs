@@ -77,8 +77,11 @@ impl Survey<'_> {
                     }
                 }
                 if let Some(feature) = query.feature.filter(|_| (0..ids.len()).any(|at| counts(&at))) {
-                    let of_feature = own.iter().skip(feature).step_by(width).copied().collect();
-                    windows.push(ActivationWindow::new(ids.to_vec(), of_feature));
+                    let of_feature = own.iter().skip(feature).step_by(width).zip(targets);
+                    let counted = of_feature
+                        .map(|(value, target)| if *target == IGNORED { 0.0 } else { *value })
+                        .collect();
+                    windows.push(ActivationWindow::new(ids.to_vec(), counted));
                 }
             }
         }

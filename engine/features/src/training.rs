@@ -32,15 +32,15 @@ const REVIVALS: u64 = 0x7265_7669;
 const NOISE: f32 = 0.01;
 
 /// The settings of a run, as the executors train a dictionary on its text: batches, Adam, and a warm-up and linear decay of the learning
-/// rate. Fails for a run without text of its own, or one that learns pairs or rewards.
+/// rate. Fails for a run without text of its own, or one that learns labels, pairs or rewards.
 pub fn config_of(run: &Run, model: &ModelConfig, settings: &DictionarySettings) -> Result<RunConfig> {
     settings.check().map_err(glasshouse_platform::Error::Refused)?;
     run.check_has_text()?;
     let mut config = RunConfig { model: model.clone(), ..run.config()? };
     let objective = config.train.objective;
-    if objective.compares_answers() || objective.answers_prompts() {
+    if objective.compares_answers() || objective.learns_labels() {
         refuse!(
-            "dictionaries are trained on text or conversations, but {} learns from preferences or rewards; choose the run it started from",
+            "dictionaries are trained on text or conversations, but {} learns from labels, preferences or rewards; choose the run it started from",
             run.name()
         );
     }
@@ -54,6 +54,8 @@ pub fn config_of(run: &Run, model: &ModelConfig, settings: &DictionarySettings) 
     (train.learning_rate, train.min_learning_rate) = (settings.learning_rate, 0.0);
     (train.optimizer, train.beta1, train.beta2, train.weight_decay) = (OptimizerKind::Adam, 0.9, 0.999, 0.0);
     (train.gradient_clipping, train.keep_zeros) = (0.0, None);
+    // They need scores of each token, which the graphs do not take.
+    (train.prompt_loss_weight, train.unlikelihood) = (0.0, 0.0);
     Ok(config)
 }
 
@@ -66,7 +68,7 @@ struct Measured {
     squares: f64,
     /// Activations of each feature.
     fired: Vec<u64>,
-    /// x and x̂ − x of the last batch's tokens.
+    /// x and x − x̂ of all tokens.
     inputs: Vec<f32>,
     residuals: Vec<f32>,
 }
@@ -75,8 +77,6 @@ impl Measured {
     fn add(&mut self, values: &Values, batch: &MicroBatch, [width, columns]: [usize; 2]) {
         self.sum.resize(columns, 0.0);
         self.fired.resize(width, 0);
-        self.inputs.clear();
-        self.residuals.clear();
         let rows = values.input.chunks_exact(columns).zip(values.reconstruction.chunks_exact(columns));
         for (((x, y), features), target) in rows.zip(values.features.chunks_exact(width)).zip(&batch.targets)
         {
@@ -109,7 +109,8 @@ impl Measured {
 
     fn explained_variance(&self) -> f64 {
         let of_mean = self.sum.iter().map(|sum| sum * sum).sum::<f64>() / self.rows.max(1) as f64;
-        1.0 - self.error / (self.squares - of_mean).max(f64::MIN_POSITIVE)
+        let variance = self.squares - of_mean;
+        if variance > 0.0 { 1.0 - self.error / variance } else { 0.0 }
     }
 
     fn l0(&self) -> f64 {
@@ -137,7 +138,7 @@ pub struct DictionaryTraining<'run> {
 }
 
 impl<'run> DictionaryTraining<'run> {
-    /// Opens the device and initialises the dictionary: d is the mean of x, features point to random tokens' x − d, and the encoder is scaled
+    /// Opens the device and initialises the dictionary: d is the mean of x, features point to evenly spaced tokens' x − d, and the encoder is scaled
     /// to the least error. `record` names the run and the model; settings, device and bytes are filled in. Fails if the hook point does not
     /// exist, the width does not fit, or the text is too short.
     pub async fn begin(
@@ -201,7 +202,7 @@ impl<'run> DictionaryTraining<'run> {
         Ok(if squares > 0.0 && dot > 0.0 { (dot / squares) as f32 } else { 1.0 })
     }
 
-    /// Measures the dictionary on training text that no step reads.
+    /// Measures the dictionary on batches of training text that no step reads; a small text occurs in both.
     async fn measure(&mut self, point: u64) -> Result<Measured> {
         let train = &self.config.train;
         let of_batch = train.batch_size * self.config.model.context_length;
@@ -242,10 +243,11 @@ impl<'run> DictionaryTraining<'run> {
             revived,
         });
         self.record.seconds = self.begun.elapsed().as_secs_f64();
+        self.folder.save(&self.record, &self.executor.weights)?;
         if end == steps {
             self.record.recovery = Some(self.recovery().await?);
+            self.folder.save(&self.record, &self.executor.weights)?;
         }
-        self.folder.save(&self.record, &self.executor.weights)?;
         Ok(end < steps)
     }
 
@@ -270,7 +272,7 @@ impl<'run> DictionaryTraining<'run> {
         self.executor
             .settle(|weights| {
                 // As strong as the others: stronger ones would displace them.
-                let alive = (0..weights.width()).filter(|feature| !dead.contains(feature));
+                let alive = (0..weights.width()).filter(|feature| dead.binary_search(feature).is_err());
                 let strengths: Vec<f32> = alive.map(|feature| weights.strength(feature)).collect();
                 let strength = strengths.iter().sum::<f32>() / strengths.len().max(1) as f32;
                 for feature in &dead {

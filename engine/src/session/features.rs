@@ -14,7 +14,8 @@ use crate::protocol::answer;
 use crate::protocol::features::{Dictionary, DictionarySettings, FeatureQuery, Steering};
 use crate::protocol::quantity::{percent, whole};
 use crate::protocol::{CheckpointChoice, GenerateConfig, WeightFormat, WeightSource};
-use crate::{Error, Result, refuse, storage};
+use crate::storage::{self, Staging};
+use crate::{Error, Result, refuse};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -86,6 +87,9 @@ impl Session {
             if let Ok(model) = self.weights(&source, None).await
                 && weights_crc32c(model.parameters().await?) == record.weights_crc32c
             {
+                if hook_point(&model.config, &record.settings.at)?.1 != record.columns {
+                    refuse!("dictionary {} does not fit its model; train another one", record.number);
+                }
                 return Ok((run, folder, record, model));
             }
         }
@@ -136,6 +140,9 @@ impl Session {
     ) -> Result<answer::Steered> {
         let Steering { feature, by, prompt, config } = steering;
         config.validate()?;
+        if !by.is_finite() {
+            refuse!("the multiple of a feature must be finite (got {by})");
+        }
         let (_, folder, record, model) = self.open_dictionary(run, number).await?;
         if feature >= record.settings.width {
             refuse!(
@@ -191,15 +198,14 @@ impl Session {
         };
         let names = [CONFIG_FILE, WEIGHTS_FILE];
         storage::check_place(&to, "an exported dictionary", &names, !keep)?;
-        storage::create_folder(&to)?;
-        let mut written = Vec::new();
+        let staging = Staging::beside(&to)?;
         for name in names {
-            let (from, path) = (folder.path().join(name), to.join(name));
+            let from = folder.path().join(name);
             let bytes = files::read(&from).map_err(Error::io(&from))?;
-            storage::write_atomically(&path, &bytes)?;
-            written.push(path);
+            storage::write_atomically(&staging.path().join(name), &bytes)?;
         }
-        self.sink.exported(id, name, &to, &written, None);
+        staging.put(&to)?;
+        self.sink.exported(id, name, &to, &names.map(|name| to.join(name)), None);
         Ok(())
     }
 }

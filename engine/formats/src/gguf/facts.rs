@@ -48,6 +48,15 @@ impl<'file> Facts<'file> {
         self.shapes.contains_key(tensor)
     }
 
+    /// Fails unless a tensor has this shape.
+    pub fn expect_shape(&self, tensor: &str, wanted: &[usize]) -> Result<()> {
+        match self.shapes.get(tensor) {
+            Some(shape) if *shape == wanted => Ok(()),
+            Some(shape) => Err(self.error(format!("{tensor} is {shape:?}; its metadata says {wanted:?}"))),
+            None => Err(self.error(format!("it has no tensor {tensor}"))),
+        }
+    }
+
     pub fn divisors(&self, tensor: &str) -> Option<&[f32]> {
         self.divisors.iter().find(|(name, _)| *name == tensor).map(|(_, divisors)| divisors.as_slice())
     }

@@ -143,7 +143,7 @@ const COUNT_KEY: &str = "split.count";
 /// The files of a model: the first, and those next to it that belong to it by their names.
 fn parts(path: &Path, metadata: &Metadata<'_>) -> Reading<Vec<PathBuf>> {
     let count = metadata.count(COUNT_KEY)?.unwrap_or(1);
-    let number = metadata.count(NUMBER_KEY)?.unwrap_or(0) + 1;
+    let number = metadata.count(NUMBER_KEY)?.unwrap_or(0).saturating_add(1);
     if count <= 1 {
         return Ok(vec![path.to_owned()]);
     }
@@ -156,7 +156,7 @@ fn parts(path: &Path, metadata: &Metadata<'_>) -> Reading<Vec<PathBuf>> {
     if number != 1 {
         return Err(format!("it is part {number} of {count} of a split model; import {stem}{}", named(1)));
     }
-    // Counts are at most u16::MAX.
+    // The first missing file ends the search.
     let missing = (2..=count).find(|number| !files::is_file(&part(*number)));
     match missing {
         None => Ok((1..=count).map(part).collect()),

@@ -74,6 +74,7 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
             && card.neighbours.len() == 5
             && card.raises[0].effect >= card.lowers[0].effect
     );
+    assert_eq!(card.passages.is_empty(), card.density == 0.0, "{card:?}");
     if let Some(first) = card.passages.first() {
         assert_eq!(first.activations[first.peak], card.max);
     }

@@ -45,7 +45,20 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
         head: false,
     };
     let experts = experts(facts)?;
-    Ok(ModelConfig { bias, experts, ..shared_with(facts, rope)? })
+    let model = ModelConfig { bias, experts, ..shared_with(facts, rope)? };
+    expect_experts(facts, &model)?;
+    Ok(model)
+}
+
+/// Fails unless the first and the last block have the experts of the metadata: lists of their rows are long.
+pub(super) fn expect_experts(facts: &Facts<'_>, model: &ModelConfig) -> Result<()> {
+    if model.experts.count == 0 {
+        return Ok(());
+    }
+    let shape = [model.experts.count, model.mlp.hidden, model.width];
+    [0, model.layers.saturating_sub(1)]
+        .into_iter()
+        .try_for_each(|block| facts.expect_shape(&format!("blk.{block}.ffn_gate_exps.weight"), &shape))
 }
 
 /// Reads the experts, if there are any.

@@ -27,6 +27,7 @@ fn read_qwen3_moe(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let mut model = llama::shared_with(facts, llama::rope)?;
     model.experts = llama::experts(facts)?;
     model.mlp.hidden = facts.whole("expert_feed_forward_length")?;
+    llama::expect_experts(facts, &model)?;
     Ok(ModelConfig { qk_norm: true, ..model })
 }
 
