@@ -419,8 +419,9 @@ pub fn with_vocabulary(tokenizer: &TokenizerFiles) -> (RunConfig, Vec<f32>) {
 #[test]
 fn sentencepiece_vocabularies_come_back_with_scores_types_and_prefix() {
     let folder = tempfile::tempdir().unwrap();
-    let plain: fn(&mut Json) = |_| {};
-    let changes: [(fn(&mut Json), bool); 2] = [(plain, true), (without_prefix, false)];
+    type Change = fn(&mut Json);
+    let plain: Change = |_| {};
+    let changes: [(Change, bool); 2] = [(plain, true), (without_prefix, false)];
     let mut tokens_of_lines = Vec::new();
     for (number, (change, prefix)) in changes.into_iter().enumerate() {
         let tokenizer = sentencepiece(change);
