@@ -28,6 +28,7 @@ pub fn rows_of_blocks(types: &[GgmlType], columns: usize) -> (usize, Vec<u32>) {
         // Where a block has its floats.
         let places = match ty {
             GgmlType::Q4_0 | GgmlType::Q5_0 | GgmlType::Q8_0 | GgmlType::F16 => 0..2,
+            GgmlType::IQ4_NL | GgmlType::IQ4_XS => 0..2,
             GgmlType::Q4_1 | GgmlType::Q5_1 | GgmlType::Q4_K | GgmlType::Q5_K => 0..4,
             GgmlType::Q2_K => 80..84,
             GgmlType::Q3_K | GgmlType::Q6_K => size - 2..size,
