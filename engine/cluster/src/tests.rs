@@ -164,7 +164,12 @@ fn weights_and_moments_come_back_from_a_checkpoint() {
             let refused = async || places.read(folder, &yielder).await.unwrap_err().to_string();
             let mut odd = whole.clone();
             odd[0] = f32::NAN;
-            places.write_weights(&odd, &model, &yielder).await.unwrap();
+            let written = places.write_weights(&odd, &model, &yielder).await.unwrap_err().to_string();
+            assert!(written.contains("holds NaN"), "{written}");
+            places.write_weights(&whole, &model, &yielder).await.unwrap();
+            let mut bytes = std::fs::read(&model).unwrap();
+            bytes.last_chunk_mut().map(|last| *last = f32::NAN.to_le_bytes()).unwrap();
+            std::fs::write(&model, bytes).unwrap();
             assert!(refused().await.contains("1 entries that are NaN"), "{}", refused().await);
             places.write_weights(&whole, &model, &yielder).await.unwrap();
             std::fs::rename(&model, &optimizer).unwrap();
