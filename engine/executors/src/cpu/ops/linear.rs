@@ -424,15 +424,15 @@ impl<const BITS: usize> Blocks for Stored<'_, BITS> {
     }
 }
 
-/// Unpacked blocks of a GGUF file, `WORDS` words with a scale and a minimum.
+/// Unpacked blocks of a GGUF file, `WORDS` words with a scale and a minimum. Their integers have up to `BITS` bits.
 #[derive(Clone, Copy)]
-struct Unpacked<'run, const WORDS: usize> {
+struct Unpacked<'run, const WORDS: usize, const BITS: usize> {
     quants: &'run [[u32; GROUP]],
     scales: &'run [[f32; GROUP]],
     minimums: &'run [[f32; GROUP]],
 }
 
-impl<'run, const WORDS: usize> Unpacked<'run, WORDS> {
+impl<'run, const WORDS: usize, const BITS: usize> Unpacked<'run, WORDS, BITS> {
     /// Reads the first `blocks`.
     #[inline(always)]
     fn new(groups: &'run Groups<'_, GROUP>, blocks: usize) -> Self {
@@ -442,7 +442,7 @@ impl<'run, const WORDS: usize> Unpacked<'run, WORDS> {
 }
 
 #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-impl<const WORDS: usize> Blocks for Unpacked<'_, WORDS> {
+impl<const WORDS: usize, const BITS: usize> Blocks for Unpacked<'_, WORDS, BITS> {
     const WORDS: usize = WORDS;
     const PARTS: usize = 1;
     /// Part of the minimum.
@@ -476,7 +476,7 @@ impl<const WORDS: usize> Blocks for Unpacked<'_, WORDS> {
 
     #[inline(always)]
     fn dot<L: Lanes, const VNNI: bool>(sums: L, weights: L, x: L) -> L {
-        sums.dot::<7, VNNI>(weights, x)
+        sums.dot::<BITS, VNNI>(weights, x)
     }
 }
 
@@ -652,10 +652,13 @@ fn interleaved_product<L: Lanes, const VNNI: bool, const N: usize, const REGISTE
             Some(ty) => {
                 let groups = unpacked_groups(ty, own, inner, floats);
                 if ty.group() < BLOCK {
-                    let weights = Unpacked::<4>::new(&groups, 2 * blocks);
+                    let weights = Unpacked::<4, 7>::new(&groups, 2 * blocks);
+                    group_of_rows::<L, _, VNNI, N, REGISTERS>(rounded, weights, given, y, &columns);
+                } else if ty.offset() == 128 {
+                    let weights = Unpacked::<8, 8>::new(&groups, blocks);
                     group_of_rows::<L, _, VNNI, N, REGISTERS>(rounded, weights, given, y, &columns);
                 } else {
-                    let weights = Unpacked::<8>::new(&groups, blocks);
+                    let weights = Unpacked::<8, 7>::new(&groups, blocks);
                     group_of_rows::<L, _, VNNI, N, REGISTERS>(rounded, weights, given, y, &columns);
                 }
             }
