@@ -96,7 +96,7 @@ fn python_gguf_agrees_on_files_and_quants() {
     let folder = tempfile::tempdir().unwrap();
     write_ours(folder.path(), &entries(1 << 19));
     let said: Json = serde_json::from_slice(&output_of(python("check_gguf.py").arg(folder.path()))).unwrap();
-    assert_eq!(said["compared"], json!(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0"]));
+    assert_eq!(said["compared"], json!(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]));
     let fields = json!({
         "general.architecture": "llama",
         "general.alignment": 64,
