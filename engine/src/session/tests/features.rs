@@ -45,6 +45,7 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
             read(FeatureQuery { feature: Some(7), ..list }),
             steer(7, 0.0),
             steer(7, 500.0),
+            steer(7, -500.0),
             after(export("1", true)),
             // These fail.
             after(export("1", true)),
@@ -82,7 +83,8 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     let steered: Vec<_> = told!(heard, Event::Steered(steered) => steered.clone()).collect();
     assert_eq!(steered[0].plain, steered[0].steered, "nothing was added");
     assert_eq!(steered[0].plain, steered[1].plain);
-    assert_ne!(steered[1].plain, steered[1].steered);
+    // One of the opposite directions may raise the token that the model writes anyway.
+    assert_ne!(steered[1].steered, steered[2].steered);
 
     let failures = failures(&heard);
     let wanted = [
