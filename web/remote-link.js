@@ -9,7 +9,7 @@ const WAITING = 8 << 20;
 const SILENCE = 16_000;
 /** Milliseconds before the connection is opened again. */
 const PAUSE = 1_000;
-/** Bytes of an upload from which its progress is shown. */
+/** Bytes of files from which the progress of a transfer is shown. */
 const LARGE = 4 << 20;
 /** Maximum length of a request without its files. */
 const MAX_REQUEST = 12 << 20;
@@ -17,6 +17,7 @@ const MAX_REQUEST = 12 << 20;
 const ATTEMPTS = 3;
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+const sum = (lengths) => lengths.reduce((sum, length) => sum + length, 0);
 
 /**
  * Connects. Calls `hear(data)` with what a worker would post. `say(text, actions)` shows a line with a button for each of `actions`, and
@@ -76,12 +77,14 @@ export function connect(hear, say) {
         if (!welcomed) pump(own, message.note);
         welcomed = true;
       } else {
-        report = { ...message, text: null, arrived: message.files.map((length) => new Uint8Array(length)), file: 0, at: 0 };
+        const arrived = message.files.map((length) => new Uint8Array(length));
+        report = { ...message, text: null, arrived, total: sum(message.files), file: 0, at: 0 };
       }
     });
     own.addEventListener("close", () => {
       clearTimeout(beat);
       if (closed || socket !== own) return;
+      setLine("download");
       if (attempts === 0) setLine("lost", "The connection to the other machine is lost. Trying again; its work goes on.");
       attempts += 1;
       if (attempts % ATTEMPTS === 0) why();
@@ -112,10 +115,14 @@ export function connect(hear, say) {
 
     /** Passes a report on once it has arrived in full. */
     function whole() {
-      const { number, request, text, arrived, file, at, files } = report;
-      const missing = files.slice(file).reduce((sum, length) => sum + length, 0) - at;
-      if (missing > 0) return;
+      const { number, request, text, arrived, total, file, at, files } = report;
+      const missing = sum(files.slice(file)) - at;
+      if (missing > 0) {
+        if (total >= LARGE) setLine("download", `Downloading: ${megabytes(total - missing)} of ${megabytes(total)}.`);
+        return;
+      }
       report = null;
+      setLine("download");
       last = number;
       hear({ report: text, files: arrived, request });
     }
@@ -147,7 +154,7 @@ export function connect(hear, say) {
       }
       const { request, files } = message;
       const sizes = files.map((file) => file.size ?? file.byteLength);
-      const total = sizes.reduce((sum, size) => sum + size, 0);
+      const total = sum(sizes);
       own.send(JSON.stringify({ message: next, request, files: sizes }));
       let done = 0;
       sending: for (const [at, file] of files.entries()) {

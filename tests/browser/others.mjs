@@ -1,17 +1,19 @@
 // The web app in Firefox and in a WebKit: the same walk in each. WebGPU is in neither, where Debian packages them: training is on the
 // CPU's workers, and the page says so.
 //
-//   node others.mjs DIST [NAME]     DIST is what web/build wrote; NAME picks walks by a part
+//   node others.mjs DIST GLASSHOUSE [NAME]     DIST is what web/build wrote, GLASSHOUSE the native program; NAME picks walks by a part
 //
 // A browser that is not installed counts as failed. The last line is `N passed, M failed`.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Firefox, WebKit, installed } from "./drivers.mjs";
-import { serve } from "./site.mjs";
+import { Remote, inFolder, trains } from "./remote.mjs";
+import { losses, serve } from "./site.mjs";
 
 /** A WebKit that is driven keeps nothing: its private file system is none, as in a private window. So it walks the way of those. */
 const WALKS = {
@@ -55,17 +57,21 @@ async function opened(browser, name) {
   }, name ?? null);
 }
 
-/** Loads the page again. A driver may say that it is done while scripts still run in the page of before. */
-async function reload(browser) {
-  await browser.evaluate(() => (globalThis.isBefore = true));
-  await browser.reload();
+/** Waits until a new page has replaced the one of before, in which scripts may still run when a driver says that it is done. */
+async function loaded(browser, isNew) {
   for (let trial = 0; ; trial += 1) {
-    const isBefore = await browser.evaluate(() => globalThis.isBefore === true).catch((error) => error);
-    if (isBefore === false) break;
-    if (trial > 100) throw new Error(`the page is not loaded again: ${isBefore}`);
+    const found = await browser.evaluate(isNew).catch((error) => error);
+    if (found === true) break;
+    if (trial > 100) throw new Error(`the page is not loaded: ${found}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await ready(browser);
+}
+
+async function reload(browser) {
+  await browser.evaluate(() => (globalThis.isBefore = true));
+  await browser.reload();
+  await loaded(browser, () => globalThis.isBefore !== true);
 }
 
 /** Waits until the page says something, as a screen reader finds it. */
@@ -89,12 +95,6 @@ async function press(browser, name) {
     }
     button().click();
   }, name);
-}
-
-/** The losses of the steps in a request's events, by step. */
-function losses(events) {
-  const happened = events.filter(({ event }) => event === "training").flatMap(({ events }) => events);
-  return Object.fromEntries(happened.filter(({ event }) => event === "step").map(({ step, loss }) => [step, loss]));
 }
 
 async function walk(browser, address, lasting) {
@@ -213,10 +213,46 @@ async function share(browser) {
   }
 }
 
+/** Drives the engine of a native program: a run, and a text of 100 MB, whose connections end meanwhile. */
+function drives(browser, dist, program) {
+  return inFolder(async (folder) => {
+    execFileSync(program, trains(10), { cwd: folder, stdio: "pipe" });
+    const words = ["open", "--remote", "--project", "native", "--page", dist, "--shelf", join(folder, "shelf")];
+    const remote = await Remote.open(program, folder, ...words);
+    try {
+      await browser.goto(remote.link());
+      // The link leads on to the page itself.
+      await loaded(browser, () => !location.search.includes("token"));
+      await opened(browser, "native");
+      const wish = { command: "read_run", run: null, points: 10 };
+      const { config } = (await browser.evaluate(send, wish)).findLast(({ event }) => event === "history");
+      const train = { ...config.train, steps: 3000, eval_interval: 1000 };
+      const run = browser.evaluate(send, { command: "train", config: { ...config, train } });
+      await browser.evaluate(async () => {
+        while (!(globalThis.glasshouse.state().training?.step > 100)) await new Promise((resolve) => setTimeout(resolve, 20));
+      });
+      remote.cut();
+      assert.equal(Object.keys(losses(await run)).length, 3000, "every step was told once");
+      const added = browser.evaluate(() => {
+        const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(3_030_304));
+        return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
+      });
+      for (let cuts = 0; cuts < 3; cuts += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        remote.cut();
+      }
+      const { overview } = (await added).findLast(({ event }) => event === "documents");
+      assert.deepEqual(overview.files, [["owls.txt", 100_000_032]]);
+    } finally {
+      await remote.close();
+    }
+  });
+}
+
 async function main() {
-  const [dist, part = ""] = process.argv.slice(2);
-  if (!dist) {
-    console.error("usage: node others.mjs DIST [NAME]");
+  const [dist, program, part = ""] = process.argv.slice(2);
+  if (!dist || !program) {
+    console.error("usage: node others.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
   const walks = Object.entries(WALKS).filter(([name]) => name.includes(part));
@@ -231,6 +267,7 @@ async function main() {
       await careful(browser, address);
       await walk(browser, address, lasting);
       await share(browser);
+      await drives(browser, dist, program);
       console.log(`passed ${name}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed += 1;

@@ -1,87 +1,10 @@
 // The window over the network: the page in a browser, the engine in the native program; connections that end in the middle of work.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { Remote, inFolder, trains } from "./remote.mjs";
 import { event, losses, ready, send, until, within } from "./site.mjs";
-
-/** A program that serves its page, behind a proxy whose connections can be cut. */
-class Remote {
-  links = [];
-  #arrived = [];
-  #sockets = new Set();
-
-  static async open(program, folder, ...words) {
-    const remote = new Remote();
-    remote.process = spawn(program, words, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    let text = "";
-    remote.process.stderr.setEncoding("utf8").on("data", (some) => {
-      text += some;
-      const found = [...text.matchAll(/http:\/\/\S+\?token=\w+/g)].map(([link]) => link);
-      for (const link of found.slice(remote.links.length)) {
-        remote.links.push(link);
-        remote.#arrived.shift()?.();
-      }
-    });
-    await within(remote.#next(), `a link, after ${words.join(" ")}`);
-    const { port } = new URL(remote.links[0]);
-    remote.proxy = createServer((socket) => {
-      const on = connect(port, "127.0.0.1");
-      for (const [one, other] of [[socket, on], [on, socket]]) {
-        remote.#sockets.add(one);
-        one.on("error", () => other.destroy());
-        one.on("close", () => remote.#sockets.delete(one));
-        one.pipe(other);
-      }
-    });
-    await new Promise((resolve) => remote.proxy.listen(0, "127.0.0.1", resolve));
-    return remote;
-  }
-
-  #next() {
-    return this.links.length > 0 ? Promise.resolve() : new Promise((resolve) => this.#arrived.push(resolve));
-  }
-
-  /** The last link, by way of the proxy. */
-  link() {
-    const link = new URL(this.links.at(-1));
-    link.port = this.proxy.address().port;
-    return link.href;
-  }
-
-  /** Ends all connections. */
-  cut() {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async close() {
-    this.proxy.close();
-    this.cut();
-    const ended = new Promise((resolve) => this.process.on("exit", resolve));
-    this.process.kill("SIGINT");
-    await within(ended, "the program to end");
-  }
-}
-
-async function inFolder(work) {
-  const folder = mkdtempSync(join(tmpdir(), "glasshouse-"));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-const SMALL = ["layers=1", "width=32", "heads=2", "kv_heads=2", "context_length=32"].flatMap((set) => ["--set", `model.${set}`]);
-
-/** Words of a command that trains a small model for some steps. */
-function trains(steps) {
-  const rest = ["--steps", String(steps), "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--device", "cpu"];
-  return ["train", "--project", "native", "--preset", "nanogpt-cpu", ...SMALL, ...rest];
-}
 
 /** A tab at the program's last link. */
 async function tab(site, remote) {
@@ -122,9 +45,9 @@ export function a_browser_drives_the_engine_of_another_program(site, program) {
       assert.deepEqual([steps.length, steps[0], steps.at(-1)], [3000, 1, 3000], "every step was told once");
       await until(other, ({ training }) => training.state === "idle" && training.step === 3000, "its end in the other browser");
 
-      // A text of 24 MB arrives, and a project goes out, although connections end within.
+      // A text of 100 MB arrives, and a project goes out, although connections end within.
       const added = page.evaluate(() => {
-        const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(750_000));
+        const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(3_030_304));
         return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
       });
       for (let cuts = 0; cuts < 3; cuts += 1) {
@@ -132,7 +55,7 @@ export function a_browser_drives_the_engine_of_another_program(site, program) {
         remote.cut();
       }
       const { overview } = event(await within(added, "the upload", 90), "documents");
-      assert.deepEqual(overview.files, [["owls.txt", 24_750_000]]);
+      assert.deepEqual(overview.files, [["owls.txt", 100_000_032]]);
       const project = await until(page, ({ project }) => project, "the project");
       const out = page.evaluate(async (id) => {
         const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });
