@@ -25,6 +25,9 @@
         if ($LASTEXITCODE -ne 0) { throw "the program does not run on this machine; nothing was changed" }
         New-Item -ItemType Directory -Force $place | Out-Null
         Move-Item -Force (Join-Path $work "$name\third-party-licenses") $place
+        $web = Join-Path $place "glasshouse-web"
+        if (Test-Path $web) { Remove-Item -Recurse -Force $web }
+        Move-Item (Join-Path $work "$name\glasshouse-web") $web
         Move-Item -Force $program $place
         Write-Output "$version was installed in $place"
         $path = [Environment]::GetEnvironmentVariable("Path", "User")

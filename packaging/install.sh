@@ -41,6 +41,12 @@ install() {
     program=$work/glasshouse-$target/glasshouse
     version=$("$program" --version 2>"$work/said") ||
         stop "the program does not run on this machine: $(head -n 1 "$work/said"). On Linux it needs glibc 2.28 or newer; nothing was changed"
+    case $place in
+    */bin) web=${place%/bin}/share/glasshouse/web ;;
+    *) web=$place/glasshouse-web ;;
+    esac
+    mkdir -p "$(dirname "$web")" && rm -rf "$web" && mv "$work/glasshouse-$target/glasshouse-web" "$web" ||
+        stop "cannot write to $web; set GLASSHOUSE_BIN to another folder"
     # The program is moved last, so that an interruption leaves the old one complete.
     mv -f "$work/glasshouse-$target/third-party-licenses" "$place/glasshouse-third-party-licenses"
     mv -f "$program" "$place/glasshouse"

@@ -45,10 +45,8 @@ pub(super) fn serve(
     let host = arguments.host.unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let page = match &arguments.page {
         Some(page) => page.clone(),
-        None => installed().context(
-            "the page is not installed with this program; unpack glasshouse-web.tar.gz of the release or run web/build, and name the folder \
-             with --page",
-        )?,
+        None => platform::installed_page()
+            .context("the page is not installed with this program; run web/build, and name its folder with --page")?,
     };
     let settings = RemoteSettings { host, port: arguments.port.unwrap_or_default(), page };
     let what = if watches { "watch and steer this run" } else { "open Glasshouse in a browser" };
@@ -61,14 +59,6 @@ pub(super) fn serve(
         );
     }
     Ok(remote)
-}
-
-/// The page's folder next to the program, or in `share/glasshouse` of its prefix.
-fn installed() -> Option<PathBuf> {
-    let program = std::env::current_exe().and_then(std::fs::canonicalize).ok()?;
-    let folder = program.parent()?;
-    let places = [folder.join("glasshouse-web"), folder.join("../share/glasshouse/web")];
-    places.into_iter().find(|place| place.join("boot.js").is_file())
 }
 
 /// The project folder to open: the named one, or the one that `train` makes without options, if it exists.

@@ -60,7 +60,7 @@ struct Served {
     board: Switchboard,
     /// Places for texts in progress or waiting.
     places: Arc<Semaphore>,
-    moderating: Mutex<Moderating>,
+    moderation: Mutex<Moderation>,
     counts: Mutex<Counts>,
 }
 
@@ -72,13 +72,7 @@ struct Counts {
     texts: u64,
     prompt_tokens: u64,
     written_tokens: u64,
-}
-
-/// Current moderation settings, and the hits so far.
-#[derive(Debug)]
-struct Moderating {
-    settings: Moderation,
-    found: Moderated,
+    moderated: Moderated,
 }
 
 impl Served {
@@ -86,8 +80,8 @@ impl Served {
         self.settings.places + self.settings.queue
     }
 
-    fn moderating(&self) -> MutexGuard<'_, Moderating> {
-        self.moderating.lock().unwrap_or_else(PoisonError::into_inner)
+    fn moderation(&self) -> MutexGuard<'_, Moderation> {
+        self.moderation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -100,9 +94,8 @@ impl Served {
         counts.texts += 1;
         counts.prompt_tokens += completion.prompt_tokens as u64;
         counts.written_tokens += completion.written_tokens as u64;
-        let found = &mut self.moderating().found;
         for (category, times) in &completion.moderated {
-            *found.entry(*category).or_default() += times;
+            *counts.moderated.entry(*category).or_default() += times;
         }
     }
 
@@ -163,10 +156,9 @@ impl Server {
         let wished = SocketAddr::new(settings.host, settings.port);
         let listener = runtime.block_on(connections::listen(wished))?;
         let address = listener.local_addr().map_err(|error| format!("{wished}: {error}"))?;
-        let moderating =
-            Mutex::new(Moderating { settings: settings.moderation.clone(), found: Moderated::new() });
+        let moderation = Mutex::new(settings.moderation.clone());
         let places = Arc::new(Semaphore::new(settings.places + settings.queue));
-        let served = Arc::new(Served { settings, board, places, moderating, counts: Mutex::default() });
+        let served = Arc::new(Served { settings, board, places, moderation, counts: Mutex::default() });
         let router = routes::router(&served)?;
         let (stop, stopped) = watch::channel(false);
         let (last, over) = async_channel::bounded::<()>(1);
@@ -196,12 +188,12 @@ impl Server {
     }
 
     pub fn set_moderation(&self, settings: &Moderation) {
-        self.served.moderating().settings.clone_from(settings);
+        self.served.moderation().clone_from(settings);
     }
 
     /// Moderation hits in all texts so far.
     pub fn moderated(&self) -> Moderated {
-        self.served.moderating().found.clone()
+        self.served.counts().moderated.clone()
     }
 
     /// Stops accepting connections, and gives open ones up to ten seconds to finish.

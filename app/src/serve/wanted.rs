@@ -303,6 +303,6 @@ fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<Generate
         min_tokens: fields.min_tokens,
         special_tokens: fields.skip_special_tokens == Some(false),
         weights: served.settings.weights,
-        moderation: Box::new(served.moderating().settings.clone()),
+        moderation: Box::new(served.moderation().clone()),
     })
 }

@@ -70,6 +70,10 @@ impl DictionaryFolder {
         storage::create_folder(&self.0)?;
         storage::write_atomically(&self.0.join(WEIGHTS_FILE), &weights.to_safetensors()?)?;
         storage::write_json(&self.0.join(CONFIG_FILE), &sae_lens_config(record))?;
+        self.save_record(record)
+    }
+
+    pub fn save_record(&self, record: &Dictionary) -> Result<()> {
         storage::write_json(&self.0.join(RECORD_FILE), record)
     }
 

@@ -99,11 +99,12 @@ impl Survey<'_> {
             None => order.sort_by_key(|feature| std::cmp::Reverse(activities[*feature].tokens)),
         }
         order.truncate(query.count);
+        let scale = self.head_scale(at)?;
         let density = |feature: usize| activities[feature].tokens as f64 / tokens.max(1) as f64;
         let mut features = Vec::with_capacity(order.len());
         for feature in order {
             let direction = executor.weights.direction(feature);
-            let (raises, _) = self.effects(at, &direction, RAISED).await?;
+            let (raises, _) = self.effects(at, scale.as_deref(), direction, RAISED).await?;
             features.push(FeatureSummary {
                 feature,
                 density: density(feature),
@@ -117,7 +118,7 @@ impl Survey<'_> {
             None => None,
             Some(feature) => {
                 let (raises, lowers) =
-                    self.effects(at, &executor.weights.direction(feature), query.count).await?;
+                    self.effects(at, scale.as_deref(), executor.weights.direction(feature), query.count).await?;
                 let text = |id: u32| TokenText { id, text: name(id) };
                 let mut passages = top_passages(windows, query.count, text);
                 passages
@@ -165,38 +166,45 @@ impl Survey<'_> {
         Ok(found)
     }
 
-    /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it. Empty for hook
-    /// points that do not write to the residual stream.
-    async fn effects(
-        &mut self,
-        at: HookPoint,
-        direction: &[f32],
-        count: usize,
-    ) -> Result<(Vec<LogitEffect>, Vec<LogitEffect>)> {
+    /// What the final norm multiplies each column by, ones after it or without it; `None` for hook points that do not write to the residual stream.
+    fn head_scale(&self, at: HookPoint) -> Result<Option<Vec<f32>>> {
         let model = &self.subject.config.model;
-        let mut read = direction.to_vec();
+        let mut scale = vec![1.0; model.width];
         match at {
             HookPoint::Normed => {}
             HookPoint::Stream(_)
             | HookPoint::AttentionOutput(_)
             | HookPoint::Between(_)
             | HookPoint::MlpOutput(_) => {
-                if model.norm.kind == NormKind::Layer {
-                    let mean = read.iter().sum::<f32>() / read.len().max(1) as f32;
-                    read.iter_mut().for_each(|entry| *entry -= mean);
-                }
                 let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
                 if let Some(norm) = parameters.iter().position(|own| own.name == "norm.weight") {
                     let offset = ArenaLayout::unfrozen(&parameters).offsets[norm];
                     let one = if model.norm.add_unit_offset { 1.0 } else { 0.0 };
-                    read.iter_mut()
-                        .zip(&self.subject.parameters[offset..])
-                        .for_each(|(entry, scale)| *entry *= scale + one);
+                    let own = &self.subject.parameters[offset..];
+                    scale.iter_mut().zip(own).for_each(|(scale, own)| *scale = own + one);
                 }
             }
-            _ => return Ok(Default::default()),
+            _ => return Ok(None),
         }
+        Ok(Some(scale))
+    }
+
+    /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it. Empty for hook
+    /// points that do not write to the residual stream.
+    async fn effects(
+        &mut self,
+        at: HookPoint,
+        scale: Option<&[f32]>,
+        mut read: Vec<f32>,
+        count: usize,
+    ) -> Result<(Vec<LogitEffect>, Vec<LogitEffect>)> {
+        let Some(scale) = scale else { return Ok(Default::default()) };
         let columns = read.len();
+        if at != HookPoint::Normed && self.subject.config.model.norm.kind == NormKind::Layer {
+            let mean = read.iter().sum::<f32>() / columns.max(1) as f32;
+            read.iter_mut().for_each(|entry| *entry -= mean);
+        }
+        read.iter_mut().zip(scale).for_each(|(entry, scale)| *entry *= scale);
         read.resize(2 * columns, 0.0);
         let logits = self.lens.logits_of(&read).await?;
         let outputs = logits.columns();

@@ -246,7 +246,7 @@ impl<'run> DictionaryTraining<'run> {
         self.folder.save(&self.record, &self.executor.weights)?;
         if end == steps {
             self.record.recovery = Some(self.recovery().await?);
-            self.folder.save(&self.record, &self.executor.weights)?;
+            self.folder.save_record(&self.record)?;
         }
         Ok(end < steps)
     }

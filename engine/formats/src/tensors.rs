@@ -312,6 +312,16 @@ impl Tensor {
         (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
     }
 
+    /// Refuses entries of the tensor `name` that are not finite.
+    pub fn check_finite(name: &str, entries: &[f32]) -> Result<()> {
+        match entries.iter().find(|entry| !entry.is_finite()) {
+            Some(odd) => Err(Error::Refused(format!(
+                "{name} holds {odd}: the training diverged; export an earlier checkpoint"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The tensor's entries, row-major, read from our arena.
     pub fn gather(&self, parameters: &Parameters, arena: &[f32]) -> Result<Vec<f32>> {
         let count = self.shape.iter().product();

@@ -47,7 +47,7 @@ pub use local_server::LocalServer;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,
-    begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable, map,
+    begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, installed_page, later, make_executable, map,
     page_template, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
     use_small_pages, without_gpu, yield_now,
 };

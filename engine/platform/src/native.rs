@@ -104,16 +104,20 @@ pub fn cache_folder() -> Option<PathBuf> {
     base.map(|base| base.join("glasshouse"))
 }
 
-/// The template of shared pages, installed next to the program or in `share/glasshouse` of its prefix. Fails if it is not installed; the
-/// error says what to do.
+/// The folder of the page that packages install (`packaging/page`): next to the program or in `share/glasshouse` of its prefix.
+pub fn installed_page() -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).ok()?;
+    let folder = program.parent()?;
+    let places = [folder.join("glasshouse-web"), folder.join("../share/glasshouse/web")];
+    places.into_iter().find(|place| place.is_dir())
+}
+
+/// The template of shared pages, which is installed with the page. Fails if it is not installed; the error says what to do.
 pub fn page_template(name: &str) -> std::result::Result<String, String> {
-    let program = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
-    let folder = program.parent().unwrap_or(Path::new(""));
-    let places = [folder.join(name), folder.join("../share/glasshouse").join(name)];
-    places.iter().find_map(|place| std::fs::read_to_string(place).ok()).ok_or_else(|| {
+    installed_page().and_then(|page| std::fs::read_to_string(page.join(name)).ok()).ok_or_else(|| {
         format!(
-            "{name}, a part of every shared page, is not installed with this program; unpack glasshouse-web.tar.gz from the release or run \
-             web/build, then name the folder (`glasshouse share --page dist`), or share from Glasshouse in a browser"
+            "{name}, a part of every shared page, is not installed with this program; run web/build, then name its folder \
+             (`glasshouse share --page dist`), or share from Glasshouse in a browser"
         )
     })
 }

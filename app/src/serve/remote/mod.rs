@@ -79,8 +79,8 @@ impl Remote {
         let page = settings.page.clone();
         if !page.join("boot.js").is_file() || !page.join("remote-link.js").is_file() {
             return Err(format!(
-                "{} holds no Glasshouse page of this version; build one with web/build, or unpack glasshouse-web.tar.gz of the release, and name \
-                 its folder with --page",
+                "{} holds no Glasshouse page of this version; build one with web/build, and name its folder with \
+                 --page",
                 page.display()
             ));
         }

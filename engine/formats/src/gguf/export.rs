@@ -120,12 +120,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
         let entries = tensor.gather(&parameters, export.parameters)?;
         for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
             glasshouse_platform::pulse();
-            if let Some(odd) = piece.iter().find(|entry| !entry.is_finite()) {
-                return Err(Error::Refused(format!(
-                    "{} holds {odd}: training diverged; export an earlier checkpoint",
-                    tensor.name
-                )));
-            }
+            Tensor::check_finite(&tensor.name, piece)?;
             writer.write(piece)?;
             yielder.maybe_yield().await;
         }

@@ -124,11 +124,7 @@ pub async fn write_tensors(
     for (name, tensor, arena) in tensors {
         glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
-        if let Some(odd) = entries.iter().find(|entry| !entry.is_finite()) {
-            return Err(Error::Refused(format!(
-                "{name} holds {odd}: the training diverged; export an earlier checkpoint"
-            )));
-        }
+        Tensor::check_finite(name, &entries)?;
         // A larger weight would be infinite.
         let largest = match format {
             FloatFormat::F32 => f32::MAX,
