@@ -415,15 +415,6 @@ fn bad_requests_are_told_what_is_wrong() {
         &["max_tokens is 0", "at least 1"],
     );
     assert_eq!(empty["code"], json!(null));
-    let metrics = serving.raw(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    for line in [
-        "glasshouse_requests_total{code=\"200\"} ",
-        "glasshouse_texts_total 4\n",
-        "glasshouse_texts_in_progress_or_waiting 0\n",
-        "glasshouse_texts_limit 24\n",
-    ] {
-        assert!(metrics.contains(line), "{line} is not in {metrics}");
-    }
     said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
     said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
     said(
@@ -439,6 +430,16 @@ fn bad_requests_are_told_what_is_wrong() {
             .raw(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 403")
     );
+    let metrics = serving.raw(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    for line in [
+        "glasshouse_requests_total{code=\"200\"} ",
+        "glasshouse_requests_total{code=\"403\"} 1\n",
+        "glasshouse_texts_total 4\n",
+        "glasshouse_texts_in_progress_or_waiting 0\n",
+        "glasshouse_texts_limit 24\n",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
     // An address cannot be another site's name.
     let by_address = b"GET /health HTTP/1.1\r\nHost: 192.168.0.1:80\r\nConnection: close\r\n\r\n";
     assert!(serving.raw(by_address).starts_with("HTTP/1.1 200"));

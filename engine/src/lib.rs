@@ -19,7 +19,7 @@ pub use glasshouse_metrics as metrics;
 use glasshouse_platform::{self as platform, OrInternal, refuse};
 pub use glasshouse_platform::{Error, Result, Yielder, advice_for_io, block_on, storage};
 #[cfg(not(target_arch = "wasm32"))]
-pub use glasshouse_platform::{signals, use_small_pages};
+pub use glasshouse_platform::{installed_page, signals, use_small_pages};
 pub use glasshouse_project::{self as project, checkpoint, initial};
 pub use glasshouse_protocol as protocol;
 pub use glasshouse_text::{data, tokenizer};

@@ -22,7 +22,7 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "First steps:
   glasshouse                                        open the window
-  glasshouse train                                  train a first model on the built-in stories, in three minutes or less
+  glasshouse train                                  train a first model on the built-in stories, in about three minutes
   glasshouse generate --prompt \"Once upon a time\"   generate text with it
   glasshouse inspect --prompt \"Once upon a time\" --view attention
                                                     inspect its attention

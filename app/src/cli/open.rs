@@ -45,8 +45,9 @@ pub(super) fn serve(
     let host = arguments.host.unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let page = match &arguments.page {
         Some(page) => page.clone(),
-        None => platform::installed_page()
-            .context("the page is not installed with this program; run web/build, and name its folder with --page")?,
+        None => glasshouse_engine::installed_page().context(
+            "the page is not installed with this program; run web/build, and name its folder with --page",
+        )?,
     };
     let settings = RemoteSettings { host, port: arguments.port.unwrap_or_default(), page };
     let what = if watches { "watch and steer this run" } else { "open Glasshouse in a browser" };

@@ -81,12 +81,25 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     }
 }
 
-/// Access control of requests.
+/// Serves admitted requests, and counts all.
 async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
+    let is_counted = request.uri().path() != METRICS;
+    let response = match check(&served.settings, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    if is_counted {
+        *served.counts().requests.entry(response.status().as_u16()).or_default() += 1;
+    }
+    response
+}
+
+/// Access control of requests.
+fn check(settings: &ServerSettings, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    let forbidden = |message: &str| Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
+    let forbidden = |message: &str| Err(Refusal::new(StatusCode::FORBIDDEN, None, message));
     // Other sites' pages must not keep the server busy, even if they could not read the response.
-    let allowed = served.settings.cors.as_deref();
+    let allowed = settings.cors.as_deref();
     let is_refused = |origin: &HeaderValue| {
         let is_allowed =
             allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
@@ -97,7 +110,7 @@ async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) 
             "web pages of other sites are not allowed; start the server with --cors, or set the page's origin on the Settings page",
         );
     }
-    match &served.settings.token {
+    match &settings.token {
         // Monitoring has no token, and learns nothing else here.
         Some(_) if request.uri().path() == HEALTH => {}
         Some(token) => {
@@ -107,7 +120,7 @@ async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) 
                 let message =
                     "the token is missing or wrong; send the server's token as `Authorization: Bearer TOKEN`";
                 let code = Some("invalid_api_key");
-                return Refusal::new(StatusCode::UNAUTHORIZED, code, message).into_response();
+                return Err(Refusal::new(StatusCode::UNAUTHORIZED, code, message));
             }
         }
         // Protects against DNS rebinding: another site's name may resolve to this machine, but then `Host` contains it. The other site
@@ -121,12 +134,7 @@ async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) 
             }
         }
     }
-    let is_counted = request.uri().path() != METRICS;
-    let response = next.run(request).await;
-    if is_counted {
-        *served.counts().requests.entry(response.status().as_u16()).or_default() += 1;
-    }
-    response
+    Ok(())
 }
 
 /// Counters for Prometheus.

@@ -117,8 +117,9 @@ impl Survey<'_> {
         let card = match query.feature {
             None => None,
             Some(feature) => {
-                let (raises, lowers) =
-                    self.effects(at, scale.as_deref(), executor.weights.direction(feature), query.count).await?;
+                let (raises, lowers) = self
+                    .effects(at, scale.as_deref(), executor.weights.direction(feature), query.count)
+                    .await?;
                 let text = |id: u32| TokenText { id, text: name(id) };
                 let mut passages = top_passages(windows, query.count, text);
                 passages
