@@ -116,16 +116,25 @@ fn round(folder: &Path, seed: u64, written: &Option<String>) -> Result<(), Strin
     }
 }
 
-#[test]
-fn two() {
+fn rounds(count: u64) {
     let sample = Sample::new();
     let project = sample.project();
     let (_, written) = text(&play(vec![used(&project), generate()]));
-    let mut campaign = Campaign::new("two", 4);
+    let mut campaign = Campaign::new("two", count);
     while let Some(draw) = campaign.next_trial() {
         restore(&project, &sample.files);
         let outcome = survive(|| round(&project, 1000 * draw.trial + 10, &written)).and_then(|done| done);
         campaign.judge(&draw, outcome);
     }
     campaign.end();
+}
+
+#[test]
+fn two() {
+    rounds(4);
+}
+
+#[test]
+fn slow_two() {
+    rounds(200);
 }
