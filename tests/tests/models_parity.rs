@@ -246,14 +246,14 @@ fn compare(device: &str, precision: Precision, draw: &mut Draw) -> Result<(), Bo
     let (loss, gradients) = oracle(Device::flex_in_f64())?;
     let tested = TrainConfig { precision, ..train.clone() };
     let mut run = training_graphs(&model, &tested)?;
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         // Fuses the head with the loss, 64 rows at a time.
         let head = HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 };
         let target = Target::new(false).with_fusions(Fusions { head: Some(head), ..Fusions::NONE });
         run.train = fused(run.train, &[run.train_loss], &target);
     }
     // Every other pair of models, so that each fusion is tested with and without activation checkpointing.
-    let tuning = if number / 2 % 2 == 0 { Tuning::Default } else { Tuning::Unfused };
+    let tuning = if (number / 2).is_multiple_of(2) { Tuning::Default } else { Tuning::Unfused };
     let opened = block_on(Executor::open_tuned(device, &run, Optimizer::new(&tested), None, &tuning));
     let mut executor = opened?.executor;
     let mut scale = LossScale::FIRST;
