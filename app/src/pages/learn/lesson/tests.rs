@@ -146,23 +146,7 @@ fn a_damaged_lesson_is_read_or_refused_with_its_line() {
     for at in 0..GOOD.len() {
         let (before, after) = GOOD.split_at(at);
         read(before);
-        for part in [
-            "",
-            "\0",
-            "\"",
-            "\n",
-            "+++\n",
-            "[",
-            "]]",
-            "{",
-            "=",
-            "-",
-            "9e99",
-            "nan",
-            "\u{feff}",
-            "é",
-            "\\u{d800}",
-        ] {
+        for part in ["", "\0", "\"", "\n", "+++\n", "[", "]]", "{", "=", "-", "9e99", "nan", "é", "\\u"] {
             read(&format!("{before}{part}{}", &after[1..]));
         }
     }
