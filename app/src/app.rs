@@ -30,7 +30,8 @@ use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, Drafts, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig, message, presets,
+    Command, Drafts, ErrorKind, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig, message,
+    presets,
 };
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -233,6 +234,16 @@ impl App {
         if let Some(preset) = self.start.preset.clone().filter(|_| self.start.project.is_none()) {
             self.open_for(&preset);
             return;
+        }
+        // A project outside of the shelf, which is not listed, has its path as id.
+        if self.state.projects.list.is_empty()
+            && let Some(id) = self.preferences.project.take_if(|id| !id.contains(['/', '\\']))
+        {
+            let gone = format!(
+                "no project is stored any more; the last one was {id}. If you did not delete it, the browser or another program did: open an \
+                 exported .glasshouse file to get it back"
+            );
+            self.state.say(None, ErrorKind::Io, gone);
         }
         let opens = |project: &&ProjectSummary| !project.deleted && project.problem.is_none();
         let alive = || self.state.projects.list.iter().filter(opens);

@@ -1,7 +1,7 @@
 // What a browser keeps, where tabs die, storage is full, or two tabs are at work.
 
 import assert from "node:assert/strict";
-import { event, ready, send, tiny, until } from "./site.mjs";
+import { event, losses, ready, send, tiny, until } from "./site.mjs";
 import { FULL, patched, storage } from "./storage.mjs";
 
 const listed = async (page) => event(await send(page, { command: "list_projects" }), "projects").projects;
@@ -207,4 +207,50 @@ export async function checkpoints_stay_in_the_storage_until_they_are_read(site) 
   assert(event(await send(page, writing), "completed"));
   await page.waitForFunction(() => globalThis.bytes.apart > 1e6);
   assert(opened.whole < 3e6, `${opened.whole} bytes were read when it was opened`);
+}
+
+/** Sets the bytes that a tab's browser allows the origin to store beyond those it has; `null` for no limit. */
+async function allow(page, site, more) {
+  const cdp = await page.context().newCDPSession(page);
+  const { usage } = await page.evaluate(() => navigator.storage.estimate());
+  const quota = more === null ? {} : { quotaSize: usage + more };
+  await cdp.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.address).origin, ...quota });
+}
+
+const isFull = ({ messages }) => messages.some(({ kind }) => kind === "storage_full");
+
+export async function a_quota_reached_while_a_run_trains_is_told_and_loses_no_stored_checkpoint(site) {
+  const page = await site.tab(await site.profile());
+  await send(page, { command: "create_project", name: "Bounded" });
+  const config = await tiny(page, 100_000, { eval_interval: 0, checkpoint_interval: 10 });
+  await page.evaluate((config) => void globalThis.glasshouse.send({ command: "train", config }).catch(() => {}), config);
+  const { training } = await until(page, ({ training }) => training.saved >= 20, "two checkpoints");
+  const cdp = await page.context().newCDPSession(page);
+  const { origin } = new URL(site.address);
+  const { usage } = await page.evaluate(() => navigator.storage.estimate());
+  await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage });
+  const isFull = ({ messages }) => messages.some(({ kind }) => kind === "storage_full");
+  const full = await until(page, isFull, "the full storage to be told");
+  await until(page, ({ training }) => training.step > full.training.step + 10, "training to go on");
+  await page.evaluate(() => globalThis.glasshouse.engine.kill());
+  await cdp.send("Storage.overrideQuotaForOrigin", { origin });
+  await page.reload();
+  await ready(page);
+  await until(page, ({ project }) => project?.name === "Bounded", "the project to be open again");
+  const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  assert(run.step >= training.saved, `the checkpoint of step ${training.saved} is there: ${run.step}`);
+  const steps = Object.keys(losses(await send(page, { command: "resume", run: null, stop_after: run.step + 3 })));
+  assert.deepEqual(steps.map(Number), [run.step + 1, run.step + 2, run.step + 3]);
+}
+
+export async function projects_that_the_browser_deleted_are_told(site) {
+  const context = await site.profile();
+  const page = await site.tab(context);
+  await made(page, "Owls");
+  await page.goto("about:blank");
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("Storage.clearDataForOrigin", { origin: new URL(site.address).origin, storageTypes: "file_systems" });
+  const next = await site.tab(context);
+  const { messages } = await next.evaluate(() => globalThis.glasshouse.state());
+  assert.match(messages.map(({ message }) => message).join("\n"), /no project is stored any more; the last one was owls/);
 }

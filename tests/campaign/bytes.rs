@@ -61,7 +61,7 @@ fn bytes() {
     let mut campaign = Campaign::new("bytes", 300);
     while let Some(mut draw) = campaign.next_trial() {
         restore(&project, &sample.files);
-        let name = draw.of(&names).clone();
+        let name = draw.of(&names);
         let (what, bytes) = damage(&mut draw, &sample.files[&name], &all);
         match &bytes {
             Some(bytes) => std::fs::write(project.join(&name), bytes).unwrap(),

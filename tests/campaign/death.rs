@@ -1,5 +1,6 @@
-//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs and compresses. Afterwards the
-//! project opens, no checkpoint that was reported is lost, and the work continues or begins anew with the same result, to the bit.
+//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs, unpacks and compresses. Afterwards
+//! the project opens, no checkpoint that was reported is lost, outputs are complete or absent, and the work continues or begins anew with
+//! the same result, to the bit.
 
 use super::project::{Snapshot, folder, snapshot};
 use super::{Campaign, Draw};
@@ -179,6 +180,8 @@ struct Work {
     arguments: &'static [&'static str],
     project: &'static str,
     makes: &'static str,
+    /// Whether it makes nothing before it ends.
+    at_once: bool,
     compared: fn(&Path) -> Snapshot,
 }
 
@@ -209,30 +212,41 @@ fn lone(path: &Path) -> Snapshot {
     Snapshot::from([(PathBuf::new(), vec![u8::from(path.is_file())])])
 }
 
-static WORKS: [Work; 5] = [
+static WORKS: [Work; 6] = [
     Work {
         arguments: &["data", "clean", "--in", "stories.txt", "--out", "cleaned"],
         project: "p",
         makes: "cleaned",
+        at_once: false,
         compared: jsonl,
     },
     Work {
         arguments: &["export", "--project", "p", "--to", "out", "--force"],
         project: "p",
         makes: "out",
+        at_once: true,
         compared: model,
     },
     Work {
         arguments: &["import", "model", "--project", "q"],
         project: "q",
         makes: "q/runs",
+        at_once: false,
         compared: weights,
     },
     Work {
         arguments: &["pack", "--project", "p", "--to", "p.glasshouse", "--force"],
         project: "p",
         makes: "p.glasshouse",
+        at_once: true,
         compared: lone,
+    },
+    Work {
+        arguments: &["unpack", "whole.glasshouse", "--project", "there", "--force"],
+        project: "there",
+        makes: "there",
+        at_once: true,
+        compared: |path| weights(&path.join("runs")),
     },
     Work {
         arguments: &[
@@ -249,6 +263,7 @@ static WORKS: [Work; 5] = [
         ],
         project: "p",
         makes: "p/runs",
+        at_once: false,
         compared: weights,
     },
 ];
@@ -262,20 +277,31 @@ fn working(
     work: &Work,
     (whole, expected): &(Duration, Snapshot),
 ) -> Result<(), String> {
+    let check = || {
+        if work.makes == "p.glasshouse" {
+            place.succeed(&["unpack", "p.glasshouse", "--project", "unpacked", "--force"])?;
+        }
+        match (work.compared)(&place.folder.join(work.makes)) == *expected {
+            true => Ok(()),
+            false => Err(format!("{:?} made something else", work.arguments)),
+        }
+    };
     for _ in 0..1 + draw.below(2) {
         let after = whole.mul_f64(draw.below(1000) as f64 / 1000.0 * 1.1);
         place.killed(work.arguments, after)?;
         place.opens(work.project)?;
+        if work.at_once && place.has(work.makes) {
+            check()?;
+        }
     }
     place.succeed(&GENERATE)?;
     place.succeed(work.arguments)?;
     place.opens(work.project)?;
-    if work.makes == "p.glasshouse" {
-        place.succeed(&["unpack", "p.glasshouse", "--project", "unpacked", "--force"])?;
-    }
-    match (work.compared)(&place.folder.join(work.makes)) == *expected {
-        true => Ok(()),
-        false => Err(format!("{:?} made something else", work.arguments)),
+    check()?;
+    let names = std::fs::read_dir(&place.folder).unwrap().map(|entry| entry.unwrap().file_name());
+    match names.map(|name| name.to_string_lossy().into_owned()).find(|name| name.contains(".partial")) {
+        None => Ok(()),
+        Some(name) => Err(format!("{name} is left over")),
     }
 }
 
@@ -301,6 +327,7 @@ fn death() {
     let losses = recorded(base.path());
     assert!(losses.len() > 120, "{losses:?}");
     place.succeed(&["export", "--project", "p", "--to", "model"]).unwrap();
+    place.succeed(&["pack", "--project", "p", "--to", "whole.glasshouse"]).unwrap();
     let before = snapshot(base.path());
     let copy = || {
         let folder = folder();

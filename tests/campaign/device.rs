@@ -1,18 +1,19 @@
-//! A GPU that is lost between random events of a training, once or several times: the run continues by itself, and its losses are those
-//! of an undisturbed run, to the bit.
+//! A GPU that is lost between random events of a training, once or several times: the run continues by itself. A GPU that refuses a buffer:
+//! the run ends with an error, and continues from its last checkpoint. Losses are those of an undisturbed run, to the bit.
 
 #[path = "../tests/runs/mod.rs"]
 #[allow(dead_code, reason = "shared with the integration tests")]
 mod runs;
 
 use super::{Campaign, survive};
+use glasshouse_engine::checkpoint::Checkpoints;
 use glasshouse_engine::data::Prepared;
-use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::project::{Project, metrics};
+use glasshouse_engine::gpu::{BufferFault, Tuning};
+use glasshouse_engine::project::{Project, Run, metrics};
 use glasshouse_engine::setup::{DeviceOptions, PreparedRun};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent};
-use glasshouse_engine::{Error, block_on};
+use glasshouse_engine::{Error, Result, block_on};
 use glasshouse_protocol::{RunConfig, TrainConfig};
 use glasshouse_tests::{adapter, blocking};
 use std::sync::Arc;
@@ -22,12 +23,7 @@ fn config() -> RunConfig {
     RunConfig { train, ..runs::config() }
 }
 
-/// Trains a new run, and loses the device after each of these numbers of events; returns what was recorded.
-fn train(
-    project: &Project,
-    tokenizer: &Tokenizer,
-    mut losses: Vec<usize>,
-) -> Result<Vec<TrainEvent>, String> {
+fn open(project: &Project, tokenizer: &Tokenizer, run: Option<Run>) -> Result<PreparedRun> {
     let prepared = Arc::new(Prepared {
         tokenizer: tokenizer.clone(),
         store: runs::store(),
@@ -35,8 +31,17 @@ fn train(
         problems: Vec::new(),
     });
     let options = DeviceOptions { request: adapter(), moved: false, threads: None, tuning: Tuning::Default };
+    block_on(PreparedRun::open(&config(), &prepared, run, options))
+}
+
+/// Trains a new run, and loses the device after each of these numbers of events; returns what was recorded.
+fn train(
+    project: &Project,
+    tokenizer: &Tokenizer,
+    mut losses: Vec<usize>,
+) -> Result<Vec<TrainEvent>, String> {
     let said = |error: Error| error.to_string();
-    let mut opened = block_on(PreparedRun::open(&config(), &prepared, None, options)).map_err(said)?;
+    let mut opened = open(project, tokenizer, None).map_err(said)?;
     let run = opened.run_of(project).map_err(said)?;
     loop {
         let mut trainer = block_on(opened.trainer(Options::default())).map_err(said)?;
@@ -68,6 +73,10 @@ fn bits(events: &[TrainEvent]) -> Vec<(u64, u32)> {
     events.iter().filter_map(loss).collect()
 }
 
+fn check(found: &[TrainEvent], whole: &[TrainEvent]) -> Result<(), String> {
+    if bits(found) == bits(whole) { Ok(()) } else { Err(format!("other losses: {:?}", bits(found))) }
+}
+
 #[test]
 fn gpu_losses() {
     let (_folder, project) = runs::project();
@@ -76,15 +85,75 @@ fn gpu_losses() {
     let mut campaign = Campaign::new("device", 2);
     while let Some(mut draw) = campaign.next_trial() {
         let losses = (0..1 + draw.below(3)).map(|_| draw.below(30)).collect();
-        let outcome = survive(|| train(&project, &tokenizer, losses)).and_then(|done| {
-            let found = done?;
-            if bits(&found) == bits(&whole) {
-                Ok(())
-            } else {
-                Err(format!("other losses: {:?}", bits(&found)))
-            }
-        });
+        let outcome =
+            survive(|| train(&project, &tokenizer, losses)).and_then(|found| check(&found?, &whole));
         campaign.judge(&draw, outcome);
+    }
+    campaign.end();
+}
+
+/// Trains a new run, or continues one, and returns the first step.
+fn session(project: &Project, tokenizer: &Tokenizer, run: &mut Option<Run>) -> Result<Option<u64>> {
+    let mut opened = open(project, tokenizer, run.clone())?;
+    *run = Some(opened.run_of(project)?);
+    let mut trainer = block_on(opened.trainer(Options::default()))?;
+    let mut first = None;
+    loop {
+        match block_on(trainer.next())? {
+            Progress::Over => return Ok(first),
+            Progress::Event(TrainEvent::Step { step, .. }) => first = first.or(Some(step)),
+            _ => {}
+        }
+    }
+}
+
+fn refused(
+    project: &Project,
+    tokenizer: &Tokenizer,
+    fault: (u64, BufferFault),
+) -> Result<Vec<TrainEvent>, String> {
+    let mut run = None;
+    BufferFault::inject(Some(fault));
+    let ended = survive(|| session(project, tokenizer, &mut run));
+    if BufferFault::inject(None).is_some() {
+        return Err("there was no such buffer".to_owned());
+    }
+    match ended? {
+        Ok(_) => {}
+        Err(Error::OutOfMemory { .. } | Error::Device(_)) => {}
+        Err(error) => return Err(format!("the session ended with another error: {error}")),
+    }
+    let saved = run.as_ref().and_then(|run| {
+        let saved = Checkpoints::new(run.checkpoints_folder()).list();
+        saved.iter().map(|checkpoint| checkpoint.step).max()
+    });
+    let first = session(project, tokenizer, &mut run).map_err(|error| format!("not resumed: {error}"))?;
+    if first.is_some_and(|first| Some(first) <= saved) {
+        return Err(format!("it continues with step {first:?} after a checkpoint of step {saved:?}"));
+    }
+    let run = run.ok_or("there is no run")?;
+    metrics::read(&run.metrics_path()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn gpu_buffers() {
+    const FAULTS: [BufferFault; 3] = [BufferFault::OutOfMemory, BufferFault::Refused, BufferFault::Uncaught];
+    let (_folder, project) = runs::project();
+    let tokenizer = blocking::train_tokenizer(&config().tokenizer, ["once"]).unwrap();
+    let mut run = None;
+    BufferFault::inject(Some((u64::MAX, FAULTS[0])));
+    session(&project, &tokenizer, &mut run).unwrap();
+    let buffers = u64::MAX - BufferFault::inject(None).unwrap().0;
+    println!("device: {buffers} buffers of a training");
+    let whole = metrics::read(&run.unwrap().metrics_path()).unwrap();
+    let trials = 3 * buffers;
+    let mut campaign = Campaign::new("buffers", 4);
+    while let Some(draw) = campaign.next_trial() {
+        // Each buffer and each fault in turn, far apart.
+        let number = draw.trial * 7919 % trials;
+        let fault = (number / 3, FAULTS[number as usize % 3]);
+        let outcome = refused(&project, &tokenizer, fault).and_then(|found| check(&found, &whole));
+        campaign.judge(&draw, outcome.map_err(|reason| format!("{fault:?}: {reason}")));
     }
     campaign.end();
 }

@@ -111,10 +111,10 @@ fn disk() {
     while let Some(mut draw) = campaign.next_trial() {
         let (number, from) = match each.get(draw.trial as usize) {
             Some(each) => *each,
-            None => *draw.of(&each),
+            None => draw.of(&each),
         };
         let work = &works[number];
-        let fault = Fault { from, lasts: draw.one_in(2), error: *draw.of(&ERRORS) };
+        let fault = Fault { from, lasts: draw.one_in(2), error: draw.of(&ERRORS) };
         restore(&folder, &before);
         let (hit, _) = failing(fault, || survive(|| play(work.commands.clone())));
         let outcome = hit.and_then(|heard| {

@@ -53,7 +53,7 @@ const PARTS: [&str; 40] = [
 
 fn range(draw: &mut Draw, length: usize) -> std::ops::Range<usize> {
     let start = draw.below(length + 1);
-    let longest = *draw.of(&[4, 32, RANGE]);
+    let longest = draw.of(&[4, 32, RANGE]);
     let count = 1 + draw.below(longest);
     start..(start + count).min(length)
 }
@@ -85,12 +85,12 @@ fn change(draw: &mut Draw, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         }
         3 => {
             if length > 0 {
-                bytes[draw.below(length)] = *draw.of(&[0, 1, 0x7f, 0x80, 0xff, b'\n', b'"', b'9']);
+                bytes[draw.below(length)] = draw.of(&[0, 1, 0x7f, 0x80, 0xff, b'\n', b'"', b'9']);
             }
         }
         4 => drop(bytes.drain(range(draw, length))),
         5 => {
-            let copy = bytes[range(draw, length)].repeat(*draw.of(&[1, 1, 2, 20, 200]));
+            let copy = bytes[range(draw, length)].repeat(draw.of(&[1, 1, 2, 20, 200]));
             let at = draw.below(length + 1);
             bytes.splice(at..at, copy);
         }
@@ -100,7 +100,7 @@ fn change(draw: &mut Draw, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         }
         8 | 9 => {
             if let Some(place) = digits(draw, bytes) {
-                let number = *draw.of(&[
+                let number = draw.of(&[
                     "0",
                     "1",
                     "2",
@@ -119,15 +119,15 @@ fn change(draw: &mut Draw, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         }
         10 => {
             // A length or an offset of binary formats.
-            let width = *draw.of(&[2, 4, 8]);
+            let width = draw.of(&[2, 4, 8]);
             if let Some(at) = length.checked_sub(width).map(|last| draw.below(last + 1)) {
                 let number: u64 =
-                    *draw.of(&[0, 1, 2, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, u64::MAX >> 1, u64::MAX]);
+                    draw.of(&[0, 1, 2, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, u64::MAX >> 1, u64::MAX]);
                 bytes[at..at + width].copy_from_slice(&number.to_le_bytes()[..width]);
             }
         }
         _ => {
-            let other = if others.is_empty() { &[][..] } else { &draw.of(others)[..] };
+            let other = if others.is_empty() { Vec::new() } else { draw.of(others) };
             let copy = other[range(draw, other.len())].to_vec();
             let at = range(draw, length);
             bytes.splice(at, copy);

@@ -17,7 +17,7 @@ const RENAMES: usize = 20;
 /// Runs of each trainer in a round.
 const RUNS: u64 = 2;
 
-/// Renames all runs again and again, and returns their last titles.
+/// Renames and tags all runs again and again, and returns their last titles.
 fn rename(project: &Project, trains: &AtomicBool) -> Vec<(String, String)> {
     let mut last = Vec::new();
     for number in 0.. {
@@ -28,6 +28,7 @@ fn rename(project: &Project, trains: &AtomicBool) -> Vec<(String, String)> {
         for run in project.runs().unwrap() {
             let title = format!("{} renamed {number} times", run.name());
             run.set_title(&title).unwrap();
+            run.set_tags(std::slice::from_ref(&title)).unwrap();
             last.push((run.name(), title));
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -103,8 +104,9 @@ fn round(folder: &Path, seed: u64, written: &Option<String>) -> Result<(), Strin
         if run.state != expected {
             return Err(format!("{} is {:?}: {:?}", run.name, run.state, run.error));
         }
-        if let Some((_, title)) =
-            titles.iter().find(|(name, _)| *name == run.name).filter(|(_, title)| *title != run.title)
+        if let Some((_, title)) = titles
+            .iter()
+            .find(|(name, title)| *name == run.name && (*title != run.title || run.tags != [title.clone()]))
         {
             return Err(format!("{} is called {:?}, not {title:?}", run.name, run.title));
         }
@@ -116,16 +118,25 @@ fn round(folder: &Path, seed: u64, written: &Option<String>) -> Result<(), Strin
     }
 }
 
-#[test]
-fn two() {
+fn rounds(count: u64) {
     let sample = Sample::new();
     let project = sample.project();
     let (_, written) = text(&play(vec![used(&project), generate()]));
-    let mut campaign = Campaign::new("two", 4);
+    let mut campaign = Campaign::new("two", count);
     while let Some(draw) = campaign.next_trial() {
         restore(&project, &sample.files);
         let outcome = survive(|| round(&project, 1000 * draw.trial + 10, &written)).and_then(|done| done);
         campaign.judge(&draw, outcome);
     }
     campaign.end();
+}
+
+#[test]
+fn two() {
+    rounds(4);
+}
+
+#[test]
+fn slow_two() {
+    rounds(200);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic names the place")]
 
 pub mod blocking;
+pub mod campaign;
 pub mod referee;
 
 use std::path::PathBuf;

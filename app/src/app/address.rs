@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn lost_projects_are_said() {
+        for (last, projects, said) in [
+            (Some("owls-1"), vec![], 1),
+            (Some("owls-1"), vec![ProjectSummary::default()], 0),
+            (Some("/elsewhere/owls"), vec![], 0),
+            (None, vec![], 0),
+        ] {
+            let preferences = Preferences { project: last.map(str::to_owned), ..Preferences::default() };
+            let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
+            let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
+            tell(&mut app, Event::Projects { projects, storage });
+            assert_eq!(app.state.messages.len(), said, "{last:?}");
+        }
+    }
+
+    #[test]
     fn what_an_address_cannot_have_is_said() {
         let address = read(&[("page", "kitchen"), ("preset", "gpt-9"), ("seed", "-1"), ("embed", "0")]);
         assert_eq!(address.problems.len(), 3);

@@ -10,6 +10,7 @@ use glasshouse_compiler::plan::lower::{Choices, Cooperative, Target};
 use glasshouse_platform::{Error, Result};
 use glasshouse_shaders::cast_f16;
 use half::f16;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use web_time::Instant;
@@ -190,7 +191,7 @@ impl Gpu {
                 wgpu::Error::OutOfMemory { .. } => {
                     "the device ran out of memory; lower train.batch_size or model.context_length".to_owned()
                 }
-                error => format!("the device refused a command: {}", one_line(&error)),
+                error => refused("a command", &one_line(&error)),
             }));
         }));
         let target = report.target();
@@ -505,22 +506,29 @@ impl Gpu {
         size: u64,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        let create = |size| {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let fault = BufferFault::due();
+        if fault == Some(BufferFault::Uncaught) {
+            create(BufferFault::REFUSED);
+        }
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage,
-            mapped_at_creation: false,
-        });
+        let buffer = create(if fault == Some(BufferFault::Refused) { BufferFault::REFUSED } else { size });
         // Both scopes are popped before awaiting: they belong to the thread that pushed them.
         let (validation, memory) = (validation.pop(), memory.pop());
         if let Some(error) = validation.await {
-            let error = one_line(&error);
-            let error = Error::Device(format!("a buffer of {size} bytes for {label} was refused: {error}"));
+            let what = format!("a buffer of {size} bytes for {label}");
+            let error = Error::Device(refused(&what, &one_line(&error)));
             return Err(self.cause_of(error).await);
         }
-        if memory.await.is_some() {
+        if memory.await.is_some() || fault == Some(BufferFault::OutOfMemory) {
             return Err(Error::OutOfMemory {
                 what: format!("a buffer for {label}"),
                 needed: size,
@@ -534,6 +542,38 @@ impl Gpu {
     }
 }
 
+/// A failure at the creation of a buffer, for tests.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BufferFault {
+    OutOfMemory,
+    Refused,
+    /// Another command is refused first, outside any error scope.
+    Uncaught,
+}
+
+impl BufferFault {
+    /// A size that every device refuses.
+    const REFUSED: u64 = u64::MAX - 3;
+
+    /// Makes the buffer of this number from now on, from 0, fail on this thread. Returns an earlier fault that has not occurred, with the
+    /// number of buffers before it.
+    #[doc(hidden)]
+    pub fn inject(fault: Option<(u64, Self)>) -> Option<(u64, Self)> {
+        BUFFER_FAULT.replace(fault)
+    }
+
+    fn due() -> Option<Self> {
+        let (before, fault) = BUFFER_FAULT.get()?;
+        BUFFER_FAULT.set(before.checked_sub(1).map(|before| (before, fault)));
+        (before == 0).then_some(fault)
+    }
+}
+
+thread_local! {
+    static BUFFER_FAULT: Cell<Option<(u64, BufferFault)>> = const { Cell::new(None) };
+}
+
 /// Floats of the probe of 16-bit floats, of which the first two are beyond their range.
 const PROBED: [f32; 4] = [1e6, -65520.0, 65504.0, 1.0];
 
@@ -541,6 +581,12 @@ const PROBED: [f32; 4] = [1e6, -65520.0, 65504.0, 1.0];
 fn overflowed(halves: &[u8]) -> bool {
     let halves = halves.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half).to_f32());
     halves.eq([f32::INFINITY, f32::NEG_INFINITY, 65504.0, 1.0])
+}
+
+fn refused(what: &str, reason: &str) -> String {
+    format!(
+        "the device refused {what} ({reason}); finished checkpoints are safe; resume the run, or choose the CPU (device cpu)"
+    )
 }
 
 fn gone() -> Error {

@@ -23,7 +23,7 @@ mod timestamps;
 pub use adapter::{AdapterClass, AdapterLimits, AdapterReport, devices, selected};
 pub use autotune::{BUDGET, Measuring, Tuned, TunedBucket, Tuning, known};
 pub use decoder::GpuDecoder;
-pub use device::Gpu;
+pub use device::{BufferFault, Gpu};
 pub use executor::GpuExecutor;
 pub use repeater::{Repeater, WARM_UP};
 pub use replay::EncodeStatistics;

@@ -132,3 +132,22 @@ fn choices_are_ranges_without_a_gap_and_numbers_have_room() {
     let unordered = broken("below = 2.0 }", "below = 2.0 }, { text = \"again\", below = 1.0 }");
     assert_eq!((unordered.line, unordered.what.as_str()), (11, "choices must be in the order of `below`"));
 }
+
+#[test]
+fn a_damaged_lesson_is_read_or_refused_with_its_line() {
+    let lines = GOOD.lines().count();
+    let read = |text: &str| match Lesson::parse("owls.md", text) {
+        Ok(lesson) => {
+            let draft = presets::preset("nanogpt-cpu").unwrap();
+            lesson.head.run.iter().for_each(|run| drop(run.config(&draft)));
+        }
+        Err(broken) => assert!((1..=lines + 1).contains(&broken.line), "{broken:?} of {text}"),
+    };
+    for at in 0..GOOD.len() {
+        let (before, after) = GOOD.split_at(at);
+        read(before);
+        for part in ["", "\0", "\"", "\n", "+++\n", "[", "]]", "{", "=", "-", "9e99", "nan", "é", "\\u"] {
+            read(&format!("{before}{part}{}", &after[1..]));
+        }
+    }
+}

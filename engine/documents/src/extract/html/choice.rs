@@ -6,7 +6,7 @@
 
 use super::content::{Content, Event};
 use super::hidden::Hidden;
-use super::tags::{Flow, flow, name};
+use super::tags::{Flow, flow, heading_level, name};
 use ego_tree::NodeRef;
 use scraper::node::Element;
 use scraper::{Html, Node};
@@ -18,9 +18,11 @@ const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_000
 
 const ATTRIBUTE: usize = 200;
 
-/// Maximum nesting of tables in the sketch; deeper ones are blocks. `trafilatura` dissolves the tables that lay out a page one
-/// after the other, and holds a copy of the contents of each: about ten bytes per byte and table.
-const TABLES: usize = 8;
+/// Maximum nesting in the sketch. `trafilatura` copies the contents of each table that lays out a page, of each heading around unclosed
+/// headings, and of each element that it dissolves, such as spans: about ten bytes per byte and level.
+const TABLES: usize = 4;
+const HEADINGS: usize = 2;
+const SPANS: usize = 4;
 
 pub(super) enum Choice {
     /// Whether each paragraph is content.
@@ -95,13 +97,12 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
         }
     }
     sketch.push_str("</head><body>");
-    let mut tables = 0_usize;
+    let mut open = Nesting::default();
     for event in &content.events {
         match event {
             Event::Start(node, element) => {
-                tables += usize::from(element.name() == "table");
-                if let Some(tag) = sketched(content, *node, element) {
-                    let tag = if tables > TABLES && is_of_table(tag) { "div" } else { tag };
+                open.change(name(element), true);
+                if let Some(tag) = sketched(content, *node, element).and_then(|tag| open.limited(tag)) {
                     // `trafilatura` joins the texts of blocks without white space.
                     let _ = write!(sketch, "\n<{tag}");
                     attributes(&mut sketch, element);
@@ -109,13 +110,13 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
                 }
             }
             Event::End(node, element) => {
-                if let Some(tag) =
-                    sketched(content, *node, element).filter(|tag| !matches!(*tag, "br" | "hr"))
+                if let Some(tag) = sketched(content, *node, element)
+                    .and_then(|tag| open.limited(tag))
+                    .filter(|tag| !matches!(*tag, "br" | "hr"))
                 {
-                    let tag = if tables > TABLES && is_of_table(tag) { "div" } else { tag };
                     let _ = write!(sketch, "</{tag}>");
                 }
-                tables = tables.saturating_sub(usize::from(element.name() == "table"));
+                open.change(name(element), false);
             }
             Event::Text(paragraph, text) => text_of(&mut sketch, content, *paragraph, text),
             Event::Formula(paragraph, formula) => text_of(&mut sketch, content, *paragraph, &formula.text),
@@ -125,11 +126,45 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
     sketch
 }
 
+/// Numbers of open elements.
+#[derive(Default)]
+struct Nesting {
+    tables: usize,
+    headings: usize,
+    quotations: usize,
+    spans: usize,
+}
+
+impl Nesting {
+    fn change(&mut self, tag: &str, opens: bool) {
+        let count = match tag {
+            "table" => &mut self.tables,
+            "blockquote" => &mut self.quotations,
+            "span" => &mut self.spans,
+            tag if is_heading(tag) => &mut self.headings,
+            _ => return,
+        };
+        *count = if opens { *count + 1 } else { count.saturating_sub(1) };
+    }
+
+    /// The tag for an element that may be nested too deeply. Headings and quotations are selected with all of their contents, in which
+    /// `trafilatura` dissolves `div` and keeps `section`.
+    fn limited<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        match if self.tables > TABLES && is_of_table(tag) { "div" } else { tag } {
+            "span" if self.spans > SPANS => None,
+            "div" if self.headings + self.quotations > 0 => Some("section"),
+            tag if self.headings > HEADINGS && is_heading(tag) => Some("section"),
+            tag => Some(tag),
+        }
+    }
+}
+
 /// The tag of an element in the sketch; `None` if only its contents are included.
 fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Element) -> Option<&'e str> {
     let tag = name(element);
     match tag {
-        "html" | "body" => None,
+        // `trafilatura` would dissolve an address.
+        "html" | "body" | "address" => None,
         "a" | "span" | "br" => Some(tag),
         // A figure is removed for its picture, but not for a listing.
         "figure"
@@ -157,6 +192,10 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
 
 fn is_of_table(tag: &str) -> bool {
     ["table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th"].contains(&tag)
+}
+
+fn is_heading(tag: &str) -> bool {
+    heading_level(tag).is_some() || tag == "summary"
 }
 
 fn attributes(sketch: &mut String, element: &Element) {
@@ -195,19 +234,29 @@ fn text_of(sketch: &mut String, content: &Content<'_>, paragraph: usize, text: &
 #[cfg(test)]
 mod tests {
     use super::super::{content::Content, hidden::Hidden, sift};
-    use super::{TABLES, mark, number, sketch};
+    use super::{HEADINGS, SPANS, TABLES, mark, number, sketch};
 
     #[test]
-    fn deeply_nested_tables_are_blocks_in_the_sketch() {
-        let page = "<table><caption>c</caption><tr><th>a<td>b".repeat(40);
-        let (html, _) = sift::parse(&page);
-        let content = Content::of(&html, &Hidden::of(&html, true));
-        let sketch = sketch(&html, &content);
-        for tag in ["table", "caption", "tr", "th"] {
-            assert_eq!(sketch.matches(&format!("<{tag}>")).count(), TABLES, "{tag}");
-            assert_eq!(sketch.matches(&format!("</{tag}>")).count(), TABLES, "{tag}");
+    fn deeply_nested_elements_are_blocks_in_the_sketch() {
+        for (part, tags, limit) in [
+            ("<table><caption>c</caption><tr><th>a<td>b", &["table", "caption", "tr", "th"][..], TABLES),
+            ("<main><h1>a", &["h1"], HEADINGS),
+            ("<div><span>a<p>b</p>", &["span"], SPANS),
+        ] {
+            let (html, _) = sift::parse(&part.repeat(40));
+            let content = Content::of(&html, &Hidden::of(&html, true));
+            let sketch = sketch(&html, &content);
+            for tag in tags {
+                assert_eq!(sketch.matches(&format!("<{tag}>")).count(), limit, "{tag}");
+                assert_eq!(sketch.matches(&format!("</{tag}>")).count(), limit, "{tag}");
+            }
+            for tag in ["div", "section"] {
+                assert_eq!(
+                    sketch.matches(&format!("<{tag}>")).count(),
+                    sketch.matches(&format!("</{tag}>")).count()
+                );
+            }
         }
-        assert_eq!(sketch.matches("<div>").count(), sketch.matches("</div>").count());
     }
 
     #[test]
