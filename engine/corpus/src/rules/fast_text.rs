@@ -581,7 +581,8 @@ mod tests {
             for (text, scores) in documents.iter().zip(scores.as_array().unwrap()) {
                 for (label, share) in scores.as_object().unwrap() {
                     let found = model.probability(text.as_str().unwrap(), label);
-                    farthest = farthest.max((found - share.as_f64().unwrap()).abs());
+                    // The program's own exceed 1 by what it adds within logarithms.
+                    farthest = farthest.max((found - share.as_f64().unwrap().min(1.0)).abs());
                     compared += 1;
                 }
             }
