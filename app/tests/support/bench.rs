@@ -19,7 +19,7 @@ const SOURCES: [(&str, u64, u64); 3] =
 /// A stage: name, group, title, description, paper, whether it is on.
 type Made = (&'static str, Group, &'static str, &'static str, &'static str, bool);
 
-const STAGES: [Made; 9] = [
+const STAGES: [Made; 8] = [
     (
         "language",
         Group::Rules,
@@ -82,14 +82,6 @@ const STAGES: [Made; 9] = [
         "Near duplicates",
         "Keeps one of documents with nearly the same words, found by MinHash and verified by their true similarity.",
         "Broder 1997; FineWeb, Penedo et al. 2024",
-        true,
-    ),
-    (
-        "repeated-paragraphs",
-        Group::Duplicates,
-        "Repeated paragraphs",
-        "Takes paragraphs out of a document that an earlier one had: notices, menus, licences.",
-        "CCNet, Wenzek et al. 2020",
         true,
     ),
 ];

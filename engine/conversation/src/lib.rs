@@ -12,7 +12,7 @@ mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
-pub use rows::{Format, Preference, Row, RowWithNotes, SYNONYMS, modernise_calls, synonym};
+pub use rows::{Format, Preference, Row, RowWithNotes, SYNONYMS, messages_of, modernise_calls, synonym};
 pub use task::Task;
 pub use template::{ChatTemplate, Rendered, SpecialTokens, TemplateError};
 
@@ -60,20 +60,7 @@ impl Conversation {
     /// assistant that called them), and that user and assistant messages are not empty. Fails with the first
     /// message that breaks a rule.
     pub fn validate(&self) -> Result<(), String> {
-        let mut before = None;
-        for (number, message) in self.messages.iter().enumerate() {
-            let role = message.role;
-            if !role.may_follow(before) {
-                let not = before
-                    .map_or_else(|| "come first".to_owned(), |before| format!("follow {before} messages"));
-                return Err(format!("`messages[{number}].role`: {role} messages may not {not}"));
-            }
-            if is_empty(message) {
-                return Err(format!("`messages[{number}].content`: the {role} message is empty"));
-            }
-            before = Some(role);
-        }
-        before.map(|_| ()).ok_or_else(|| "`messages`: expected at least one message".to_owned())
+        validate(&self.messages, "messages")
     }
 
     /// Like [`Self::validate`], and requires at least one assistant message.
@@ -83,6 +70,24 @@ impl Conversation {
         let reason = "`messages`: no assistant message, so there is nothing to learn";
         if replies { Ok(()) } else { Err(reason.to_owned()) }
     }
+}
+
+/// Like [`Conversation::validate`], for the messages of a row's field.
+pub fn validate(messages: &[Message], field: &str) -> Result<(), String> {
+    let mut before = None;
+    for (number, message) in messages.iter().enumerate() {
+        let role = message.role;
+        if !role.may_follow(before) {
+            let not =
+                before.map_or_else(|| "come first".to_owned(), |before| format!("follow {before} messages"));
+            return Err(format!("`{field}[{number}].role`: {role} messages may not {not}"));
+        }
+        if is_empty(message) {
+            return Err(format!("`{field}[{number}].content`: the {role} message is empty"));
+        }
+        before = Some(role);
+    }
+    before.map(|_| ()).ok_or_else(|| format!("`{field}`: expected at least one message"))
 }
 
 #[cfg(test)]

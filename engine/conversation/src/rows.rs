@@ -489,12 +489,20 @@ enum Content {
     Messages(Vec<Message>),
 }
 
-fn content(row: &Map<String, Value>, key: &'static str) -> Result<Content, String> {
+fn content(row: &Map<String, Value>, key: &str) -> Result<Content, String> {
     match field(row, key)? {
         Value::String(text) => Ok(Content::Text(text.clone())),
         value @ Value::Array(_) => Ok(Content::Messages(messages(value, key)?)),
         value => Err(wrong(key, "a string or a list of messages", value)),
     }
+}
+
+/// The messages of a row's field; a text becomes a user message. The error names the field.
+pub fn messages_of(row: &Map<String, Value>, key: &str) -> Result<Vec<Message>, String> {
+    if row.get(key).is_none_or(Value::is_null) {
+        return Err(missing(key));
+    }
+    content(row, key).map(prompt_messages)
 }
 
 /// Converts a prompt to messages, for answers that are messages.

@@ -16,7 +16,7 @@ struct Other {
     switch: fn(&mut Recipe) -> &mut bool,
 }
 
-const OTHERS: [Other; 5] = [
+const OTHERS: [Other; 4] = [
     Other { at: At::Personal, rows: |_| Vec::new(), switch: |recipe| &mut recipe.personal.enabled },
     Other { at: At::Exact, rows: |_| Vec::new(), switch: |recipe| &mut recipe.duplicates.exact.enabled },
     Other {
@@ -28,11 +28,6 @@ const OTHERS: [Other; 5] = [
         at: At::HeldOut,
         rows: |recipe| vec![recipe.validation_row()],
         switch: |recipe| &mut recipe.contamination.held_out,
-    },
-    Other {
-        at: At::Paragraphs,
-        rows: |recipe| recipe.duplicates.paragraphs.rows(),
-        switch: |recipe| &mut recipe.duplicates.paragraphs.enabled,
     },
 ];
 

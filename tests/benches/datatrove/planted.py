@@ -4,7 +4,7 @@
 
 Needs datatrove with spacy and xxhash below 3.6, and rensa. The corpus has pairs of an original and a copy: exact copies, near copies with
 isolated words replaced, excerpts, and documents that begin with half of another. The similarity of a pair is the exact Jaccard index of its
-5-word shingles, computed by minhash.py. Pages of one template and single documents are not copies. All three use the same shingle length; ours
+5-word shingles. Pages of one template and single documents are not copies. All three use the same shingle length; ours
 has 16 bands of 8 rows and verifies candidates by all shingles, datatrove 14 of 8 without verification (FineWeb's parameters), rensa 14 of 8
 with verification by signatures.
 
@@ -21,9 +21,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from minhash import SHINGLE, SIMILARITY, jaccard, run_datatrove
+from datatrove.data import Document
+from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
+from datatrove.pipeline.dedup.minhash import MinhashConfig
+from datatrove.utils.hashing import HashConfig
 from rensa import RMinHash, RMinHashLSH
 
+SHINGLE, SIMILARITY = 5, 0.5
 WORDS, VOCABULARY = 400, 20_000
 BANDS, ROWS = 14, 8
 NEAR = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -85,6 +89,29 @@ def ours(program, documents, folder):
     return {json.loads(line)["id"].partition(":")[2] for line in dropped}
 
 
+def datatrove(documents, folder):
+    """The ids dropped by datatrove's four steps."""
+    config = MinhashConfig(n_grams=SHINGLE, num_buckets=BANDS, hashes_per_bucket=ROWS, hash_config=HashConfig(precision=64))
+    texts = [Document(text=text, id=name) for name, text in documents]
+    signatures, buckets, clusters = (str(folder / name) for name in ("signatures", "buckets", "clusters"))
+    MinhashDedupSignature(signatures, config=config).run(iter(texts), rank=0, world_size=1)
+    for rank in range(BANDS):
+        MinhashDedupBuckets(signatures, buckets, config=config).run(None, rank=rank, world_size=BANDS)
+    MinhashDedupCluster(buckets, clusters, config=config).run(None, 0, 1)
+    kept = {document.id for document in MinhashDedupFilter(clusters).run(iter(texts), rank=0, world_size=1)}
+    return {name for name, _ in documents} - kept
+
+
+def shingles(text):
+    words = text.split()
+    return {tuple(words[at : at + SHINGLE]) for at in range(max(len(words) - SHINGLE + 1, 1))}
+
+
+def jaccard(one, other):
+    one, other = shingles(one), shingles(other)
+    return len(one & other) / len(one | other)
+
+
 def rensa(documents, seed):
     """The ids that rensa's index has a document like already."""
     index, known, dropped = RMinHashLSH(SIMILARITY, BANDS * ROWS, BANDS), [], set()
@@ -110,7 +137,7 @@ def main():
     texts = dict(documents)
     with tempfile.TemporaryDirectory() as folder:
         found = {"ours": ours(arguments.program, documents, Path(folder))}
-        found["datatrove"] = run_datatrove(documents, Path(folder))[1]
+        found["datatrove"] = datatrove(documents, Path(folder))
         found["rensa"] = rensa(documents, arguments.seed)
     by_kind, copies = collections.defaultdict(list), set()
     for kind, one, other in planted:

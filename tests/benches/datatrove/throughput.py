@@ -17,9 +17,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from script_compare import run, without_language
-
 HERE = Path(__file__).parent
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True).stdout
+
+
+def without_language(program, name, folder):
+    """The recipe as a file, its language rule off."""
+    path = folder / f"{name}.toml"
+    path.write_text(run(program, "data", "recipe", name).replace("off = []", 'off = ["language"]', 1))
+    return path
 
 
 def timed(*command, environment=None):

@@ -1,4 +1,4 @@
-//! Duplicates: exact copies, near copies, repeated paragraphs, and contamination with evaluation data.
+//! Duplicates: exact copies, near copies, and contamination with evaluation data.
 //!
 //! ```text
 //!                                ┌► exact::ExactIndex (in order): a copy goes at once
@@ -6,8 +6,7 @@
 //!                                └► near::Index (in order): keys only … end of the corpus … decide: near copies go
 //!                                                                           │
 //!                             kept texts, in order ◄────────────────────────┘
-//!                                ├► contamination::Set::contaminating (any thread): overlap with evaluation items, with what is held out
-//!                                └► paragraphs::Index::filter (in order): paragraphs that earlier documents had
+//!                                └► contamination::Set::contaminating (any thread): overlap with evaluation items, with what is held out
 //! ```
 //!
 //! Expensive steps are pure and run on any thread; stateful steps run in corpus order and are cheap, so that decisions depend
@@ -20,13 +19,11 @@
 //! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
-//! | [`paragraphs`] | off; lines of 15 words or more | 10–21, at most 128 MB | distinct paragraph |
 //! | [`contamination`] | on for held-out documents; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | distinct n-gram of the items |
 //!
 //! A million documents take at most 127 MB while they are read, and 119 MB plus the texts read again while near copies are decided.
 //! Marks are computed at about 200 MB/s per core (an EPYC with AVX-512; MinHash takes a fifth of the time, the words the rest),
-//! where `datatrove` signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains
-//! every difference of their decisions.
+//! where `datatrove` signs 0.7 MB/s. `tests/benches/datatrove/planted.py` compares what both find.
 //!
 //! Other parameters change the cost: bands take four bytes per document each; permutations take time; rows and bands together
 //! determine how likely documents of a similarity are to meet (see [`near`]). To find copies down to
@@ -35,7 +32,6 @@
 pub mod contamination;
 pub mod exact;
 pub mod near;
-pub mod paragraphs;
 mod shingles;
 #[cfg(test)]
 mod tests;
@@ -55,13 +51,11 @@ pub struct Settings {
     pub against: Vec<PathBuf>,
     pub exact: exact::Settings,
     pub near: near::Settings,
-    pub paragraphs: paragraphs::Settings,
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        self.near.validate()?;
-        self.paragraphs.validate()
+        self.near.validate()
     }
 
     pub fn bytes_per_document(&self) -> u64 {

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::Outcome;
 
 /// Texts as readers may pass them: letters of many scripts, marks, controls, long words, empty lines.
 fn text() -> impl Strategy<Value = String> {
@@ -27,26 +26,6 @@ proptest! {
         let dressed = format!("{} .", text.to_lowercase().replace(' ', " \u{2014} "));
         if mark.keys.is_some() {
             prop_assert_eq!(marker.mark(&dressed), mark);
-        }
-    }
-
-    #[test]
-    fn paragraphs_stand_in_order_within_the_text(text in text(), least in 1_u32..20) {
-        let settings = paragraphs::Settings { enabled: true, minimum_words: least, ..Default::default() };
-        let found = settings.paragraphs(&text);
-        let mut end = 0;
-        for paragraph in &found {
-            prop_assert!(end <= paragraph.start && paragraph.start < paragraph.end && paragraph.end <= text.len());
-            prop_assert!(text.get(paragraph.start..paragraph.end).is_some());
-            end = paragraph.end;
-        }
-        let mut index = paragraphs::Index::new(&settings).unwrap();
-        prop_assert_eq!(index.filter(&text, &found), Outcome::Kept);
-        let left = index.filter(&text, &found);
-        match (&left, found.is_empty()) {
-            (Outcome::Kept, empty) => prop_assert!(empty),
-            (Outcome::Edited(left), _) => prop_assert!(settings.paragraphs(left).is_empty(), "{left:?}"),
-            (Outcome::Dropped(_), empty) => prop_assert!(!empty),
         }
     }
 

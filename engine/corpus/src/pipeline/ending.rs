@@ -6,9 +6,8 @@ use super::stages::At;
 use super::staging::{ReadCopies, StagedDocument, Staging};
 use super::work::Worker;
 use super::{Phase, Processor, Sources, lines};
-use crate::duplicates::{contamination, near, paragraphs};
-use crate::report::Amount;
-use crate::rules::{Outcome, OwnReference};
+use crate::duplicates::{contamination, near};
+use crate::rules::OwnReference;
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
 use rayon::prelude::*;
@@ -76,7 +75,6 @@ struct Writing {
     held_out: Vec<bool>,
     /// Held-out documents for the overlap check of training documents.
     overlap: Option<contamination::Set>,
-    paragraphs: Option<paragraphs::Index>,
 }
 
 impl Ending {
@@ -152,7 +150,6 @@ impl Ending {
                 let total = writing.order.len();
                 let end = batch_end(self.staging.entries(), &writing.order, writing.at);
                 if writing.at == end {
-                    processor.recorders.paragraphs(writing.paragraphs.as_ref());
                     return Ok((Phase::Done, total as u64, total as u64));
                 }
                 let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
@@ -259,9 +256,7 @@ impl Ending {
         } else {
             None
         };
-        let settings = &worker.recipe.duplicates.paragraphs;
-        let paragraphs = settings.enabled.then(|| paragraphs::Index::new(settings)).transpose()?;
-        Ok(Writing { order, at: 0, held_out: if any { held_out } else { Vec::new() }, overlap, paragraphs })
+        Ok(Writing { order, at: 0, held_out: if any { held_out } else { Vec::new() }, overlap })
     }
 
     /// Ignores n-grams of held-out documents that many training documents share: footers, notices, form headings. Examines all
@@ -314,7 +309,7 @@ impl Ending {
             })
             .collect();
         let at = by_corpus.map_or(At::Repair, |((at, _), _)| at);
-        for (mut document, split, source, judged, overlaps) in checked {
+        for (document, split, source, judged, overlaps) in checked {
             match judged {
                 Some(Err(reason)) => {
                     processor.drop_document(at, reason.to_string(), &document)?;
@@ -325,7 +320,6 @@ impl Ending {
                 }
                 Some(Ok(None)) | None => {}
             }
-            let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
             if let Some(reason) = overlaps {
                 if !matches!(document.kind, Kind::Code(_)) {
@@ -333,20 +327,6 @@ impl Ending {
                     continue;
                 }
                 processor.recorders.count(At::HeldOut, "overlapping_documents_kept", 1);
-            }
-            if let Some(index) = &mut writing.paragraphs {
-                let own = processor.worker.recipe.duplicates.paragraphs.paragraphs(&document.text);
-                match index.filter(&document.text, &own) {
-                    Outcome::Kept => {}
-                    Outcome::Dropped(reason) => {
-                        processor.drop_document(At::Paragraphs, reason.to_string(), &document)?;
-                        continue;
-                    }
-                    Outcome::Edited(text) => {
-                        processor.recorders.edited(At::Paragraphs, &document, amount, &text);
-                        document.text = text;
-                    }
-                }
             }
             passed.push((document, split, source));
         }

@@ -5,7 +5,6 @@ use super::stages::{At, Stages};
 use super::work::{self, Worker};
 use crate::recipe::Recipe;
 use crate::report::diff;
-use crate::rules::Outcome;
 use glasshouse_documents::document::Document;
 use glasshouse_documents::extract;
 use glasshouse_documents::files::Files;
@@ -126,7 +125,7 @@ fn alone(worker: &Worker, document: &Document) -> Vec<bool> {
     {
         return Vec::new();
     }
-    worker.judge.judge_each(&document).iter().map(Outcome::is_dropped).collect()
+    worker.judge.judge_each(&document).iter().map(Result::is_err).collect()
 }
 
 /// Compares a document as read and extracted with the recipe's result, and lists every rule's verdict. Personal data is masked
@@ -153,9 +152,9 @@ pub async fn compare(
     } else {
         for (rule, outcome) in recipe.rules.iter().zip(worker.judge.judge_each(&before)) {
             let (verdict, reason) = match outcome {
-                Outcome::Kept => (VerdictKind::Keeps, String::new()),
-                Outcome::Edited(_) => (VerdictKind::Edits, String::new()),
-                Outcome::Dropped(reason) => (VerdictKind::Drops, worker.detector.mask(&reason.to_string())),
+                Ok(false) => (VerdictKind::Keeps, String::new()),
+                Ok(true) => (VerdictKind::Edits, String::new()),
+                Err(reason) => (VerdictKind::Drops, worker.detector.mask(&reason.to_string())),
             };
             verdicts.push(Verdict { stage: rule.name().to_owned(), verdict, reason, on: recipe.is_on(rule) });
         }

@@ -48,8 +48,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use work::{DocumentLog, Outcome, Processed, Verdict, Worker};
 
 /// Permanent memory in bytes per document that passes the rules, in addition to the current batch: its position on disk, the
-/// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except paragraphs and evaluation
-/// sets if the recipe uses them, whose memory is capped.
+/// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except evaluation sets if the recipe
+/// uses them, whose memory is capped.
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
     // Two flags (not dropped, held out), its number by source and its draw key.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();

@@ -4,7 +4,6 @@ use super::Dropped;
 use super::stages::{At, Stages};
 use super::work::{DocumentLog, Worker};
 use crate::balance::{self, Tally};
-use crate::duplicates::paragraphs;
 use crate::output::{CorpusIndex, SourceIndex};
 use crate::recipe::Recipe;
 use crate::report::{
@@ -129,21 +128,6 @@ impl Recorders {
     pub(super) fn count(&mut self, at: At, name: &str, times: u64) {
         if let Some(recorder) = self.stages.at(at) {
             recorder.count(name, times);
-        }
-    }
-
-    pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
-        if let Some(recorder) = self.stages.at(at) {
-            recorder.edit(&document.id, &document.source, before, Amount::from_text(text), || {
-                (document.text.clone(), text.to_owned())
-            });
-        }
-    }
-
-    pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
-        if let Some(index) = index {
-            self.count(At::Paragraphs, "paragraphs_removed", index.removed);
-            self.count(At::Paragraphs, "paragraphs_not_remembered", index.forgotten);
         }
     }
 

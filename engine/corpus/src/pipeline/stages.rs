@@ -16,12 +16,11 @@ pub(crate) enum At {
     Exact,
     Near,
     HeldOut,
-    Paragraphs,
 }
 
 /// The stages other than rules, before and after the rules.
 const BEFORE: [At; 2] = [At::Extraction, At::Repair];
-const BEHIND: [At; 6] = [At::Contamination, At::Personal, At::Exact, At::Near, At::HeldOut, At::Paragraphs];
+const BEHIND: [At; 5] = [At::Contamination, At::Personal, At::Exact, At::Near, At::HeldOut];
 
 /// Generates what describes a stage other than a rule.
 macro_rules! stages {
@@ -58,8 +57,6 @@ stages! {
     HeldOut, Contamination, "held-out-overlap", "Held-out overlap", "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
         "Drops training documents that share long n-grams with validation documents, so that the validation loss is meaningful. Source \
          code is only counted, because its files share much.";
-    Paragraphs, Duplicates, "repeated-paragraphs", "Repeated paragraphs", "CCNet (Wenzek et al. 2020, arXiv:1911.00359)",
-        "Removes paragraphs that occurred in an earlier document: notices, menus and licences repeated on many pages.";
 }
 
 impl At {
@@ -73,7 +70,6 @@ impl At {
             Self::Exact => recipe.duplicates.exact.enabled,
             Self::Near => recipe.duplicates.near.enabled,
             Self::HeldOut => recipe.contamination.held_out && recipe.validation > 0.0,
-            Self::Paragraphs => recipe.duplicates.paragraphs.enabled,
         }
     }
 
@@ -96,9 +92,6 @@ impl At {
                 "similarity {} of runs of {} words; {} permutations in {} bands of {}",
                 near.similarity, near.shingle_words, near.permutations, near.bands, near.rows
             ),
-            Self::Paragraphs => {
-                format!("paragraphs of {} words or more", recipe.duplicates.paragraphs.minimum_words)
-            }
             _ => String::new(),
         };
         let (group, texts) = self.texts();

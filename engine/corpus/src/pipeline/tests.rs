@@ -161,9 +161,7 @@ fn the_number_of_cores_changes_no_byte() {
         let text = if seed % 10 == 9 { prose(seed - 1, 30) + " One more." } else { prose(seed, 30) };
         write(&input, &format!("many/{seed:03}.txt"), text);
     }
-    let mut recipe = Recipe::published("light").unwrap();
-    recipe.duplicates.paragraphs.enabled = true;
-    recipe.duplicates.paragraphs.minimum_words = 15;
+    let recipe = Recipe::published("light").unwrap();
     let mut outputs = Vec::new();
     for threads in [1, 2, 7] {
         let out = folder.path().join(format!("out-{threads}"));
@@ -315,7 +313,7 @@ fn a_cleaning_that_keeps_little_says_which_step_took_it() {
     // Disabled stages are not reported as having found nothing.
     let off = report.stages.iter().filter(|stage| stage.about.is_off).map(|stage| stage.about.name.as_str());
     let off: Vec<&str> = off.collect();
-    assert_eq!(off, ["contamination", "exact-duplicates", "repeated-paragraphs"]);
+    assert_eq!(off, ["contamination", "exact-duplicates"]);
 }
 
 #[test]
@@ -729,8 +727,7 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
     several_batches(&input);
-    let mut recipe = Recipe::published("fineweb").unwrap();
-    recipe.duplicates.paragraphs.enabled = true;
+    let recipe = Recipe::published("fineweb").unwrap();
     clean(&recipe, &input, &folder.path().join("whole"));
     let whole = output(&folder.path().join("whole"));
     let mut read_before = Vec::new();

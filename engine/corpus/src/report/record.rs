@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sample::{Chosen, cut};
+use super::sample::{Drawn, cut};
 use super::{
     About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
     Stage, TroubleEntry, TroubleKind, Troubles, Victim,
@@ -24,8 +24,8 @@ const EXAMPLE_LEAD: usize = 160;
 pub struct StageRecorder {
     pub(super) stage: Stage,
     counters: BTreeMap<String, u64>,
-    victims: Chosen<Victim>,
-    changes: Chosen<Example>,
+    victims: Drawn<Victim>,
+    changes: Drawn<Example>,
 }
 
 impl StageRecorder {
@@ -123,7 +123,7 @@ fn around_first_change(before: &str, after: &str) -> (String, String) {
 
 #[derive(Clone, Debug, Default)]
 pub struct PersonalRecorder {
-    classes: BTreeMap<String, (PersonalClass, Chosen<PersonalSample>)>,
+    classes: BTreeMap<String, (PersonalClass, Drawn<PersonalSample>)>,
 }
 
 impl PersonalRecorder {
@@ -211,7 +211,7 @@ impl DuplicateRecorder {
 
 #[derive(Clone, Debug, Default)]
 pub struct SampleRecorder {
-    chosen: Chosen<Sample>,
+    chosen: Drawn<Sample>,
 }
 
 impl SampleRecorder {

@@ -16,11 +16,11 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 
 /// A sample of items with the smallest hashes of their keys: it depends only on the set of items.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Chosen<T> {
+pub(crate) struct Drawn<T> {
     items: BTreeMap<(u64, String), T>,
 }
 
-impl<T> Chosen<T> {
+impl<T> Drawn<T> {
     /// Offers an item. `make` is called only if it is selected; returns whether it is. Among equal keys the first is kept.
     pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
         // Salted with the stage's name, so that stages select independently.

@@ -561,6 +561,39 @@ mod tests {
         }
     }
 
+    /// `lid.176.ftz`, a model of word pairs as DataComp-LM's, and the same quantised (`tests/python/fast_text.py`).
+    #[test]
+    fn slow_scores_of_trained_models_equal_those_of_pythons_fasttext() {
+        let folder = tempfile::tempdir().unwrap();
+        let python = std::env::var_os("GLASSHOUSE_PYTHON").unwrap_or_else(|| {
+            let home = std::path::PathBuf::from(std::env::var_os("HOME").unwrap());
+            home.join(".cache/glasshouse/venv/bin/python").into()
+        });
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/python/fast_text.py");
+        let status = std::process::Command::new(python).arg(script).arg(folder.path()).status().unwrap();
+        assert!(status.success());
+        let answers = std::fs::read(folder.path().join("scores.json")).unwrap();
+        let answers: serde_json::Value = serde_json::from_slice(&answers).unwrap();
+        let documents = answers["documents"].as_array().unwrap();
+        for (name, scores) in answers["scores"].as_object().unwrap() {
+            let model = parse(&std::fs::read(folder.path().join(name)).unwrap()).unwrap();
+            let (mut farthest, mut compared) = (0.0_f64, 0);
+            for (text, scores) in documents.iter().zip(scores.as_array().unwrap()) {
+                for (label, share) in scores.as_object().unwrap() {
+                    let found = model.probability(text.as_str().unwrap(), label);
+                    // The program's own exceed 1 by what it adds within logarithms.
+                    farthest = farthest.max((found - share.as_f64().unwrap().min(1.0)).abs());
+                    compared += 1;
+                }
+            }
+            println!(
+                "{name}: {compared} scores of {} documents, at most {farthest:.1e} apart",
+                documents.len()
+            );
+            assert!(documents.len() == 500 && compared >= 1000 && farthest < 1e-5, "{name}: {farthest}");
+        }
+    }
+
     #[test]
     fn damaged_models_are_refused_or_harmless() {
         for quantised in [false, true] {

@@ -3,7 +3,7 @@
 use super::language::Identified;
 use super::learned::Perplexity;
 use super::measured::Measured;
-use super::outcome::{Outcome, Reason};
+use super::outcome::Reason;
 use super::rule::{Ready, Rule, keeps_all};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
@@ -81,15 +81,11 @@ impl Judge {
         judgement
     }
 
-    /// The verdict of each rule on the original document, independently of the others.
-    pub fn judge_each(&self, document: &Document) -> Vec<Outcome> {
+    /// For each rule, independently of the others, whether it edits the document, or the reason for dropping it.
+    pub fn judge_each(&self, document: &Document) -> Vec<Result<bool, Reason>> {
         let measured = Measured::new(&document.text);
-        let outcome = |(rule, ready)| match step(rule, ready, document, &measured) {
-            Ok(None) => Outcome::Kept,
-            Ok(Some(left)) => Outcome::Edited(left.text().to_owned()),
-            Err(reason) => Outcome::Dropped(reason),
-        };
-        self.rules.iter().zip(&self.ready).map(outcome).collect()
+        let rules = self.rules.iter().zip(&self.ready);
+        rules.map(|(rule, ready)| Ok(step(rule, ready, document, &measured)?.is_some())).collect()
     }
 }
 
@@ -154,7 +150,7 @@ mod tests {
         let (rule, reason) = judgement.dropped.unwrap();
         assert_eq!((judge.rules[rule].name(), reason.threshold), ("c4-quality", "drop_curly_brackets"));
         let outcomes = judge.judge_each(&document("Zu kurz."));
-        let dropped: Vec<_> = outcomes.iter().map(Outcome::is_dropped).collect();
+        let dropped: Vec<_> = outcomes.iter().map(Result::is_err).collect();
         assert_eq!(dropped, [false, true, true, true, true]);
     }
 

@@ -1,14 +1,6 @@
-//! A rule's verdict on a text, and the reason.
+//! The reason for which a rule drops a text.
 
 use std::fmt;
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    Kept,
-    /// Kept with this text: lines were removed.
-    Edited(String),
-    Dropped(Reason),
-}
 
 /// Why a document is dropped: the violated threshold, and the measured value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +14,6 @@ pub struct Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
-    }
-}
-
-impl Outcome {
-    pub fn is_dropped(&self) -> bool {
-        matches!(self, Self::Dropped(_))
     }
 }
 

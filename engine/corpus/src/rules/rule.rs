@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::blocklist::BlocklistFinder;
-use super::placeholder::PlaceholderFinder;
 use super::{
     Address, Blocklist, C4Quality, Entropy, FinewebQuality, GopherQuality, GopherRepetition, Language,
-    Length, Licence, Measured, Perplexity, Placeholder, Punctuation, Quality, Reason,
+    Length, Licence, Measured, Perplexity, Quality, Reason,
 };
 use glasshouse_documents::document::Document;
 use glasshouse_documents::files::Files;
@@ -121,12 +120,6 @@ rules! {
     Length "length", "Length", "Glasshouse's own bounds", true,
         "Drops texts that are too short to teach anything or too long for one document.",
         |rule, _| judged(rule.clone(), Length::judge);
-    Punctuation "punctuation", "Punctuation", "Glasshouse's own bound", true,
-        "Drops texts with too many marks for prose: tables, character drawings, page layout.",
-        |rule, _| judged(rule.clone(), Punctuation::judge);
-    Placeholder "placeholder", "Placeholders", "C4's lorem ipsum, arXiv:1910.10683, and Glasshouse's own phrases", true,
-        "Drops filler Latin and short texts with little more than \"coming soon\" or \"page not found\".",
-        |rule, _| judged(rule.finder()?, PlaceholderFinder::judge);
     Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
         "Drops encoded data, drawn lines and random keys by the distribution of their characters.",
         |rule, _| judged(rule.clone(), Entropy::judge);
@@ -195,7 +188,6 @@ impl Rule {
                 ))),
                 None => Ok(()),
             },
-            Self::Placeholder(placeholder) => placeholder.finder().map(|_| ()),
             _ => Ok(()),
         }
     }
@@ -272,8 +264,8 @@ mod tests {
         let rule = Rule::Language(Language { languages: vec!["en".into()], ..Language::default() });
         let error = rule.validate().unwrap_err().to_string();
         assert!(error.starts_with("language: languages: \"en\""), "{error}");
-        let rule = Rule::Punctuation(Punctuation { maximum_punctuation_word_ratio: f64::INFINITY });
+        let rule = Rule::Entropy(Entropy { maximum_bits: f64::INFINITY, ..Entropy::default() });
         let error = rule.validate().unwrap_err().to_string();
-        assert!(error.starts_with("punctuation: maximum_punctuation_word_ratio is inf"), "{error}");
+        assert!(error.starts_with("entropy: maximum_bits is inf"), "{error}");
     }
 }

@@ -53,13 +53,6 @@ impl TrigramModel {
         }
     }
 
-    /// Adds another model's counts; the order does not matter.
-    pub fn merge(&mut self, other: &Self) {
-        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            *count = count.saturating_add(*more);
-        }
-    }
-
     /// The costs under these counts, with additive smoothing of 0.5 so that nothing is impossible.
     pub fn finish(&self) -> Trigrams {
         let mut costs = Vec::with_capacity(self.counts.len());
@@ -119,18 +112,5 @@ mod tests {
         assert!((costs.bits_per_character("a  \n") - (first + libm::log2(49.0 / 0.5)) / 2.0).abs() < 1e-3);
         assert!(costs.bits_per_character("aa") < costs.bits_per_character("ab"));
         assert_eq!(costs.bits_per_character(""), 0.0);
-    }
-
-    #[test]
-    fn parts_merged_in_any_order_are_the_whole() {
-        let texts = ["one text", "and another", "Ünd ein dritter"];
-        let (mut whole, mut merged) = (TrigramModel::default(), TrigramModel::default());
-        texts.iter().for_each(|text| whole.add(text));
-        for text in texts.iter().rev() {
-            let mut part = TrigramModel::default();
-            part.add(text);
-            merged.merge(&part);
-        }
-        assert_eq!(whole, merged);
     }
 }

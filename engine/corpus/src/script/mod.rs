@@ -3,7 +3,7 @@
 //!
 //! It starts from a folder of JSONL with a field `text`, such as the output of `data clean --recipe raw`: extraction and repair
 //! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
-//! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
+//! `@NAME@` for the recipe's parts; `tests/fixtures/make_datatrove.py` runs it, for a test that compares its decisions with ours.
 
 use crate::personal::{self, Action, Class};
 use crate::recipe::Recipe;
@@ -51,7 +51,6 @@ fn missing(recipe: &Recipe) -> Vec<String> {
     let holds_out = recipe.validation > 0.0;
     let others = [
         (duplicates.exact.enabled && !duplicates.near.enabled, "exact-duplicates"),
-        (duplicates.paragraphs.enabled, "repeated-paragraphs"),
         (!contamination.against.is_empty(), "contamination"),
         (holds_out, "validation: documents that INPUT marks as held out stay marked"),
         (holds_out && contamination.held_out, "held-out-overlap"),

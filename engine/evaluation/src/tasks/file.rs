@@ -146,7 +146,7 @@ mod tests {
     fn what_has_no_rows_says_why() {
         for (text, said) in [
             ("", "it has no rows"),
-            ("[{\"prompt\":1}]", "line 1: `prompt`: expected text"),
+            ("[{\"prompt\":1}]", "line 1: `prompt`: expected a string"),
             ("[{\"prompt\":", "it is not a JSON list"),
             (r#"{"sent_more":"a","sent_less":"b"}"#, "an audit compares in its section on bias"),
             ("hello", "line 1: not JSON"),

@@ -1,6 +1,7 @@
 //! Preparation of a run's text: its tokenizer and token store.
 //!
-//! The text is streamed up to three times: to count it, to train the tokenizer on the training split, and to encode it.
+//! The text is streamed up to three times: to count it, to train the tokenizer on the training split, and to encode it. Web pages, PDFs and the
+//! like are extracted once.
 
 mod conversations;
 mod corpus;
@@ -302,7 +303,7 @@ pub async fn prepare_in_turns(
     yielder: &Yielder,
 ) -> Result<Prepared> {
     let problems = Problems::default();
-    let corpus = Corpus::new(&config.data, &problems)?;
+    let mut corpus = Corpus::new(&config.data, &problems)?;
     let mut recipe = corpus.recipe(&config.data, &config.tokenizer);
     if let Some(given) = given {
         recipe = format!("{recipe}; tokenizer {}", recipe_of(given, checksum(&given.tokenizer)?));
@@ -354,6 +355,8 @@ pub async fn prepare_in_turns(
         }
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
+    let prose = Staging::inside(&data)?;
+    corpus.keep_prose(prose.path());
     let trainer = match given {
         Some(_) => None,
         None => Some(TokenizerTrainer::new(&config.tokenizer)?),

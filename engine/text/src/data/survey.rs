@@ -320,7 +320,9 @@ impl Survey {
     /// Whether the document's file starts with a conversation.
     pub fn may_be_conversation(&self, number: u64) -> bool {
         let first = |file: &SourceFile| {
-            let read = |line: &str, _| Ok(Some(is_conversation(line)));
+            let read = |line: &str, _| {
+                Ok(serde_json::from_str(line).map_or(Some(false), |row| Some(read::is_row(&row))))
+            };
             read::json_rows(file, read).ok()?.next()?.ok()
         };
         let file = self.place(number).and_then(|(file, _)| self.sources.file(file));
@@ -418,15 +420,6 @@ fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Res
         }
     }
     Ok(tokens)
-}
-
-/// Whether a JSON line has the fields of a conversation.
-fn is_conversation(line: &str) -> bool {
-    let row: Option<serde_json::Map<String, serde_json::Value>> =
-        serde_json::from_slice(line.as_bytes()).ok();
-    row.is_some_and(|row| {
-        ["messages", "conversations", "instruction", "prompt"].iter().any(|field| row.contains_key(*field))
-    })
 }
 
 /// An excerpt starting at a character, on one line.

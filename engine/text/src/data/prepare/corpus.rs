@@ -8,6 +8,7 @@ use glasshouse_platform::Result;
 use glasshouse_protocol::{DataConfig, Synthetic, TokenizerConfig};
 use glasshouse_stories::synthetic::{self, Row};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub(super) struct Corpus {
     text: Origin,
@@ -68,6 +69,18 @@ impl Corpus {
 
     pub(super) fn has_held_out(&self) -> bool {
         !self.held_out.is_empty()
+    }
+
+    /// Extracts web pages, PDFs and the like only in the first reading, which keeps their documents in this folder for the next ones.
+    pub(super) fn keep_prose(&mut self, folder: &Path) {
+        let sources = match &mut self.text {
+            Origin::Files { sources, .. } => sources.as_mut_slice(),
+            Origin::Stories(_) | Origin::Rows(..) => &mut [],
+        };
+        let extracted = sources.iter_mut().chain(&mut self.held_out).filter(|source| source.is_extracted());
+        extracted
+            .enumerate()
+            .for_each(|(number, source)| source.prose = Some(folder.join(number.to_string())));
     }
 
     /// The name under which problems of the whole text are reported: the file's, if there is only one.

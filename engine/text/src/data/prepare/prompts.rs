@@ -8,6 +8,7 @@ use crate::data::read;
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, Writer};
 use crate::tokenizer::Tokenizer;
+use glasshouse_conversation::validate;
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::ChatMessage;
 use serde_json::Value;
@@ -63,7 +64,7 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String>
     let row = row.as_object().ok_or("expected a JSON object")?;
     let messages = read::messages_of(row, "prompt")?;
     let asked = read::asked_last(&messages, "prompt")?.to_owned();
-    read::in_turns(&messages, "prompt")?;
+    validate(&messages, "prompt")?;
     let check = match row.get("check") {
         None | Some(Value::Null) => None,
         Some(check) => {
@@ -147,14 +148,14 @@ mod tests {
             ("{", "not JSON"),
             ("[1]", "expected a JSON object"),
             (r#"{"messages":[]}"#, "`prompt`: missing"),
-            (r#"{"prompt":7}"#, "`prompt`: expected text or a list of messages"),
+            (r#"{"prompt":7}"#, "`prompt`: expected a string or a list of messages"),
             (r#"{"prompt":[]}"#, "`prompt`: no messages"),
             (r#"{"prompt":" "}"#, "`prompt[0].content`: empty"),
             (r#"{"prompt":["a"]}"#, "`prompt[0]`: expected an object"),
-            (r#"{"prompt":[{"role":"user"}]}"#, "`prompt[0].content`: expected text"),
+            (r#"{"prompt":[{"role":"user"}]}"#, "`prompt[0].content`: missing"),
             (
                 r#"{"prompt":[{"role":"narrator","content":"a"}]}"#,
-                "`prompt[0].role`: unknown role \"narrator\"; known: system, developer, user, assistant, tool",
+                "`prompt[0].role`: unknown role \"narrator\"; known: system (developer), user, assistant, tool (function)",
             ),
             (
                 r#"{"prompt":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#,

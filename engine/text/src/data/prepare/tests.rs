@@ -151,6 +151,39 @@ fn an_unchanged_text_is_prepared_once() {
 }
 
 #[test]
+fn a_page_is_extracted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pages, plain] = ["pages", "a.txt"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&pages).unwrap();
+    std::fs::write(&plain, "A text between two pages.").unwrap();
+    let page = |number: usize| {
+        let words =
+            format!("Page {number} says that the \"owl\" and the mouse met at the old mill. ").repeat(20);
+        std::fs::write(pages.join(format!("{number}.html")), format!("<article><p>{words}</p></article>"))
+            .unwrap();
+    };
+    let texts = |prepared: &Prepared| {
+        let tokens = [Split::Train, Split::Validation].map(|split| all(&prepared.store, split)).concat();
+        prepared.tokenizer.decode(&tokens)
+    };
+    (0..6).for_each(page);
+    std::fs::write(pages.join("empty.html"), "<p></p>").unwrap();
+    let config = config(TokenizerKind::Bpe, &[&pages, &plain]);
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let whole = prepare(&config, &first, &mut |_| ()).unwrap();
+    // What becomes of the pages after the tokenizer has read them makes no difference.
+    let changed = prepare(&config, &second, &mut |(stage, ..)| {
+        if stage == PreparationStage::Training && pages.exists() {
+            std::fs::remove_dir_all(&pages).unwrap();
+        }
+    });
+    let changed = changed.unwrap();
+    assert!(texts(&whole).contains("Page 5 says that the \"owl\"") && texts(&whole) == texts(&changed));
+    assert_eq!((changed.problems.len(), &changed.problems), (1, &whole.problems));
+    assert_eq!(std::fs::read_dir(second.join("data")).unwrap().count(), 1, "only the store stays");
+}
+
+#[test]
 fn a_failed_preparation_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("good.txt");

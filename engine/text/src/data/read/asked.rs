@@ -1,45 +1,14 @@
 //! Parsing prompts from JSON rows: texts or messages.
 
+use glasshouse_conversation::{messages_of, validate};
 use glasshouse_protocol::{ChatMessage, Role};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Fields that may hold a prompt.
 const FIELDS: [&str; 3] = ["prompt", "messages", "text"];
 
 /// Fields that hold answers to a prompt.
 const ANSWERS: [&str; 3] = ["completion", "chosen", "rejected"];
-
-/// The messages of a row's field; a plain text becomes one user message. The error is the fault, with the field's name.
-pub fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<ChatMessage>, String> {
-    match row.get(field) {
-        None | Some(Value::Null) => Err(format!("`{field}`: missing")),
-        Some(Value::String(text)) => Ok(vec![ChatMessage::new(Role::User, text)]),
-        Some(Value::Array(messages)) => {
-            messages.iter().enumerate().map(|(at, own)| message(own, field, at)).collect()
-        }
-        Some(_) => Err(format!("`{field}`: expected text or a list of messages")),
-    }
-}
-
-fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String> {
-    let own: &Map<String, Value> =
-        value.as_object().ok_or_else(|| format!("`{field}[{at}]`: expected an object"))?;
-    let text = |key: &str| {
-        let found = own.get(key).and_then(Value::as_str);
-        found.ok_or_else(|| format!("`{field}[{at}].{key}`: expected text"))
-    };
-    let role = text("role")?;
-    let found = Role::ALL.into_iter().find(|known| known.name() == role);
-    let known = || Role::ALL.map(Role::name).join(", ");
-    let role =
-        found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known: {}", known()))?;
-    let mut fields = own.clone();
-    fields.retain(|key, value| !value.is_null() && !matches!(key.as_str(), "role" | "content"));
-    // In OpenAI's format, content is null if tools are called.
-    let calls = fields.contains_key("tool_calls") && own.get("content").is_none_or(Value::is_null);
-    let content = if calls { String::new() } else { text("content")?.to_owned() };
-    Ok(ChatMessage { role, content, fields })
-}
 
 /// The text of the last message, which must ask for an answer. Fails if there is nothing to answer, or a message is empty.
 pub fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a str, String> {
@@ -57,19 +26,6 @@ pub fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a st
         return Err(format!("`{field}[{at}].content`: empty"));
     }
     Ok(&last.content)
-}
-
-/// Checks that a field's messages alternate as in a training conversation. The error names the first message with an unexpected role.
-pub fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), String> {
-    let mut before: Option<Role> = None;
-    for (at, ChatMessage { role, .. }) in messages.iter().enumerate() {
-        if !role.may_follow(before) {
-            let place = before.map_or("come first".to_owned(), |role| format!("follow {role} messages"));
-            return Err(format!("`{field}[{at}].role`: {role} messages may not {place}"));
-        }
-        before = Some(*role);
-    }
-    Ok(())
 }
 
 /// The prompt of a line; `None` if the line also holds an answer. Empty answers do not count. Fails if the line is not a JSON object, or
@@ -92,7 +48,7 @@ pub fn prompt_of(line: &str) -> Result<Option<Vec<ChatMessage>>, String> {
         return Ok(None);
     }
     asked_last(&messages, field)?;
-    in_turns(&messages, field)?;
+    validate(&messages, field)?;
     Ok(Some(messages))
 }
 

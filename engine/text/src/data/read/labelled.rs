@@ -3,7 +3,7 @@
 use super::SourceFile;
 use super::lines::{Lines, RowLocation};
 use glasshouse_platform::{Error, Result, files};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::Path;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,73 +43,63 @@ pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Res
 }
 
 fn of_json(row: &str, place: RowLocation) -> Row {
-    let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
     let value: Value =
         serde_json::from_slice(row.as_bytes()).map_err(|error| format!("{place}: not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
+    of_fields(&fields, place)
+}
+
+fn of_fields(fields: &Map<String, Value>, place: RowLocation) -> Row {
+    let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
     let text = match fields.get("text") {
+        Some(Value::String(text)) if text.trim().is_empty() => return wrong("text", "empty"),
         Some(Value::String(text)) => text.clone(),
         Some(_) => return wrong("text", "expected a text"),
         None => return wrong("text", "missing"),
     };
     let label = match fields.get("label") {
-        Some(Value::String(label)) => Some(label.clone()),
+        Some(Value::String(label)) if label.trim().is_empty() => return wrong("label", "empty"),
+        Some(Value::String(label)) => Some(label.trim().to_owned()),
         Some(Value::Number(number)) => Some(number.to_string()),
         Some(Value::Bool(yes)) => Some(yes.to_string()),
         None | Some(Value::Null) => None,
         Some(_) => return wrong("label", "expected a word or a number"),
     };
     let unread = fields.iter().filter(|(key, value)| !value.is_null() && !FIELDS.contains(&key.as_str()));
-    checked(text, label, place, unread.map(|(key, _)| key.clone()).collect())
+    Ok(LabelledText { text, label, place, unread: unread.map(|(key, _)| key.clone()).collect() })
 }
 
 /// The rows of a CSV table (RFC 4180): quoted values may span lines.
 fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<Row>> + Send + use<>> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let header = reader.headers().map_err(|error| Error::bad_file(path, error.to_string()))?;
-    let column = |name: &str| {
+    let name = |name: &str| {
         // Strip a byte order mark from the first name.
-        header.iter().position(|it| it.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name))
+        let bare = name.trim_start_matches('\u{feff}').trim();
+        let known = ["text", "label"].into_iter().find(|known| bare.eq_ignore_ascii_case(known));
+        known.unwrap_or(name).to_owned()
     };
-    let (text, label) = (column("text"), column("label"));
-    let Some(text) = text else {
-        let has: Vec<&str> = header.iter().collect();
-        let reason = format!("the header has no column `text`, only {}", has.join(", "));
+    let names: Vec<String> = header.iter().map(name).collect();
+    if !names.iter().any(|name| name == "text") {
+        let reason = format!("the header has no column `text`, only {}", names.join(", "));
         return Err(Error::bad_file(path, reason));
-    };
-    let others = header.iter().enumerate().filter(|(at, _)| Some(*at) != label && *at != text);
-    let others: Vec<(usize, String)> = others.map(|(at, name)| (at, name.to_owned())).collect();
+    }
     let path = path.to_owned();
     Ok(reader.into_records().map(move |record| {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) if error.is_io_error() => return Err(Error::bad_file(&path, error.to_string())),
+        let place =
+            |position: Option<&csv::Position>| RowLocation::Line(position.map_or(0, csv::Position::line));
+        match record {
+            Ok(record) => {
+                let values = names.iter().zip(&record);
+                let filled =
+                    values.filter(|(name, value)| !value.is_empty() || FIELDS.contains(&name.as_str()));
+                let fields = filled.map(|(name, value)| (name.clone(), value.into())).collect();
+                Ok(of_fields(&fields, place(record.position())))
+            }
+            Err(error) if error.is_io_error() => Err(Error::bad_file(&path, error.to_string())),
             Err(error) => {
-                let place = RowLocation::Line(error.position().map_or(0, csv::Position::line));
-                return Ok(Err(format!("{place}: not UTF-8; convert the file to UTF-8")));
+                Ok(Err(format!("{}: not UTF-8; convert the file to UTF-8", place(error.position()))))
             }
-        };
-        let place = RowLocation::Line(record.position().map_or(0, csv::Position::line));
-        let value = |column| record.get(column).map(str::to_owned);
-        Ok(match value(text) {
-            Some(words) => {
-                let unread =
-                    others.iter().filter(|(at, _)| record.get(*at).is_some_and(|value| !value.is_empty()));
-                let unread = unread.map(|(_, name)| name.clone()).collect();
-                checked(words, label.and_then(value), place, unread)
-            }
-            None => Err(format!("{place}: `text`: missing")),
-        })
+        }
     }))
-}
-
-fn checked(text: String, label: Option<String>, place: RowLocation, unread: Vec<String>) -> Row {
-    if text.trim().is_empty() {
-        return Err(format!("{place}: `text`: empty"));
-    }
-    let label = label.map(|label| label.trim().to_owned());
-    if label.as_ref().is_some_and(String::is_empty) {
-        return Err(format!("{place}: `label`: empty"));
-    }
-    Ok(LabelledText { text, label, place, unread })
 }

@@ -13,8 +13,9 @@ mod source;
 mod text;
 
 use super::store::Split;
-pub use asked::{asked_last, in_turns, messages_of, prompt_of};
+pub use asked::{asked_last, prompt_of};
 pub use cleaned::mixture;
+pub use glasshouse_conversation::messages_of;
 use glasshouse_documents::document::Document;
 use glasshouse_documents::extract;
 use glasshouse_documents::read as reader;
@@ -23,9 +24,10 @@ pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;
 pub use problems::Problems;
+use serde_json::{Map, Value};
 pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
-use std::io::Read as _;
-use std::path::Path;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use text::TextPieces;
@@ -128,13 +130,14 @@ pub fn holds_rows(path: &Path) -> bool {
             line.trim_start_matches('\u{feff}').split(',').map(|field| field.trim().trim_matches('"'));
         return is_labelled(&mut fields.by_ref().collect());
     }
-    let row =
-        |line: &str, _| Ok(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).ok());
+    let row = |line: &str, _| Ok(serde_json::from_str::<Map<String, Value>>(line).ok());
     let first = json_rows(&source, row).ok().and_then(|mut rows| rows.next()?.ok());
-    first.is_some_and(|row| {
-        ROW_FIELDS.iter().any(|field| row.contains_key(*field))
-            || is_labelled(&mut row.keys().map(String::as_str).collect())
-    })
+    first.is_some_and(|row| is_row(&row) || is_labelled(&mut row.keys().map(String::as_str).collect()))
+}
+
+/// Whether an object has a field of rows for fine-tuning.
+pub(super) fn is_row(fields: &Map<String, Value>) -> bool {
+    ROW_FIELDS.iter().any(|field| fields.contains_key(*field))
 }
 
 /// Joins pieces into whole documents.
@@ -150,7 +153,14 @@ pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterat
 }
 
 fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-    let SourceFile { path, kind, named, .. } = source;
+    let SourceFile { path, kind, named, prose, .. } = source;
+    if let Some(prose) = prose.as_ref().filter(|prose| files::exists(prose)) {
+        return kept_documents(prose);
+    }
+    let mut kept = match prose.map(KeptProse::new).transpose() {
+        Ok(kept) => kept,
+        Err(error) => return Box::new(std::iter::once(Err(error))),
+    };
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {
         Ok(pieces) => pieces,
@@ -164,7 +174,12 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     Box::new(std::iter::from_fn(move || {
         if let Some(piece) = pieces.next() {
             blank = false;
-            return Some(piece);
+            let kept =
+                kept.as_mut().zip(piece.as_ref().ok()).map_or(Ok(()), |(kept, piece)| kept.add(&piece.text));
+            return Some(kept.and(piece));
+        }
+        if let Some(Err(error)) = kept.take().map(KeptProse::finish) {
+            return Some(Err(error));
         }
         if !std::mem::take(&mut blank) {
             // The file was read, at least in part.
@@ -180,6 +195,36 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
         problems.note(&path, &reason);
         None
     }))
+}
+
+/// The file of a source's extracted documents, a JSON string per line.
+struct KeptProse(PathBuf, BufWriter<files::File>);
+
+impl KeptProse {
+    fn new(path: PathBuf) -> Result<Self> {
+        let file = files::File::create(&path).map_err(Error::io(&path))?;
+        Ok(Self(path, BufWriter::new(file)))
+    }
+
+    fn add(&mut self, text: &str) -> Result<()> {
+        let line = serde_json::Value::from(text).to_string();
+        writeln!(self.1, "{line}").map_err(Error::io(&self.0))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.1.flush().map_err(Error::io(&self.0))
+    }
+}
+
+fn kept_documents(prose: &Path) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
+    let piece = |line: &str, _| {
+        let text = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("is damaged: {error}"))?;
+        Ok(Some(TextPiece { text, ends_document: true, mark: None }))
+    };
+    match files::File::open(prose).map_err(Error::io(prose)) {
+        Ok(file) => Box::new(Lines::new(file, prose.to_owned(), piece)),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
 }
 
 fn opened(

@@ -29,6 +29,8 @@ pub struct SourceFile {
     pub modified: u64,
     /// Whether the user named the file itself, rather than its folder.
     pub named: bool,
+    /// Where the first reading keeps the extracted documents for the next ones.
+    pub prose: Option<PathBuf>,
 }
 
 impl SourceFile {
@@ -36,6 +38,13 @@ impl SourceFile {
     pub fn is_csv(&self) -> bool {
         let SourceKind::Reader(source) = &self.kind else { return false };
         source.format == Format::Csv && is_bare(source)
+    }
+
+    /// Whether its text is extracted, which takes much longer than reading.
+    pub fn is_extracted(&self) -> bool {
+        use Format::{Chapter, Html, Pdf, Warc, Word, Xml};
+        let SourceKind::Reader(source) = &self.kind else { return false };
+        matches!(source.format, Chapter | Html | Pdf | Warc | Word | Xml)
     }
 
     /// Whether it is an uncompressed JSON Lines file.
@@ -102,7 +111,7 @@ fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
     let metadata = files::metadata(&path).map_err(Error::io(&path))?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified = modified.map_or(0, |time| time.as_nanos() as u64);
-    Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named })
+    Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named, prose: None })
 }
 
 /// UTF-8 text is read by our own reader, which can stream long documents in pieces.

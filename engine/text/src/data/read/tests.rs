@@ -194,6 +194,24 @@ fn rows_of_an_array_are_read_as_lines_are() {
         unread: Vec::new(),
     };
     assert_eq!(read, [Ok(text), Err("row 2: `text`: missing".to_owned())]);
+    let table = "\u{feff}Text,id,LABEL\n\"a\nb\",7,good\nc,,\nd\n,8,bad\n";
+    let source =
+        find_sources(&[file(folder.path(), "c.csv", table)], &Problems::default()).unwrap().remove(0);
+    let read: Vec<Row> = labelled_texts(&source).unwrap().map(Result::unwrap).collect();
+    let unread = vec!["id".to_owned()];
+    let first = LabelledText {
+        text: "a\nb".to_owned(),
+        label: Some("good".to_owned()),
+        place: RowLocation::Line(2),
+        unread,
+    };
+    let unlabelled =
+        LabelledText { text: "d".to_owned(), label: None, place: RowLocation::Line(5), unread: Vec::new() };
+    let wrong = |what: &str| Err(what.to_owned());
+    assert_eq!(
+        read,
+        [Ok(first), wrong("line 4: `label`: empty"), Ok(unlabelled), wrong("line 6: `text`: empty")]
+    );
     // Among unnamed files, content that does not start an array is not taken for one.
     for (name, content, may) in
         [("d.json", "\u{feff} \n[", true), ("e.json", "{\"a\": []}", false), ("f.jsonl", "{", true)]
