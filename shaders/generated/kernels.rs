@@ -1623,7 +1623,7 @@ pub mod gradient_squares {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Vectors of four in the binding.
+        /// Vectors of four in a range.
         pub count: u32,
         /// Workgroups.
         pub groups: u32,
@@ -1639,7 +1639,7 @@ pub mod gradient_squares {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "gradient_squares", entry_point: "gradient_squares", pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, W7D3FB577, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "gradient_squares", entry_point: "gradient_squares", pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, WEB7BB3D1, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -1957,10 +1957,10 @@ pub mod linear_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2206,14 +2206,14 @@ pub mod linear_input_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -2308,17 +2308,17 @@ pub mod linear_input_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 11] = [
-        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -2423,10 +2423,10 @@ pub mod linear_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2699,7 +2699,7 @@ pub mod linear_weight_backward_tiled {
     ];
 }
 
-/// Muon's momentum of a matrix, with g = scale·gradient: m ← μm + (1 − μ)g; x = μm + (1 − μ)g, or the transpose of it.
+/// Muon's momentum of matrices, with g = scale·gradient: m ← μm + (1 − μ)g; x = μm + (1 − μ)g, or the transpose of it.
 pub mod muon_momentum {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2707,8 +2707,12 @@ pub mod muon_momentum {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Where the matrix begins.
+        /// Where the first matrix begins.
         pub first: u32,
+        /// From one matrix to the next.
+        pub distance: u32,
+        /// Number in x of the first matrix.
+        pub place: u32,
         /// R.
         pub rows: u32,
         /// C.
@@ -2721,7 +2725,7 @@ pub mod muon_momentum {
         pub rest: f32,
     }
 
-    crate::arguments!(24);
+    crate::arguments!(32);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2729,7 +2733,7 @@ pub mod muon_momentum {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W6116049E, WE32FAE4C, WAFFF447D, W70747F37, W5632007F, WBCDB6995, W3EC76BAC, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W1A2DD759, WE32FAE4C, WAFFF447D, W70747F37, W5632007F, WBCDB6995, WBA2EBDD1, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2740,7 +2744,7 @@ pub mod muon_momentum {
     ];
 }
 
-/// Scales Muon's update of a matrix to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
+/// Scales Muon's updates of matrices, one per z, to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
 pub mod muon_normalise {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2748,9 +2752,9 @@ pub mod muon_normalise {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Vectors of four in x.
+        /// Vectors of four of a matrix.
         pub count: u32,
-        /// Number of partial sums.
+        /// Partial sums of a matrix.
         pub partials: u32,
         /// Smallest norm that is scaled to 1.
         pub eps: f32,
@@ -2764,7 +2768,7 @@ pub mod muon_normalise {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WB6FDB46F, WE32FAE4C, W91E6CA01, W1CF4A163, WCDD162BA, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WB6FDB46F, WE32FAE4C, W91E6CA01, W1CF4A163, WEE2C1AAA, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2773,7 +2777,7 @@ pub mod muon_normalise {
     ];
 }
 
-/// Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
+/// Muon's step of matrices: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
 pub mod muon_update {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2781,8 +2785,12 @@ pub mod muon_update {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Where the matrix begins.
+        /// Where the first matrix begins.
         pub first: u32,
+        /// From one matrix to the next.
+        pub distance: u32,
+        /// Number in x of the first matrix.
+        pub place: u32,
         /// R.
         pub rows: u32,
         /// C.
@@ -2797,7 +2805,7 @@ pub mod muon_update {
         pub keeps_zeros: u32,
     }
 
-    crate::arguments!(28);
+    crate::arguments!(36);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2805,10 +2813,10 @@ pub mod muon_update {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[W923B81FC, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE27D1577, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[WBF9E2EDA, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WB765A0D0, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
@@ -4303,7 +4311,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "97d9d84eff06af54";
+pub const VERSION: &str = "02ea20ffd3e1c6c2";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

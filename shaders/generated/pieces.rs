@@ -152,46 +152,19 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
 pub(crate) const W085059D2: &str = r#"
 var<workgroup> lane_sums: array<f32, LANES>;
 "#;
-pub(crate) const W093FC7C4: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
+pub(crate) const W08ED9D78: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = ((slice + product) * arguments.rows + row) * arguments.columns + column;
+        var value = sum;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        dx[at] = Result(value);
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
-"#;
-pub(crate) const W09EC5182: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
-    return select(vec4<f32>(), columns, step < arguments.inner);
-}
 "#;
 pub(crate) const W0A9D914D: &str = r#"
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
@@ -279,27 +252,6 @@ fn widened(word: u32) -> f32 {
 "#;
 pub(crate) const W114733C9: &str = r#"
 const STAGED: u32 = 4u;
-"#;
-pub(crate) const W11EE4D09: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = steps.x; step < steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
 "#;
 pub(crate) const W11F24865: &str = r#"
 fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
@@ -461,12 +413,6 @@ fn gelu_exact_of(x: Entry) -> Entry {
     return 0.5 * x * (1.0 + error_function(x * ROOT_HALF));
 }
 "#;
-pub(crate) const W160DE87E: &str = r#"
-fn w_steps(column: u32, step: u32) -> vec4<f32> {
-    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
-    return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
-}
-"#;
 pub(crate) const W16322FA3: &str = r#"
 var<workgroup> query: array<f32, 256>;
 "#;
@@ -600,6 +546,17 @@ fn route(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     for (var e = 0u; e < arguments.experts; e += 1u) {
         y[start + e] /= whole;
     }
+}
+"#;
+pub(crate) const W1A2DD759: &str = r#"struct Arguments {
+    first: u32,
+    distance: u32,
+    place: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    momentum: f32,
+    rest: f32
 }
 "#;
 pub(crate) const W1ABD980C: &str = r#"
@@ -784,6 +741,13 @@ fn max_of_row(value: f32, local: u32) -> f32 {
     return max_of_group(value, local, LANES);
 }
 "#;
+pub(crate) const W208FAC07: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return columns;
+}
+"#;
 pub(crate) const W21C5C6E4: &str = r#"
 const COLUMNS: u32 = 16u;
 "#;
@@ -831,19 +795,6 @@ pub(crate) const W24A8D4AD: &str = r#"struct Arguments {
 pub(crate) const W25180BEE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> teacher: array<f32>;
-"#;
-pub(crate) const W2558B732: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        let biased = arguments.biased == 1u;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + b[select(0u, column, biased)], biased);
-        value = select(value, value + r[select(0u, at, residual)], residual);
-        y[at] = Result(value);
-    }
-}
 "#;
 pub(crate) const W25A4E158: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
@@ -1029,13 +980,6 @@ fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
 }
 "#;
-pub(crate) const W2FBD845B: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
-    return select(vec4<f32>(), columns, step < arguments.inner);
-}
-"#;
 pub(crate) const W2FCACB87: &str = r#"
 fn activated_by(kind: u32, x: Entry) -> Entry {
     switch kind {
@@ -1144,6 +1088,37 @@ pub(crate) const W36B122FE: &str = r#"struct Arguments {
     kind: u32
 }
 "#;
+pub(crate) const W36E9FF68: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const W373038CE: &str = r#"
 fn exponentials(block: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(exp(block[0]), exp(block[1]), exp(block[2]), exp(block[3]));
@@ -1159,6 +1134,9 @@ pub(crate) const W37F1B3F8: &str = r#"
 fn entry(at: u32) -> vec4<f32> {
     return quad(at / arguments.columns, arguments.columns, at % arguments.columns);
 }
+"#;
+pub(crate) const W38CD08E8: &str = r#"
+var<private> product: u32;
 "#;
 pub(crate) const W3913BA94: &str = r#"
 struct SampleSettings {
@@ -1362,12 +1340,6 @@ var<storage, read> x: array<Four>;
 pub(crate) const W3B94DD36: &str = r#"
 const SIZE: u32 = 8u;
 "#;
-pub(crate) const W3C1D94CE: &str = r#"
-fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
-    return vec4<f32>(dy[at / 4u]);
-}
-"#;
 pub(crate) const W3C620F0C: &str = r#"
 fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
     (*blocks).here += right * left;
@@ -1541,26 +1513,6 @@ const MAX_LOGIT: f32 = 1e30;
 pub(crate) const W3EB5812F: &str = r#"
 alias LeftMatrix = coop_mat16x16<Number, A>;
 "#;
-pub(crate) const W3EC76BAC: &str = r#"
-@compute @workgroup_size(256)
-fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let count = arguments.rows * arguments.columns;
-    if at >= (count + 3u) / 4u * 4u || control.skipped == 1u {
-        return;
-    }
-    if at >= count {
-        x[at] = 0.0;
-        return;
-    }
-    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
-    let entry = arguments.first + select(at, stored, arguments.transposed == 1u);
-    let gradient = arguments.rest * (gradients[entry] * control.gradient_scale);
-    let mean = arguments.momentum * first[entry] + gradient;
-    first[entry] = mean;
-    x[at] = arguments.momentum * mean + gradient;
-}
-"#;
 pub(crate) const W3EDE9C1C: &str = r#"
 fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
@@ -1724,6 +1676,12 @@ fn column_of(group: vec3<u32>, local: u32) -> u32 {
 "#;
 pub(crate) const W472EFBB6: &str = r#"
 alias Stored = f16;
+"#;
+pub(crate) const W47423871: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.columns + min(column, arguments.columns - 1u)) * arguments.inner + step;
+    return vec4<f32>(w[at / 4u]);
+}
 "#;
 pub(crate) const W4764026E: &str = r#"
 @group(0) @binding(3)
@@ -2139,6 +2097,12 @@ fn kept(index: u32) -> f32 {
     return select(arguments.keep_scale, 0.0, dropped);
 }
 "#;
+pub(crate) const W5680E5C4: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
+    return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
+}
+"#;
 pub(crate) const W572E4D51: &str = r#"
 const SIDE: u32 = 64u;
 "#;
@@ -2370,15 +2334,6 @@ var<storage, read_write> y: array<Stored>;
 pub(crate) const W60F14364: &str = r#"
 @group(0) @binding(8)
 var<storage, read_write> state: array<DecodeState>;
-"#;
-pub(crate) const W6116049E: &str = r#"struct Arguments {
-    first: u32,
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    momentum: f32,
-    rest: f32
-}
 "#;
 pub(crate) const W617B01BA: &str = r#"
 @group(0) @binding(1)
@@ -3071,24 +3026,6 @@ fn mark(number: u32) {
 pub(crate) const W7D143630: &str = r#"
 alias Entry = f32;
 "#;
-pub(crate) const W7D3FB577: &str = r#"
-@compute @workgroup_size(256)
-fn gradient_squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    var squares = vec4<f32>();
-    var odd = vec4<u32>();
-    for (var at = group.x * 256u + local; at < arguments.count; at += arguments.groups * 256u) {
-        let gradient = gradients[at];
-        let exponent = bitcast<vec4<u32>>(gradient) & vec4<u32>(2139095040u);
-        odd += select(vec4<u32>(0u), vec4<u32>(1u), exponent == vec4<u32>(2139095040u));
-        squares += gradient * gradient;
-    }
-    let sum = sum_of_group(squares.x + squares.y + squares.z + squares.w, local, 256u);
-    let broken = sum_of_group(f32(odd.x + odd.y + odd.z + odd.w), local, 256u);
-    if local == 0u {
-        partials[arguments.first + group.x] = vec2<f32>(sum, broken);
-    }
-}
-"#;
 pub(crate) const W7D798067: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dw: array<f32>;
@@ -3104,10 +3041,23 @@ fn random_bits(seed: vec2<u32>, site: u32, index: u32) -> u32 {
     return mix_bits((mix_bits(index ^ seed.x) + seed.y) ^ (site * 2654435769u));
 }
 "#;
+pub(crate) const W8068228C: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.columns + min(column, arguments.columns - 1u)) * arguments.inner + step;
+    return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
+}
+"#;
 pub(crate) const W80EF7913: &str = r#"
 fn cap_slope(scores: vec4<f32>, cap: f32) -> vec4<f32> {
     let shares = clamp(scores / cap, vec4<f32>(-1.0), vec4<f32>(1.0));
     return vec4<f32>(1.0) - shares * shares;
+}
+"#;
+pub(crate) const W8139DF19: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
 pub(crate) const W81677BDB: &str = r#"
@@ -3347,6 +3297,39 @@ var<workgroup> shares: array<f32, LANES>;
 pub(crate) const W8403D551: &str = r#"
 var<workgroup> lane_keys: array<u32, LANES>;
 "#;
+pub(crate) const W843AE765: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const W84552074: &str = r#"
 fn bounded(bits: u32) -> f32 {
     let magnitude = bits & 2147483647u;
@@ -3359,6 +3342,19 @@ fn bounded(bits: u32) -> f32 {
 "#;
 pub(crate) const W854CABC3: &str = r#"
 const SIZE: u32 = 256u;
+"#;
+pub(crate) const W8615F697: &str = r#"
+fn store_one(row: u32, column: u32, sum: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (product * arguments.rows + row) * arguments.stride + column;
+        var value = sum;
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, column, biased)], biased);
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        y[at] = Result(value);
+    }
+}
 "#;
 pub(crate) const W86909ABB: &str = r#"
 const EDGE: u32 = 8u;
@@ -3472,6 +3468,13 @@ pub(crate) const W8C399512: &str = r#"
 @group(0) @binding(2)
 var<storage, read> lse: array<f32>;
 "#;
+pub(crate) const W8CD90301: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return columns;
+}
+"#;
 pub(crate) const W8CD93CF5: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
@@ -3530,16 +3533,6 @@ var<storage, read> schedule: array<ScheduleRow>;
 pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
-"#;
-pub(crate) const W923B81FC: &str = r#"struct Arguments {
-    first: u32,
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    weight_decay: f32,
-    rate: f32,
-    keeps_zeros: u32
-}
 "#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
@@ -4491,6 +4484,24 @@ pub(crate) const WB6FDB46F: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
+pub(crate) const WB765A0D0: &str = r#"
+@compute @workgroup_size(256)
+fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let count = arguments.rows * arguments.columns;
+    if at >= count || control.skipped == 1u {
+        return;
+    }
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let learning_rate = schedule[control.row].learning_rate;
+    let entry = arguments.first + group.z * arguments.distance + at;
+    let before = parameters[entry];
+    let kept = arguments.keeps_zeros == 1u && before == 0.0;
+    let parameter = before - learning_rate * arguments.weight_decay * before;
+    let step = x[(arguments.place + group.z) * count + stored];
+    parameters[entry] = select(parameter - learning_rate * arguments.rate * step, 0.0, kept);
+}
+"#;
 pub(crate) const WB79F7092: &str = r#"
 fn clear_marks(local: u32, size: u32) {
     for (var word = local; word < CHUNK / 32u; word += size) {
@@ -4538,6 +4549,27 @@ pub(crate) const WBA04B137: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<StoredY>;
 "#;
+pub(crate) const WBA2EBDD1: &str = r#"
+@compute @workgroup_size(256)
+fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let count = arguments.rows * arguments.columns;
+    let into = (arguments.place + group.z) * count + at;
+    if at >= (count + 3u) / 4u * 4u || control.skipped == 1u {
+        return;
+    }
+    if at >= count {
+        x[into] = 0.0;
+        return;
+    }
+    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
+    let entry = arguments.first + group.z * arguments.distance + select(at, stored, arguments.transposed == 1u);
+    let gradient = arguments.rest * (gradients[entry] * control.gradient_scale);
+    let mean = arguments.momentum * first[entry] + gradient;
+    first[entry] = mean;
+    x[into] = arguments.momentum * mean + gradient;
+}
+"#;
 pub(crate) const WBA3E3D91: &str = r#"
 @compute @workgroup_size(256)
 fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4547,6 +4579,12 @@ fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         rows[row] = vec2<f32>(logits[row] + arguments.beyond, select(-logits[row], 0.0, ignored));
     }
+}
+"#;
+pub(crate) const WBA4AC9E4: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
+    return vec4<f32>(x[at / 4u]);
 }
 "#;
 pub(crate) const WBA95A359: &str = r#"struct Arguments {
@@ -4563,10 +4601,26 @@ fn across(four: u32) -> vec2<u32> {
     return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
 }
 "#;
-pub(crate) const WBB8BC123: &str = r#"
-fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
-    return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+pub(crate) const WBCD9CE1C: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = steps.x; step < steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WBCDB6995: &str = r#"
@@ -4576,6 +4630,13 @@ var<storage, read_write> x: array<f32>;
 pub(crate) const WBD4E54C2: &str = r#"
 fn x_guarded(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), x_columns(min(step, arguments.inner - 1u), column), step < arguments.inner);
+}
+"#;
+pub(crate) const WBDEC3EDC: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
 pub(crate) const WBDF0EE2B: &str = r#"
@@ -4612,6 +4673,18 @@ fn last_row(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
         let row = chunk * arguments.time + clamp(cursor[chunk].length, 1u, arguments.time) - 1u;
         y[at] = x[row * arguments.columns + at % arguments.columns];
     }
+}
+"#;
+pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
+    first: u32,
+    distance: u32,
+    place: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    weight_decay: f32,
+    rate: f32,
+    keeps_zeros: u32
 }
 "#;
 pub(crate) const WBFA659BA: &str = r#"
@@ -4722,12 +4795,6 @@ fn stage_left(at: u32, numbers: Four) {
 pub(crate) const WC72F97D3: &str = r#"
 @group(0) @binding(3)
 var<storage, read> qkv: array<Stored>;
-"#;
-pub(crate) const WC74D645A: &str = r#"
-fn x_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
-}
 "#;
 pub(crate) const WC77E0D7E: &str = r#"
 fn left_across(row: u32, step: u32) -> LeftMatrices {
@@ -4995,22 +5062,28 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 "#;
+pub(crate) const WCCB75C05: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const WCDB68EB2: &str = r#"
 const MIN_SCORE: f32 = -3e38;
-"#;
-pub(crate) const WCDD162BA: &str = r#"
-@compute @workgroup_size(256)
-fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    var squares = 0.0;
-    for (var at = local; at < arguments.partials; at += 256u) {
-        squares += partials[at].x;
-    }
-    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
-    let at = group_number(group) * 256u + local;
-    if at < arguments.count {
-        x[at] /= norm;
-    }
-}
 "#;
 pub(crate) const WCDDF94C5: &str = r#"
 @group(0) @binding(2)
@@ -5345,36 +5418,6 @@ var<storage, read> starts: array<u32>;
 pub(crate) const WDAE1E500: &str = r#"
 const ROOT_2_OVER_PI: f32 = 0.7978845608;
 "#;
-pub(crate) const WDAE4D8B8: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const WDAEC423D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Entry>;
@@ -5493,18 +5536,6 @@ fn store(j: u32, at: u32, value: vec4<f32>) {
     }
 }
 "#;
-pub(crate) const WDF2569FF: &str = r#"
-fn store_one(slice: u32, row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + r[select(0u, at, residual)], residual);
-        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
-        dx[at] = Result(value);
-    }
-}
-"#;
 pub(crate) const WDF30C2A5: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<vec4<f32>>;
@@ -5583,12 +5614,6 @@ fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
-pub(crate) const WE1F616EC: &str = r#"
-fn x_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    return vec4<f32>(x[at / 4u]);
-}
-"#;
 pub(crate) const WE2646BFD: &str = r#"
 var<workgroup> left_tile: array<Staged, SIDE * ALONG / UNIT>;
 "#;
@@ -5598,24 +5623,15 @@ fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_
     sums(group, local);
 }
 "#;
-pub(crate) const WE27D1577: &str = r#"
-@compute @workgroup_size(256)
-fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
-        return;
-    }
-    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
-    let learning_rate = schedule[control.row].learning_rate;
-    let before = parameters[arguments.first + at];
-    let kept = arguments.keeps_zeros == 1u && before == 0.0;
-    let parameter = before - learning_rate * arguments.weight_decay * before;
-    parameters[arguments.first + at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
-}
-"#;
 pub(crate) const WE32FAE4C: &str = r#"
 @group(0) @binding(0)
 var<uniform> arguments: Arguments;
+"#;
+pub(crate) const WE3D66864: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.stride + step;
+    return vec4<f32>(dy[at / 4u]);
+}
 "#;
 pub(crate) const WE415E9C9: &str = r#"
 @group(0) @binding(1)
@@ -5781,11 +5797,22 @@ pub(crate) const WEA0773DF: &str = r#"struct Arguments {
 pub(crate) const WEA560DE3: &str = r#"
 var<workgroup> kept: array<f32, PARTS * EDGE * KEPT_COLUMNS>;
 "#;
-pub(crate) const WEA79455B: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
-    return columns;
+pub(crate) const WEB7BB3D1: &str = r#"
+@compute @workgroup_size(256)
+fn gradient_squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = vec4<f32>();
+    var odd = vec4<u32>();
+    for (var at = group.x * 256u + local; at < arguments.count; at += arguments.groups * 256u) {
+        let gradient = gradients[group.z * arguments.count + at];
+        let exponent = bitcast<vec4<u32>>(gradient) & vec4<u32>(2139095040u);
+        odd += select(vec4<u32>(0u), vec4<u32>(1u), exponent == vec4<u32>(2139095040u));
+        squares += gradient * gradient;
+    }
+    let sum = sum_of_group(squares.x + squares.y + squares.z + squares.w, local, 256u);
+    let broken = sum_of_group(f32(odd.x + odd.y + odd.z + odd.w), local, 256u);
+    if local == 0u {
+        partials[arguments.first + group.z * arguments.groups + group.x] = vec2<f32>(sum, broken);
+    }
 }
 "#;
 pub(crate) const WEBDEC70D: &str = r#"
@@ -5805,6 +5832,12 @@ pub(crate) const WEC1F463E: &str = r#"struct Arguments {
 "#;
 pub(crate) const WEC36ACE0: &str = r#"
 const DEPTH: u32 = 16u;
+"#;
+pub(crate) const WECB7EDD3: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.stride + step;
+    return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+}
 "#;
 pub(crate) const WED0C6028: &str = r#"
 fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
@@ -5854,6 +5887,20 @@ fn embedded(bound: u32, channel: u32) -> Entry {
     return Entry(table[bound * arguments.channels + channel]);
 }
 "#;
+pub(crate) const WEE2C1AAA: &str = r#"
+@compute @workgroup_size(256)
+fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = 0.0;
+    for (var at = local; at < arguments.partials; at += 256u) {
+        squares += partials[group.z * arguments.partials + at].x;
+    }
+    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        x[group.z * arguments.count + at] /= norm;
+    }
+}
+"#;
 pub(crate) const WEEB6BA7C: &str = r#"
 fn silu_slope(x: Entry) -> Entry {
     let s = sigmoid(x);
@@ -5882,37 +5929,11 @@ fn kept(seed: vec2<u32>, entries: vec4<u32>) -> vec4<f32> {
     return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
 }
 "#;
-pub(crate) const WF0345421: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
-    return columns;
-}
-"#;
 pub(crate) const WF09CD31D: &str = r#"struct Arguments {
     rows: u32,
     experts: u32,
     per_token: u32,
     renormalise: u32
-}
-"#;
-pub(crate) const WF12B81C8: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WF197854B: &str = r#"
@@ -5953,12 +5974,6 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 pub(crate) const WF2349D97: &str = r#"
 @group(0) @binding(2)
 var<storage, read> load: array<f32>;
-"#;
-pub(crate) const WF2765A02: &str = r#"
-fn w_steps(column: u32, step: u32) -> vec4<f32> {
-    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
-    return vec4<f32>(w[at / 4u]);
-}
 "#;
 pub(crate) const WF277C6E0: &str = r#"
 @group(0) @binding(4)
