@@ -27,9 +27,6 @@ const CHUNK: usize = 1 << 25;
 /// Maximum workgroups, and partial sums, per chunk.
 const PARTIALS: usize = 256;
 
-/// The same on a software adapter, which has few threads and slow barriers.
-const SOFTWARE_PARTIALS: usize = 8;
-
 /// Workgroup size of these kernels; each invocation takes vectors of four floats.
 const GROUP: usize = 256;
 
@@ -73,8 +70,7 @@ pub fn update_dispatches(
     let clip: Rc<str> = Rc::from("clip");
     let (mut all, mut partials) = (Vec::new(), 0);
     for chunk in chunks(arena, 0..arena.trained_end) {
-        let (squares, groups) =
-            squares(chunk.of(Buffer::Gradients, 4), chunk.count(), [partials, 1], target, &clip);
+        let (squares, groups) = squares(chunk.of(Buffer::Gradients, 4), chunk.count(), [partials, 1], &clip);
         all.push(squares);
         partials += groups;
     }
@@ -93,7 +89,7 @@ pub fn update_dispatches(
             all.push(update(arena, &rule, &chunk, &scope)?);
         }
     }
-    for stack in stacks(arena, optimizer.matrices(arena))? {
+    for stack in stacks(arena, optimizer.matrices(arena), target)? {
         all.extend(muon_dispatches(optimizer, &stack, target)?);
     }
     if optimizer.mixed {
@@ -104,15 +100,8 @@ pub fn update_dispatches(
 
 /// The dispatch of the partial sums of squares of `times` consecutive ranges of `count` vectors of four, written from number `first` on, and
 /// their number per range.
-fn squares(
-    ranges: Binding,
-    count: usize,
-    [first, times]: [usize; 2],
-    target: &Target,
-    scope: &Rc<str>,
-) -> (Dispatch, usize) {
-    let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
-    let groups = count.div_ceil(4 * GROUP).min(most);
+fn squares(ranges: Binding, count: usize, [first, times]: [usize; 2], scope: &Rc<str>) -> (Dispatch, usize) {
+    let groups = count.div_ceil(4 * GROUP).min(PARTIALS);
     let arguments =
         gradient_squares::Arguments { count: count as u32, groups: groups as u32, first: first as u32 };
     let bindings = vec![ranges, Binding::whole(Buffer::Partials)];
@@ -137,9 +126,9 @@ impl Part {
     }
 }
 
-/// Matrices by shape, in stacks that are orthogonalised together: as many as the partial sums have room for. Large ones fill a device on
-/// their own.
-fn stacks(arena: &ArenaLayout, matrices: &[Matrix]) -> Result<Vec<Vec<Part>>> {
+/// Matrices by shape, in stacks that are orthogonalised together: as many as the partial sums have room for, and a buffer. Large ones fill a
+/// device on their own.
+fn stacks(arena: &ArenaLayout, matrices: &[Matrix], target: &Target) -> Result<Vec<Vec<Part>>> {
     let mut by_shape: BTreeMap<[usize; 2], Vec<Part>> = BTreeMap::new();
     for matrix in matrices {
         for part in matrix.parts() {
@@ -155,7 +144,10 @@ fn stacks(arena: &ArenaLayout, matrices: &[Matrix]) -> Result<Vec<Vec<Part>>> {
         parts.sort_by_key(|part| (part.matrix.rows, part.first, part.stored.own.len()));
         // The vectors of a stack do not cross matrices, and its products are those of tiles.
         let alone = !(rows * columns).is_multiple_of(4) || rows <= FEW_ROWS;
-        let most = if alone { 1 } else { PARTIALS / (rows * columns).div_ceil(16 * GROUP).min(PARTIALS) };
+        let count = rows * columns;
+        let room =
+            (target.binding.min(target.buffer) / (4 * count) as u64).clamp(1, PARTIALS as u64) as usize;
+        let most = if alone { 1 } else { room.min(PARTIALS / count.div_ceil(16 * GROUP).min(PARTIALS)) };
         while !parts.is_empty() {
             let rest = parts.split_off(most.min(parts.len()));
             all.push(std::mem::replace(&mut parts, rest));
@@ -208,16 +200,8 @@ fn muon_dispatches(rule: &Optimizer, stack: &[Part], target: &Target) -> Result<
         let (rows, columns, transposed) =
             (matrix.rows as u32, matrix.columns as u32, u32::from(matrix.is_tall()));
         let (momentum, rest) = (muon::MOMENTUM, 1.0 - muon::MOMENTUM);
-        let arguments = muon_momentum::Arguments {
-            first,
-            distance,
-            place,
-            rows,
-            columns,
-            transposed,
-            momentum,
-            rest,
-        };
+        let arguments =
+            muon_momentum::Arguments { first, distance, place, rows, columns, transposed, momentum, rest };
         let bindings = vec![
             Binding::whole(Buffer::Control),
             all.of(Buffer::Gradients, 4),
@@ -252,7 +236,7 @@ fn muon_dispatches(rule: &Optimizer, stack: &[Part], target: &Target) -> Result<
     }
 
     let mut dispatches = momenta;
-    let (squares, partials) = squares(x, vectors, [0, count], target, &scope);
+    let (squares, partials) = squares(x, vectors, [0, count], &scope);
     dispatches.push(squares);
     let arguments =
         muon_normalise::Arguments { count: vectors as u32, partials: partials as u32, eps: muon::EPS };

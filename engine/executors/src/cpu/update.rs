@@ -83,7 +83,8 @@ impl Muon {
 
     /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(optimizer: &Optimizer, layout: &ArenaLayout) -> u64 {
-        let graphs = shapes(optimizer, layout).into_iter().flat_map(|shape| muon::orthogonalisation(1, shape));
+        let graphs =
+            shapes(optimizer, layout).into_iter().flat_map(|shape| muon::orthogonalisation(1, shape));
         graphs.map(|(graph, _, output)| Program::needed(&graph, &[output])).sum()
     }
 

@@ -58,9 +58,9 @@ impl Lower for LinearWeightBackward {
 }
 
 impl Lower for SumRows {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (Dy { dy }, Sum { sum }) = (operands.inputs, operands.gradients);
         let sizes = [self.groups, dy.ty.count() / self.groups];
-        Ok(Lowering::one(column_sums(site, [dy.place(), sum.place()], sizes, [dy.half(), false], true)?))
+        Ok(Lowering::one(column_sums([dy.place(), sum.place()], sizes, [dy.half(), false], true)?))
     }
 }
