@@ -228,74 +228,6 @@ pub mod attention_delta {
     ];
 }
 
-/// Causal grouped-query attention on software adapters: the formula of attention_forward_tiled.wgsl, four queries an invocation.
-pub mod attention_forward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
-        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "attention_forward_direct", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "attention_forward_direct:half", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W3DD94F37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "attention_forward_direct:dropout", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "attention_forward_direct:dropout,documents", entry_point: "attention_forward_direct", pieces: &[W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "attention_forward_direct:dropout,half", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W4897CE37, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "attention_forward_direct:dropout,half,documents", entry_point: "attention_forward_direct", pieces: &[W148953AA, W5A52C9C3, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, W1512D949, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W5A771A88, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-}
-
 /// Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
 pub mod attention_forward_tiled {
     use crate::pieces::*;
@@ -373,86 +305,6 @@ pub mod attention_forward_tiled {
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
-pub mod attention_key_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
-        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "attention_key_backward_direct", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "attention_key_backward_direct:half", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, W828C8C3C, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "attention_key_backward_direct:dropout", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "attention_key_backward_direct:dropout,documents", entry_point: "attention_key_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "attention_key_backward_direct:dropout,half", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W3E795FF4, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "attention_key_backward_direct:dropout,half,documents", entry_point: "attention_key_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WF92C2695, WDEBFBC48, W7B5499DF, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, WB93CCA92, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -540,86 +392,6 @@ pub mod attention_key_backward_tiled {
         KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
         KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
         KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
-pub mod attention_query_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
-        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "attention_query_backward_direct", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "attention_query_backward_direct:half", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W7A41B6EE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, W2EB71ADC], workgroup_size: [8, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "attention_query_backward_direct:dropout", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "attention_query_backward_direct:dropout,documents", entry_point: "attention_query_backward_direct", pieces: &[W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "attention_query_backward_direct:dropout,half", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W82852266, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "attention_query_backward_direct:dropout,half,documents", entry_point: "attention_query_backward_direct", pieces: &[W148953AA, W5A52C9C3, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W1C7194EB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, WEFC3F604, W16343D56, W373038CE, W14763B7D, W5A771A88, W9C66E75C, W80EF7913, W4EC79FAB, W4A3CF34E, W720F2DDC, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [8, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
     ];
 }
@@ -916,23 +688,13 @@ pub mod cross_entropy {
 
     crate::arguments!(28);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// The variant with these features.
-    pub fn kernel(tier: Tier) -> &'static Kernel {
-        &VARIANTS[tier as usize]
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "cross_entropy:direct", entry_point: "cross_entropy", pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD358B6F5, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "cross_entropy:tiled", entry_point: "cross_entropy", pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W8240977E, W20827139, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel { name: "cross_entropy", entry_point: "cross_entropy", pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, WB8DC39A8, WD0112C68, W0D6B5DC7, WC49E095A, W8240977E, W20827139, W59E6B889, W207F395B, W92660EF3, WC3F4079A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1386,15 +1148,6 @@ pub mod embedding_backward {
 
     crate::arguments!(20);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Entries {
@@ -1405,15 +1158,13 @@ pub mod embedding_backward {
     }
 
     /// The variant with these features.
-    pub fn kernel(tier: Tier, entries: Entries) -> &'static Kernel {
-        &VARIANTS[tier as usize * 2 + entries as usize]
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "embedding_backward:direct,scalar", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630], workgroup_size: [32, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "embedding_backward:direct,vec4", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6], workgroup_size: [32, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "embedding_backward:tiled,scalar", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "embedding_backward:tiled,vec4", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096 },
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel { name: "embedding_backward:scalar", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "embedding_backward:vec4", entry_point: "embedding_backward", pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1623,7 +1374,7 @@ pub mod gradient_squares {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Vectors of four in the binding.
+        /// Vectors of four in a range.
         pub count: u32,
         /// Workgroups.
         pub groups: u32,
@@ -1639,7 +1390,7 @@ pub mod gradient_squares {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "gradient_squares", entry_point: "gradient_squares", pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, W7D3FB577, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "gradient_squares", entry_point: "gradient_squares", pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, WEB7BB3D1, W59E6B889, W207F395B], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -1957,10 +1708,10 @@ pub mod linear_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WF12B81C8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2023,8 +1774,6 @@ pub mod linear_few {
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Tier {
-        /// `direct` in the source.
-        Direct,
         /// `tiled` in the source.
         Tiled,
         /// `subgroup` in the source.
@@ -2059,22 +1808,17 @@ pub mod linear_few {
         &VARIANTS[tier as usize * 5 + operands as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 15] = [
-        Kernel { name: "linear_few:direct,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_few:direct,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_few:direct,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_few:direct,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_few:direct,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_few:tiled,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:tiled,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:tiled,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:tiled,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:tiled,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, WAEFAB3BD, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:subgroup,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:subgroup,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:subgroup,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:subgroup,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W102C8370, W11F24865, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
-        Kernel { name: "linear_few:subgroup,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W00996A03, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 10] = [
+        Kernel { name: "linear_few:tiled,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W1AA7298A, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W1AA7298A, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W1AA7298A, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W1AA7298A, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W8240977E, WB1E903B4, W102C8370, W11F24865, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:tiled,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W1AA7298A, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W8240977E, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,scalar", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W7FCA8B3D, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, WC49E095A, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,vec4", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W7FCA8B3D, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W5A1CE584, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,half", entry_point: "linear_few", pieces: &[W148953AA, WB809EA55, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W7FCA8B3D, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, W4967A51A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,q8_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W7FCA8B3D, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, WB1E903B4, W102C8370, W11F24865, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
+        Kernel { name: "linear_few:subgroup,q4_0", entry_point: "linear_few", pieces: &[WB809EA55, WE32FAE4C, WDAEC423D, WA8D23C4E, WC0E6C1E3, W981AE7BD, W39680A36, W7FCA8B3D, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, WC49E095A, WB1E903B4, W6F28A13E, W3E0C42B8, W10EDD64A, WA8D0FEBC, W53E0908F], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2206,14 +1950,14 @@ pub mod linear_input_backward_direct {
     }
 
     pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, W11EE4D09, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -2308,17 +2052,17 @@ pub mod linear_input_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 11] = [
-        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, WDF2569FF, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -2423,10 +2167,10 @@ pub mod linear_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, WDAE4D8B8, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W2558B732, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2699,7 +2443,7 @@ pub mod linear_weight_backward_tiled {
     ];
 }
 
-/// Muon's momentum of a matrix, with g = scale·gradient: m ← μm + (1 − μ)g; x = μm + (1 − μ)g, or the transpose of it.
+/// Muon's momentum of matrices, with g = scale·gradient: m ← μm + (1 − μ)g; x = μm + (1 − μ)g, or the transpose of it.
 pub mod muon_momentum {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2707,8 +2451,12 @@ pub mod muon_momentum {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Where the matrix begins.
+        /// Where the first matrix begins.
         pub first: u32,
+        /// From one matrix to the next.
+        pub distance: u32,
+        /// Number in x of the first matrix.
+        pub place: u32,
         /// R.
         pub rows: u32,
         /// C.
@@ -2721,7 +2469,7 @@ pub mod muon_momentum {
         pub rest: f32,
     }
 
-    crate::arguments!(24);
+    crate::arguments!(32);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2729,7 +2477,7 @@ pub mod muon_momentum {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W6116049E, WE32FAE4C, WAFFF447D, W70747F37, W5632007F, WBCDB6995, W3EC76BAC, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_momentum", entry_point: "muon_momentum", pieces: &[W1A2DD759, WE32FAE4C, WAFFF447D, W70747F37, W5632007F, WBCDB6995, WBA2EBDD1, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2740,7 +2488,7 @@ pub mod muon_momentum {
     ];
 }
 
-/// Scales Muon's update of a matrix to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
+/// Scales Muon's updates of matrices, one per z, to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
 pub mod muon_normalise {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2748,9 +2496,9 @@ pub mod muon_normalise {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Vectors of four in x.
+        /// Vectors of four of a matrix.
         pub count: u32,
-        /// Number of partial sums.
+        /// Partial sums of a matrix.
         pub partials: u32,
         /// Smallest norm that is scaled to 1.
         pub eps: f32,
@@ -2764,7 +2512,7 @@ pub mod muon_normalise {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WB6FDB46F, WE32FAE4C, W91E6CA01, W1CF4A163, WCDD162BA, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "muon_normalise", entry_point: "muon_normalise", pieces: &[WB6FDB46F, WE32FAE4C, W91E6CA01, W1CF4A163, WEE2C1AAA, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -2773,7 +2521,7 @@ pub mod muon_normalise {
     ];
 }
 
-/// Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
+/// Muon's step of matrices: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
 pub mod muon_update {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2781,8 +2529,12 @@ pub mod muon_update {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// Where the matrix begins.
+        /// Where the first matrix begins.
         pub first: u32,
+        /// From one matrix to the next.
+        pub distance: u32,
+        /// Number in x of the first matrix.
+        pub place: u32,
         /// R.
         pub rows: u32,
         /// C.
@@ -2797,7 +2549,7 @@ pub mod muon_update {
         pub keeps_zeros: u32,
     }
 
-    crate::arguments!(28);
+    crate::arguments!(36);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2805,10 +2557,10 @@ pub mod muon_update {
     }
 
     pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[W923B81FC, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WE27D1577, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "muon_update", entry_point: "muon_update", pieces: &[WBF9E2EDA, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WB765A0D0, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
@@ -2873,15 +2625,6 @@ pub mod norm {
 
     crate::arguments!(20);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// Which `form` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Form {
@@ -2903,23 +2646,17 @@ pub mod norm {
     }
 
     /// The variant with these features.
-    pub fn kernel(tier: Tier, form: Form, entries: Entries) -> &'static Kernel {
-        &VARIANTS[tier as usize * 6 + form as usize * 3 + entries as usize]
+    pub fn kernel(form: Form, entries: Entries) -> &'static Kernel {
+        &VARIANTS[form as usize * 3 + entries as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel { name: "norm:direct,layer,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "norm:direct,layer,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "norm:direct,layer,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "norm:direct,rms,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "norm:direct,rms,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "norm:direct,rms,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "norm:tiled,layer,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "norm:tiled,layer,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "norm:tiled,layer,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WCC4D5710, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
-        Kernel { name: "norm:tiled,rms,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "norm:tiled,rms,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "norm:tiled,rms,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W1D7E2C6B, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel { name: "norm:layer,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W75D4B825, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm:layer,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W75D4B825, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm:layer,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, W75D4B825, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "norm:rms,scalar", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WA5F823C2, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm:rms,vec4", entry_point: "norm", pieces: &[W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WA5F823C2, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W59E6B889, W207F395B, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm:rms,half", entry_point: "norm", pieces: &[W148953AA, W05FC48B3, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WA5F823C2, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W59E6B889, W207F395B, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2967,15 +2704,6 @@ pub mod norm_backward {
 
     crate::arguments!(16);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// Which `form` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Form {
@@ -2997,23 +2725,17 @@ pub mod norm_backward {
     }
 
     /// The variant with these features.
-    pub fn kernel(tier: Tier, form: Form, entries: Entries) -> &'static Kernel {
-        &VARIANTS[tier as usize * 6 + form as usize * 3 + entries as usize]
+    pub fn kernel(form: Form, entries: Entries) -> &'static Kernel {
+        &VARIANTS[form as usize * 3 + entries as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel { name: "norm_backward:direct,layer,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:direct,layer,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:direct,layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:direct,rms,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:direct,rms,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:direct,rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "norm_backward:tiled,layer,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "norm_backward:tiled,layer,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "norm_backward:tiled,layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WDE6966BE, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
-        Kernel { name: "norm_backward:tiled,rms,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
-        Kernel { name: "norm_backward:tiled,rms,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
-        Kernel { name: "norm_backward:tiled,rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2B53A77F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel { name: "norm_backward:layer,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W632EC64E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:layer,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W632EC64E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W632EC64E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:rms,scalar", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WBAF8B70C, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:rms,vec4", entry_point: "norm_backward", pieces: &[WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WBAF8B70C, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024 },
+        Kernel { name: "norm_backward:rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBA03A838, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WBAF8B70C, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -3854,23 +3576,13 @@ pub mod top_k {
 
     crate::arguments!(12);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// The variant with these features.
-    pub fn kernel(tier: Tier) -> &'static Kernel {
-        &VARIANTS[tier as usize]
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "top_k:direct", entry_point: "top_k", pieces: &[W3FA5DB14, WE32FAE4C, W92E6200A, W260710EA, W13609F11, W5A3A4D9A, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "top_k:tiled", entry_point: "top_k", pieces: &[W3FA5DB14, WE32FAE4C, W92E6200A, W260710EA, W13609F11, W5A3A4D9A, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel { name: "top_k", entry_point: "top_k", pieces: &[W3FA5DB14, WE32FAE4C, W92E6200A, W260710EA, W13609F11, WC9F479D3, WD0112C68, W0D6B5DC7, WC49E095A, W8240977E, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4074,23 +3786,13 @@ pub mod weigh_experts_backward {
 
     crate::arguments!(8);
 
-    /// Which `tier` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Tier {
-        /// `direct` in the source.
-        Direct,
-        /// `tiled` in the source.
-        Tiled,
-    }
-
     /// The variant with these features.
-    pub fn kernel(tier: Tier) -> &'static Kernel {
-        &VARIANTS[tier as usize]
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "weigh_experts_backward:direct", entry_point: "weigh_experts_backward", pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "weigh_experts_backward:tiled", entry_point: "weigh_experts_backward", pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W4BF81860, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel { name: "weigh_experts_backward", entry_point: "weigh_experts_backward", pieces: &[W40A29FCF, WE32FAE4C, W50A33EFC, W6F33E034, WB6B2018C, WD7986C7C, WF679EE3A, W05D7EE37, WD0112C68, W0D6B5DC7, WC49E095A, W8240977E, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4233,17 +3935,14 @@ pub static KERNELS: &[&Kernel] = &[
     &add::VARIANTS[0], &add::VARIANTS[1],
     &advance::VARIANTS[0],
     &attention_delta::VARIANTS[0], &attention_delta::VARIANTS[1],
-    &attention_forward_direct::VARIANTS[0], &attention_forward_direct::VARIANTS[1], &attention_forward_direct::VARIANTS[2], &attention_forward_direct::VARIANTS[3], &attention_forward_direct::VARIANTS[4], &attention_forward_direct::VARIANTS[5],
     &attention_forward_tiled::VARIANTS[0], &attention_forward_tiled::VARIANTS[1], &attention_forward_tiled::VARIANTS[2], &attention_forward_tiled::VARIANTS[3], &attention_forward_tiled::VARIANTS[4], &attention_forward_tiled::VARIANTS[5], &attention_forward_tiled::VARIANTS[6], &attention_forward_tiled::VARIANTS[7], &attention_forward_tiled::VARIANTS[8], &attention_forward_tiled::VARIANTS[9], &attention_forward_tiled::VARIANTS[10], &attention_forward_tiled::VARIANTS[11],
-    &attention_key_backward_direct::VARIANTS[0], &attention_key_backward_direct::VARIANTS[1], &attention_key_backward_direct::VARIANTS[2], &attention_key_backward_direct::VARIANTS[3], &attention_key_backward_direct::VARIANTS[4], &attention_key_backward_direct::VARIANTS[5],
     &attention_key_backward_tiled::VARIANTS[0], &attention_key_backward_tiled::VARIANTS[1], &attention_key_backward_tiled::VARIANTS[2], &attention_key_backward_tiled::VARIANTS[3], &attention_key_backward_tiled::VARIANTS[4], &attention_key_backward_tiled::VARIANTS[5], &attention_key_backward_tiled::VARIANTS[6], &attention_key_backward_tiled::VARIANTS[7], &attention_key_backward_tiled::VARIANTS[8], &attention_key_backward_tiled::VARIANTS[9], &attention_key_backward_tiled::VARIANTS[10], &attention_key_backward_tiled::VARIANTS[11],
-    &attention_query_backward_direct::VARIANTS[0], &attention_query_backward_direct::VARIANTS[1], &attention_query_backward_direct::VARIANTS[2], &attention_query_backward_direct::VARIANTS[3], &attention_query_backward_direct::VARIANTS[4], &attention_query_backward_direct::VARIANTS[5],
     &attention_query_backward_tiled::VARIANTS[0], &attention_query_backward_tiled::VARIANTS[1], &attention_query_backward_tiled::VARIANTS[2], &attention_query_backward_tiled::VARIANTS[3], &attention_query_backward_tiled::VARIANTS[4], &attention_query_backward_tiled::VARIANTS[5], &attention_query_backward_tiled::VARIANTS[6], &attention_query_backward_tiled::VARIANTS[7], &attention_query_backward_tiled::VARIANTS[8], &attention_query_backward_tiled::VARIANTS[9], &attention_query_backward_tiled::VARIANTS[10], &attention_query_backward_tiled::VARIANTS[11],
     &cached_attention::VARIANTS[0], &cached_attention::VARIANTS[1],
     &cached_attention_join::VARIANTS[0],
     &cached_write::VARIANTS[0],
     &cast_f16::VARIANTS[0],
-    &cross_entropy::VARIANTS[0], &cross_entropy::VARIANTS[1],
+    &cross_entropy::VARIANTS[0],
     &cross_entropy_backward::VARIANTS[0], &cross_entropy_backward::VARIANTS[1],
     &cross_entropy_mean::VARIANTS[0],
     &decode_feed::VARIANTS[0],
@@ -4251,7 +3950,7 @@ pub static KERNELS: &[&Kernel] = &[
     &distil_backward::VARIANTS[0],
     &dropout::VARIANTS[0], &dropout::VARIANTS[1], &dropout::VARIANTS[2], &dropout::VARIANTS[3], &dropout::VARIANTS[4], &dropout::VARIANTS[5], &dropout::VARIANTS[6],
     &embedding::VARIANTS[0], &embedding::VARIANTS[1], &embedding::VARIANTS[2], &embedding::VARIANTS[3], &embedding::VARIANTS[4],
-    &embedding_backward::VARIANTS[0], &embedding_backward::VARIANTS[1], &embedding_backward::VARIANTS[2], &embedding_backward::VARIANTS[3],
+    &embedding_backward::VARIANTS[0], &embedding_backward::VARIANTS[1],
     &expert_load::VARIANTS[0],
     &gate::VARIANTS[0], &gate::VARIANTS[1], &gate::VARIANTS[2],
     &gate_backward::VARIANTS[0], &gate_backward::VARIANTS[1], &gate_backward::VARIANTS[2],
@@ -4264,7 +3963,7 @@ pub static KERNELS: &[&Kernel] = &[
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
     &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1], &linear_direct::VARIANTS[2], &linear_direct::VARIANTS[3],
-    &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9], &linear_few::VARIANTS[10], &linear_few::VARIANTS[11], &linear_few::VARIANTS[12], &linear_few::VARIANTS[13], &linear_few::VARIANTS[14],
+    &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9],
     &linear_input_backward_cooperative::VARIANTS[0], &linear_input_backward_cooperative::VARIANTS[1], &linear_input_backward_cooperative::VARIANTS[2], &linear_input_backward_cooperative::VARIANTS[3], &linear_input_backward_cooperative::VARIANTS[4], &linear_input_backward_cooperative::VARIANTS[5],
     &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2], &linear_input_backward_direct::VARIANTS[3], &linear_input_backward_direct::VARIANTS[4], &linear_input_backward_direct::VARIANTS[5], &linear_input_backward_direct::VARIANTS[6], &linear_input_backward_direct::VARIANTS[7],
     &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10],
@@ -4276,8 +3975,8 @@ pub static KERNELS: &[&Kernel] = &[
     &muon_normalise::VARIANTS[0],
     &muon_update::VARIANTS[0],
     &noise::VARIANTS[0],
-    &norm::VARIANTS[0], &norm::VARIANTS[1], &norm::VARIANTS[2], &norm::VARIANTS[3], &norm::VARIANTS[4], &norm::VARIANTS[5], &norm::VARIANTS[6], &norm::VARIANTS[7], &norm::VARIANTS[8], &norm::VARIANTS[9], &norm::VARIANTS[10], &norm::VARIANTS[11],
-    &norm_backward::VARIANTS[0], &norm_backward::VARIANTS[1], &norm_backward::VARIANTS[2], &norm_backward::VARIANTS[3], &norm_backward::VARIANTS[4], &norm_backward::VARIANTS[5], &norm_backward::VARIANTS[6], &norm_backward::VARIANTS[7], &norm_backward::VARIANTS[8], &norm_backward::VARIANTS[9], &norm_backward::VARIANTS[10], &norm_backward::VARIANTS[11],
+    &norm::VARIANTS[0], &norm::VARIANTS[1], &norm::VARIANTS[2], &norm::VARIANTS[3], &norm::VARIANTS[4], &norm::VARIANTS[5],
+    &norm_backward::VARIANTS[0], &norm_backward::VARIANTS[1], &norm_backward::VARIANTS[2], &norm_backward::VARIANTS[3], &norm_backward::VARIANTS[4], &norm_backward::VARIANTS[5],
     &norm_weight_backward::VARIANTS[0], &norm_weight_backward::VARIANTS[1], &norm_weight_backward::VARIANTS[2], &norm_weight_backward::VARIANTS[3], &norm_weight_backward::VARIANTS[4], &norm_weight_backward::VARIANTS[5], &norm_weight_backward::VARIANTS[6], &norm_weight_backward::VARIANTS[7], &norm_weight_backward::VARIANTS[8], &norm_weight_backward::VARIANTS[9], &norm_weight_backward::VARIANTS[10], &norm_weight_backward::VARIANTS[11],
     &optimizer::VARIANTS[0], &optimizer::VARIANTS[1], &optimizer::VARIANTS[2],
     &peak_flops::VARIANTS[0],
@@ -4294,16 +3993,16 @@ pub static KERNELS: &[&Kernel] = &[
     &softcap::VARIANTS[0], &softcap::VARIANTS[1],
     &squared_error::VARIANTS[0], &squared_error::VARIANTS[1],
     &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6],
-    &top_k::VARIANTS[0], &top_k::VARIANTS[1],
+    &top_k::VARIANTS[0],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
     &unpack::VARIANTS[0], &unpack::VARIANTS[1], &unpack::VARIANTS[2],
     &weigh_experts::VARIANTS[0],
-    &weigh_experts_backward::VARIANTS[0], &weigh_experts_backward::VARIANTS[1],
+    &weigh_experts_backward::VARIANTS[0],
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "97d9d84eff06af54";
+pub const VERSION: &str = "63a2f7d7368d3f91";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

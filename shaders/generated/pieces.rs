@@ -6,31 +6,6 @@ pub(crate) const W000E537A: &str = r#"struct Arguments {
     renormalise: u32
 }
 "#;
-pub(crate) const W00996A03: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_subgroups(total(products), local, LANES);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        let biased = arguments.biased == 1u;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + b[select(0u, output, biased)], biased);
-        value = select(value, value + r[select(0u, place, residual)], residual);
-        y[place] = value;
-    }
-}
-"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -103,17 +78,33 @@ fn attention_delta(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     delta[plane * arguments.time + row % arguments.time] = sum;
 }
 "#;
+pub(crate) const W05D7EE37: &str = r#"
+@compute @workgroup_size(64)
+fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.hidden;
+    let gate = gates[row];
+    var sum = 0.0;
+    for (var j = local; j < arguments.hidden; j += LANES) {
+        let slope = dy[start + j];
+        dh[start + j] = select(gate * slope, 0.0, gate == 0.0);
+        sum += select(h[start + j] * slope, 0.0, gate == 0.0);
+    }
+    let total = sum_of_row(sum, local);
+    if local == 0u {
+        dgates[row] = total;
+    }
+}
+"#;
 pub(crate) const W05FC48B3: &str = r#"struct Arguments {
     rows: u32,
     channels: u32,
     eps: f32,
     offset: f32,
     biased: u32
-}
-"#;
-pub(crate) const W06272BBE: &str = r#"
-fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
 }
 "#;
 pub(crate) const W065C1E47: &str = r#"
@@ -152,51 +143,19 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
 pub(crate) const W085059D2: &str = r#"
 var<workgroup> lane_sums: array<f32, LANES>;
 "#;
-pub(crate) const W093FC7C4: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
+pub(crate) const W08ED9D78: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = ((slice + product) * arguments.rows + row) * arguments.columns + column;
+        var value = sum;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        dx[at] = Result(value);
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
-"#;
-pub(crate) const W09EC5182: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
-    return select(vec4<f32>(), columns, step < arguments.inner);
-}
-"#;
-pub(crate) const W0A9D914D: &str = r#"
-fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(vec4<f32>(qkv[rows.x + c]), vec4<f32>(qkv[rows.y + c]), vec4<f32>(qkv[rows.z + c]), vec4<f32>(qkv[rows.w + c]));
-}
 "#;
 pub(crate) const W0B04FDF7: &str = r#"
 struct Arguments {
@@ -220,11 +179,6 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> softened: array<vec2<f32>>;
-"#;
-pub(crate) const W0D2B908F: &str = r#"
-fn scaled(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
-}
 "#;
 pub(crate) const W0D6B5DC7: &str = r#"
 fn group_number(group: vec3<u32>) -> u32 {
@@ -279,27 +233,6 @@ fn widened(word: u32) -> f32 {
 "#;
 pub(crate) const W114733C9: &str = r#"
 const STAGED: u32 = 4u;
-"#;
-pub(crate) const W11EE4D09: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = steps.x; step < steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
 "#;
 pub(crate) const W11F24865: &str = r#"
 fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
@@ -375,106 +308,15 @@ fn safe_tanh(x: Entry) -> Entry {
     return tanh(clamp(x, Entry(-10.0), Entry(10.0)));
 }
 "#;
-pub(crate) const W14763B7D: &str = r#"
-fn products(left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(left[0] * right[0], left[1] * right[1], left[2] * right[2], left[3] * right[3]);
-}
-"#;
 pub(crate) const W148953AA: &str = r#"enable f16;
-"#;
-pub(crate) const W1512D949: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
-    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
-    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    let seed = schedule[control.row].seed;
-    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        {
-            scores = keys_from(scores, js, documents);
-        }
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        {
-            shares = products(shares, kept_of_queries(seed, rows, js));
-        }
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
-}
 "#;
 pub(crate) const W15135189: &str = r#"
 fn gelu_exact_of(x: Entry) -> Entry {
     return 0.5 * x * (1.0 + error_function(x * ROOT_HALF));
 }
 "#;
-pub(crate) const W160DE87E: &str = r#"
-fn w_steps(column: u32, step: u32) -> vec4<f32> {
-    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
-    return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
-}
-"#;
 pub(crate) const W16322FA3: &str = r#"
 var<workgroup> query: array<f32, 256>;
-"#;
-pub(crate) const W16343D56: &str = r#"
-fn kept_of_queries(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
-    let firsts = rows * arguments.time;
-    return mat4x4<f32>(kept(seed, keys + firsts.x), kept(seed, keys + firsts.y), kept(seed, keys + firsts.z), kept(seed, keys + firsts.w));
-}
 "#;
 pub(crate) const W16784D61: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
@@ -602,6 +444,41 @@ fn route(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     }
 }
 "#;
+pub(crate) const W1A2DD759: &str = r#"struct Arguments {
+    first: u32,
+    distance: u32,
+    place: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    momentum: f32,
+    rest: f32
+}
+"#;
+pub(crate) const W1AA7298A: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group);
+    if at >= arguments.count {
+        return;
+    }
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = local; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_row(total(products), local);
+    if local == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, output, biased)], biased);
+        value = select(value, value + r[select(0u, place, residual)], residual);
+        y[place] = value;
+    }
+}
+"#;
 pub(crate) const W1ABD980C: &str = r#"
 @compute @workgroup_size(256)
 fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -616,76 +493,6 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W1B2B5E73: &str = r#"
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
-}
-"#;
-pub(crate) const W1C7194EB: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
-    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
-    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
-    let ts = neighbours(own, arguments.time);
-    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
-    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
-    let rows = vec4<u32>(plane * arguments.time) + ts;
-    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    let seed = schedule[control.row].seed;
-    var gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        gradient[c] = mat4x4<f32>();
-    }
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        var scores = mat4x4<f32>();
-        var shares = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-            shares += transpose(four(values, c)) * four_flows(flows, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        {
-            scores = keys_from(scores, js, documents);
-        }
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        {
-            shares = products(shares, kept_of_queries(seed, rows, js));
-        }
-        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-        }
-        for (var c = 0u; c < entries; c++) {
-            gradient[c] += four(keys, c) * slopes;
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let block = gradient[c];
-        store(own, queries.x + c, block[0]);
-        store(own + 1u, queries.y + c, block[1]);
-        store(own + 2u, queries.z + c, block[2]);
-        store(own + 3u, queries.w + c, block[3]);
-    }
 }
 "#;
 pub(crate) const W1C93FFA7: &str = r#"
@@ -709,39 +516,6 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
 pub(crate) const W1D77A608: &str = r#"
 @group(0) @binding(4)
 var<storage, read> lse: array<f32>;
-"#;
-pub(crate) const W1D7E2C6B: &str = r#"
-@compute @workgroup_size(64)
-fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    var mean = 0.0;
-    var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let centred = x[start + c] - mean;
-        squares += centred * centred;
-    }
-    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        let biased = arguments.biased == 1u;
-        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
-        y[start + c] = Stored(scaled);
-    }
-    if lane == 0u {
-        statistics[row] = vec2<f32>(mean, root);
-    }
-}
-"#;
-pub(crate) const W1D84A988: &str = r#"
-fn total(values: vec4<f32>) -> f32 {
-    return (values.x + values.y) + (values.z + values.w);
-}
 "#;
 pub(crate) const W1ED51749: &str = r#"
 const WIDTH: u32 = 1u;
@@ -782,6 +556,13 @@ fn sum_of_group(value: f32, local: u32, size: u32) -> f32 {
 pub(crate) const W20827139: &str = r#"
 fn max_of_row(value: f32, local: u32) -> f32 {
     return max_of_group(value, local, LANES);
+}
+"#;
+pub(crate) const W208FAC07: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return columns;
 }
 "#;
 pub(crate) const W21C5C6E4: &str = r#"
@@ -832,19 +613,6 @@ pub(crate) const W25180BEE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> teacher: array<f32>;
 "#;
-pub(crate) const W2558B732: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
-        let biased = arguments.biased == 1u;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + b[select(0u, column, biased)], biased);
-        value = select(value, value + r[select(0u, at, residual)], residual);
-        y[at] = Result(value);
-    }
-}
-"#;
 pub(crate) const W25A4E158: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
     {
@@ -858,10 +626,6 @@ fn stage_right(at: u32, numbers: Four) {
 pub(crate) const W260710EA: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<f32>;
-"#;
-pub(crate) const W261A8C3A: &str = r#"
-@group(0) @binding(6)
-var<storage, read> control: Control;
 "#;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
@@ -925,34 +689,6 @@ pub(crate) const W2A144ED8: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> history: array<u32>;
 "#;
-pub(crate) const W2B53A77F: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        var gradient = root * (g - normal * mean_along);
-        let residual = arguments.residual == 1u;
-        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
-        dx[start + c] = gradient;
-    }
-}
-"#;
 pub(crate) const W2BFAD6BF: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> reports: array<ReportRow>;
@@ -1012,11 +748,6 @@ pub(crate) const W2E620B16: &str = r#"
 @group(0) @binding(6)
 var<storage, read> softened: array<vec2<f32>>;
 "#;
-pub(crate) const W2EB71ADC: &str = r#"
-fn softcapped_four(x: vec4<f32>, cap: f32) -> vec4<f32> {
-    return cap * tanh(clamp(x / cap, vec4<f32>(-10.0), vec4<f32>(10.0)));
-}
-"#;
 pub(crate) const W2EBCDECA: &str = r#"
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 "#;
@@ -1027,13 +758,6 @@ var<storage, read> r: array<Entry>;
 pub(crate) const W2FB8C493: &str = r#"
 fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
-}
-"#;
-pub(crate) const W2FBD845B: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
-    return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
 pub(crate) const W2FCACB87: &str = r#"
@@ -1091,13 +815,6 @@ fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 "#;
-pub(crate) const W32CE853C: &str = r#"
-fn store(t: u32, at: u32, value: vec4<f32>) {
-    if t < arguments.time {
-        y[at] = Stored(value);
-    }
-}
-"#;
 pub(crate) const W330C6669: &str = r#"
 @group(0) @binding(3)
 var<storage, read> x: array<StoredX>;
@@ -1144,9 +861,35 @@ pub(crate) const W36B122FE: &str = r#"struct Arguments {
     kind: u32
 }
 "#;
-pub(crate) const W373038CE: &str = r#"
-fn exponentials(block: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(exp(block[0]), exp(block[1]), exp(block[2]), exp(block[3]));
+pub(crate) const W36E9FF68: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const W37F0954B: &str = r#"
@@ -1159,6 +902,9 @@ pub(crate) const W37F1B3F8: &str = r#"
 fn entry(at: u32) -> vec4<f32> {
     return quad(at / arguments.columns, arguments.columns, at % arguments.columns);
 }
+"#;
+pub(crate) const W38CD08E8: &str = r#"
+var<private> product: u32;
 "#;
 pub(crate) const W3913BA94: &str = r#"
 struct SampleSettings {
@@ -1362,12 +1108,6 @@ var<storage, read> x: array<Four>;
 pub(crate) const W3B94DD36: &str = r#"
 const SIZE: u32 = 8u;
 "#;
-pub(crate) const W3C1D94CE: &str = r#"
-fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
-    return vec4<f32>(dy[at / 4u]);
-}
-"#;
 pub(crate) const W3C620F0C: &str = r#"
 fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
     (*blocks).here += right * left;
@@ -1376,74 +1116,8 @@ fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<
     (*blocks).across += right_across * left_down;
 }
 "#;
-pub(crate) const W3CBBE5BA: &str = r#"
-alias Stored = vec4<f32>;
-"#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
-"#;
-pub(crate) const W3DD94F37: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
-}
 "#;
 pub(crate) const W3E0C42B8: &str = r#"
 fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
@@ -1457,109 +1131,11 @@ fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
     }
 }
 "#;
-pub(crate) const W3E795FF4: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    let seed = schedule[control.row].seed;
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            {
-                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
-                kept_probabilities = products(probabilities, keep);
-                shares = products(shares, keep);
-            }
-            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-            }
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
-}
-"#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
 "#;
 pub(crate) const W3EB5812F: &str = r#"
 alias LeftMatrix = coop_mat16x16<Number, A>;
-"#;
-pub(crate) const W3EC76BAC: &str = r#"
-@compute @workgroup_size(256)
-fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let count = arguments.rows * arguments.columns;
-    if at >= (count + 3u) / 4u * 4u || control.skipped == 1u {
-        return;
-    }
-    if at >= count {
-        x[at] = 0.0;
-        return;
-    }
-    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
-    let entry = arguments.first + select(at, stored, arguments.transposed == 1u);
-    let gradient = arguments.rest * (gradients[entry] * control.gradient_scale);
-    let mean = arguments.momentum * first[entry] + gradient;
-    first[entry] = mean;
-    x[at] = arguments.momentum * mean + gradient;
-}
 "#;
 pub(crate) const W3EDE9C1C: &str = r#"
 fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
@@ -1706,10 +1282,6 @@ fn sigmoid(x: Entry) -> Entry {
     return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
 }
 "#;
-pub(crate) const W46216659: &str = r#"
-@group(0) @binding(4)
-var<storage, read> control: Control;
-"#;
 pub(crate) const W46B41050: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Stored>;
@@ -1725,15 +1297,15 @@ fn column_of(group: vec3<u32>, local: u32) -> u32 {
 pub(crate) const W472EFBB6: &str = r#"
 alias Stored = f16;
 "#;
+pub(crate) const W47423871: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.columns + min(column, arguments.columns - 1u)) * arguments.inner + step;
+    return vec4<f32>(w[at / 4u]);
+}
+"#;
 pub(crate) const W4764026E: &str = r#"
 @group(0) @binding(3)
 var<storage, read> x: array<f32>;
-"#;
-pub(crate) const W47A2B2AA: &str = r#"
-fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
-    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
-    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - vec4<f32>(lse), sees);
-}
 "#;
 pub(crate) const W480AD105: &str = r#"
 @group(0) @binding(2)
@@ -1752,74 +1324,6 @@ pub(crate) const W484BA555: &str = r#"struct Arguments {
     count: u32,
     groups: u32,
     first: u32
-}
-"#;
-pub(crate) const W4897CE37: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
-    let seed = schedule[control.row].seed;
-    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
-    var attended: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        attended[c] = mat4x4<f32>();
-    }
-    var largest = vec4<f32>(MIN_SCORE);
-    var sums = vec4<f32>();
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        var scores = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
-        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
-        let shrink = exp(largest - now);
-        largest = now;
-        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
-        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
-        {
-            shares = products(shares, kept_of_queries(seed, rows, js));
-        }
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        for (var c = 0u; c < entries; c++) {
-            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
-        }
-    }
-    let out = ((window + own) * arguments.heads + head) * entries;
-    let below = arguments.heads * entries;
-    for (var c = 0u; c < entries; c++) {
-        let block = attended[c];
-        store(own, out + c, block[0] / sums.x);
-        store(own + 1u, out + below + c, block[1] / sums.y);
-        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
-        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
-    }
-    let sum = largest + log(sums);
-    store_lse(own, plane, sum.x);
-    store_lse(own + 1u, plane, sum.y);
-    store_lse(own + 2u, plane, sum.z);
-    store_lse(own + 3u, plane, sum.w);
 }
 "#;
 pub(crate) const W49339BC8: &str = r#"
@@ -1862,15 +1366,6 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     }
 }
 "#;
-pub(crate) const W4A3CF34E: &str = r#"
-fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
-    let lowest = vec4<f32>(MIN_SCORE);
-    return mat4x4<f32>(select(lowest, scores[0], vec4<u32>(documents.x) <= keys), select(lowest, scores[1], vec4<u32>(documents.y) <= keys), select(lowest, scores[2], vec4<u32>(documents.z) <= keys), select(lowest, scores[3], vec4<u32>(documents.w) <= keys));
-}
-"#;
-pub(crate) const W4ABC3B52: &str = r#"
-const LANES: u32 = 1u;
-"#;
 pub(crate) const W4B768CEE: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> roots: array<f32>;
@@ -1888,28 +1383,6 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     return select(Four(), numbers, step < end);
 }
 "#;
-pub(crate) const W4BF81860: &str = r#"
-@compute @workgroup_size(64)
-fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.hidden;
-    let lane = lane_of(local);
-    let gate = gates[row];
-    var sum = 0.0;
-    for (var j = lane; j < arguments.hidden; j += LANES) {
-        let slope = dy[start + j];
-        dh[start + j] = select(gate * slope, 0.0, gate == 0.0);
-        sum += select(h[start + j] * slope, 0.0, gate == 0.0);
-    }
-    let total = sum_of_row(sum, local);
-    if lane == 0u {
-        dgates[row] = total;
-    }
-}
-"#;
 pub(crate) const W4D05D513: &str = r#"
 const STEP: u32 = 64u;
 "#;
@@ -1923,11 +1396,6 @@ fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     if at < arguments.count {
         dx[at] = Stored(Entry(dy[at]) * slope_by(arguments.kind, Entry(x[at])));
     }
-}
-"#;
-pub(crate) const W4EC79FAB: &str = r#"
-fn neighbours(first: u32, count: u32) -> vec4<u32> {
-    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(count - 1u));
 }
 "#;
 pub(crate) const W4FDAB6AB: &str = r#"
@@ -2121,11 +1589,6 @@ pub(crate) const W556B124D: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> result: array<vec2<f32>>;
 "#;
-pub(crate) const W56216E2F: &str = r#"
-fn row_of(group: vec3<u32>, local: u32) -> u32 {
-    return group_number(group);
-}
-"#;
 pub(crate) const W5632007F: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> first: array<f32>;
@@ -2137,6 +1600,12 @@ fn kept(index: u32) -> f32 {
     }
     let dropped = random_bits(schedule[control.row].seed, arguments.site, index) < arguments.threshold;
     return select(arguments.keep_scale, 0.0, dropped);
+}
+"#;
+pub(crate) const W5680E5C4: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
+    return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
 "#;
 pub(crate) const W572E4D51: &str = r#"
@@ -2178,40 +1647,6 @@ alias Stored = Entry;
 "#;
 pub(crate) const W5A1D6603: &str = r#"
 alias RightMatrix = coop_mat16x16<Number, B>;
-"#;
-pub(crate) const W5A3A4D9A: &str = r#"
-@compute @workgroup_size(64)
-fn top_k(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.columns;
-    let lane = lane_of(local);
-    var threshold = 0u;
-    for (var bit = 0u; bit < 31u; bit += 1u) {
-        let candidate = threshold | (1u << (30u - bit));
-        var reached = 0.0;
-        for (var j = lane; j < arguments.columns; j += LANES) {
-            reached += select(0.0, 1.0, key(x[start + j]) >= candidate);
-        }
-        if sum_of_row(reached, local) >= f32(arguments.k) {
-            threshold = candidate;
-        }
-    }
-    for (var j = lane; j < arguments.columns; j += LANES) {
-        let entry = x[start + j];
-        y[start + j] = select(0.0, entry, key(entry) >= max(threshold, 1u));
-    }
-}
-"#;
-pub(crate) const W5A52C9C3: &str = r#"@group(0) @binding(1)
-var<storage, read> qkv: array<Stored>;
-"#;
-pub(crate) const W5A771A88: &str = r#"
-fn softcapped_block(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
-    return mat4x4<f32>(softcapped_four(scores[0], cap), softcapped_four(scores[1], cap), softcapped_four(scores[2], cap), softcapped_four(scores[3], cap));
-}
 "#;
 pub(crate) const W5A7C4623: &str = r#"
 alias Operand = vec4<f32>;
@@ -2371,15 +1806,6 @@ pub(crate) const W60F14364: &str = r#"
 @group(0) @binding(8)
 var<storage, read_write> state: array<DecodeState>;
 "#;
-pub(crate) const W6116049E: &str = r#"struct Arguments {
-    first: u32,
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    momentum: f32,
-    rest: f32
-}
-"#;
 pub(crate) const W617B01BA: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<f32>;
@@ -2405,6 +1831,41 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W63002B0B: &str = r#"
 @group(0) @binding(1)
 var<storage, read> gradients: array<vec4<f32>>;
+"#;
+pub(crate) const W632EC64E: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    var sum = Entry(0.0);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+        {
+            sum += g;
+        }
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    let mean_g = sum_of_row(total(sum), local) / count;
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        {
+            g -= mean_g;
+        }
+        var gradient = root * (g - normal * mean_along);
+        let residual = arguments.residual == 1u;
+        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
+        dx[start + c] = gradient;
+    }
+}
 "#;
 pub(crate) const W635EF461: &str = r#"
 fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
@@ -2489,10 +1950,6 @@ pub(crate) const W65B9B19F: &str = r#"
 @group(0) @binding(2)
 var<storage, read> dy: array<Stored>;
 "#;
-pub(crate) const W66B3C7FD: &str = r#"
-@group(0) @binding(5)
-var<storage, read_write> dqkv: array<Stored>;
-"#;
 pub(crate) const W66C98CD9: &str = r#"
 var<workgroup> marks: array<atomic<u32>, 512>;
 "#;
@@ -2546,10 +2003,6 @@ pub(crate) const W69E37967: &str = r#"struct Arguments {
     heads: u32,
     head_size: u32
 }
-"#;
-pub(crate) const W69E7EC77: &str = r#"
-@group(0) @binding(5)
-var<storage, read> schedule: array<ScheduleRow>;
 "#;
 pub(crate) const W69E962A9: &str = r#"
 var<workgroup> right_tile: array<vec4<f32>, 256>;
@@ -2813,11 +2266,6 @@ fn right_across(step: u32) -> RightMatrices {
     return RightMatrices(right_across_matrix(0u, step), right_across_matrix(EDGE, step), right_across_matrix(2u * EDGE, step), right_across_matrix(3u * EDGE, step), right_across_matrix(4u * EDGE, step), right_across_matrix(5u * EDGE, step), right_across_matrix(6u * EDGE, step), right_across_matrix(7u * EDGE, step));
 }
 "#;
-pub(crate) const W73786306: &str = r#"
-fn sum_of_row(value: f32, local: u32) -> f32 {
-    return value;
-}
-"#;
 pub(crate) const W73C7DD5B: &str = r#"
 @group(0) @binding(1)
 var<storage, read> w: array<f32>;
@@ -2832,6 +2280,40 @@ var<storage, read_write> dx: array<f32>;
 pub(crate) const W75C3F445: &str = r#"
 fn across_at(place: vec2<u32>) -> u32 {
     return (place.y * ACROSS + place.x) / UNIT;
+}
+"#;
+pub(crate) const W75D4B825: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    {
+        var sum = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            sum += x[start + c];
+        }
+        mean = sum_of_row(total(sum), local) / count;
+    }
+    var squares = Entry(0.0);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        let biased = arguments.biased == 1u;
+        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
+        y[start + c] = Stored(scaled);
+    }
+    if local == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
 }
 "#;
 pub(crate) const W75FCC348: &str = r#"
@@ -2850,37 +2332,6 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
 "#;
 pub(crate) const W77E74561: &str = r#"
 const SIZE: u32 = 32u;
-"#;
-pub(crate) const W78F7F15F: &str = r#"
-@compute @workgroup_size(64)
-fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.vocabulary;
-    let lane = lane_of(local);
-    var largest = logits[start];
-    for (var j = lane; j < arguments.vocabulary; j += LANES) {
-        largest = max(largest, logits[start + j]);
-    }
-    largest = max_of_row(largest, local);
-    var exponentials = 0.0;
-    var plain = 0.0;
-    for (var j = lane; j < arguments.vocabulary; j += LANES) {
-        exponentials += exp(logits[start + j] - largest);
-        plain += logits[start + j];
-    }
-    let lse = largest + log(sum_of_row(exponentials, local));
-    let mean = sum_of_row(plain, local) / f32(arguments.vocabulary);
-    if lane == 0u {
-        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
-        let right = logits[start + min(goal, arguments.vocabulary - 1u)];
-        let loss = (1.0 - arguments.smoothing) * (lse - right) + arguments.smoothing * (lse - mean);
-        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
-        rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
-    }
-}
 "#;
 pub(crate) const W794D667F: &str = r#"
 fn drawn(index: u32) -> f32 {
@@ -2901,157 +2352,8 @@ pub(crate) const W7A12277E: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> control: Control;
 "#;
-pub(crate) const W7A41B6EE: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let ts = neighbours(own, arguments.time);
-    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
-    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
-    let rows = vec4<u32>(plane * arguments.time) + ts;
-    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    var gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        gradient[c] = mat4x4<f32>();
-    }
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        var scores = mat4x4<f32>();
-        var shares = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-            shares += transpose(four(values, c)) * four_flows(flows, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-        }
-        for (var c = 0u; c < entries; c++) {
-            gradient[c] += four(keys, c) * slopes;
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let block = gradient[c];
-        store(own, queries.x + c, block[0]);
-        store(own + 1u, queries.y + c, block[1]);
-        store(own + 2u, queries.z + c, block[2]);
-        store(own + 3u, queries.w + c, block[3]);
-    }
-}
-"#;
 pub(crate) const W7AE9F516: &str = r#"
 const PART_ROWS: u32 = SIDE / PARTS / EDGE;
-"#;
-pub(crate) const W7B5499DF: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    let seed = schedule[control.row].seed;
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            {
-                if starts[start_row + t] > last {
-                    break;
-                }
-            }
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-            }
-            {
-                let documents = vec4<u32>(starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
-                scores = queries_until(scores, documents, own);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            {
-                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
-                kept_probabilities = products(probabilities, keep);
-                shares = products(shares, keep);
-            }
-            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-            }
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
-}
 "#;
 pub(crate) const W7B75EEB3: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
@@ -3071,24 +2373,6 @@ fn mark(number: u32) {
 pub(crate) const W7D143630: &str = r#"
 alias Entry = f32;
 "#;
-pub(crate) const W7D3FB577: &str = r#"
-@compute @workgroup_size(256)
-fn gradient_squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    var squares = vec4<f32>();
-    var odd = vec4<u32>();
-    for (var at = group.x * 256u + local; at < arguments.count; at += arguments.groups * 256u) {
-        let gradient = gradients[at];
-        let exponent = bitcast<vec4<u32>>(gradient) & vec4<u32>(2139095040u);
-        odd += select(vec4<u32>(0u), vec4<u32>(1u), exponent == vec4<u32>(2139095040u));
-        squares += gradient * gradient;
-    }
-    let sum = sum_of_group(squares.x + squares.y + squares.z + squares.w, local, 256u);
-    let broken = sum_of_group(f32(odd.x + odd.y + odd.z + odd.w), local, 256u);
-    if local == 0u {
-        partials[arguments.first + group.x] = vec2<f32>(sum, broken);
-    }
-}
-"#;
 pub(crate) const W7D798067: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dw: array<f32>;
@@ -3104,10 +2388,41 @@ fn random_bits(seed: vec2<u32>, site: u32, index: u32) -> u32 {
     return mix_bits((mix_bits(index ^ seed.x) + seed.y) ^ (site * 2654435769u));
 }
 "#;
-pub(crate) const W80EF7913: &str = r#"
-fn cap_slope(scores: vec4<f32>, cap: f32) -> vec4<f32> {
-    let shares = clamp(scores / cap, vec4<f32>(-1.0), vec4<f32>(1.0));
-    return vec4<f32>(1.0) - shares * shares;
+pub(crate) const W7FCA8B3D: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group);
+    if at >= arguments.count {
+        return;
+    }
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = local; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if local == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, output, biased)], biased);
+        value = select(value, value + r[select(0u, place, residual)], residual);
+        y[place] = value;
+    }
+}
+"#;
+pub(crate) const W8068228C: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.columns + min(column, arguments.columns - 1u)) * arguments.inner + step;
+    return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
+}
+"#;
+pub(crate) const W8139DF19: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
 pub(crate) const W81677BDB: &str = r#"
@@ -3192,142 +2507,6 @@ pub(crate) const W8241C600: &str = r#"struct Arguments {
     segments: u32
 }
 "#;
-pub(crate) const W82852266: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
-    let value_column = key_column + arguments.kv_heads * entries;
-    let own = first + local * 4u;
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let ts = neighbours(own, arguments.time);
-    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
-    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
-    let rows = vec4<u32>(plane * arguments.time) + ts;
-    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-    let seed = schedule[control.row].seed;
-    var gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        gradient[c] = mat4x4<f32>();
-    }
-    for (var j = begin; j < end; j += 4u) {
-        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
-        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
-        var scores = mat4x4<f32>();
-        var shares = mat4x4<f32>();
-        for (var c = 0u; c < entries; c++) {
-            scores += transpose(four(keys, c)) * four(queries, c);
-            shares += transpose(four(values, c)) * four_flows(flows, c);
-        }
-        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-        }
-        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
-        {
-            shares = products(shares, kept_of_queries(seed, rows, js));
-        }
-        var slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
-        for (var turn = 0u; turn < arguments.capped; turn++) {
-            slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-        }
-        for (var c = 0u; c < entries; c++) {
-            gradient[c] += four(keys, c) * slopes;
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let block = gradient[c];
-        store(own, queries.x + c, block[0]);
-        store(own + 1u, queries.y + c, block[1]);
-        store(own + 2u, queries.z + c, block[2]);
-        store(own + 3u, queries.w + c, block[3]);
-    }
-}
-"#;
-pub(crate) const W828C8C3C: &str = r#"
-@compute @workgroup_size(LANES)
-fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let entries = arguments.head_size / 4u;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
-    let own = first + local * 4u;
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
-    let values = keys + vec4<u32>(arguments.kv_heads * entries);
-    var key_gradient: array<mat4x4<f32>, SIZE>;
-    var value_gradient: array<mat4x4<f32>, SIZE>;
-    for (var c = 0u; c < entries; c++) {
-        key_gradient[c] = mat4x4<f32>();
-        value_gradient[c] = mat4x4<f32>();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t += 4u) {
-            let seers = neighbours(t, arguments.time);
-            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
-            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
-            var scores = mat4x4<f32>();
-            var shares = mat4x4<f32>();
-            for (var c = 0u; c < entries; c++) {
-                scores += transpose(four(queries, c)) * four(keys, c);
-                shares += transpose(four_flows(flows, c)) * four(values, c);
-            }
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                scores = softcapped_block(scores, arguments.softcap / arguments.scale);
-            }
-            let rows = vec4<u32>(query_plane) + seers;
-            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
-            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
-            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
-            var kept_probabilities = probabilities;
-            var slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
-            for (var turn = 0u; turn < arguments.capped; turn++) {
-                slopes = products(slopes, cap_slopes(scores, arguments.softcap / arguments.scale));
-            }
-            for (var c = 0u; c < entries; c++) {
-                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
-                key_gradient[c] += four(queries, c) * slopes;
-            }
-        }
-    }
-    for (var c = 0u; c < entries; c++) {
-        let by_key = key_gradient[c];
-        let by_value = value_gradient[c];
-        store(own, keys.x + c, by_key[0] * arguments.scale);
-        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
-        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
-        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
-        store(own, values.x + c, by_value[0]);
-        store(own + 1u, values.y + c, by_value[1]);
-        store(own + 2u, values.z + c, by_value[2]);
-        store(own + 3u, values.w + c, by_value[3]);
-    }
-}
-"#;
 pub(crate) const W82C490A1: &str = r#"
 @compute @workgroup_size(256)
 fn noise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -3347,6 +2526,39 @@ var<workgroup> shares: array<f32, LANES>;
 pub(crate) const W8403D551: &str = r#"
 var<workgroup> lane_keys: array<u32, LANES>;
 "#;
+pub(crate) const W843AE765: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const W84552074: &str = r#"
 fn bounded(bits: u32) -> f32 {
     let magnitude = bits & 2147483647u;
@@ -3359,6 +2571,19 @@ fn bounded(bits: u32) -> f32 {
 "#;
 pub(crate) const W854CABC3: &str = r#"
 const SIZE: u32 = 256u;
+"#;
+pub(crate) const W8615F697: &str = r#"
+fn store_one(row: u32, column: u32, sum: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (product * arguments.rows + row) * arguments.stride + column;
+        var value = sum;
+        let biased = arguments.biased == 1u;
+        let residual = arguments.residual == 1u;
+        value = select(value, value + b[select(0u, column, biased)], biased);
+        value = select(value, value + r[select(0u, at, residual)], residual);
+        y[at] = Result(value);
+    }
+}
 "#;
 pub(crate) const W86909ABB: &str = r#"
 const EDGE: u32 = 8u;
@@ -3468,9 +2693,12 @@ fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
 }
 "#;
-pub(crate) const W8C399512: &str = r#"
-@group(0) @binding(2)
-var<storage, read> lse: array<f32>;
+pub(crate) const W8CD90301: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return columns;
+}
 "#;
 pub(crate) const W8CD93CF5: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
@@ -3531,16 +2759,6 @@ pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
 "#;
-pub(crate) const W923B81FC: &str = r#"struct Arguments {
-    first: u32,
-    rows: u32,
-    columns: u32,
-    transposed: u32,
-    weight_decay: f32,
-    rate: f32,
-    keeps_zeros: u32
-}
-"#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
     lanes[local] = value;
@@ -3563,10 +2781,6 @@ var<storage, read> dy: array<Stored>;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<f32>;
-"#;
-pub(crate) const W931734E6: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> lse: array<f32>;
 "#;
 pub(crate) const W93ABBE2C: &str = r#"
 @compute @workgroup_size(256)
@@ -3639,11 +2853,6 @@ pub(crate) const W981AE7BD: &str = r#"
 @group(0) @binding(5)
 var<storage, read> r: array<f32>;
 "#;
-pub(crate) const W9831C237: &str = r#"
-fn lane_of(local: u32) -> u32 {
-    return 0u;
-}
-"#;
 pub(crate) const W98609812: &str = r#"
 @compute @workgroup_size(256)
 fn expert_load(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -3711,11 +2920,6 @@ pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
 pub(crate) const W9BAE96C7: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> result: array<f32>;
-"#;
-pub(crate) const W9C66E75C: &str = r#"
-fn cap_slopes(scores: mat4x4<f32>, cap: f32) -> mat4x4<f32> {
-    return mat4x4<f32>(cap_slope(scores[0], cap), cap_slope(scores[1], cap), cap_slope(scores[2], cap), cap_slope(scores[3], cap));
-}
 "#;
 pub(crate) const W9CAD8F74: &str = r#"
 @compute @workgroup_size(64)
@@ -3830,29 +3034,36 @@ pub(crate) const WA49761BE: &str = r#"
 @group(0) @binding(2)
 var<storage, read> rows: array<vec2<f32>>;
 "#;
-pub(crate) const WA4A81B9B: &str = r#"
-@compute @workgroup_size(32)
-fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let position = group_number(group);
-    if position >= arguments.count {
-        return;
-    }
-    let begin = control.row * 2u * arguments.count + position;
-    let length = order[begin + arguments.count];
-    if length == 0u {
-        return;
-    }
-    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
-    if bound < arguments.rows {
-        for (var column = local; column < arguments.channels; column += 32u) {
-            dtable[bound * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
-        }
-    }
-}
-"#;
 pub(crate) const WA538A15B: &str = r#"
 fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
+}
+"#;
+pub(crate) const WA5F823C2: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    var squares = Entry(0.0);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        let biased = arguments.biased == 1u;
+        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
+        y[start + c] = Stored(scaled);
+    }
+    if local == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
 }
 "#;
 pub(crate) const WA63ECF49: &str = r#"
@@ -3937,11 +3148,6 @@ fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 "#;
-pub(crate) const WAA360B86: &str = r#"
-fn lane_of(local: u32) -> u32 {
-    return local;
-}
-"#;
 pub(crate) const WAA4FC580: &str = r#"
 const RELU_SQUARED: u32 = 3u;
 "#;
@@ -4008,9 +3214,6 @@ var<storage, read> cursor: array<Cursor>;
 pub(crate) const WAC8E9088: &str = r#"
 @group(0) @binding(1)
 var<storage, read> qkv: array<f32>;
-"#;
-pub(crate) const WAC904D04: &str = r#"
-const LANES: u32 = 8u;
 "#;
 pub(crate) const WACB7DB32: &str = r#"
 @compute @workgroup_size(LANES)
@@ -4217,35 +3420,6 @@ fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
 pub(crate) const WAE987923: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> first: array<vec4<f32>>;
-"#;
-pub(crate) const WAEFAB3BD: &str = r#"
-@compute @workgroup_size(64)
-fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
-    if at >= arguments.count {
-        return;
-    }
-    let lane = lane_of(local);
-    let row = at / arguments.columns * arguments.inner;
-    let output = at % arguments.columns;
-    var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
-        products += x[row + k] * weights(output, k);
-    }
-    var value = sum_of_row(total(products), local);
-    if lane == 0u {
-        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
-        let biased = arguments.biased == 1u;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + b[select(0u, output, biased)], biased);
-        value = select(value, value + r[select(0u, place, residual)], residual);
-        y[place] = value;
-    }
-}
-"#;
-pub(crate) const WAFD27888: &str = r#"
-@group(0) @binding(7)
-var<storage, read> schedule: array<ScheduleRow>;
 "#;
 pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
@@ -4491,6 +3665,24 @@ pub(crate) const WB6FDB46F: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
+pub(crate) const WB765A0D0: &str = r#"
+@compute @workgroup_size(256)
+fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let count = arguments.rows * arguments.columns;
+    if at >= count || control.skipped == 1u {
+        return;
+    }
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let learning_rate = schedule[control.row].learning_rate;
+    let entry = arguments.first + group.z * arguments.distance + at;
+    let before = parameters[entry];
+    let kept = arguments.keeps_zeros == 1u && before == 0.0;
+    let parameter = before - learning_rate * arguments.weight_decay * before;
+    let step = x[(arguments.place + group.z) * count + stored];
+    parameters[entry] = select(parameter - learning_rate * arguments.rate * step, 0.0, kept);
+}
+"#;
 pub(crate) const WB79F7092: &str = r#"
 fn clear_marks(local: u32, size: u32) {
     for (var word = local; word < CHUNK / 32u; word += size) {
@@ -4507,16 +3699,34 @@ pub(crate) const WB809EA55: &str = r#"struct Arguments {
     residual: u32
 }
 "#;
-pub(crate) const WB847BC83: &str = r#"
-fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
-    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
-    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale, sees);
-}
-"#;
-pub(crate) const WB93CCA92: &str = r#"
-fn queries_until(scores: mat4x4<f32>, documents: vec4<u32>, key: u32) -> mat4x4<f32> {
-    let lowest = vec4<f32>(MIN_SCORE);
-    return mat4x4<f32>(select(lowest, scores[0], documents <= vec4<u32>(key)), select(lowest, scores[1], documents <= vec4<u32>(key + 1u)), select(lowest, scores[2], documents <= vec4<u32>(key + 2u)), select(lowest, scores[3], documents <= vec4<u32>(key + 3u)));
+pub(crate) const WB8DC39A8: &str = r#"
+@compute @workgroup_size(64)
+fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.vocabulary;
+    var largest = logits[start];
+    for (var j = local; j < arguments.vocabulary; j += LANES) {
+        largest = max(largest, logits[start + j]);
+    }
+    largest = max_of_row(largest, local);
+    var exponentials = 0.0;
+    var plain = 0.0;
+    for (var j = local; j < arguments.vocabulary; j += LANES) {
+        exponentials += exp(logits[start + j] - largest);
+        plain += logits[start + j];
+    }
+    let lse = largest + log(sum_of_row(exponentials, local));
+    let mean = sum_of_row(plain, local) / f32(arguments.vocabulary);
+    if local == 0u {
+        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
+        let right = logits[start + min(goal, arguments.vocabulary - 1u)];
+        let loss = (1.0 - arguments.smoothing) * (lse - right) + arguments.smoothing * (lse - mean);
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
+    }
 }
 "#;
 pub(crate) const WB9612DB8: &str = r#"
@@ -4538,6 +3748,27 @@ pub(crate) const WBA04B137: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<StoredY>;
 "#;
+pub(crate) const WBA2EBDD1: &str = r#"
+@compute @workgroup_size(256)
+fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let count = arguments.rows * arguments.columns;
+    let into = (arguments.place + group.z) * count + at;
+    if at >= (count + 3u) / 4u * 4u || control.skipped == 1u {
+        return;
+    }
+    if at >= count {
+        x[into] = 0.0;
+        return;
+    }
+    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
+    let entry = arguments.first + group.z * arguments.distance + select(at, stored, arguments.transposed == 1u);
+    let gradient = arguments.rest * (gradients[entry] * control.gradient_scale);
+    let mean = arguments.momentum * first[entry] + gradient;
+    first[entry] = mean;
+    x[into] = arguments.momentum * mean + gradient;
+}
+"#;
 pub(crate) const WBA3E3D91: &str = r#"
 @compute @workgroup_size(256)
 fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4549,6 +3780,12 @@ fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     }
 }
 "#;
+pub(crate) const WBA4AC9E4: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
+    return vec4<f32>(x[at / 4u]);
+}
+"#;
 pub(crate) const WBA95A359: &str = r#"struct Arguments {
     rows: u32,
     experts: u32
@@ -4558,15 +3795,58 @@ pub(crate) const WBAC96C38: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Operand>;
 "#;
+pub(crate) const WBAF8B70C: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    for (var c = local; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        var gradient = root * (g - normal * mean_along);
+        let residual = arguments.residual == 1u;
+        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
+        dx[start + c] = gradient;
+    }
+}
+"#;
 pub(crate) const WBB5B7265: &str = r#"
 fn across(four: u32) -> vec2<u32> {
     return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
 }
 "#;
-pub(crate) const WBB8BC123: &str = r#"
-fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
-    return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+pub(crate) const WBCD9CE1C: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = steps.x; step < steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WBCDB6995: &str = r#"
@@ -4576,6 +3856,13 @@ var<storage, read_write> x: array<f32>;
 pub(crate) const WBD4E54C2: &str = r#"
 fn x_guarded(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), x_columns(min(step, arguments.inner - 1u), column), step < arguments.inner);
+}
+"#;
+pub(crate) const WBDEC3EDC: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
 pub(crate) const WBDF0EE2B: &str = r#"
@@ -4614,8 +3901,17 @@ fn last_row(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     }
 }
 "#;
-pub(crate) const WBFA659BA: &str = r#"
-const ROWS: u32 = 32u;
+pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
+    first: u32,
+    distance: u32,
+    place: u32,
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    weight_decay: f32,
+    rate: f32,
+    keeps_zeros: u32
+}
 "#;
 pub(crate) const WC012DB6B: &str = r#"
 fn x_columns(step: u32, column: u32) -> vec4<f32> {
@@ -4722,12 +4018,6 @@ fn stage_left(at: u32, numbers: Four) {
 pub(crate) const WC72F97D3: &str = r#"
 @group(0) @binding(3)
 var<storage, read> qkv: array<Stored>;
-"#;
-pub(crate) const WC74D645A: &str = r#"
-fn x_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
-}
 "#;
 pub(crate) const WC77E0D7E: &str = r#"
 fn left_across(row: u32, step: u32) -> LeftMatrices {
@@ -4912,6 +4202,31 @@ fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
+pub(crate) const WC9F479D3: &str = r#"
+@compute @workgroup_size(64)
+fn top_k(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.columns;
+    var threshold = 0u;
+    for (var bit = 0u; bit < 31u; bit += 1u) {
+        let candidate = threshold | (1u << (30u - bit));
+        var reached = 0.0;
+        for (var j = local; j < arguments.columns; j += LANES) {
+            reached += select(0.0, 1.0, key(x[start + j]) >= candidate);
+        }
+        if sum_of_row(reached, local) >= f32(arguments.k) {
+            threshold = candidate;
+        }
+    }
+    for (var j = local; j < arguments.columns; j += LANES) {
+        let entry = x[start + j];
+        y[start + j] = select(0.0, entry, key(entry) >= max(threshold, 1u));
+    }
+}
+"#;
 pub(crate) const WC9FA7359: &str = r#"struct Arguments {
     count: u32,
     hidden: u32,
@@ -4948,69 +4263,33 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     }
 }
 "#;
-pub(crate) const WCB54ABCB: &str = r#"
-fn store(t: u32, at: u32, value: vec4<f32>) {
-    if t < arguments.time {
-        dqkv[at] = Stored(value * arguments.scale);
-    }
-}
-"#;
 pub(crate) const WCC26A379: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
 }
 "#;
-pub(crate) const WCC4D5710: &str = r#"
-@compute @workgroup_size(64)
-fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
+pub(crate) const WCCB75C05: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
         return;
     }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    var mean = 0.0;
-    {
-        var sum = Entry(0.0);
-        for (var c = lane; c < arguments.channels; c += LANES) {
-            sum += x[start + c];
-        }
-        mean = sum_of_row(total(sum), local) / count;
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
     }
-    var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let centred = x[start + c] - mean;
-        squares += centred * centred;
-    }
-    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
-        let biased = arguments.biased == 1u;
-        scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
-        y[start + c] = Stored(scaled);
-    }
-    if lane == 0u {
-        statistics[row] = vec2<f32>(mean, root);
-    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WCDB68EB2: &str = r#"
 const MIN_SCORE: f32 = -3e38;
-"#;
-pub(crate) const WCDD162BA: &str = r#"
-@compute @workgroup_size(256)
-fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    var squares = 0.0;
-    for (var at = local; at < arguments.partials; at += 256u) {
-        squares += partials[at].x;
-    }
-    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
-    let at = group_number(group) * 256u + local;
-    if at < arguments.count {
-        x[at] /= norm;
-    }
-}
 "#;
 pub(crate) const WCDDF94C5: &str = r#"
 @group(0) @binding(2)
@@ -5160,11 +4439,6 @@ fn cap_slope(score: f32) -> f32 {
     return 1.0 - share * share;
 }
 "#;
-pub(crate) const WD358B6F5: &str = r#"
-fn max_of_row(value: f32, local: u32) -> f32 {
-    return value;
-}
-"#;
 pub(crate) const WD39BF90D: &str = r#"struct Arguments {
     rows: u32,
     ignoring: u32,
@@ -5225,11 +4499,6 @@ fn left_along_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
 }
 "#;
-pub(crate) const WD744F19E: &str = r#"
-fn row_of(group: vec3<u32>, local: u32) -> u32 {
-    return group_number(group) * 64u + local;
-}
-"#;
 pub(crate) const WD748693C: &str = r#"
 @compute @workgroup_size(64)
 fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
@@ -5287,13 +4556,6 @@ fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
 }
 "#;
-pub(crate) const WD78CD86D: &str = r#"
-fn store_lse(t: u32, plane: u32, value: f32) {
-    if t < arguments.time {
-        lse[plane * arguments.time + t] = value;
-    }
-}
-"#;
 pub(crate) const WD7986C7C: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> dh: array<f32>;
@@ -5344,36 +4606,6 @@ var<storage, read> starts: array<u32>;
 "#;
 pub(crate) const WDAE1E500: &str = r#"
 const ROOT_2_OVER_PI: f32 = 0.7978845608;
-"#;
-pub(crate) const WDAE4D8B8: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
 "#;
 pub(crate) const WDAEC423D: &str = r#"
 @group(0) @binding(1)
@@ -5443,67 +4675,6 @@ pub(crate) const WDCFF8472: &str = r#"
 var<storage, read> sums: array<vec2<f32>>;
 "#;
 pub(crate) const WDDD0DC9C: &str = r#"const MIN_SCORE: f32 = -3e38;
-"#;
-pub(crate) const WDDFC748C: &str = r#"
-fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
-    let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
-    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
-}
-"#;
-pub(crate) const WDE6966BE: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let lane = lane_of(local);
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    var sum = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-        {
-            sum += g;
-        }
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    let mean_g = sum_of_row(total(sum), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        {
-            g -= mean_g;
-        }
-        var gradient = root * (g - normal * mean_along);
-        let residual = arguments.residual == 1u;
-        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
-        dx[start + c] = gradient;
-    }
-}
-"#;
-pub(crate) const WDEBFBC48: &str = r#"
-fn store(j: u32, at: u32, value: vec4<f32>) {
-    if j < arguments.time {
-        dqkv[at] = Stored(value);
-    }
-}
-"#;
-pub(crate) const WDF2569FF: &str = r#"
-fn store_one(slice: u32, row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
-        let residual = arguments.residual == 1u;
-        value = select(value, value + r[select(0u, at, residual)], residual);
-        value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
-        dx[at] = Result(value);
-    }
-}
 "#;
 pub(crate) const WDF30C2A5: &str = r#"
 @group(0) @binding(1)
@@ -5583,12 +4754,6 @@ fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
-pub(crate) const WE1F616EC: &str = r#"
-fn x_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
-    return vec4<f32>(x[at / 4u]);
-}
-"#;
 pub(crate) const WE2646BFD: &str = r#"
 var<workgroup> left_tile: array<Staged, SIDE * ALONG / UNIT>;
 "#;
@@ -5598,24 +4763,15 @@ fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_
     sums(group, local);
 }
 "#;
-pub(crate) const WE27D1577: &str = r#"
-@compute @workgroup_size(256)
-fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
-        return;
-    }
-    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
-    let learning_rate = schedule[control.row].learning_rate;
-    let before = parameters[arguments.first + at];
-    let kept = arguments.keeps_zeros == 1u && before == 0.0;
-    let parameter = before - learning_rate * arguments.weight_decay * before;
-    parameters[arguments.first + at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
-}
-"#;
 pub(crate) const WE32FAE4C: &str = r#"
 @group(0) @binding(0)
 var<uniform> arguments: Arguments;
+"#;
+pub(crate) const WE3D66864: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.stride + step;
+    return vec4<f32>(dy[at / 4u]);
+}
 "#;
 pub(crate) const WE415E9C9: &str = r#"
 @group(0) @binding(1)
@@ -5659,10 +4815,6 @@ fn left_along(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_along_matrix(row, step), left_along_matrix(row + EDGE, step), left_along_matrix(row + 2u * EDGE, step), left_along_matrix(row + 3u * EDGE, step));
 }
 "#;
-pub(crate) const WE618A35D: &str = r#"
-@group(0) @binding(3)
-var<storage, read> delta: array<f32>;
-"#;
 pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
@@ -5675,11 +4827,6 @@ fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         let gate = gates[at / arguments.hidden];
         y[at] = select(gate * h[at], 0.0, gate == 0.0);
     }
-}
-"#;
-pub(crate) const WE6F587F7: &str = r#"
-fn highest(values: vec4<f32>) -> f32 {
-    return max(max(values.x, values.y), max(values.z, values.w));
 }
 "#;
 pub(crate) const WE8150A24: &str = r#"
@@ -5781,11 +4928,22 @@ pub(crate) const WEA0773DF: &str = r#"struct Arguments {
 pub(crate) const WEA560DE3: &str = r#"
 var<workgroup> kept: array<f32, PARTS * EDGE * KEPT_COLUMNS>;
 "#;
-pub(crate) const WEA79455B: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
-    return columns;
+pub(crate) const WEB7BB3D1: &str = r#"
+@compute @workgroup_size(256)
+fn gradient_squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = vec4<f32>();
+    var odd = vec4<u32>();
+    for (var at = group.x * 256u + local; at < arguments.count; at += arguments.groups * 256u) {
+        let gradient = gradients[group.z * arguments.count + at];
+        let exponent = bitcast<vec4<u32>>(gradient) & vec4<u32>(2139095040u);
+        odd += select(vec4<u32>(0u), vec4<u32>(1u), exponent == vec4<u32>(2139095040u));
+        squares += gradient * gradient;
+    }
+    let sum = sum_of_group(squares.x + squares.y + squares.z + squares.w, local, 256u);
+    let broken = sum_of_group(f32(odd.x + odd.y + odd.z + odd.w), local, 256u);
+    if local == 0u {
+        partials[arguments.first + group.z * arguments.groups + group.x] = vec2<f32>(sum, broken);
+    }
 }
 "#;
 pub(crate) const WEBDEC70D: &str = r#"
@@ -5805,6 +4963,12 @@ pub(crate) const WEC1F463E: &str = r#"struct Arguments {
 "#;
 pub(crate) const WEC36ACE0: &str = r#"
 const DEPTH: u32 = 16u;
+"#;
+pub(crate) const WECB7EDD3: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.stride + step;
+    return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+}
 "#;
 pub(crate) const WED0C6028: &str = r#"
 fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
@@ -5854,6 +5018,20 @@ fn embedded(bound: u32, channel: u32) -> Entry {
     return Entry(table[bound * arguments.channels + channel]);
 }
 "#;
+pub(crate) const WEE2C1AAA: &str = r#"
+@compute @workgroup_size(256)
+fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = 0.0;
+    for (var at = local; at < arguments.partials; at += 256u) {
+        squares += partials[group.z * arguments.partials + at].x;
+    }
+    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        x[group.z * arguments.count + at] /= norm;
+    }
+}
+"#;
 pub(crate) const WEEB6BA7C: &str = r#"
 fn silu_slope(x: Entry) -> Entry {
     let s = sigmoid(x);
@@ -5876,43 +5054,11 @@ pub(crate) const WEF7DE9F2: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<Stored>;
 "#;
-pub(crate) const WEFC3F604: &str = r#"
-fn kept(seed: vec2<u32>, entries: vec4<u32>) -> vec4<f32> {
-    let dropped = vec4<bool>(random_bits(seed, arguments.site, entries.x) < arguments.threshold, random_bits(seed, arguments.site, entries.y) < arguments.threshold, random_bits(seed, arguments.site, entries.z) < arguments.threshold, random_bits(seed, arguments.site, entries.w) < arguments.threshold);
-    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), dropped);
-}
-"#;
-pub(crate) const WF0345421: &str = r#"
-fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
-    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
-    return columns;
-}
-"#;
 pub(crate) const WF09CD31D: &str = r#"struct Arguments {
     rows: u32,
     experts: u32,
     per_token: u32,
     renormalise: u32
-}
-"#;
-pub(crate) const WF12B81C8: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WF197854B: &str = r#"
@@ -5953,12 +5099,6 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 pub(crate) const WF2349D97: &str = r#"
 @group(0) @binding(2)
 var<storage, read> load: array<f32>;
-"#;
-pub(crate) const WF2765A02: &str = r#"
-fn w_steps(column: u32, step: u32) -> vec4<f32> {
-    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
-    return vec4<f32>(w[at / 4u]);
-}
 "#;
 pub(crate) const WF277C6E0: &str = r#"
 @group(0) @binding(4)
@@ -6039,12 +5179,6 @@ const CHUNK: u32 = 16384u;
 pub(crate) const WF9052591: &str = r#"
 @group(0) @binding(1)
 var<storage, read> y: array<Stored>;
-"#;
-pub(crate) const WF92C2695: &str = r#"
-fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
-    let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
-    return kept(seed, entries);
-}
 "#;
 pub(crate) const WF94D40CC: &str = r#"
 @group(0) @binding(3)

@@ -1,11 +1,11 @@
 // Cross-entropy of each row: (1 − s)·(lse − x[target]) + s·(lse − mean x), lse = ln Σ exp x; 0 where the target is ignored.
-// variants: tier=direct|tiled
 //
 // logits x [N,V]; targets is a ring [rows, N]; rows [N,2] = (lse, row loss). Three numbers in two passes: the largest logit,
 // then Σ exp(x − largest) and Σ x. cross_entropy_mean.wgsl adds the rows up.
 
 import package::shared::control::Control;
-import package::shared::rows::{LANES, row_of, lane_of, sum_of_row, max_of_row};
+import package::shared::grid::group_number;
+import package::shared::rows::{LANES, sum_of_row, max_of_row};
 
 struct Arguments {
     rows: u32, // N, or fewer where the head is taken in chunks.
@@ -25,26 +25,25 @@ struct Arguments {
 
 @compute @workgroup_size(64)
 fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+    let row = group_number(group);
     if row >= arguments.rows {
         return;
     }
     let start = row * arguments.vocabulary;
-    let lane = lane_of(local);
     var largest = logits[start];
-    for (var j = lane; j < arguments.vocabulary; j += LANES) {
+    for (var j = local; j < arguments.vocabulary; j += LANES) {
         largest = max(largest, logits[start + j]);
     }
     largest = max_of_row(largest, local);
     var exponentials = 0.0;
     var plain = 0.0;
-    for (var j = lane; j < arguments.vocabulary; j += LANES) {
+    for (var j = local; j < arguments.vocabulary; j += LANES) {
         exponentials += exp(logits[start + j] - largest);
         plain += logits[start + j];
     }
     let lse = largest + log(sum_of_row(exponentials, local));
     let mean = sum_of_row(plain, local) / f32(arguments.vocabulary);
-    if lane == 0u {
+    if local == 0u {
         let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
         let right = logits[start + min(goal, arguments.vocabulary - 1u)];
         let loss = (1.0 - arguments.smoothing) * (lse - right) + arguments.smoothing * (lse - mean);

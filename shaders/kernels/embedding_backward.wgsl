@@ -1,12 +1,11 @@
 // Gradient of the embedding's table: dtable[v,:] += Σ dy[n,:] over the positions n that hold v.
-// variants: tier=direct|tiled entries=scalar|vec4
+// variants: entries=scalar|vec4
 //
 // dy [N,C]; tokens and order are rings: [rows, N] and [rows, 2, N], where order's first row lists the positions sorted by
 // token and its second holds, where a token's run begins, its length, else 0. No atomics: a workgroup belongs to a sorted
 // position and adds up the run that begins there, in a fixed order, or has nothing to do.
-// tiled: 32 columns of entries by 8 lanes of rows, a further workgroup for each 32 columns; direct: 32 invocations
-// walk over the columns, one workgroup a position. Of a table that is too large to bind, some rows are bound, and only they are
-// added to.
+// A workgroup takes 32 columns of entries by 8 lanes of rows. Of a table that is too large to bind, some rows are bound, and only they
+// are added to.
 
 import package::shared::control::Control;
 import package::shared::entry::Entry;
@@ -27,7 +26,7 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read> order: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dtable: array<Entry>;
 
-@if(tiled) var<workgroup> sums: array<Entry, 256>;
+var<workgroup> sums: array<Entry, 256>;
 
 // Σ dy over every `step`-th row of a run.
 fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry {
@@ -38,28 +37,6 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
     return sum;
 }
 
-@if(direct)
-@compute @workgroup_size(32)
-fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let position = group_number(group);
-    if position >= arguments.count {
-        return;
-    }
-    let begin = control.row * 2u * arguments.count + position;
-    let length = order[begin + arguments.count];
-    if length == 0u {
-        return;
-    }
-    // Of a row before the first this wraps around and is past the last.
-    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
-    if bound < arguments.rows {
-        for (var column = local; column < arguments.channels; column += 32u) {
-            dtable[bound * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
-        }
-    }
-}
-
-@if(tiled)
 @compute @workgroup_size(256)
 fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let position = group_number(group) / arguments.chunks;
@@ -78,6 +55,7 @@ fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
     sums[local] = sum;
     workgroupBarrier();
+    // Of a row before the first this wraps around and is past the last.
     let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
     if local < 32u && column < arguments.channels && bound < arguments.rows {
         for (var lane = 1u; lane < 8u; lane += 1u) {

@@ -1,5 +1,5 @@
 // Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
-// variants: tier=direct|tiled|subgroup operands=scalar|vec4|half|quantised
+// variants: tier=tiled|subgroup operands=scalar|vec4|half|quantised
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
@@ -7,7 +7,8 @@
 // much; the rest in floats. What w is stored as is known to `weights` alone.
 
 import package::shared::entry::{Entry, total};
-import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::grid::group_number;
+import package::shared::rows::{LANES, sum_of_row};
 @if(quantised) import package::shared::quants::quad;
 @if(!quantised) import package::shared::stored::Stored;
 @if(subgroup) import package::shared::subgroups::sum_of_subgroups;
@@ -36,20 +37,19 @@ fn weights(output: u32, k: u32) -> Entry {
 
 @compute @workgroup_size(64)
 fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = row_of(group, local);
+    let at = group_number(group);
     if at >= arguments.count {
         return;
     }
-    let lane = lane_of(local);
     let row = at / arguments.columns * arguments.inner;
     let output = at % arguments.columns;
     var products = Entry(0.0);
-    for (var k = lane; k < arguments.inner; k += LANES) {
+    for (var k = local; k < arguments.inner; k += LANES) {
         products += x[row + k] * weights(output, k);
     }
     @if(subgroup) var value = sum_of_subgroups(total(products), local, LANES);
     @else var value = sum_of_row(total(products), local);
-    if lane == 0u {
+    if local == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
         let biased = arguments.biased == 1u;
         let residual = arguments.residual == 1u;

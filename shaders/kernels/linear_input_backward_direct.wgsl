@@ -12,7 +12,7 @@
 
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;
-import package::shared::linear_input_backward::{arguments, left, right, slice_steps};
+import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};
 import package::shared::linear_input_sum::store;
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
 
@@ -21,6 +21,7 @@ fn linear_input_backward_direct(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    product = group.z;
     let slice = group_number(group) / arguments.tiles;
     let steps = slice_steps(slice);
     if steps.x >= arguments.inner {

@@ -8,7 +8,7 @@
 // time, a block of each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
-import package::shared::linear_input_backward::{arguments, left, right, slice_steps};
+import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};
 import package::shared::linear_input_sum::store;
 import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
@@ -18,6 +18,7 @@ fn linear_input_backward_tiled(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    product = group.z;
     let slice = group_number(group) / arguments.tiles;
     let steps = slice_steps(slice);
     if steps.x >= arguments.inner {

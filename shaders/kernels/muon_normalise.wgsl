@@ -1,14 +1,14 @@
-// Scales Muon's update of a matrix to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
+// Scales Muon's updates of matrices, one per z, to a norm of 1 where it is not too small: x ← x / max(‖x‖, eps).
 //
-// partials [partials] = (Σ x², unused), as gradient_squares.wgsl writes them; x [count] vectors of four. One invocation a
-// vector; every workgroup adds the partials up, in the same order.
+// partials [partials] of each = (Σ x², unused), as gradient_squares.wgsl writes them; x [count] vectors of four of each. One invocation
+// per vector; every workgroup adds the partials up, in the same order.
 
 import package::shared::grid::group_number;
 import package::shared::reduce::sum_of_group;
 
 struct Arguments {
-    count: u32, // Vectors of four in x.
-    partials: u32, // Number of partial sums.
+    count: u32, // Vectors of four of a matrix.
+    partials: u32, // Partial sums of a matrix.
     eps: f32, // Smallest norm that is scaled to 1.
 }
 
@@ -20,11 +20,11 @@ struct Arguments {
 fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     var squares = 0.0;
     for (var at = local; at < arguments.partials; at += 256u) {
-        squares += partials[at].x;
+        squares += partials[group.z * arguments.partials + at].x;
     }
     let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
-        x[at] /= norm;
+        x[group.z * arguments.count + at] /= norm;
     }
 }

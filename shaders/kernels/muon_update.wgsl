@@ -1,13 +1,16 @@
-// Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
+// Muon's step of matrices: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
 // With `keeps_zeros`, p = 0 stays 0.
 //
-// p [R, C] begins `first` floats into the bound range of the weights. One invocation an entry of p. Does nothing where the step is skipped.
+// The matrices p [R, C], one per z, and x are laid out as for muon_momentum.wgsl. One invocation per entry of p. Does nothing where the
+// step is skipped.
 
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::grid::group_number;
 
 struct Arguments {
-    first: u32, // Where the matrix begins.
+    first: u32, // Where the first matrix begins.
+    distance: u32, // From one matrix to the next.
+    place: u32, // Number in x of the first matrix.
     rows: u32, // R.
     columns: u32, // C.
     transposed: u32, // Whether x is: 1 or 0.
@@ -25,13 +28,16 @@ struct Arguments {
 @compute @workgroup_size(256)
 fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
-    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
+    let count = arguments.rows * arguments.columns;
+    if at >= count || control.skipped == 1u {
         return;
     }
     let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
     let learning_rate = schedule[control.row].learning_rate;
-    let before = parameters[arguments.first + at];
+    let entry = arguments.first + group.z * arguments.distance + at;
+    let before = parameters[entry];
     let kept = arguments.keeps_zeros == 1u && before == 0.0;
     let parameter = before - learning_rate * arguments.weight_decay * before;
-    parameters[arguments.first + at] = select(parameter - learning_rate * arguments.rate * x[stored], 0.0, kept);
+    let step = x[(arguments.place + group.z) * count + stored];
+    parameters[entry] = select(parameter - learning_rate * arguments.rate * step, 0.0, kept);
 }

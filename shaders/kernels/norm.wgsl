@@ -1,11 +1,12 @@
 // Norm: layer y = (x − μ)·ρ·(w + offset) (+ b), ρ = 1/√(var + eps); rms y = x·ρ·(w + offset), ρ = 1/√(mean x² + eps).
-// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half
+// variants: form=layer|rms entries=scalar|vec4|half
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
 // pass: the difference of two large sums would lose it. half: y is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
-import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::grid::group_number;
+import package::shared::rows::{LANES, sum_of_row};
 import package::shared::stored::Stored;
 
 struct Arguments {
@@ -25,34 +26,33 @@ struct Arguments {
 
 @compute @workgroup_size(64)
 fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+    let row = group_number(group);
     if row >= arguments.rows {
         return;
     }
     let start = row * arguments.channels;
-    let lane = lane_of(local);
     let count = f32(arguments.channels * WIDTH);
     var mean = 0.0;
     @if(layer) {
         var sum = Entry(0.0);
-        for (var c = lane; c < arguments.channels; c += LANES) {
+        for (var c = local; c < arguments.channels; c += LANES) {
             sum += x[start + c];
         }
         mean = sum_of_row(total(sum), local) / count;
     }
     var squares = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
+    for (var c = local; c < arguments.channels; c += LANES) {
         let centred = x[start + c] - mean;
         squares += centred * centred;
     }
     let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
-    for (var c = lane; c < arguments.channels; c += LANES) {
+    for (var c = local; c < arguments.channels; c += LANES) {
         var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
         let biased = arguments.biased == 1u;
         scaled = select(scaled, scaled + b[select(0u, c, biased)], biased);
         y[start + c] = Stored(scaled);
     }
-    if lane == 0u {
+    if local == 0u {
         statistics[row] = vec2<f32>(mean, root);
     }
 }

@@ -1,12 +1,13 @@
 // Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
-// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half
+// variants: form=layer|rms entries=scalar|vec4|half
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
 // x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.
 // half: dy is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
-import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::grid::group_number;
+import package::shared::rows::{LANES, sum_of_row};
 import package::shared::stored::Stored;
 
 struct Arguments {
@@ -26,18 +27,17 @@ struct Arguments {
 
 @compute @workgroup_size(64)
 fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+    let row = group_number(group);
     if row >= arguments.rows {
         return;
     }
     let start = row * arguments.channels;
-    let lane = lane_of(local);
     let count = f32(arguments.channels * WIDTH);
     let mean = statistics[row].x;
     let root = statistics[row].y;
     var along = Entry(0.0);
     @if(layer) var sum = Entry(0.0);
-    for (var c = lane; c < arguments.channels; c += LANES) {
+    for (var c = local; c < arguments.channels; c += LANES) {
         let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
         along += g * (x[start + c] - mean) * root;
         @if(layer) {
@@ -46,7 +46,7 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
     let mean_along = sum_of_row(total(along), local) / count;
     @if(layer) let mean_g = sum_of_row(total(sum), local) / count;
-    for (var c = lane; c < arguments.channels; c += LANES) {
+    for (var c = local; c < arguments.channels; c += LANES) {
         let normal = (x[start + c] - mean) * root;
         var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
         @if(layer) {

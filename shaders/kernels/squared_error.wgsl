@@ -2,7 +2,7 @@
 // variants: backward?
 //
 // y, x, dx [N,C]; targets is a ring [rows, N]; result [N,2] = (error, row loss), or dx; loss = (mean, count). cross_entropy_mean.wgsl adds the
-// row losses up. One invocation a row, or, backward, one an entry.
+// row losses up. One invocation per row, or, backward, per entry.
 
 import package::shared::control::Control;
 import package::shared::grid::group_number;

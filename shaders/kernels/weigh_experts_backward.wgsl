@@ -1,9 +1,9 @@
 // Gradients of weigh_experts.wgsl: dh = g·dy and dg = Σ h·dy, both 0 where the gate is 0.
-// variants: tier=direct|tiled
 //
 // h, dy, dh [N·E,F]; gates, dgates [N·E].
 
-import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
+import package::shared::grid::group_number;
+import package::shared::rows::{LANES, sum_of_row};
 
 struct Arguments {
     rows: u32, // N·E.
@@ -19,21 +19,20 @@ struct Arguments {
 
 @compute @workgroup_size(64)
 fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+    let row = group_number(group);
     if row >= arguments.rows {
         return;
     }
     let start = row * arguments.hidden;
-    let lane = lane_of(local);
     let gate = gates[row];
     var sum = 0.0;
-    for (var j = lane; j < arguments.hidden; j += LANES) {
+    for (var j = local; j < arguments.hidden; j += LANES) {
         let slope = dy[start + j];
         dh[start + j] = select(gate * slope, 0.0, gate == 0.0);
         sum += select(h[start + j] * slope, 0.0, gate == 0.0);
     }
     let total = sum_of_row(sum, local);
-    if lane == 0u {
+    if local == 0u {
         dgates[row] = total;
     }
 }

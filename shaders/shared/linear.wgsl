@@ -18,6 +18,9 @@ struct Arguments {
 @group(0) @binding(1) var<storage, read> x: array<Operand>;
 @group(0) @binding(2) var<storage, read> w: array<Operand>;
 
+// Number of a product among several of one size, whose operands and results follow one another.
+var<private> product: u32;
+
 @if(scalar)
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
@@ -30,13 +33,13 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
 
 // Four inner steps of a row of x; zeros past the inner dimension, any row past the last.
 fn x_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
     @if(!scalar) return vec4<f32>(x[at / 4u]);
     @else return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
 
 fn w_steps(column: u32, step: u32) -> vec4<f32> {
-    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
+    let at = (product * arguments.columns + min(column, arguments.columns - 1u)) * arguments.inner + step;
     @if(!scalar) return vec4<f32>(w[at / 4u]);
     @else return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
 }

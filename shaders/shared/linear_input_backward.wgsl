@@ -24,6 +24,9 @@ struct Arguments {
 @group(0) @binding(1) var<storage, read> dy: array<Left>;
 @group(0) @binding(2) var<storage, read> w: array<Right>;
 
+// Number of a product among several of one size, whose operands and results follow one another.
+var<private> product: u32;
+
 @if(left1)
 fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
@@ -31,7 +34,7 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
 
 // Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
 fn dy_steps(row: u32, step: u32) -> vec4<f32> {
-    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
+    let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.stride + step;
     @if(!left1) return vec4<f32>(dy[at / 4u]);
     @else return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
 }
@@ -43,7 +46,7 @@ fn w_entry(step: u32, column: u32) -> f32 {
 
 // Four columns of w at an inner step; any columns past the last, zeros past the last step.
 fn w_columns(step: u32, column: u32) -> vec4<f32> {
-    let inside = min(step, arguments.inner - 1u);
+    let inside = product * arguments.inner + min(step, arguments.inner - 1u);
     @if(!scalar) let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     @else let columns = vec4<f32>(
         w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));

@@ -1,6 +1,6 @@
 // Epilogue of the gradient of a linear layer's input: dx = dy·w (+ r), or dx += dy·w.
 
-import package::shared::linear_input_backward::arguments;
+import package::shared::linear_input_backward::{arguments, product};
 
 // Cooperative matrices have whole fours of columns.
 @if(half && !partial && !cooperative8 && !cooperative16) alias Result = f16;
@@ -12,10 +12,11 @@ import package::shared::linear_input_backward::arguments;
 @group(0) @binding(4) var<storage, read> r: array<f32>;
 
 @if(!cooperative8 && !cooperative16)
-fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
     if row < arguments.rows && column < arguments.columns {
-        let at = (slice * arguments.rows + row) * arguments.columns + column;
-        var value = product;
+        // One of several products has no slices.
+        let at = ((slice + product) * arguments.rows + row) * arguments.columns + column;
+        var value = sum;
         let residual = arguments.residual == 1u;
         value = select(value, value + r[select(0u, at, residual)], residual);
         value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);

@@ -1,6 +1,6 @@
 // Epilogue of a linear layer: y = x·wᵀ (+ b) (+ r).
 
-import package::shared::linear::arguments;
+import package::shared::linear::{arguments, product};
 
 // Cooperative matrices have whole fours of columns.
 @if(half_out && !cooperative8 && !cooperative16) alias Result = f16;
@@ -13,10 +13,10 @@ import package::shared::linear::arguments;
 @group(0) @binding(5) var<storage, read> r: array<f32>;
 
 @if(!cooperative8 && !cooperative16)
-fn store_one(row: u32, column: u32, product: f32) {
+fn store_one(row: u32, column: u32, sum: f32) {
     if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.stride + column;
-        var value = product;
+        let at = (product * arguments.rows + row) * arguments.stride + column;
+        var value = sum;
         let biased = arguments.biased == 1u;
         let residual = arguments.residual == 1u;
         value = select(value, value + b[select(0u, column, biased)], biased);

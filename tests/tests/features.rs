@@ -3,7 +3,7 @@
 use crate::common::{self, deviation};
 use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Subject, Weights, hook_point};
 use glasshouse_engine::graph::random::nth;
-use glasshouse_engine::model::{Dictionary, Purpose, build};
+use glasshouse_engine::model::{Dictionary, model_parameters};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::features as protocol;
 use glasshouse_engine::step::{MicroBatch, StepInput};
@@ -30,7 +30,7 @@ fn weights() -> Weights {
 fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
     let mut config = crate::runs::config();
     (config.train.accumulate, config.train.gradient_clipping) = (1, 0.0);
-    let parameters = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(&config.model).unwrap();
     let weights_of_model = random(5, ArenaLayout::unfrozen(&parameters).length);
     let (at, columns) = hook_point(&config.model, "blocks.1.mlp.output").unwrap();
     assert_eq!(columns, COLUMNS);

@@ -2,11 +2,12 @@
 //! gradient rule and backward ops. The cases are the self-test's.
 
 use crate::common;
-use glasshouse_engine::graph::{Graph, ValueId};
+use glasshouse_engine::graph::{Graph, Input, Op, Type, ValueId, ops};
 use glasshouse_engine::oracle::Device;
 use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
+use glasshouse_engine::step::Data;
 use glasshouse_engine::{cpu, gpu};
 use glasshouse_parity::cases::{Case, OPERATIONS, Operation};
 use glasshouse_parity::task::{Backward, Expectation, Task, floats, has_gradient};
@@ -14,7 +15,7 @@ use glasshouse_parity::variants;
 
 enum Tested {
     Cpu,
-    /// With the kernels for a software adapter, or with those for hardware.
+    /// With the kernels for a target.
     Gpu(Box<gpu::Gpu>, Target),
 }
 
@@ -91,12 +92,7 @@ macro_rules! parity {
             }
 
             #[test]
-            fn on_gpu_with_kernels_for_software() {
-                check(&Tested::gpu(Target::new(true)), NAME);
-            }
-
-            #[test]
-            fn on_gpu_with_kernels_for_hardware() {
+            fn on_gpu() {
                 check(&Tested::gpu(Target::new(false)), NAME);
             }
         }
@@ -107,6 +103,73 @@ macro_rules! parity {
 parity! {
     embedding embedding_at_cursor norm linear head_norm rope rope_at_cursor attention cached_attention last_row
     activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood top_k squared_error
+}
+
+/// Products have other kernels on a software adapter.
+#[test]
+fn products_on_a_software_adapter() {
+    for name in ["linear", "expert_linear", "linear_cross_entropy"] {
+        check(&Tested::gpu(Target::new(true)), name);
+    }
+}
+
+/// Several products of one size in one launch have the bits of each computed separately.
+#[test]
+fn several_products_equal_single_ones() {
+    const COUNT: usize = 3;
+    let device =
+        pollster::block_on(gpu::Gpu::open(&common::adapter())).expect("the tests' adapter").poisoned();
+    let of_shape = |shape: &[usize], count: usize| match count {
+        1 => Type::f32(shape),
+        _ => Type::f32(&[&[count], shape].concat()),
+    };
+    for [rows, columns] in [[12, 20], [70, 130], [33, 9]] {
+        let linear = ops::Linear { bias: false, residual: true };
+        let backward = ops::LinearInputBackward { residual: true };
+        let (square, wide) = ([rows, rows], [rows, columns]);
+        for (op, shapes) in
+            [(Op::from(linear), [wide, wide, square]), (backward.into(), [square, wide, wide])]
+        {
+            let run = |target: Option<Target>, count: usize, inputs: &[Vec<f32>]| {
+                let mut graph = Graph::default();
+                let typed = shapes.iter().enumerate();
+                let values: Vec<ValueId> = typed
+                    .map(|(at, shape)| graph.input(Input::Free(at as u32), of_shape(shape, count)))
+                    .collect();
+                let read = graph.push(op, &values).expect("a product");
+                let given: Vec<(ValueId, Data)> =
+                    values.into_iter().zip(inputs.iter().cloned().map(Data::F32)).collect();
+                let results = match target {
+                    None => cpu::run_graph(&graph, &given, &read),
+                    Some(target) => pollster::block_on(gpu::run_graph_for(
+                        &device,
+                        &graph,
+                        &given,
+                        &read,
+                        [0, 0],
+                        target.with_fusions(Fusions::NONE),
+                    )),
+                };
+                floats(results.expect("a result")).expect("floats").swap_remove(0)
+            };
+            let inputs: Vec<Vec<f32>> = (0..3)
+                .zip(shapes)
+                .map(|(stream, [rows, columns])| common::numbers(stream, COUNT * rows * columns))
+                .collect();
+            for target in [None, Some(Target::new(true)), Some(Target::new(false))] {
+                let together = run(target.clone(), COUNT, &inputs);
+                let size = together.len() / COUNT;
+                for (at, ours) in together.chunks_exact(size).enumerate() {
+                    let part = |all: &Vec<f32>| {
+                        let size = all.len() / COUNT;
+                        all[at * size..(at + 1) * size].to_vec()
+                    };
+                    let own: Vec<Vec<f32>> = inputs.iter().map(part).collect();
+                    assert_eq!(ours, run(target.clone(), 1, &own), "{op:?} {rows} {columns} {at} {target:?}");
+                }
+            }
+        }
+    }
 }
 
 /// Kernels that no graph op is lowered to: they follow the backward pass, sample the next token or benchmark the device, and

@@ -29,7 +29,7 @@ fn model() -> ModelConfig {
     ModelConfig {
         vocabulary: 23,
         context_length: 9,
-        layers: 1,
+        layers: 3,
         width: 20,
         heads: 2,
         kv_heads: 1,

@@ -82,10 +82,12 @@ impl Matrix {
     }
 }
 
-/// The Newton–Schulz iterations for X of this shape as a graph, with its input and its output.
-pub fn orthogonalisation(shape: [usize; 2]) -> Result<(Graph, ValueId, ValueId)> {
+/// The Newton–Schulz iterations for `count` X of this shape as a graph, with its input and its output: each [R, C], or [count, R, C].
+pub fn orthogonalisation(count: usize, shape: [usize; 2]) -> Result<(Graph, ValueId, ValueId)> {
     let mut graph = Graph::default();
     graph.set_scope("muon");
+    let [rows, columns] = shape;
+    let shape = if count == 1 { vec![rows, columns] } else { vec![count, rows, columns] };
     let input = graph.input(Input::Free(0), Type::f32(&shape));
     let [a, b, c] = COEFFICIENTS;
     let mut x = input;

@@ -1,8 +1,7 @@
 //! A model with a dictionary on an executor.
 
 use crate::weights::Weights;
-use glasshouse_compiler::model::Purpose;
-use glasshouse_compiler::model::{Dictionary, TrainingGraphs, build, dictionary_graphs};
+use glasshouse_compiler::model::{Dictionary, TrainingGraphs, dictionary_graphs, model_parameters};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::estimate_graphs;
@@ -52,7 +51,7 @@ impl DictionaryExecutor {
         let Subject { config, parameters, device, threads } = *subject;
         let graphs: TrainingGraphs = dictionary_graphs(&config.model, &config.train, dictionary)?;
         let layout = ArenaLayout::new(&graphs.train);
-        let plain = build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
+        let plain = model_parameters(&config.model)?;
         let unfrozen = ArenaLayout::unfrozen(&plain);
         unfrozen.check_count(parameters)?;
         let optimizer = Optimizer::new(&config.train).for_model(&config.model);

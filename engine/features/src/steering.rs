@@ -2,7 +2,7 @@
 //! steered model is an ordinary model for every decoder.
 
 use glasshouse_compiler::graph::Parameter;
-use glasshouse_compiler::model::{HookPoint, Purpose, build};
+use glasshouse_compiler::model::{HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{OrInternal, Result, refuse};
 use glasshouse_protocol::ModelConfig;
@@ -34,11 +34,8 @@ pub fn steered(
     {
         refuse!("{at} cannot be steered: the model normalises it after the layer that writes it");
     }
-    let listed = |config: &ModelConfig| {
-        Ok::<Vec<Parameter>, glasshouse_platform::Error>(
-            build(config, Purpose::Window { time: 1 })?.graph.parameters,
-        )
-    };
+    let listed =
+        |config: &ModelConfig| Ok::<Vec<Parameter>, glasshouse_platform::Error>(model_parameters(config)?);
     let (old, new) = (listed(model)?, listed(&config)?);
     let (from, to) = (ArenaLayout::unfrozen(&old), ArenaLayout::unfrozen(&new));
     from.check_count(parameters)?;

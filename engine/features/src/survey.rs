@@ -2,7 +2,7 @@
 
 use crate::executor::{DictionaryExecutor, Subject};
 use crate::weights::Weights;
-use glasshouse_compiler::model::{self, HookPoint, Purpose, build};
+use glasshouse_compiler::model::{self, HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{IGNORED, MicroBatch};
 use glasshouse_inspection::{ActivationWindow, Lens, top_passages};
@@ -177,7 +177,7 @@ impl Survey<'_> {
             | HookPoint::AttentionOutput(_)
             | HookPoint::Between(_)
             | HookPoint::MlpOutput(_) => {
-                let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+                let parameters = model_parameters(model)?;
                 if let Some(norm) = parameters.iter().position(|own| own.name == "norm.weight") {
                     let offset = ArenaLayout::unfrozen(&parameters).offsets[norm];
                     let one = if model.norm.add_unit_offset { 1.0 } else { 0.0 };

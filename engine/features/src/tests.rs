@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::executor::Subject;
-use glasshouse_compiler::model::{Dictionary, Purpose, build};
+use glasshouse_compiler::model::{Dictionary, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_inspection::Lens;
@@ -22,7 +22,7 @@ fn model() -> (RunConfig, Vec<f32>) {
     (model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (2, 1, 8, 24);
     (config.train.batch_size, config.train.accumulate) = (3, 1);
     config.train.learning_rate = 1e-2;
-    let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(model).unwrap();
     let count = ArenaLayout::unfrozen(&parameters).length;
     (config, random(1, count).iter().map(|x| 0.4 * x).collect())
 }

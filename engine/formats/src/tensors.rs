@@ -2,7 +2,7 @@
 //! table in opposite directions.
 
 use glasshouse_compiler::graph::{Parameter, ParameterId};
-use glasshouse_compiler::model::{Purpose, build};
+use glasshouse_compiler::model::model_parameters;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
@@ -118,7 +118,7 @@ pub struct Parameters {
 
 impl Parameters {
     pub fn new(model: &ModelConfig) -> Result<Self> {
-        Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
+        Ok(Self::from_list(model_parameters(model)?))
     }
 
     /// The parameters of a list, with an arena of their own.

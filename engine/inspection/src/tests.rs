@@ -5,7 +5,7 @@ mod views;
 
 use super::*;
 use glasshouse_compiler::graph::{Graph, Keep, Origin, ParameterId, cut, gradient, random};
-use glasshouse_compiler::model::{LossForm, Model, Purpose, build, training_graphs};
+use glasshouse_compiler::model::{LossForm, Model, Purpose, build, model_parameters, training_graphs};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::compile;
 use glasshouse_compiler::plan::lower::Target;
@@ -56,7 +56,7 @@ fn number(stream: u64, n: usize) -> f32 {
 
 /// Random weights, including parameters that are normally initialised to zeros and ones.
 fn weights(config: &ModelConfig) -> Vec<f32> {
-    let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(config).unwrap();
     let mut arena = block_on(initial::parameters(&parameters, 11, &Yielder::none()));
     for (at, entry) in arena.iter_mut().enumerate() {
         *entry += 0.1 * number(1, at);

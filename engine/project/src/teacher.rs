@@ -3,7 +3,7 @@
 use super::beginning::{checkpoint_of, open_files};
 use super::{Beginning, Project, Run, Trained};
 use glasshouse_compiler::graph::Parameter;
-use glasshouse_compiler::model::{Purpose, build};
+use glasshouse_compiler::model::model_parameters;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
@@ -97,7 +97,7 @@ impl Teacher {
 
 /// Layouts of a model with no parameter frozen, and with all frozen.
 fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
-    let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+    let parameters = model_parameters(model)?;
     let frozen = |parameter: &Parameter| Parameter { trainable: false, ..parameter.clone() };
     let frozen: Vec<Parameter> = parameters.iter().map(frozen).collect();
     Ok((ArenaLayout::from_parameters(&parameters), ArenaLayout::from_parameters(&frozen)))

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, Loaded, read_state};
 use glasshouse_compiler::graph::Parameter;
-use glasshouse_compiler::model::{self, Purpose, build};
+use glasshouse_compiler::model::{self, Purpose, build, model_parameters};
 use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::merge::merged;
 use glasshouse_platform::{Error, Result, Yielder, files};
@@ -136,7 +136,7 @@ async fn loaded(
 
 /// The parameters of a run's model, all unfrozen: the layout for inference and exports. Their elements are those of its files.
 pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
-    let mut parameters = build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
+    let mut parameters = model_parameters(&config.model)?;
     for own in &mut parameters {
         own.ty.element = model::stored_as(&config.model, &own.name, &own.ty.shape, config.weights);
     }

@@ -3,7 +3,7 @@
 
 use super::{Inputs, finite};
 use crate::graph::{Parameter, ParameterId};
-use crate::model::{Purpose, build};
+use crate::model::{Purpose, build, model_parameters};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{Gate, ModelConfig, ModelPart, RemoveSettings, order};
 use crate::{Error, Result, Yielder, refuse};
@@ -90,7 +90,7 @@ pub async fn remove(
              heads instead"
         );
     }
-    let new = build(&smaller, Purpose::Window { time: 1 })?.graph.parameters;
+    let new = model_parameters(&smaller)?;
     let to = ArenaLayout::from_parameters(&new);
     let mut weights = vec![0.0; to.length];
     for (at, wanted) in new.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Shape rules report the operand by name; gradients reach all trainable parameters and nothing else.
 
 use super::*;
-use crate::model::{LossForm, Purpose, build, lora_pairs, training_graphs};
+use crate::model::{LossForm, Purpose, build, lora_pairs, model_parameters, training_graphs};
 use crate::plan::compile;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
@@ -113,7 +113,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
     let mut config = presets::preset("llama-tiny").unwrap();
     config.model.tied_head = false;
     config.model.vocabulary = 300;
-    let plain = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let plain = model_parameters(&config.model).unwrap();
     let all = estimate(&config.model, &config.train, &Target::new(false)).unwrap();
     for targets in
         [&AdapterTarget::ALL[..], &AdapterTarget::ALL[..4], &[AdapterTarget::Qkv], &[AdapterTarget::Head]]

@@ -28,6 +28,11 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
     build_with(config, None, purpose)
 }
 
+/// The parameters of a model that no run trains: its own, in the order of all its graphs, in 32 bits.
+pub fn model_parameters(config: &ModelConfig) -> Result<Vec<Parameter>> {
+    Ok(build(config, Purpose::Window { time: 1 })?.graph.parameters)
+}
+
 /// Builds the decoder's forward graph for a run: with embedding noise, an adapter, and a teacher whose logits are the
 /// distillation target. The model's own parameters come first, as in all its graphs, then the adapter's, [`super::LORA_A`]
 /// before [`super::LORA_B`] and [`super::MAGNITUDE`] for each weight, then the teacher's.
@@ -39,7 +44,7 @@ pub(super) fn build_with(
     config.validate()?;
     let mut builder = Builder::new(config, train, purpose);
     if builder.adapter.is_some() {
-        let plain = build(config, Purpose::Window { time: 1 })?.graph.parameters;
+        let plain = model_parameters(config)?;
         let held = |mut own: Parameter| {
             own.ty.element = builder.stored_as(&own.name, &own.ty.shape);
             own

@@ -207,7 +207,7 @@ mod tests {
     use crate::graph::ops::Noise;
     use crate::graph::{Input, Origin, Parameter};
     use crate::model::teacher::{TEACHER, is_of_teacher};
-    use crate::model::{build, own_parameters, parameters};
+    use crate::model::{model_parameters, own_parameters, parameters};
     use glasshouse_protocol::{Adapter, NormPlacement, Residual, presets};
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
             context_length: 2 * run.model.context_length,
             ..run.model.clone()
         };
-        let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let theirs = model_parameters(&teacher).unwrap();
         run.train.objective = Objective::Distil;
         let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
         assert!(unknown.ends_with("Tune page"), "{unknown}");

@@ -89,7 +89,7 @@ pub async fn add_product(
 mod tests {
     use super::*;
     use crate::graph::ParameterId;
-    use crate::model::{Purpose, build, parameters};
+    use crate::model::{model_parameters, parameters};
     use glasshouse_protocol::AdapterKind;
     use glasshouse_protocol::presets::preset;
     use pollster::block_on;
@@ -101,7 +101,7 @@ mod tests {
         (run.model.layers, run.model.vocabulary) = (2, 40);
         run.train.adapter = Some(Adapter { rank: 3, alpha: 6.0, ..Adapter::default() });
         let parameters = parameters(&run.model, &run.train).unwrap();
-        let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let plain = model_parameters(&run.model).unwrap();
         let (from, to) = (ArenaLayout::from_parameters(&parameters), ArenaLayout::from_parameters(&plain));
         let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
         let merged = block_on(merged(&parameters, run.train.adapter.as_ref(), values.clone(), &async || ()));
@@ -137,7 +137,7 @@ mod tests {
         let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
         let merge = |adapter| block_on(merged(&parameters, Some(adapter), values.clone(), &async || ()));
         let whole = merge(run.train.adapter.as_ref().unwrap());
-        let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let plain = model_parameters(&run.model).unwrap();
         let to = ArenaLayout::from_parameters(&plain);
         for pair in lora_pairs(&parameters) {
             let [weight, a, b] = [pair.weight, pair.a, pair.b].map(|id| values[from.range(id)].to_vec());

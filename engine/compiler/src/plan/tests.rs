@@ -51,6 +51,22 @@ fn dispatches_stay_within_the_budget() {
     }
 }
 
+/// Muon orthogonalises the matrices of one shape together, whatever the number of layers.
+#[test]
+fn muon_takes_few_dispatches() {
+    for target in TARGETS {
+        let [few, many] = [2, 4].map(|layers| {
+            let mut run = run("first-stories", 6);
+            (run.model.layers, run.train.optimizer) = (layers, OptimizerKind::Muon);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let (arena, optimizer) = (ArenaLayout::new(&graphs.train), Optimizer::new(&run.train));
+            update::update_dispatches(&arena, &optimizer, &target).unwrap().len()
+        });
+        // Three shapes.
+        assert!(few == many && many < 130, "{few} and {many} dispatches");
+    }
+}
+
 /// Several documents per row add one input and use attention variants. Runs without documents have neither.
 #[test]
 fn documents_cost_nothing_where_rows_have_one() {
@@ -257,7 +273,10 @@ fn muon_counts_its_products() {
     assert_eq!(estimate.flops_per_token_by_pass.optimizer, step / (2 * 12 * 64) as f64);
     assert_eq!(estimate.flops_per_token, estimate.flops_per_token_by_pass.total());
     let shape = [24, 40];
-    assert_eq!(super::estimate::work(&muon::orthogonalisation(shape).unwrap().0), muon::flops(shape));
+    for count in [1, 3] {
+        let work = super::estimate::work(&muon::orthogonalisation(count, shape).unwrap().0);
+        assert_eq!(work, count as f64 * muon::flops(shape));
+    }
 }
 
 /// Muon's matrices and the entries that AdamW updates are disjoint and make up the trained arena; an adapter has no such matrix.

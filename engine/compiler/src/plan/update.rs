@@ -6,7 +6,7 @@
 
 use super::arena::ArenaLayout;
 use super::fuse::Fusions;
-use super::lower::{Target, grid};
+use super::lower::{FEW_ROWS, Target, grid};
 use super::{Binding, Buffer, Dispatch, Numbered, compile};
 use crate::graph::Input;
 use crate::muon::{self, Matrix};
@@ -18,7 +18,6 @@ use glasshouse_shaders::{
     advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update, optimizer,
 };
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -27,9 +26,6 @@ const CHUNK: usize = 1 << 25;
 
 /// Maximum workgroups, and partial sums, per chunk.
 const PARTIALS: usize = 256;
-
-/// The same on a software adapter, which has few threads and slow barriers.
-const SOFTWARE_PARTIALS: usize = 8;
 
 /// Workgroup size of these kernels; each invocation takes vectors of four floats.
 const GROUP: usize = 256;
@@ -72,9 +68,12 @@ pub fn update_dispatches(
     target: &Target,
 ) -> Result<Vec<Dispatch>> {
     let clip: Rc<str> = Rc::from("clip");
-    let ranges = chunks(arena, 0..arena.trained_end);
-    let (mut all, partials) =
-        squares(ranges.map(|chunk| (chunk.of(Buffer::Gradients, 4), chunk.count())), target, &clip);
+    let (mut all, mut partials) = (Vec::new(), 0);
+    for chunk in chunks(arena, 0..arena.trained_end) {
+        let (squares, groups) = squares(chunk.of(Buffer::Gradients, 4), chunk.count(), [partials, 1], &clip);
+        all.push(squares);
+        partials += groups;
+    }
     let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
     let arguments =
         gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
@@ -90,15 +89,8 @@ pub fn update_dispatches(
             all.push(update(arena, &rule, &chunk, &scope)?);
         }
     }
-    let mut by_shape = BTreeMap::new();
-    for matrix in optimizer.matrices(arena) {
-        for part in matrix.parts() {
-            let orthogonalisation = match by_shape.entry(part.shape()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(Orthogonalisation::new(part.shape(), target)?),
-            };
-            all.extend(muon_dispatches(arena, optimizer, (matrix, &part), orthogonalisation, target)?);
-        }
+    for stack in stacks(arena, optimizer.matrices(arena), target)? {
+        all.extend(muon_dispatches(optimizer, &stack, target)?);
     }
     if optimizer.mixed {
         all.extend(cast_dispatches(arena)?);
@@ -106,110 +98,162 @@ pub fn update_dispatches(
     Ok(all)
 }
 
-/// The partial sums of squares of ranges, each with its number of vectors of four, and their number.
-fn squares(
-    ranges: impl Iterator<Item = (Binding, usize)>,
-    target: &Target,
-    scope: &Rc<str>,
-) -> (Vec<Dispatch>, usize) {
-    let (mut all, mut partials) = (Vec::new(), 0);
-    for (range, count) in ranges {
-        let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
-        let groups = count.div_ceil(4 * GROUP).min(most);
-        let arguments = gradient_squares::Arguments {
-            count: count as u32,
-            groups: groups as u32,
-            first: partials as u32,
-        };
-        let bindings = vec![range, Binding::whole(Buffer::Partials)];
-        let kernel = gradient_squares::kernel();
-        all.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], scope));
-        partials += groups;
+/// The dispatch of the partial sums of squares of `times` consecutive ranges of `count` vectors of four, written from number `first` on, and
+/// their number per range.
+fn squares(ranges: Binding, count: usize, [first, times]: [usize; 2], scope: &Rc<str>) -> (Dispatch, usize) {
+    let groups = count.div_ceil(4 * GROUP).min(PARTIALS);
+    let arguments =
+        gradient_squares::Arguments { count: count as u32, groups: groups as u32, first: first as u32 };
+    let bindings = vec![ranges, Binding::whole(Buffer::Partials)];
+    let (kernel, grid) = (gradient_squares::kernel(), [groups as u32, 1, times as u32]);
+    (Dispatch::of_phase(kernel, arguments.bytes(), bindings, grid, scope), groups)
+}
+
+/// A matrix that Muon orthogonalises, in the stored matrix that it is a part of.
+struct Part {
+    matrix: Matrix,
+    /// The stored matrix, with its padding.
+    stored: Chunk,
+    /// Start in the stored matrix.
+    first: usize,
+}
+
+impl Part {
+    /// Whether both are the same part of equal matrices.
+    fn is_like(&self, other: &Self) -> bool {
+        let key = |part: &Self| (part.matrix.rows, part.first, part.stored.own.len(), part.stored.piece);
+        key(self) == key(other)
     }
-    (all, partials)
 }
 
-/// Muon's iterations for matrices of one shape. Their slots are those of the activations, which nothing reads during an update.
-struct Orthogonalisation {
-    dispatches: Vec<Dispatch>,
-    /// Rounded up to vectors of four.
-    input: Binding,
-    output: Binding,
-}
-
-impl Orthogonalisation {
-    fn new(shape: [usize; 2], target: &Target) -> Result<Self> {
-        let (graph, _, output) = muon::orthogonalisation(shape)?;
-        let target = target.clone().with_fusions(Fusions::NONE);
-        let plan = compile(graph, &[output], &target)?;
-        let bytes = plan.graph.ty(output).bytes();
-        let slot = Buffer::Slot(plan.placement.slots.len());
-        let spot = plan.placement.spot_of_value[output.index()]
-            .ok_or_else(|| Error::Internal("an orthogonalised matrix without a slot".to_owned()))?;
-        let mut dispatches = plan.dispatches;
-        for dispatch in &mut dispatches {
-            // Not a node of the training graph.
-            dispatch.node = None;
-            let inputs = dispatch.bindings.iter_mut();
-            for binding in inputs.filter(|binding| binding.buffer == Buffer::Input(Input::Free(0))) {
-                *binding = Binding { buffer: slot, bytes: binding.bytes.or(Some(bytes)), ..*binding };
-            }
+/// Matrices by shape, in stacks that are orthogonalised together: as many as the partial sums have room for, and a buffer. Large ones fill a
+/// device on their own.
+fn stacks(arena: &ArenaLayout, matrices: &[Matrix], target: &Target) -> Result<Vec<Vec<Part>>> {
+    let mut by_shape: BTreeMap<[usize; 2], Vec<Part>> = BTreeMap::new();
+    for matrix in matrices {
+        for part in matrix.parts() {
+            let (piece, own) = arena.whole(matrix)?;
+            let first = part.start - matrix.start;
+            let own = Part { matrix: part, stored: Chunk { piece, own }, first };
+            by_shape.entry(own.matrix.shape()).or_default().push(own);
         }
-        Ok(Self {
-            dispatches,
-            input: Binding { buffer: slot, offset: 0, bytes: Some(bytes.next_multiple_of(16)) },
-            output: Binding { buffer: Buffer::Slot(spot.slot), offset: spot.offset, bytes: Some(bytes) },
-        })
     }
+    let mut all = Vec::new();
+    for ([rows, columns], mut parts) in by_shape {
+        // The same part of consecutive layers is at equal distances.
+        parts.sort_by_key(|part| (part.matrix.rows, part.first, part.stored.own.len()));
+        // The vectors of a stack do not cross matrices, and its products are those of tiles.
+        let alone = !(rows * columns).is_multiple_of(4) || rows <= FEW_ROWS;
+        let count = rows * columns;
+        let room =
+            (target.binding.min(target.buffer) / (4 * count) as u64).clamp(1, PARTIALS as u64) as usize;
+        let most = if alone { 1 } else { room.min(PARTIALS / count.div_ceil(16 * GROUP).min(PARTIALS)) };
+        while !parts.is_empty() {
+            let rest = parts.split_off(most.min(parts.len()));
+            all.push(std::mem::replace(&mut parts, rest));
+        }
+    }
+    Ok(all)
 }
 
-/// Muon's update of a part of a matrix.
-fn muon_dispatches(
-    arena: &ArenaLayout,
-    rule: &Optimizer,
-    (matrix, part): (&Matrix, &Matrix),
-    orthogonalisation: &Orthogonalisation,
-    target: &Target,
-) -> Result<Vec<Dispatch>> {
+/// Splits a stack into runs of the same part of matrices at equal distances in one piece, which a dispatch can bind together.
+fn runs<'stack>(stack: &'stack [Part], target: &Target) -> Vec<&'stack [Part]> {
+    let most = CHUNK.min(usize::try_from(target.binding / 4).unwrap_or(usize::MAX));
+    let (mut all, mut rest) = (Vec::new(), stack);
+    while let [first, ..] = rest {
+        let start = |at: usize| rest[at].stored.own.start;
+        let joins = |at: &usize| {
+            rest[*at].is_like(first)
+                && start(*at) == start(0) + at * (start(1) - start(0))
+                && rest[*at].stored.own.end - start(0) <= most
+        };
+        let (run, others) = rest.split_at(1 + (1..rest.len()).take_while(joins).count());
+        all.push(run);
+        rest = others;
+    }
+    all
+}
+
+/// Muon's update of a stack of matrices. Its slots are those of the activations, which nothing reads during an update.
+fn muon_dispatches(rule: &Optimizer, stack: &[Part], target: &Target) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("muon");
-    let (piece, own) = arena.whole(matrix)?;
-    // A part need not begin where a binding may.
-    let all = Chunk { piece, own };
-    let first = (part.start - matrix.start) as u32;
-    let (rows, columns, transposed) = (part.rows as u32, part.columns as u32, u32::from(part.is_tall()));
-    let x = orthogonalisation.input;
-    let (momentum, rest) = (muon::MOMENTUM, 1.0 - muon::MOMENTUM);
-    let arguments = muon_momentum::Arguments { first, rows, columns, transposed, momentum, rest };
-    let bindings = vec![
-        Binding::whole(Buffer::Control),
-        all.of(Buffer::Gradients, 4),
-        all.of(Buffer::FirstMoments, 4),
-        x,
-    ];
-    let vectors = part.count().div_ceil(4);
-    let groups = grid((4 * vectors).div_ceil(GROUP))?;
-    let mut dispatches =
-        vec![Dispatch::of_phase(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
-    let (squares, partials) = squares(std::iter::once((x, vectors)), target, &scope);
-    dispatches.extend(squares);
+    let (shape, count) = (stack[0].matrix.shape(), stack.len());
+    let (graph, _, output) = muon::orthogonalisation(count, shape)?;
+    let plan = compile(graph, &[output], &target.clone().with_fusions(Fusions::NONE))?;
+    let bytes = plan.graph.ty(output).bytes();
+    let spot = plan.placement.spot_of_value[output.index()]
+        .ok_or_else(|| Error::Internal("an orthogonalised matrix without a slot".to_owned()))?;
+    let output = Binding { buffer: Buffer::Slot(spot.slot), offset: spot.offset, bytes: Some(bytes) };
+    let input = Buffer::Slot(plan.placement.slots.len());
+    // Rounded up to vectors of four.
+    let x = Binding { buffer: input, offset: 0, bytes: Some(bytes.next_multiple_of(16)) };
+    let vectors = stack[0].matrix.count().div_ceil(4);
+    let repeated = |groups: usize, times: usize| grid(groups).map(|[x, y, _]| [x, y, times as u32]);
+
+    let (mut momenta, mut updates, mut place) = (Vec::new(), Vec::new(), 0);
+    for run in runs(stack, target) {
+        let Part { matrix, stored, first } = &run[0];
+        let end = run[run.len() - 1].stored.own.end;
+        let all = Chunk { piece: stored.piece, own: stored.own.start..end };
+        let distance = run.get(1).map_or(0, |next| next.stored.own.start - stored.own.start) as u32;
+        let first = *first as u32;
+        let (rows, columns, transposed) =
+            (matrix.rows as u32, matrix.columns as u32, u32::from(matrix.is_tall()));
+        let (momentum, rest) = (muon::MOMENTUM, 1.0 - muon::MOMENTUM);
+        let arguments =
+            muon_momentum::Arguments { first, distance, place, rows, columns, transposed, momentum, rest };
+        let bindings = vec![
+            Binding::whole(Buffer::Control),
+            all.of(Buffer::Gradients, 4),
+            all.of(Buffer::FirstMoments, 4),
+            x,
+        ];
+        let groups = repeated((4 * vectors).div_ceil(GROUP), run.len())?;
+        let kernel = muon_momentum::kernel();
+        momenta.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, &scope));
+        let (weight_decay, keeps_zeros) = (rule.weight_decay, u32::from(rule.keeps_zeros));
+        let arguments = muon_update::Arguments {
+            first,
+            distance,
+            place,
+            rows,
+            columns,
+            transposed,
+            weight_decay,
+            rate: matrix.rate(),
+            keeps_zeros,
+        };
+        let bindings = vec![
+            Binding::whole(Buffer::Control),
+            Binding::whole(Buffer::Schedule),
+            output,
+            all.of(Buffer::Parameters, 4),
+        ];
+        let groups = repeated(matrix.count().div_ceil(GROUP), run.len())?;
+        let kernel = muon_update::kernel();
+        updates.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, &scope));
+        place += run.len() as u32;
+    }
+
+    let mut dispatches = momenta;
+    let (squares, partials) = squares(x, vectors, [0, count], &scope);
+    dispatches.push(squares);
     let arguments =
         muon_normalise::Arguments { count: vectors as u32, partials: partials as u32, eps: muon::EPS };
     let bindings = vec![Binding::whole(Buffer::Partials), x];
+    let groups = repeated(vectors.div_ceil(GROUP), count)?;
     let kernel = muon_normalise::kernel();
-    let groups = grid(vectors.div_ceil(GROUP))?;
     dispatches.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, &scope));
-    dispatches.extend(orthogonalisation.dispatches.iter().cloned());
-    let (weight_decay, rate, keeps_zeros) = (rule.weight_decay, part.rate(), u32::from(rule.keeps_zeros));
-    let arguments =
-        muon_update::Arguments { first, rows, columns, transposed, weight_decay, rate, keeps_zeros };
-    let bindings = vec![
-        Binding::whole(Buffer::Control),
-        Binding::whole(Buffer::Schedule),
-        orthogonalisation.output,
-        all.of(Buffer::Parameters, 4),
-    ];
-    let groups = grid(part.count().div_ceil(GROUP))?;
-    dispatches.push(Dispatch::of_phase(muon_update::kernel(), arguments.bytes(), bindings, groups, &scope));
+    for mut dispatch in plan.dispatches {
+        // Not a node of the training graph.
+        dispatch.node = None;
+        let inputs = dispatch.bindings.iter_mut();
+        for binding in inputs.filter(|binding| binding.buffer == Buffer::Input(Input::Free(0))) {
+            *binding = Binding { buffer: input, bytes: binding.bytes.or(Some(bytes)), ..*binding };
+        }
+        dispatches.push(dispatch);
+    }
+    dispatches.extend(updates);
     Ok(dispatches)
 }
 

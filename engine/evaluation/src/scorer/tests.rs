@@ -2,7 +2,7 @@
 
 use super::super::temperatures::GRID;
 use super::*;
-use glasshouse_compiler::model::{HookPoint, Purpose, build};
+use glasshouse_compiler::model::{HookPoint, model_parameters};
 use glasshouse_executors::gpu::test_gpu;
 use glasshouse_project::initial;
 use glasshouse_protocol::presets;
@@ -16,7 +16,7 @@ fn config() -> ModelConfig {
 }
 
 fn weights(config: &ModelConfig) -> Vec<f32> {
-    let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(config).unwrap();
     let mut arena = block_on(initial::parameters(&parameters, 5, &Yielder::none()));
     arena.iter_mut().for_each(|weight| *weight *= 8.0);
     arena

@@ -75,7 +75,7 @@ pub struct Muon(Vec<([usize; 2], Orthogonalisation)>);
 impl Muon {
     pub fn new(optimizer: &Optimizer, layout: &ArenaLayout) -> Result<Self> {
         let program = |shape: [usize; 2]| {
-            let (graph, input, output) = muon::orthogonalisation(shape)?;
+            let (graph, input, output) = muon::orthogonalisation(1, shape)?;
             Ok((shape, Orthogonalisation { program: Program::new(&graph, &[output]), input, output }))
         };
         shapes(optimizer, layout).into_iter().map(program).collect::<Result<_>>().map(Self)
@@ -83,7 +83,8 @@ impl Muon {
 
     /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(optimizer: &Optimizer, layout: &ArenaLayout) -> u64 {
-        let graphs = shapes(optimizer, layout).into_iter().flat_map(muon::orthogonalisation);
+        let graphs =
+            shapes(optimizer, layout).into_iter().flat_map(|shape| muon::orthogonalisation(1, shape));
         graphs.map(|(graph, _, output)| Program::needed(&graph, &[output])).sum()
     }
 

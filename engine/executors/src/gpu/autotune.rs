@@ -252,13 +252,13 @@ impl Device {
 
     async fn prepared(&self, trial: &Trial, choice: Choice) -> Result<(Repeater, Range<usize>)> {
         expect_short(self.gpu.wait())?;
-        let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
+        let plan = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor equal values, which some devices compute faster.
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
         repeater.fill_f16(&plan, NOISE, noise).await?;
-        Ok((repeater, own))
+        Ok((repeater, 0..plan.dispatches.len()))
     }
 
     async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {

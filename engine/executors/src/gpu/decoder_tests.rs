@@ -379,7 +379,7 @@ fn stored_weights_give_the_logits_of_unpacked_ones() {
             let mut rounded = layout.floats(&given, &arena).into_owned();
             layout.unpack(&layout.pack(&given, &arena), &mut rounded);
             let rounded = layout.moved_to(&given, rounded);
-            for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
+            for tier in [Tier::Tiled, Tier::Subgroup] {
                 let choices = trial::everywhere(&graph, tier, |class| class.family == Family::LinearFew);
                 let target = gpu.target().with(&choices);
                 let kernels = compile(graph.clone(), &[], &target).unwrap().dispatches;

@@ -8,7 +8,8 @@ use crate::graph::half::{self, Operand, alone, alone_by_four};
 use crate::graph::shape::{Rule, alike, columns, expect, rank, vector, with_columns};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// y = x·wᵀ (+ b) (+ r). Inputs: x [..,I], weight w [O,I], (bias b [O]), (residual r [..,O]). Output: y [..,O].
+/// y = x·wᵀ (+ b) (+ r). Inputs: x [..,I], weight w [O,I], (bias b [O]), (residual r [..,O]). Output: y [..,O]. Or several products of one
+/// size, without bias: x [G,N,I], w [G,O,I], (r [G,N,O]); y [G,N,O].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Linear {
     pub bias: bool,
@@ -39,10 +40,11 @@ impl Operation for Linear {
 
     fn types(&self, inputs: LinearInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let LinearInputs { x, weight, bias, residual } = inputs;
-        rank("weight", weight, 2)?;
-        columns("input", x, weight.columns())?;
-        let y = with_columns(x, weight.shape[0]);
-        bias.map_or(Ok(()), |bias| vector("bias", bias, weight.shape[0]))?;
+        let [out, inner] = matrix_of(weight, x)?;
+        columns("input", x, inner)?;
+        let y = with_columns(x, out);
+        expect(bias.is_none() || weight.shape.len() == 2, || "several products have no bias".to_owned())?;
+        bias.map_or(Ok(()), |bias| vector("bias", bias, out))?;
         residual.map_or(Ok(()), |residual| alike("residual", residual, &y))?;
         Ok(Y { y })
     }
@@ -74,9 +76,25 @@ impl Operation for Linear {
     }
 }
 
-/// Floating-point operations of a product of rows with a matrix or its transpose.
+/// Floating-point operations of a product of rows with a matrix or its transpose, or of several.
 pub(super) fn product_flops(rows: &Type, matrix: &Type) -> f64 {
-    2.0 * rows.rows() as f64 * matrix.count() as f64
+    2.0 * (rows.rows() / product_count(matrix)) as f64 * matrix.count() as f64
+}
+
+/// Number of products with a weight [O,I] or [G,O,I].
+pub fn product_count(weight: &Type) -> usize {
+    if let [products, _, _] = weight.shape[..] { products } else { 1 }
+}
+
+/// Size of a weight [O,I], or of each of several [G,O,I] that are multiplied with rows [G,N,..].
+fn matrix_of(weight: &Type, rows: &Type) -> Rule<[usize; 2]> {
+    if let ([count, out, inner], [groups, _, _]) = (&weight.shape[..], &rows.shape[..])
+        && count == groups
+    {
+        return Ok([*out, *inner]);
+    }
+    rank("weight", weight, 2)?;
+    Ok([weight.shape[0], weight.shape[1]])
 }
 
 /// Appends the gradient of x·wᵀ (+ b).
@@ -106,7 +124,8 @@ pub(super) fn product_backward(
     Ok(())
 }
 
-/// dx = dy·w (+ r). Inputs: dy [..,O], weight w [O,I], (residual r [..,I], the other gradients of x). Output: [..,I].
+/// dx = dy·w (+ r). Inputs: dy [..,O], weight w [O,I], (residual r [..,I], the other gradients of x). Output: [..,I]. Or several products of
+/// one size, as for [`Linear`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearInputBackward {
     pub residual: bool,
@@ -121,9 +140,9 @@ impl Operation for LinearInputBackward {
 
     fn types(&self, inputs: LinearInputBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let LinearInputBackwardInputs { dy, weight, residual } = inputs;
-        rank("weight", weight, 2)?;
-        columns("output gradient", dy, weight.shape[0])?;
-        let dx = with_columns(dy, weight.columns());
+        let [out, inner] = matrix_of(weight, dy)?;
+        columns("output gradient", dy, out)?;
+        let dx = with_columns(dy, inner);
         residual.map_or(Ok(()), |residual| alike("residual", residual, &dx))?;
         Ok(Dx { dx })
     }

@@ -1,21 +1,13 @@
 //! Causal and sliding-window attention.
 
-use super::matmul::built;
-use super::{
-    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Tier, grid,
-    within_longest_loop, words,
-};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, within_longest_loop, words};
 use crate::Result;
 use crate::graph::ops::*;
 use crate::graph::{Heads, random};
 use glasshouse_shaders::{
-    Kernel, attention, attention_delta, attention_forward_direct, attention_forward_tiled,
-    attention_key_backward_direct, attention_key_backward_tiled, attention_query_backward_direct,
+    Kernel, attention, attention_delta, attention_forward_tiled, attention_key_backward_tiled,
     attention_query_backward_tiled,
 };
-
-/// Largest head of direct kernels: with more registers llvmpipe takes a minute to compile them.
-const MAX_DIRECT_HEAD_SIZE: usize = 128;
 
 static CONTROL: [BindingSource; 2] = [BindingSource::CONTROL, BindingSource::SCHEDULE];
 
@@ -34,40 +26,9 @@ impl Window<'_> {
         (self.qkv.ty.shape[0], self.qkv.ty.shape[1])
     }
 
-    /// Whether a kernel uses blocks of four queries by four keys, without workgroup memory. Loops that llvmpipe would end early are left to
-    /// the tiled kernels, whose lowering refuses them.
-    fn by_blocks(self, family: Family) -> bool {
-        let ((batch, time), Attention { heads, softcap, .. }) = (self.batch_and_time(), self.op);
-        let entries = heads.head_size / 4;
-        let turns = time.div_ceil(4)
-            * (heads.heads / heads.kv_heads)
-            * (1 + usize::from(softcap.is_some()) + 2 * entries);
-        let sizes = [batch * heads.heads, time, heads.head_size];
-        self.site.target.tier(family, sizes) == Tier::Direct
-            && heads.head_size.is_multiple_of(4)
-            && heads.head_size <= MAX_DIRECT_HEAD_SIZE
-            && turns <= MAX_LOOP_ITERATIONS
-    }
-
-    /// A launch of a direct kernel, with an invocation for four rows of each of `head_count` heads.
-    fn direct(
-        self,
-        kernel: fn(bool, bool, bool) -> Option<&'static Kernel>,
-        head_count: usize,
-        operands: &[BindingSource],
-    ) -> Result<Launch> {
-        // With documents there is no variant without dropout: the rate is 0 then.
-        let drops = self.op.dropout.is_some() || self.starts.is_some();
-        let kernel = built(kernel(drops, self.qkv.half(), self.starts.is_some()))?;
-        let control = if drops { &CONTROL[..] } else { &[] };
-        let bindings = operands.iter().chain(control).copied().chain(self.starts).collect();
-        self.launch(kernel, 4, head_count, bindings)
-    }
-
-    /// A launch of a tiled kernel, with an invocation for each row of each of `head_count` heads, which walks the head's row `passes` times
-    /// for each of `steps` keys or queries. Fails if a software adapter would end the loops early. Direct kernels have these loops, too, so
-    /// switching tiers would not help.
-    fn tiled(
+    /// A launch with an invocation for each row of each of `head_count` heads, which walks the head's row `passes` times for each of `steps`
+    /// keys or queries. Fails if a software adapter would end the loops early.
+    fn launch(
         self,
         kernel: &'static Kernel,
         head_count: usize,
@@ -79,17 +40,6 @@ impl Window<'_> {
         within_longest_loop(self.site, turns, advice)?;
         let starts = self.starts.unwrap_or(BindingSource::UNREAD);
         let bindings = CONTROL.iter().chain(operands).copied().chain([starts]).collect();
-        self.launch(kernel, 1, head_count, bindings)
-    }
-
-    /// A launch with an invocation for `rows` rows.
-    fn launch(
-        self,
-        kernel: &'static Kernel,
-        rows: usize,
-        head_count: usize,
-        bindings: Vec<BindingSource>,
-    ) -> Result<Launch> {
         let ((batch, time), Attention { heads, dropout, .. }) = (self.batch_and_time(), self.op);
         let (site, threshold, keep_scale) = dropout
             .map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
@@ -109,7 +59,7 @@ impl Window<'_> {
             seen: self.op.window.map_or(time, |window| window.min(time)) as u32,
             documents: u32::from(self.starts.is_some()),
         };
-        let groups = grid(batch * head_count * time.div_ceil(rows * kernel.workgroup_size[0] as usize))?;
+        let groups = grid(batch * head_count * time.div_ceil(kernel.workgroup_size[0] as usize))?;
         Launch::new(kernel, arguments.bytes(), bindings, groups)
     }
 }
@@ -141,13 +91,11 @@ impl Lower for Attention {
         let (heads, AttentionInputs { qkv, starts }) = (self.heads.heads, operands.inputs);
         let window = Window { site, qkv, op: *self, starts: starts.map(Operand::place) };
         let operands = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
-        Ok(Lowering::one(if window.by_blocks(Family::AttentionForward) {
-            window.direct(attention_forward_direct::kernel, heads, &operands)?
-        } else {
-            // Scores, rescaled sums, values.
-            let (_, time) = window.batch_and_time();
-            window.tiled(variant!(attention_forward_tiled, window), heads, [time, 3], &operands)?
-        }))
+        let (_, time) = window.batch_and_time();
+        // Scores, rescaled sums, values.
+        window
+            .launch(variant!(attention_forward_tiled, window), heads, [time, 3], &operands)
+            .map(Lowering::one)
     }
 }
 
@@ -171,18 +119,12 @@ impl Lower for AttentionBackward {
         let window = Window { site, qkv, op: self.forward, starts: starts.map(Operand::place) };
         let operands = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let (Heads { heads, kv_heads, .. }, (_, time)) = (self.forward.heads, window.batch_and_time());
-        let queries = if window.by_blocks(Family::AttentionQueryBackward) {
-            window.direct(attention_query_backward_direct::kernel, heads, &operands)?
-        } else {
-            window.tiled(variant!(attention_query_backward_tiled, window), heads, [time, 2], &operands)?
-        };
-        let keys = if window.by_blocks(Family::AttentionKeyBackward) {
-            window.direct(attention_key_backward_direct::kernel, kv_heads, &operands)?
-        } else {
-            // Scores and sums, for every query head that shares the key.
-            let steps = time * (heads / kv_heads);
-            window.tiled(variant!(attention_key_backward_tiled, window), kv_heads, [steps, 2], &operands)?
-        };
+        let queries =
+            window.launch(variant!(attention_query_backward_tiled, window), heads, [time, 2], &operands)?;
+        // Scores and sums, for every query head that shares the key.
+        let steps = [time * (heads / kv_heads), 2];
+        let keys =
+            window.launch(variant!(attention_key_backward_tiled, window), kv_heads, steps, &operands)?;
         Ok(Lowering::new(vec![queries, keys]))
     }
 }

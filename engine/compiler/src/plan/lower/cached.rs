@@ -12,14 +12,13 @@ const MAX_PARTS: usize = 16;
 
 impl Lower for CachedAttention {
     /// Writes the chunks into the caches, then attends.
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
             (operands.inputs, operands.outputs);
         let (heads, rows, time, positions) = (self.heads, qkv.rows(), qkv.ty.shape[1], keys.ty.shape[2]);
         let queries = rows * heads.heads;
         let entries = rows * heads.kv_heads * heads.head_size;
-        // One part keeps the few threads of a software adapter busy.
-        let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MAX_PARTS) };
+        let parts = positions.div_ceil(PART).min(MAX_PARTS);
         let (scale, columns) = (heads.factor(self.scale), heads.head_size);
         let scratch = queries * parts * (columns + 2) * 4;
         let [part, seen, part_count] =

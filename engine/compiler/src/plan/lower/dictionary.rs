@@ -1,24 +1,19 @@
 //! Sparse dictionaries.
 
 use super::loss::{LossRule, mean};
-use super::{
-    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, row_groups, words,
-};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, words};
 use crate::Result;
 use crate::graph::ops::*;
 use glasshouse_shaders::{squared_error, top_k};
 
 impl Lower for TopK {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use top_k::{Arguments, Tier, kernel};
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use top_k::{Arguments, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        // An invocation reads its row once for each bit of the threshold, and again at the end.
-        let direct = site.target.software && 32 * x.columns() <= MAX_LOOP_ITERATIONS;
         let [rows, columns, k] = words([x.rows(), x.columns(), self.k]);
         let arguments = Arguments { rows, columns, k }.bytes();
         let bindings = [x, y].map(Operand::place).to_vec();
-        let tier = if direct { Tier::Direct } else { Tier::Tiled };
-        Ok(Lowering::one(Launch::new(kernel(tier), arguments, bindings, row_groups(direct, x.rows())?)?))
+        Launch::new(kernel(), arguments, bindings, grid(x.rows())?).map(Lowering::one)
     }
 }
 

@@ -49,13 +49,12 @@ impl Lower for Embedding {
 impl Lower for EmbeddingBackward {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let Named { inputs, gradients, .. } = operands;
-        use embedding_backward::{Arguments, Entries, Tier, kernel};
+        use embedding_backward::{Arguments, Entries, kernel};
         let EmbeddingBackwardInputs { dy, tokens, order } = inputs;
         let (count, channels) = (tokens.ty.count(), dy.columns());
         let vec4 = channels.is_multiple_of(4);
         let entries = if vec4 { channels / 4 } else { channels };
-        let (tier, chunks) =
-            if site.target.software { (Tier::Direct, 1) } else { (Tier::Tiled, entries.div_ceil(32)) };
+        let chunks = entries.div_ceil(32);
         let width = if vec4 { Entries::Vec4 } else { Entries::Scalar };
         let groups = grid(count * chunks)?;
         let launch = |part: RowRange| {
@@ -68,7 +67,7 @@ impl Lower for EmbeddingBackward {
             };
             let table = part.rows_of(gradients.table.place());
             let bindings = vec![BindingSource::CONTROL, dy.place(), tokens.place(), order.place(), table];
-            Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)
+            Launch::new(kernel(width), arguments.bytes(), bindings, groups)
         };
         Ok(Lowering::new(site.parts_of(gradients.table, false).map(launch).collect::<Result<_>>()?))
     }

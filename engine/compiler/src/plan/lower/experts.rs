@@ -1,10 +1,7 @@
 //! Mixture of experts. The products are those of linear layers over all experts: a token's gates of 0 remove the others' values.
 
 use super::matmul::{input_backward, linear_launches, weight_backward};
-use super::{
-    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, grid, row_groups,
-    within_longest_loop, words,
-};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, within_longest_loop, words};
 use crate::Result;
 use crate::graph::Type;
 use crate::graph::ops::*;
@@ -79,16 +76,13 @@ impl Lower for WeighExperts {
 }
 
 impl Lower for WeighExpertsBackward {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use weigh_experts_backward::{Arguments, Tier, kernel};
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use weigh_experts_backward::{Arguments, kernel};
         let WeighExpertsBackwardInputs { h, gates, dy } = operands.inputs;
         let WeighExpertsBackwardOutputs { dh, dgates } = operands.outputs;
-        let direct = site.target.software && h.columns() <= MAX_LOOP_ITERATIONS;
         let arguments = Arguments { rows: h.rows() as u32, hidden: h.columns() as u32 };
         let bindings = [h, gates, dy, dh, dgates].map(Operand::place).to_vec();
-        let tier = if direct { Tier::Direct } else { Tier::Tiled };
-        let groups = row_groups(direct, h.rows())?;
-        Ok(Lowering::one(Launch::new(kernel(tier), arguments.bytes(), bindings, groups)?))
+        Launch::new(kernel(), arguments.bytes(), bindings, grid(h.rows())?).map(Lowering::one)
     }
 }
 

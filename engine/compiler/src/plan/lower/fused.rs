@@ -21,7 +21,7 @@ impl Lower for LinearCrossEntropy {
             let sizes = [part.count, inner, weight.rows()];
             let places = [part.rows_of(x.place()), logits];
             launches.extend(linear_launches(site, sizes, weight, places, [x.half(), false], [None; 2])?);
-            launches.push(rows(site.target, rule, part, [logits, targets, part.rows_of(results)])?);
+            launches.push(rows(rule, part, [logits, targets, part.rows_of(results)])?);
         }
         launches.push(mean(rule, [results, targets, loss])?);
         Ok(Lowering::new(launches))

@@ -1,9 +1,7 @@
 //! The loss and its gradient.
 
 use super::parts::RowRange;
-use super::{
-    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, row_groups,
-};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::*;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
@@ -30,13 +28,13 @@ impl LossRule {
 
 impl Lower for CrossEntropy {
     /// Per-row losses, then their mean, which is also written to the report.
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CrossEntropyInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
         let whole = RowRange::whole(logits.rows());
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
-        let each = rows(site.target, rule, whole, [logits, targets, results])?;
+        let each = rows(rule, whole, [logits, targets, results])?;
         Ok(Lowering::new(vec![each, mean(rule, [results, targets, loss])?]))
     }
 }
@@ -70,16 +68,12 @@ impl Lower for CrossEntropyBackward {
 
 /// (lse, loss) of each row of a part, over its logits, all targets, and its results.
 pub(super) fn rows(
-    target: &Target,
     rule: LossRule,
     part: RowRange,
     [logits, targets, results]: [BindingSource; 3],
 ) -> Result<Launch> {
-    use cross_entropy::{Arguments, Tier, kernel};
+    use cross_entropy::{Arguments, kernel};
     let (ignoring, ignored) = rule.ignore();
-    // An invocation reads its row twice.
-    let direct = target.software && 2 * rule.vocabulary <= MAX_LOOP_ITERATIONS;
-    let tier = if direct { Tier::Direct } else { Tier::Tiled };
     let arguments = Arguments {
         rows: part.count as u32,
         vocabulary: rule.vocabulary as u32,
@@ -90,7 +84,7 @@ pub(super) fn rows(
         all_rows: rule.all_rows as u32,
     };
     let bindings = vec![BindingSource::CONTROL, logits, targets, results];
-    Launch::new(kernel(tier), arguments.bytes(), bindings, row_groups(direct, part.count)?)
+    Launch::new(kernel(), arguments.bytes(), bindings, grid(part.count)?)
 }
 
 /// The mean of all rows, which is also written to the report, over their results, targets and the loss.

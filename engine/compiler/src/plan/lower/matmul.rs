@@ -5,7 +5,7 @@ use super::products::{linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
     BindingSource, Choice, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
-    by_width, grid, row_groups, tall, within_longest_loop,
+    by_width, grid, tall, within_longest_loop,
 };
 use crate::Result;
 use crate::graph::Element;
@@ -93,12 +93,10 @@ fn linear_launch(
             residual: u32::from(residual),
         };
         let own = match tier {
-            Tier::Direct => linear_few::Tier::Direct,
-            Tier::Tiled | Tier::Cooperative => linear_few::Tier::Tiled,
+            Tier::Direct | Tier::Tiled | Tier::Cooperative => linear_few::Tier::Tiled,
             Tier::Subgroup => linear_few::Tier::Subgroup,
         };
-        let kernel = linear_few::kernel(own, operands);
-        return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier == Tier::Direct, count)?);
+        return Launch::new(linear_few::kernel(own, operands), arguments.bytes(), bindings, grid(count)?);
     }
     let operands =
         by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half])?;
@@ -173,7 +171,7 @@ pub(super) fn input_backward(
     };
     let partial = BindingSource::Scratch(0);
     let products = launch(*part, slice, partial, None)?;
-    let sum = column_sums(site, [partial, dx], [slices, rows * columns], [false, half_w], false)?;
+    let sum = column_sums([partial, dx], [slices, rows * columns], [false, half_w], false)?;
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
@@ -197,7 +195,7 @@ pub(super) fn weight_backward(
     let partial = BindingSource::Scratch(0);
     let sizes = [inner, rows, columns];
     let products = weight_backward_launch(site.target, sizes, rows, vec![dy, x, partial], half, slice)?;
-    let sum = column_sums(site, [partial, dw], [slices, rows * columns], [false; 2], true)?;
+    let sum = column_sums([partial, dw], [slices, rows * columns], [false; 2], true)?;
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
@@ -271,7 +269,6 @@ pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [
 
 /// The sum of `rows` rows of `from`, added to `into` or written there. The flags say whether `from` and `into` are in 16-bit floats.
 pub(super) fn column_sums(
-    site: NodeContext<'_>,
     [from, into]: [BindingSource; 2],
     [rows, columns]: [usize; 2],
     [half, half_out]: [bool; 2],
@@ -280,7 +277,7 @@ pub(super) fn column_sums(
     use sum_rows::{Arguments, Entries, Tier, kernel};
     let vec4 = columns.is_multiple_of(4);
     let count = if vec4 { columns / 4 } else { columns };
-    let (tier, groups) = match tall(site.target, rows, count)? {
+    let (tier, groups) = match tall(rows, count)? {
         (true, groups) if !half_out => (Tier::Workgroup, groups),
         _ => (Tier::Column, grid(count.div_ceil(16))?),
     };

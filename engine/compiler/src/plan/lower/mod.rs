@@ -42,7 +42,7 @@ use std::sync::Arc;
 /// Device properties that determine the kernel variants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter, on which barriers are expensive: kernels without workgroup memory, unless chosen otherwise.
+    /// A software adapter, on which barriers are expensive: products without workgroup memory, unless chosen otherwise, and no long loops.
     pub software: bool,
     /// Maximum bytes of a binding. Larger weights take one launch per range of rows.
     pub binding: u64,
@@ -241,20 +241,15 @@ fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) 
     }
 }
 
-/// Workgroups of the row kernels (`shared/rows.wgsl`): 64 rows per group in the direct tier, else one.
-fn row_groups(direct: bool, rows: usize) -> Result<[u32; 3]> {
-    grid(if direct { rows.div_ceil(64) } else { rows })
-}
-
 /// Sizes as arguments of kernels.
 fn words<const N: usize>(sizes: [usize; N]) -> [u32; N] {
     sizes.map(|size| size as u32)
 }
 
 /// For the column-sum kernels (`shared/columns.wgsl`): whether lanes share a column, and the workgroups. Short or wide matrices
-/// fill a device without sharing; a software adapter avoids barriers unless a column exceeds its longest loop.
-fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
-    let shared = if target.software { rows > MAX_LOOP_ITERATIONS } else { rows > 64 && columns < 16_384 };
+/// fill a device without sharing.
+fn tall(rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
+    let shared = rows > 64 && columns < 16_384;
     Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
 }
 

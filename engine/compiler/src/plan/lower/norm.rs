@@ -1,8 +1,7 @@
 //! Norms and their gradients, and the norms of a weight's rows.
 
 use super::{
-    BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, row_groups, tall,
-    within_longest_loop,
+    BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, tall, within_longest_loop,
 };
 use crate::Result;
 use crate::graph::ops::*;
@@ -10,50 +9,46 @@ use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, norm_weight_backward, row_norm};
 
 impl Lower for Norm {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use norm::{Arguments, Entries, Form, Tier, kernel};
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use norm::{Arguments, Entries, Form, kernel};
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) =
             (operands.inputs, operands.outputs);
         let (rows, channels) = shape(x);
-        let direct = site.target.software;
-        let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let added = bias.map_or(BindingSource::UNREAD, Operand::place);
         let bindings = vec![x.place(), scale.place(), y.place(), statistics.place(), added];
         let (eps, offset, biased) = (self.form.eps, self.form.offset(), u32::from(bias.is_some()));
         let arguments = Arguments { rows: rows as u32, channels, eps, offset, biased };
         let entries = by_width(x.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = kernel(tier, kind, entries);
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
+        let kernel = kernel(kind, entries);
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(rows)?)?))
     }
 }
 
 impl Lower for NormBackward {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let Named { inputs, outputs, .. } = operands;
-        use norm_backward::{Arguments, Entries, Form, Tier, kernel};
+        use norm_backward::{Arguments, Entries, Form, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let (rows, channels) = shape(x);
-        let direct = site.target.software;
-        let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
         bindings.push(residual.map_or(BindingSource::UNREAD, Operand::place));
         let (offset, added) = (self.form.offset(), u32::from(residual.is_some()));
         let arguments = Arguments { rows: rows as u32, channels, offset, residual: added };
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = kernel(tier, kind, entries);
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
+        let kernel = kernel(kind, entries);
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(rows)?)?))
     }
 }
 
 impl Lower for NormWeightBackward {
-    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         use norm_weight_backward::{Arguments, Entries, Tier, kernel};
         let (NormWeightBackwardInputs { x, statistics, dy }, NormGradients { scale, bias }) =
             (operands.inputs, operands.gradients);
         let (rows, channels) = shape(x);
-        let (shared, groups) = tall(site.target, rows, channels as usize)?;
+        let (shared, groups) = tall(rows, channels as usize)?;
         let tier = if shared { Tier::Workgroup } else { Tier::Column };
         let mut bindings = [x, statistics, dy, scale].map(Operand::place).to_vec();
         bindings.extend(bias.map(Operand::place));

@@ -56,7 +56,10 @@ fn configs() -> Vec<RunConfig> {
                 let mut config = presets::preset(preset).unwrap();
                 let model = &mut config.model;
                 (model.width, model.head_size, model.vocabulary) = (width, head_size, vocabulary);
-                (model.heads, model.kv_heads, model.layers, model.context_length) = (heads, heads, 2, 301);
+                // Few rows and positions for the variants of short columns and caches.
+                let context_length = if activation == Activation::ReluSquared { 16 } else { 301 };
+                (model.heads, model.kv_heads, model.layers) = (heads, heads, 2);
+                model.context_length = context_length;
                 (model.mlp.hidden, model.mlp.activation, model.mlp.gate) = (hidden, activation, gate);
                 model.bias = bias.into();
                 (model.dropout.embedding, model.dropout.attention, model.dropout.residual) =

@@ -21,12 +21,6 @@ pub enum Family {
     LinearInputBackward,
     /// dw += dyᵀ·x, sizes N, O, I.
     LinearWeightBackward,
-    /// Attention, sizes B·H, T, D.
-    AttentionForward,
-    /// Gradient of attention's queries, sizes B·H, T, D.
-    AttentionQueryBackward,
-    /// Gradient of attention's keys and values, sizes B·H, T, D.
-    AttentionKeyBackward,
 }
 
 impl Family {
@@ -35,10 +29,7 @@ impl Family {
         Linear = "linear",
         LinearFew = "linear_few",
         LinearInputBackward = "linear_input_backward",
-        LinearWeightBackward = "linear_weight_backward",
-        AttentionForward = "attention_forward",
-        AttentionQueryBackward = "attention_query_backward",
-        AttentionKeyBackward = "attention_key_backward"
+        LinearWeightBackward = "linear_weight_backward"
     }
 
     /// Whether a kernel belongs to the family: `linear_tiled:vec4` does to `linear`.
@@ -48,9 +39,9 @@ impl Family {
         file.strip_prefix(self.name()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
-    /// Whether it is a matrix product of linear layers.
+    /// Whether it is a matrix product by tiles.
     pub fn multiplies(self) -> bool {
-        matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
+        self != Self::LinearFew
     }
 }
 
@@ -308,8 +299,8 @@ impl Target {
     }
 
     /// Whether a choice respects the device's limits. A tiled product runs one loop iteration per inner step, four times as
-    /// many as the direct tier, and iterations are limited on a software adapter; attention's tiers run the same number. If a
-    /// loop must be cut, the default number of slices applies.
+    /// many as the direct tier, and iterations are limited on a software adapter. If a loop must be cut, the default number of slices
+    /// applies.
     pub(in crate::plan) fn admits(
         &self,
         family: Family,
@@ -322,8 +313,7 @@ impl Target {
         // Half of the limit, since nested loops count too.
         let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
-            // One invocation per output of few rows leaves a GPU idle.
-            Tier::Direct => self.software || family != Family::LinearFew,
+            Tier::Direct => family.multiplies(),
             Tier::Tiled => !self.software || !family.multiplies() || within,
             Tier::Subgroup => self.subgroups && family == Family::LinearFew,
             Tier::Cooperative => {
@@ -340,16 +330,14 @@ mod tests {
     #[test]
     fn choices_are_text_and_back() {
         let product = ShapeBucket::new(Family::LinearWeightBackward, [768, 384, 128]);
-        let attention = ShapeBucket::new(Family::AttentionKeyBackward, [48, 64, 32]);
-        let choices: Choices = [
-            (product, Choice { tier: Tier::Tiled, slices: Some(4) }),
-            (attention, Choice::tier(Tier::Direct)),
-        ]
-        .into_iter()
-        .collect();
+        let few = ShapeBucket::new(Family::LinearFew, [8, 64, 33]);
+        let choices: Choices =
+            [(product, Choice { tier: Tier::Tiled, slices: Some(4) }), (few, Choice::tier(Tier::Subgroup))]
+                .into_iter()
+                .collect();
         let texts = choices.texts();
         assert_eq!(texts["linear weight backward 1024x512x128"], "tiled in 4 slices");
-        assert_eq!(texts["attention key backward 64x64x32"], "direct");
+        assert_eq!(texts["linear few 8x64x64"], "subgroup");
         assert_eq!(Choices::from_texts(&texts), choices);
         assert_eq!(ShapeBucket::new(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
@@ -386,7 +374,6 @@ mod tests {
         let software = Target::new(true).with(&choices);
         assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
-        assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
         // Two sizes of one bucket: only the shorter may use it.
         let bucket = ShapeBucket::new(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(bucket, workgroup)]));

@@ -45,6 +45,14 @@ impl Interpret for Linear {
         let LinearInputs { x, weight, bias, residual } = inputs;
         let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
+        let count = product_count(weight.ty);
+        if count > 1 {
+            let sizes = [x.rows() / count, weight.columns(), weight.rows() / count];
+            several(count, [x.floats, weight.floats], residual, outputs.y, |[x, weight], residual, y| {
+                forward(call.workers, x, weight, None, residual, y, sizes);
+            });
+            return Ok(());
+        }
         let (workers, element, x_columns) = (call.workers, weight.ty.element, x.columns());
         let mut rounded = Rounded::default();
         // One token of each of several texts: `few` gives every row the same bits as on its own.
@@ -74,10 +82,29 @@ impl Interpret for Linear {
 impl Interpret for LinearInputBackward {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LinearInputBackwardInputs { dy, weight, residual } = inputs;
-        let sizes = [dy.rows(), weight.columns(), weight.rows()];
-        let residual = residual.map(|residual| residual.floats);
-        input_backward(call.workers, dy.floats, weight.floats, residual, outputs.dx, sizes);
+        let (count, residual) = (product_count(weight.ty), residual.map(|residual| residual.floats));
+        let sizes = [dy.rows() / count, weight.columns(), weight.rows() / count];
+        several(count, [dy.floats, weight.floats], residual, outputs.dx, |[dy, weight], residual, dx| {
+            input_backward(call.workers, dy, weight, residual, dx, sizes);
+        });
         Ok(())
+    }
+}
+
+/// Calls `each` with the operands, the residual and the result of each of `count` products.
+fn several(
+    count: usize,
+    operands: [&[f32]; 2],
+    residual: Option<&[f32]>,
+    result: &mut [f32],
+    mut each: impl FnMut([&[f32]; 2], Option<&[f32]>, &mut [f32]),
+) {
+    fn part(all: &[f32], at: usize, count: usize) -> &[f32] {
+        &all[at * all.len() / count..(at + 1) * all.len() / count]
+    }
+    for (at, result) in result.chunks_exact_mut(result.len() / count).enumerate() {
+        let residual = residual.map(|residual| part(residual, at, count));
+        each(operands.map(|all| part(all, at, count)), residual, result);
     }
 }
 

@@ -4,7 +4,7 @@ use super::double::{self, Values};
 use super::training::{gpt, llama};
 use crate::cpu::{CpuDecoder, run_graph};
 use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, ops, random};
-use glasshouse_compiler::model::{LossForm, Purpose, build};
+use glasshouse_compiler::model::{LossForm, Purpose, build, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
@@ -42,7 +42,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 #[test]
 fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
-        let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        let parameters = model_parameters(&model).unwrap();
         let arena = crate::initial_parameters(&parameters, 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
         decoder.keep_entropies();
@@ -90,7 +90,7 @@ fn caches_write_what_windows_read_at_once_do() {
 #[test]
 fn ends_are_drawn_once_there_are_enough_tokens() {
     let model = llama();
-    let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(&model).unwrap();
     let arena = crate::initial_parameters(&parameters, 11);
     let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
@@ -136,7 +136,7 @@ fn models() -> Vec<ModelConfig> {
 }
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
-    let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let parameters = model_parameters(model).unwrap();
     crate::initial_parameters(&parameters, 11)
 }
 

@@ -79,13 +79,13 @@ mod tests {
         let adapter = test_gpu().report().clone();
         let other = AdapterReport { driver: "another".to_owned(), ..adapter.clone() };
         assert!(load(&folder, &adapter).is_empty());
-        let (linear, attention) =
-            (choices(Family::Linear, Tier::Tiled), choices(Family::AttentionForward, Tier::Direct));
+        let (linear, few) =
+            (choices(Family::Linear, Tier::Tiled), choices(Family::LinearFew, Tier::Subgroup));
         store(&folder, &adapter, &linear);
-        store(&folder, &other, &attention);
+        store(&folder, &other, &few);
         assert_eq!(load(&folder, &adapter), linear);
-        assert_eq!(load(&folder, &other), attention);
-        store(&folder, &adapter, &attention);
+        assert_eq!(load(&folder, &other), few);
+        store(&folder, &adapter, &few);
         assert_eq!(load(&folder, &adapter).len(), 2);
         let replaced = choices(Family::Linear, Tier::Direct);
         store(&folder, &adapter, &replaced);

@@ -166,7 +166,6 @@ mod tests {
         let (bench, found) = searched(&target, 1e9, |trial, choice| {
             let software = match trial.bucket.family {
                 Family::Linear => 0.5,
-                Family::AttentionForward => 0.98,
                 _ => 3.0,
             };
             let sliced = if choice.slices.is_some_and(|slices| slices > 2) { 0.7 } else { 2.0 };
