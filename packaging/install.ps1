@@ -26,8 +26,10 @@
         New-Item -ItemType Directory -Force $place | Out-Null
         Move-Item -Force (Join-Path $work "$name\third-party-licenses") $place
         $web = Join-Path $place "glasshouse-web"
+        # Another drive than that of the temporary folder takes only copies of folders.
+        Copy-Item -Recurse (Join-Path $work "$name\glasshouse-web") "$web.new"
         if (Test-Path $web) { Remove-Item -Recurse -Force $web }
-        Move-Item (Join-Path $work "$name\glasshouse-web") $web
+        Move-Item "$web.new" $web
         Move-Item -Force $program $place
         Write-Output "$version was installed in $place"
         $path = [Environment]::GetEnvironmentVariable("Path", "User")

@@ -8,6 +8,7 @@ set -eu
 
 release=${GLASSHOUSE_RELEASE:-https://github.com/glasshouse-ml/glasshouse/releases/latest/download}
 place=${GLASSHOUSE_BIN:-$HOME/.local/bin}
+place=${place%/}
 
 stop() {
     echo "error: $*" >&2
@@ -45,9 +46,12 @@ install() {
     */bin) web=${place%/bin}/share/glasshouse/web ;;
     *) web=$place/glasshouse-web ;;
     esac
-    mkdir -p "$(dirname "$web")" && rm -rf "$web" && mv "$work/glasshouse-$target/glasshouse-web" "$web" ||
-        stop "cannot write to $web; set GLASSHOUSE_BIN to another folder"
-    # The program is moved last, so that an interruption leaves the old one complete.
+    mkdir -p "$(dirname "$web")" && rm -rf "$web.old" ||
+        stop "cannot write to $(dirname "$web"); nothing was changed. Set GLASSHOUSE_BIN to another folder"
+    # The program is moved last; it does not start with the page of another version.
+    [ ! -e "$web" ] || mv "$web" "$web.old"
+    mv "$work/glasshouse-$target/glasshouse-web" "$web"
+    rm -rf "$web.old"
     mv -f "$work/glasshouse-$target/third-party-licenses" "$place/glasshouse-third-party-licenses"
     mv -f "$program" "$place/glasshouse"
     echo "$version was installed in $place"

@@ -235,12 +235,15 @@ impl App {
             self.open_for(&preset);
             return;
         }
-        // A project outside of the shelf, which is not listed, has its path as id.
+        // A browser may delete what it stores. Elsewhere another shelf may be listed.
+        let storage = self.state.engine.as_ref().map(|engine| &engine.storage);
         if self.state.projects.list.is_empty()
-            && let Some(id) = self.preferences.project.take_if(|id| !id.contains(['/', '\\']))
+            && self.start.project.is_none()
+            && storage.is_some_and(|storage| storage.place == "this browser")
+            && let Some(id) = self.preferences.project.take()
         {
             let gone = format!(
-                "no project is stored any more; the last one was {id}. If you did not delete it, the browser or another program did: open an \
+                "no project is stored any more; the last one was {id}. If you did not delete it, the browser did: open an \
                  exported .glasshouse file to get it back"
             );
             self.state.say(None, ErrorKind::Io, gone);

@@ -1,12 +1,13 @@
-//! Injected faults: closed pipes, full disks, signals, concurrent programs on the same project, flipped bits. Finished
+//! Injected faults: closed pipes, full disks, signals, concurrent programs on the same project, kills, flipped bits. Finished
 //! work must not be lost, and incomplete files must not be accepted.
 
 use crate::support::program::{RUN, fail, json_of, program, send, sets, stories, succeed};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const MODEL: &str = "nanogpt-cpu";
 /// A small model without intermediate checkpoints.
@@ -220,6 +221,50 @@ fn programs_that_begin_at_once_get_runs_of_their_own() {
     assert_eq!(numbers, ["1", "2", "3", "4"]);
 }
 
+/// Titles and tags are written by other programs while runs train and end.
+#[test]
+fn a_run_that_others_rename_and_tag_ends_as_it_should() {
+    let folder = stories(30);
+    let folder = folder.path();
+    trained(folder, "busy", &[]);
+    for number in 2..=4 {
+        let run = format!("{number}-{MODEL}");
+        let child = train(folder, "busy", "20", &["--seed", &number.to_string()])
+            .args(["--set", "train.checkpoint_interval=2"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !folder.join("busy/runs").join(&run).join("run.json").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (ended, edits) =
+            (std::sync::atomic::AtomicBool::new(false), &std::sync::atomic::AtomicUsize::new(0));
+        let output = std::thread::scope(|scope| {
+            for what in ["tag", "rename"] {
+                let (ended, run) = (&ended, run.as_str());
+                scope.spawn(move || {
+                    while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                        succeed(folder, &["runs", what, run, "night owls", "--project", "busy"]);
+                        edits.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                });
+            }
+            let output = child.wait_with_output().unwrap();
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            output
+        });
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let record = record(folder, "busy", &run);
+        assert_eq!((&record["state"], &record["step"]), (&"finished".into(), &20.into()));
+        let about = json_of(&folder.join("busy/runs").join(&run).join("about.json"));
+        assert_eq!((&about["title"], &about["tags"][0]), (&"night owls".into(), &"night owls".into()));
+        assert!(edits.load(std::sync::atomic::Ordering::Relaxed) > 0);
+    }
+    let listed = succeed(folder, &["runs", "--project", "busy"]);
+    assert!(!listed.contains("interrupted") && !listed.contains("running"), "{listed}");
+}
+
 #[test]
 fn a_run_whose_folder_is_removed_ends_at_its_next_save_and_says_why() {
     let folder = stories(30);
@@ -267,6 +312,59 @@ fn a_project_is_packed_while_it_trains() {
     succeed(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse", "--force"]);
     fail(folder, &["unpack", "p0.glasshouse"], 1, &["--force"]);
     succeed(folder, &["unpack", "p0.glasshouse", "--force"]);
+}
+
+/// Kills a command at several moments; afterwards there is nothing in its place, or something that passes `check`.
+fn killed(folder: &Path, arguments: &[&str], place: &Path, check: impl Fn()) {
+    for moment in [0, 1, 2, 4, 8, 16, 32, 64] {
+        let mut child =
+            program(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().ok();
+        child.wait().unwrap();
+        if place.exists() {
+            check();
+        }
+    }
+}
+
+#[test]
+fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
+    let folder = stories(30);
+    let folder = folder.path();
+    trained(folder, "p", &[]);
+    let names = |place: &Path| -> Vec<PathBuf> {
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    let export = ["export", "--project", "p", "--to", "model", "--force"];
+    killed(folder, &export, &folder.join("model"), || assert_eq!(names(&folder.join("model")).len(), 6));
+    succeed(folder, &export);
+    // An older one is kept until the new one is complete.
+    let before = std::fs::read(folder.join("model/model.safetensors")).unwrap();
+    killed(folder, &export, &folder.join("model"), || {
+        assert_eq!(names(&folder.join("model")).len(), 6);
+        assert!(std::fs::read(folder.join("model/model.safetensors")).unwrap() == before);
+    });
+    fail(folder, &export[..5], 1, &["(--force)"]);
+    let pack = ["pack", "--project", "p", "--to", "p.glasshouse", "--force"];
+    killed(folder, &pack, &folder.join("p.glasshouse"), || {
+        succeed(folder, &["unpack", "p.glasshouse", "--project", "seen", "--force"]);
+    });
+    succeed(folder, &pack);
+    let unpack = ["unpack", "p.glasshouse", "--project", "there", "--force"];
+    killed(folder, &unpack, &folder.join("there"), || {
+        succeed(folder, &["generate", "--project", "there", "--device", "cpu", "--max-tokens", "2"]);
+    });
+    succeed(folder, &export);
+    succeed(folder, &pack);
+    succeed(folder, &unpack);
+    // Leftovers of the killed commands are gone.
+    let is_left = |path: &PathBuf| path.is_dir() && path.to_string_lossy().contains(".partial");
+    let left: Vec<PathBuf> = names(folder).into_iter().filter(is_left).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
 }
 
 #[test]

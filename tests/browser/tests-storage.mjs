@@ -209,16 +209,6 @@ export async function checkpoints_stay_in_the_storage_until_they_are_read(site) 
   assert(opened.whole < 3e6, `${opened.whole} bytes were read when it was opened`);
 }
 
-/** Sets the bytes that a tab's browser allows the origin to store beyond those it has; `null` for no limit. */
-async function allow(page, site, more) {
-  const cdp = await page.context().newCDPSession(page);
-  const { usage } = await page.evaluate(() => navigator.storage.estimate());
-  const quota = more === null ? {} : { quotaSize: usage + more };
-  await cdp.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.address).origin, ...quota });
-}
-
-const isFull = ({ messages }) => messages.some(({ kind }) => kind === "storage_full");
-
 export async function a_quota_reached_while_a_run_trains_is_told_and_loses_no_stored_checkpoint(site) {
   const page = await site.tab(await site.profile());
   await send(page, { command: "create_project", name: "Bounded" });

@@ -154,7 +154,8 @@ mod tests {
     use crate::link::Link;
     use crate::preferences::Preferences;
     use glasshouse_protocol::{
-        Command, Drafts, Envelope, Event, OpenedProject, ProjectSummary, Report, StorageSummary,
+        Command, DeviceSummary, Drafts, Envelope, Event, OpenedProject, ProjectSummary, Report,
+        StorageSummary, answer, message,
     };
 
     fn read(pairs: &[(&str, &str)]) -> Address {
@@ -239,17 +240,21 @@ mod tests {
 
     #[test]
     fn lost_projects_are_said() {
-        for (last, projects, said) in [
-            (Some("owls-1"), vec![], 1),
-            (Some("owls-1"), vec![ProjectSummary::default()], 0),
-            (Some("/elsewhere/owls"), vec![], 0),
-            (None, vec![], 0),
+        for (last, place, projects, said) in [
+            (Some("owls-1"), "this browser", vec![], 1),
+            (Some("owls-1"), "this browser", vec![ProjectSummary::default()], 0),
+            (Some("owls-1"), "/another/shelf", vec![], 0),
+            (None, "this browser", vec![], 0),
         ] {
             let preferences = Preferences { project: last.map(str::to_owned), ..Preferences::default() };
             let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
-            let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
+            let storage = StorageSummary { place: place.to_owned(), lasting: true, used: None, quota: None };
+            let (device, app_version) = (DeviceSummary::default(), String::new());
+            let ready =
+                answer::Ready { version: message::VERSION, app_version, device, storage: storage.clone() };
+            tell(&mut app, Event::Ready(ready));
             tell(&mut app, Event::Projects { projects, storage });
-            assert_eq!(app.state.messages.len(), said, "{last:?}");
+            assert_eq!(app.state.messages.len(), said, "{last:?} in {place}");
         }
     }
 

@@ -81,7 +81,7 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     }
 }
 
-/// Serves admitted requests, and counts all.
+/// Serves admitted requests, and counts all except those for the counts.
 async fn admit(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
     let is_counted = request.uri().path() != METRICS;
     let response = match check(&served.settings, &request) {

@@ -15,11 +15,7 @@ use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.
 const RECIPES: [(&str, &str, &str); 4] = [
-    (
-        "light",
-        "Light",
-        "Drops only empty texts, placeholders, noise and copies. For files that you chose yourself.",
-    ),
+    ("light", "Light", "Drops only empty texts, noise and copies. For files that you chose yourself."),
     (
         "fineweb",
         "FineWeb",

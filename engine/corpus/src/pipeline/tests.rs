@@ -521,6 +521,14 @@ fn a_recipe_may_use_the_former_names() {
     assert!(!recipe.is_on(rule));
     let written = recipe.to_toml().unwrap();
     assert!(!written.contains("gibberish") && Recipe::from_toml(&written).unwrap() == recipe, "{written}");
+
+    let former = "off = [\"placeholder\"]\n[duplicates.paragraphs]\nenabled = false\nminimum_words = 15\n[[rules]]\nrule = \"placeholder\"\n\
+                  [[rules]]\nrule = \"punctuation\"\nminimum_share = 0.1\n[[rules]]\nrule = \"perplexity\"\n";
+    let recipe = Recipe::from_toml(former).unwrap();
+    assert_eq!((recipe.rules.len(), recipe.off.len()), (1, 0));
+    let wrong =
+        Recipe::from_toml(&former.replace("minimum_words", "wrong").replace("perplexity", "perplexed"));
+    assert!(wrong.unwrap_err().to_string().starts_with("line "));
 }
 
 #[test]

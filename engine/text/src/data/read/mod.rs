@@ -157,10 +157,8 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     if let Some(prose) = prose.as_ref().filter(|prose| files::exists(prose)) {
         return kept_documents(prose);
     }
-    let mut kept = match prose.map(KeptProse::new).transpose() {
-        Ok(kept) => kept,
-        Err(error) => return Box::new(std::iter::once(Err(error))),
-    };
+    // Without room for it, the next reading extracts anew.
+    let mut kept = prose.and_then(|prose| KeptProse::new(prose).ok());
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {
         Ok(pieces) => pieces,
@@ -174,12 +172,11 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     Box::new(std::iter::from_fn(move || {
         if let Some(piece) = pieces.next() {
             blank = false;
-            let kept =
-                kept.as_mut().zip(piece.as_ref().ok()).map_or(Ok(()), |(kept, piece)| kept.add(&piece.text));
-            return Some(kept.and(piece));
+            kept.take_if(|kept| piece.as_ref().map_or(true, |piece| kept.add(&piece.text).is_err()));
+            return Some(piece);
         }
-        if let Some(Err(error)) = kept.take().map(KeptProse::finish) {
-            return Some(Err(error));
+        if let Some(kept) = kept.take() {
+            kept.finish();
         }
         if !std::mem::take(&mut blank) {
             // The file was read, at least in part.
@@ -197,22 +194,34 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     }))
 }
 
-/// The file of a source's extracted documents, a JSON string per line.
-struct KeptProse(PathBuf, BufWriter<files::File>);
+/// The file of a source's extracted documents, a JSON string per line. It has its name once it is whole, and is removed otherwise.
+struct KeptProse {
+    path: PathBuf,
+    partial: PathBuf,
+    file: BufWriter<files::File>,
+}
 
 impl KeptProse {
-    fn new(path: PathBuf) -> Result<Self> {
-        let file = files::File::create(&path).map_err(Error::io(&path))?;
-        Ok(Self(path, BufWriter::new(file)))
+    fn new(path: PathBuf) -> std::io::Result<Self> {
+        let partial = path.with_extension("partial");
+        let file = BufWriter::new(files::File::create(&partial)?);
+        Ok(Self { path, partial, file })
     }
 
-    fn add(&mut self, text: &str) -> Result<()> {
-        let line = serde_json::Value::from(text).to_string();
-        writeln!(self.1, "{line}").map_err(Error::io(&self.0))
+    fn add(&mut self, text: &str) -> std::io::Result<()> {
+        writeln!(self.file, "{}", Value::from(text))
     }
 
-    fn finish(mut self) -> Result<()> {
-        self.1.flush().map_err(Error::io(&self.0))
+    fn finish(mut self) {
+        if self.file.flush().is_ok() {
+            files::rename(&self.partial, &self.path).ok();
+        }
+    }
+}
+
+impl Drop for KeptProse {
+    fn drop(&mut self) {
+        files::remove_file(&self.partial).ok();
     }
 }
 
