@@ -289,8 +289,8 @@ fn compare(device: &str, precision: Precision, draw: &mut Draw) -> Result<(), Bo
         // The rounding of some models is as large on the oracle itself.
         let (loss, gradients) = oracle(Device::flex())?;
         let rounded = deviations(loss, &gradients);
-        found.retain(|(name, apart, bound)| {
-            let excused = |rounded: f64| (ROUNDING * rounded).min(CEILING * bound);
+        found.retain(|(name, apart, kind)| {
+            let excused = |rounded: f64| (ROUNDING * rounded).min(CEILING * bounds[*kind]);
             rounded.iter().all(|(other, rounded, _)| other != name || *apart > excused(*rounded))
         });
     }
