@@ -235,10 +235,11 @@ impl App {
             self.open_for(&preset);
             return;
         }
-        // A browser may delete what it stores. Elsewhere another shelf may be listed.
+        // A browser may delete what it stores. Elsewhere another shelf may be listed, as in an embedded view.
         let storage = self.state.engine.as_ref().map(|engine| &engine.storage);
         if self.state.projects.list.is_empty()
             && self.start.project.is_none()
+            && !self.start.embed
             && storage.is_some_and(|storage| storage.place == "this browser")
             && let Some(id) = self.preferences.project.take()
         {

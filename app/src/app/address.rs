@@ -240,14 +240,16 @@ mod tests {
 
     #[test]
     fn lost_projects_are_said() {
-        for (last, place, projects, said) in [
-            (Some("owls-1"), "this browser", vec![], 1),
-            (Some("owls-1"), "this browser", vec![ProjectSummary::default()], 0),
-            (Some("owls-1"), "/another/shelf", vec![], 0),
-            (None, "this browser", vec![], 0),
+        for (last, place, embed, projects, said) in [
+            (Some("owls-1"), "this browser", false, vec![], 1),
+            (Some("owls-1"), "this browser", false, vec![ProjectSummary::default()], 0),
+            (Some("owls-1"), "this browser", true, vec![], 0),
+            (Some("owls-1"), "/another/shelf", false, vec![], 0),
+            (None, "this browser", false, vec![], 0),
         ] {
             let preferences = Preferences { project: last.map(str::to_owned), ..Preferences::default() };
-            let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
+            let start = AppOptions { embed, ..AppOptions::default() };
+            let mut app = App::new(Link::script(), preferences, start).unwrap();
             let storage = StorageSummary { place: place.to_owned(), lasting: true, used: None, quota: None };
             let (device, app_version) = (DeviceSummary::default(), String::new());
             let ready =
