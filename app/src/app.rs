@@ -240,7 +240,7 @@ impl App {
         if self.state.projects.list.is_empty()
             && self.start.project.is_none()
             && !self.start.embed
-            && storage.is_some_and(|storage| storage.place == "this browser")
+            && storage.is_some_and(StorageSummary::is_of_browser)
             && let Some(id) = self.preferences.project.take()
         {
             let gone = format!(

@@ -7,6 +7,7 @@ mod parts;
 pub use calibration::round_calibrated;
 pub use parts::{check, remove};
 
+use crate::formats::tensors::check_finite;
 use crate::graph::ParameterId;
 use crate::inspection::Lens;
 use crate::model::{HookPoint, Purpose, build};
@@ -91,16 +92,6 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     if norms > 0.0 { product(a, b) / norms } else { 0.0 }
 }
 
-/// Fails if a weight is NaN or infinite.
-fn finite(name: &str, weights: &[f32]) -> Result<()> {
-    match weights.iter().find(|weight| !weight.is_finite()) {
-        Some(odd) => Err(Error::Refused(format!(
-            "{name} holds {odd}: training diverged; choose an earlier checkpoint"
-        ))),
-        None => Ok(()),
-    }
-}
-
 /// Sets the weights of the lowest scores in each matrix to zero. `inputs` are for Wanda. Fails if the settings are invalid, weights are NaN
 /// or infinite, or rows do not consist of groups of four in the pattern 2:4; nothing is changed then.
 pub async fn prune(
@@ -118,7 +109,7 @@ pub async fn prune(
         let at = graph.parameters.iter().position(|own| own.name == name);
         let at = at.ok_or_else(|| Error::Internal(format!("the model has no {name}")))?;
         let (range, columns) = (layout.range(ParameterId(at as u32)), graph.parameters[at].ty.columns());
-        finite(&name, parameters.get(range.clone()).unwrap_or_default())?;
+        check_finite(&name, parameters.get(range.clone()).unwrap_or_default())?;
         if settings.pattern == SparsityPattern::TwoOfFour && !columns.is_multiple_of(GROUP) {
             refuse!(
                 "rows of {name} have {columns} weights, which are not groups of {GROUP}; prune without a pattern"

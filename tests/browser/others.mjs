@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Firefox, WebKit, installed } from "./drivers.mjs";
-import { Remote, inFolder, trains } from "./remote.mjs";
+import { Remote, inFolder, trains, trainsThrough, uploads } from "./remote.mjs";
 import { losses, serve } from "./site.mjs";
 
 /** A WebKit that is driven keeps nothing: its private file system is none, as in a private window. So it walks the way of those. */
@@ -224,25 +224,13 @@ function drives(browser, dist, program) {
       // The link leads on to the page itself.
       await loaded(browser, () => !location.search.includes("token"));
       await opened(browser, "native");
-      const wish = { command: "read_run", run: null, points: 10 };
-      const { config } = (await browser.evaluate(send, wish)).findLast(({ event }) => event === "history");
-      const train = { ...config.train, steps: 3000, eval_interval: 1000 };
-      const run = browser.evaluate(send, { command: "train", config: { ...config, train } });
-      await browser.evaluate(async () => {
-        while (!(globalThis.glasshouse.state().training?.step > 100)) await new Promise((resolve) => setTimeout(resolve, 20));
-      });
-      remote.cut();
-      assert.equal(Object.keys(losses(await run)).length, 3000, "every step was told once");
-      const added = browser.evaluate(() => {
-        const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(3_030_304));
-        return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
-      });
-      for (let cuts = 0; cuts < 3; cuts += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 400));
+      await trainsThrough(browser, async () => {
+        await browser.evaluate(async () => {
+          while (!(globalThis.glasshouse.state().training?.step > 100)) await new Promise((resolve) => setTimeout(resolve, 20));
+        });
         remote.cut();
-      }
-      const { overview } = (await added).findLast(({ event }) => event === "documents");
-      assert.deepEqual(overview.files, [["owls.txt", 100_000_032]]);
+      });
+      await uploads(browser, remote);
     } finally {
       await remote.close();
     }

@@ -1,11 +1,12 @@
 // A native program that serves its page, and a folder for it.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { within } from "./site.mjs";
+import { event, losses, within } from "./site.mjs";
 
 /** A program that serves its page, behind a proxy whose connections can be cut. */
 export class Remote {
@@ -80,4 +81,28 @@ const SMALL = ["layers=1", "width=32", "heads=2", "kv_heads=2", "context_length=
 export function trains(steps) {
   const rest = ["--steps", String(steps), "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--device", "cpu"];
   return ["train", "--project", "native", "--preset", "nanogpt-cpu", ...SMALL, ...rest];
+}
+
+/** Trains 3,000 steps on the engine of another program; connections end whenever `meanwhile` cuts them. `page` is Playwright's or alike. */
+export async function trainsThrough(page, meanwhile) {
+  const answers = (command) => page.evaluate((command) => globalThis.glasshouse.send(command), command);
+  const { config } = event(await answers({ command: "read_run", run: null, points: 10 }), "history");
+  const trained = answers({ command: "train", config: { ...config, train: { ...config.train, steps: 3000, eval_interval: 1000 } } });
+  await meanwhile();
+  const steps = Object.keys(losses(await within(trained, "the end of the run", 150))).map(Number);
+  assert.deepEqual([steps.length, steps[0], steps.at(-1)], [3000, 1, 3000], "every step was told once");
+}
+
+/** Uploads a text of 100 MB through connections that end within. */
+export async function uploads(page, remote) {
+  const added = page.evaluate(() => {
+    const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(3_030_304));
+    return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
+  });
+  for (let cuts = 0; cuts < 3; cuts += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    remote.cut();
+  }
+  const { overview } = event(await within(added, "the upload", 90), "documents");
+  assert.deepEqual(overview.files, [["owls.txt", 100_000_032]]);
 }

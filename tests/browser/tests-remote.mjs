@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { Remote, inFolder, trains } from "./remote.mjs";
-import { event, losses, ready, send, until, within } from "./site.mjs";
+import { Remote, inFolder, trains, trainsThrough, uploads } from "./remote.mjs";
+import { event, ready, send, until, within } from "./site.mjs";
 
 /** A tab at the program's last link. */
 async function tab(site, remote) {
@@ -31,31 +31,19 @@ export function a_browser_drives_the_engine_of_another_program(site, program) {
       const [other] = await tab(site, remote);
 
       // It trains there, and both see it; the connections end meanwhile.
-      const { config } = event(await send(page, { command: "read_run", run: null, points: 10 }), "history");
       const { runs } = event(await send(page, { command: "list_runs" }), "runs");
       assert.equal(runs[0].step, 10);
-      const trained = send(page, { command: "train", config: { ...config, train: { ...config.train, steps: 3000, eval_interval: 1000 } } });
-      await until(other, ({ training }) => training.step > 20, "the run in the other browser");
-      await assert.rejects(send(other, { command: "steer", action: "pause" }), /another browser steers/);
-      remote.cut();
-      await until(page, ({ training }) => training.step > 200, "the run to go on");
-      remote.cut();
-      const events = await within(trained, "the end of the run", 150);
-      const steps = Object.keys(losses(events)).map(Number);
-      assert.deepEqual([steps.length, steps[0], steps.at(-1)], [3000, 1, 3000], "every step was told once");
+      await trainsThrough(page, async () => {
+        await until(other, ({ training }) => training.step > 20, "the run in the other browser");
+        await assert.rejects(send(other, { command: "steer", action: "pause" }), /another browser steers/);
+        remote.cut();
+        await until(page, ({ training }) => training.step > 200, "the run to go on");
+        remote.cut();
+      });
       await until(other, ({ training }) => training.state === "idle" && training.step === 3000, "its end in the other browser");
 
       // A text of 100 MB arrives, and a project goes out, although connections end within.
-      const added = page.evaluate(() => {
-        const text = new TextEncoder().encode("The owl sat in the oak and sang. ".repeat(3_030_304));
-        return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["owls.txt"] }, [text]);
-      });
-      for (let cuts = 0; cuts < 3; cuts += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        remote.cut();
-      }
-      const { overview } = event(await within(added, "the upload", 90), "documents");
-      assert.deepEqual(overview.files, [["owls.txt", 100_000_032]]);
+      await uploads(page, remote);
       const project = await until(page, ({ project }) => project, "the project");
       const out = page.evaluate(async (id) => {
         const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });

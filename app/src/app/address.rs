@@ -241,11 +241,11 @@ mod tests {
     #[test]
     fn lost_projects_are_said() {
         for (last, place, embed, projects, said) in [
-            (Some("owls-1"), "this browser", false, vec![], 1),
-            (Some("owls-1"), "this browser", false, vec![ProjectSummary::default()], 0),
-            (Some("owls-1"), "this browser", true, vec![], 0),
+            (Some("owls-1"), StorageSummary::BROWSER, false, vec![], 1),
+            (Some("owls-1"), StorageSummary::BROWSER, false, vec![ProjectSummary::default()], 0),
+            (Some("owls-1"), StorageSummary::BROWSER, true, vec![], 0),
             (Some("owls-1"), "/another/shelf", false, vec![], 0),
-            (None, "this browser", false, vec![], 0),
+            (None, StorageSummary::BROWSER, false, vec![], 0),
         ] {
             let preferences = Preferences { project: last.map(str::to_owned), ..Preferences::default() };
             let start = AppOptions { embed, ..AppOptions::default() };

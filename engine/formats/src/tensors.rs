@@ -285,6 +285,16 @@ impl<'model> TensorTable<'model> {
     }
 }
 
+/// Refuses entries of the tensor `name` that are not finite.
+pub fn check_finite(name: &str, entries: &[f32]) -> Result<()> {
+    match entries.iter().find(|entry| !entry.is_finite()) {
+        Some(odd) => Err(Error::Refused(format!(
+            "{name} holds {odd}: the training diverged; choose an earlier checkpoint"
+        ))),
+        None => Ok(()),
+    }
+}
+
 impl Tensor {
     /// Entries per row in the file.
     pub fn columns(&self) -> usize {
@@ -310,16 +320,6 @@ impl Tensor {
         let (rows, columns) = (self.row_count(), self.columns());
         let step = if columns == 1 { rows } else { PIECE / (4 * columns).max(1) }.max(1);
         (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
-    }
-
-    /// Refuses entries of the tensor `name` that are not finite.
-    pub fn check_finite(name: &str, entries: &[f32]) -> Result<()> {
-        match entries.iter().find(|entry| !entry.is_finite()) {
-            Some(odd) => Err(Error::Refused(format!(
-                "{name} holds {odd}: the training diverged; export an earlier checkpoint"
-            ))),
-            None => Ok(()),
-        }
     }
 
     /// The tensor's entries, row-major, read from our arena.

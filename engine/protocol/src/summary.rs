@@ -60,7 +60,7 @@ pub struct DeviceSummary {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageSummary {
-    /// A path natively; in a browser, `this browser`, or `memory` if the browser blocks storage.
+    /// A path natively; in a browser, [`Self::BROWSER`], or `memory` if the browser blocks storage.
     pub place: String,
     /// Whether the data persists after the tab is closed.
     pub lasting: bool,
@@ -68,6 +68,15 @@ pub struct StorageSummary {
     pub used: Option<u64>,
     /// Total capacity in bytes, if known.
     pub quota: Option<u64>,
+}
+
+impl StorageSummary {
+    pub const BROWSER: &str = "this browser";
+
+    /// Whether a browser keeps the data, and may delete it.
+    pub fn is_of_browser(&self) -> bool {
+        self.place == Self::BROWSER
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,9 @@
 //! Rounding of the matrices of blocks to q4_0, calibrated on a text.
 
-use super::{finite, matrices};
+use super::matrices;
 use crate::cpu::Workers;
 use crate::cpu::gptq::{self, Measured};
+use crate::formats::tensors::check_finite;
 use crate::inspection::{Lens, Tensor};
 use crate::model::{HookPoint, stored_as};
 use crate::protocol::{ModelConfig, WeightFormat};
@@ -26,7 +27,7 @@ pub async fn round_calibrated(
     let missing = |name: &str| Error::Internal(format!("the model has no {name}"));
     let matrices = matrices(model);
     for (name, _) in &matrices {
-        finite(name, lens.weight(name).ok_or_else(|| missing(name))?.0)?;
+        check_finite(name, lens.weight(name).ok_or_else(|| missing(name))?.0)?;
     }
     // For each text, the residual stream of the original and of the rounded model.
     let mut streams = Vec::new();

@@ -1,7 +1,8 @@
 //! Removal of whole parts of a model: blocks, MLP channels, and key-value heads with their query heads. What remains is an ordinary,
 //! smaller model.
 
-use super::{Inputs, finite};
+use super::Inputs;
+use crate::formats::tensors::check_finite;
 use crate::graph::{Parameter, ParameterId};
 use crate::model::{Purpose, build, model_parameters};
 use crate::plan::arena::ArenaLayout;
@@ -38,7 +39,7 @@ pub async fn remove(
         let at = own.parameters.iter().position(|parameter| parameter.name == name);
         let at = at.ok_or_else(|| Error::Internal(format!("the model has no {name}")))?;
         let weights = &parameters[from.range(ParameterId(at as u32))];
-        finite(name, weights)?;
+        check_finite(name, weights)?;
         Ok::<_, Error>((&own.parameters[at], weights))
     };
     for parameter in &own.parameters {

@@ -27,8 +27,8 @@ use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
 
 pub(super) const PREPARING: &str = "preparing the run";
-/// Minimum interval between reports of steps; a screen shows no more.
-const TOLD: Duration = Duration::from_millis(40);
+/// Minimum interval between reports of steps. Each redraws the window or page, on a machine without a GPU with the cores that train.
+const TOLD: Duration = Duration::from_millis(200);
 /// Interval between reports of the time left.
 const TIMED: Duration = Duration::from_secs(1);
 /// Target seconds of a group of steps (requests are served between groups), while the window is visible and while it is not.

@@ -4,7 +4,7 @@ use super::architectures::{ARCHITECTURE_KEY, Architecture, Divisors};
 use super::modelfile::{ENDING, modelfile};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
-use crate::tensors::{Parameters, Tensor};
+use crate::tensors::{Parameters, Tensor, check_finite};
 use glasshouse_compiler::blocks::gguf as blocks;
 use glasshouse_compiler::graph::ParameterId;
 use glasshouse_compiler::plan::arena::StoredWeights;
@@ -120,7 +120,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
         let entries = tensor.gather(&parameters, export.parameters)?;
         for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
             glasshouse_platform::pulse();
-            Tensor::check_finite(&tensor.name, piece)?;
+            check_finite(&tensor.name, piece)?;
             writer.write(piece)?;
             yielder.maybe_yield().await;
         }

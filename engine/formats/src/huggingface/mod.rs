@@ -20,7 +20,7 @@ use folder::{dtype, encode};
 pub(super) use import::look;
 pub use peft::{another_base, export_adapter, merge_adapter};
 
-use super::tensors::{Parameters, Tensor};
+use super::tensors::{Parameters, Tensor, check_finite};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
@@ -124,7 +124,7 @@ pub async fn write_tensors(
     for (name, tensor, arena) in tensors {
         glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
-        Tensor::check_finite(name, &entries)?;
+        check_finite(name, &entries)?;
         // A larger weight would be infinite.
         let largest = match format {
             FloatFormat::F32 => f32::MAX,

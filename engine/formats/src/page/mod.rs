@@ -9,6 +9,7 @@ mod tests;
 pub use facts::Facts;
 pub use template::{TEMPLATE_FILE, Template, check_address};
 
+use crate::tensors::check_finite;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::{Trained, pack_alone, packed_format};
@@ -40,7 +41,7 @@ pub async fn share(
     weights: WeightFormat,
     yielder: &Yielder,
 ) -> Result<Shared> {
-    check_finite(model)?;
+    check_finite("the model", &model.parameters)?;
     let format = packed_format(&model.config, weights);
     let mut notices = Vec::new();
     if format != weights && weights != WeightFormat::F16 {
@@ -61,15 +62,6 @@ pub async fn share(
     }
     let page = template.fill(&facts, &archive, yielder).await?;
     Ok(Shared { page, readme: facts.readme(), notices })
-}
-
-fn check_finite(model: &Trained) -> Result<()> {
-    match model.parameters.iter().find(|weight| !weight.is_finite()) {
-        None => Ok(()),
-        Some(odd) => {
-            Err(Error::Refused(format!("a weight is {odd}: training diverged; share an earlier checkpoint")))
-        }
-    }
 }
 
 impl Shared {
@@ -112,7 +104,7 @@ const MAX_LINK: usize = 250_000;
 /// A small model as the part of an address after `#`: a project's file in base 64, with as many bits per weight as there is room for. A
 /// page that gets it opens it; nothing is uploaded. Fails as [`share`] does, or if the model is too large.
 pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
-    check_finite(model)?;
+    check_finite("the model", &model.parameters)?;
     let mut length = 0;
     for format in WeightFormat::COMPRESSED {
         if packed_format(&model.config, format) != format {

@@ -256,7 +256,7 @@ async fn store(storage: &opfs::Folder, mut stuck: BTreeSet<PathBuf>) -> Vec<Erro
 pub async fn summary(_shelf: &Path) -> StorageSummary {
     let lasting = storage().is_some();
     let (used, quota) = if lasting { opfs::estimate().await } else { (None, None) };
-    let place = if lasting { "this browser" } else { "memory" };
+    let place = if lasting { StorageSummary::BROWSER } else { "memory" };
     StorageSummary { place: place.to_owned(), lasting, used, quota }
 }
 
