@@ -14,10 +14,11 @@
 // documents: t sees no key before starts[b,t], the first position of its document; tiles of such keys are skipped.
 
 import package::shared::attention::{
-    COLUMNS, Stored, TILE, arguments, capped, control, document_start, document_starts, four_from, kept, multiply, positions_from,
-    qkv_block, scaled_rows, schedule, stage_left, stage_right, stage_rows,
+    COLUMNS, Stored, arguments, capped, control, document_start, document_starts, kept,  positions_from,
+    qkv_block, scaled_rows, schedule,
 };
 import package::shared::grid::group_number;
+import package::shared::small_tile::{SIDE, left_tile, multiply, stage_left, stage_right, stage_steps};
 
 const MIN_SCORE: f32 = -3.0e38;
 
@@ -27,22 +28,16 @@ const MIN_SCORE: f32 = -3.0e38;
 // Maxima or sums of four keys each, for four rows.
 var<workgroup> row_parts: array<array<vec4<f32>, 8>, 8>;
 
-fn masked(scores: vec4<f32>, t: u32, document: u32, j: vec4<u32>) -> vec4<f32> {
-    let sees = (vec4<u32>(document) <= j) & (j <= vec4<u32>(t)) & (vec4<u32>(t) - j < vec4<u32>(arguments.seen));
-    return select(vec4<f32>(MIN_SCORE), capped(scores * arguments.scale), sees);
+// A key's scores with four queries.
+fn masked(products: vec4<f32>, t: vec4<u32>, documents: vec4<u32>, key: u32) -> vec4<f32> {
+    let j = vec4<u32>(key);
+    let sees = (documents <= j) & (j <= t) & (t - j < vec4<u32>(arguments.seen));
+    return select(vec4<f32>(MIN_SCORE), capped(products * arguments.scale), sees);
 }
 
 // exp(s − largest), which is 0 for masked scores, also in a row without others.
-fn exponentials(scores: vec4<f32>, largest: f32) -> vec4<f32> {
+fn exponentials(scores: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
     return select(exp(scores - largest), vec4<f32>(), scores == vec4<f32>(MIN_SCORE));
-}
-
-fn largest_of(scores: vec4<f32>) -> f32 {
-    return max(max(scores.x, scores.y), max(scores.z, scores.w));
-}
-
-fn sum_of(shares: vec4<f32>) -> f32 {
-    return (shares.x + shares.y) + (shares.z + shares.w);
 }
 
 @if(scalar)
@@ -74,24 +69,24 @@ fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, tota
 
 @compute @workgroup_size(64)
 fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + TILE - 1u) / TILE;
+    let tiles = (arguments.time + SIDE - 1u) / SIDE;
     let planes = arguments.batch * arguments.heads;
     let number = group_number(group);
     if number >= planes * arguments.parts * tiles {
         return;
     }
     // The longest rows begin first, so that the short ones fill the gaps at the end.
-    let first = (tiles - 1u - number / (planes * arguments.parts)) * TILE;
+    let first = (tiles - 1u - number / (planes * arguments.parts)) * SIDE;
     let plane = number / arguments.parts % planes;
     let column = number % arguments.parts * COLUMNS;
     let head = plane % arguments.heads;
     let window = (plane / arguments.heads) * arguments.time;
     let key_head = arguments.heads + head / (arguments.heads / arguments.kv_heads);
     let value_head = key_head + arguments.kv_heads;
-    let end = min(first + TILE, arguments.time);
+    let end = min(first + SIDE, arguments.time);
     let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
     let seed = schedule[control.row].seed;
-    // Of the invocation's four rows and of four columns, among the tile's eight each.
+    // The invocation's groups of four among the tile's eight: of queries, and of keys or channels.
     let own = local % 8u;
     let other = local / 8u;
     let t = positions_from(first + 4u * own);
@@ -102,25 +97,23 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     var attended_right = mat4x4<f32>();
     var largest = vec4<f32>(MIN_SCORE);
     var total = vec4<f32>();
-    for (var start = begin; start < end; start += TILE) {
+    for (var start = begin; start < end; start += SIDE) {
+        // A key in each column, with four queries.
         var scores = mat4x4<f32>();
-        for (var channel = 0u; channel < arguments.head_size; channel += TILE) {
-            let queries = qkv_block(window, t, head, channel + 4u * other);
-            let keys = qkv_block(window, positions_from(start + 4u * own), key_head, channel + 4u * other);
+        for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
             workgroupBarrier();
-            stage_left(queries, own, other);
-            stage_right(keys, own, other);
+            stage_left(qkv_block(window, start + 4u * own, key_head, channel + 4u * other), own, other);
+            stage_right(qkv_block(window, first + 4u * own, head, channel + 4u * other), own, other);
             workgroupBarrier();
-            multiply(&scores, own, other, min(TILE, arguments.head_size - channel));
+            multiply(&scores, other, own, min(SIDE, arguments.head_size - channel));
         }
-        let j = four_from(start + 4u * other);
+        let key = start + 4u * other;
         scores = mat4x4<f32>(
-            masked(scores[0], t.x, documents.x, j),
-            masked(scores[1], t.y, documents.y, j),
-            masked(scores[2], t.z, documents.z, j),
-            masked(scores[3], t.w, documents.w, j));
-        row_parts[other][own] =
-            vec4<f32>(largest_of(scores[0]), largest_of(scores[1]), largest_of(scores[2]), largest_of(scores[3]));
+            masked(scores[0], t, documents, key),
+            masked(scores[1], t, documents, key + 1u),
+            masked(scores[2], t, documents, key + 2u),
+            masked(scores[3], t, documents, key + 3u));
+        row_parts[other][own] = max(max(scores[0], scores[1]), max(scores[2], scores[3]));
         workgroupBarrier();
         let before = largest;
         for (var part = 0u; part < 8u; part += 1u) {
@@ -128,30 +121,26 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
         }
         let shrink = exp(before - largest);
         scores = mat4x4<f32>(
-            exponentials(scores[0], largest.x),
-            exponentials(scores[1], largest.y),
-            exponentials(scores[2], largest.z),
-            exponentials(scores[3], largest.w));
-        total = total * shrink + vec4<f32>(sum_of(scores[0]), sum_of(scores[1]), sum_of(scores[2]), sum_of(scores[3]));
-        let row = (vec4<u32>(plane * arguments.time) + t) * arguments.time;
-        scores = mat4x4<f32>(
-            scores[0] * kept(seed, row.x + j),
-            scores[1] * kept(seed, row.y + j),
-            scores[2] * kept(seed, row.z + j),
-            scores[3] * kept(seed, row.w + j));
-        stage_left(scores, own, other);
-        let rows = positions_from(start + 4u * other);
-        stage_rows(qkv_block(window, rows, value_head, column + 4u * own), other, own);
+            exponentials(scores[0], largest),
+            exponentials(scores[1], largest),
+            exponentials(scores[2], largest),
+            exponentials(scores[3], largest));
+        total = total * shrink + ((scores[0] + scores[1]) + (scores[2] + scores[3]));
+        let numbers = (vec4<u32>(plane * arguments.time) + t) * arguments.time + key;
+        left_tile[4u * other][own] = scores[0] * kept(seed, numbers);
+        left_tile[4u * other + 1u][own] = scores[1] * kept(seed, numbers + 1u);
+        left_tile[4u * other + 2u][own] = scores[2] * kept(seed, numbers + 2u);
+        left_tile[4u * other + 3u][own] = scores[3] * kept(seed, numbers + 3u);
+        stage_steps(qkv_block(window, key, value_head, column + 4u * own), other, own);
         workgroupBarrier();
         attended = scaled_rows(attended, shrink);
-        multiply(&attended, own, other, min(TILE, end - start));
-        if column + TILE < arguments.head_size {
-            let values = qkv_block(window, rows, value_head, column + TILE + 4u * own);
+        multiply(&attended, own, other, min(SIDE, end - start));
+        if column + SIDE < arguments.head_size {
             workgroupBarrier();
-            stage_rows(values, other, own);
+            stage_steps(qkv_block(window, key, value_head, column + SIDE + 4u * own), other, own);
             workgroupBarrier();
             attended_right = scaled_rows(attended_right, shrink);
-            multiply(&attended_right, own, other, min(TILE, end - start));
+            multiply(&attended_right, own, other, min(SIDE, end - start));
         }
     }
     workgroupBarrier();
@@ -169,8 +158,8 @@ fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     store(plane, at + 1u, channel, attended[1], largest.y, total.y);
     store(plane, at + 2u, channel, attended[2], largest.z, total.z);
     store(plane, at + 3u, channel, attended[3], largest.w, total.w);
-    store(plane, at, channel + TILE, attended_right[0], largest.x, total.x);
-    store(plane, at + 1u, channel + TILE, attended_right[1], largest.y, total.y);
-    store(plane, at + 2u, channel + TILE, attended_right[2], largest.z, total.z);
-    store(plane, at + 3u, channel + TILE, attended_right[3], largest.w, total.w);
+    store(plane, at, channel + SIDE, attended_right[0], largest.x, total.x);
+    store(plane, at + 1u, channel + SIDE, attended_right[1], largest.y, total.y);
+    store(plane, at + 2u, channel + SIDE, attended_right[2], largest.z, total.z);
+    store(plane, at + 3u, channel + SIDE, attended_right[3], largest.w, total.w);
 }

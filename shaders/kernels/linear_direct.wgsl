@@ -11,12 +11,12 @@ import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear::{arguments, left, product, right};
 import package::shared::linear_sum::store;
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+import package::shared::tiles::{Blocks, SIDE, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
     if tile.x >= arguments.rows {
         return;
     }

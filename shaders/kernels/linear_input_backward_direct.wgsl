@@ -14,7 +14,7 @@ import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};
 import package::shared::linear_input_sum::store;
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+import package::shared::tiles::{Blocks, SIDE, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_input_backward_direct(
@@ -27,7 +27,7 @@ fn linear_input_backward_direct(
     if steps.x >= arguments.inner {
         return;
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
     let corner = tile + block_corner(index, 8u);
     let row = corner.x;
     let column = corner.y;

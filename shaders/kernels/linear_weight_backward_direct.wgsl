@@ -11,7 +11,7 @@
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear_weight_backward::{arguments, left, left_guarded, right, right_guarded, slice_steps, store};
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+import package::shared::tiles::{Blocks, SIDE, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_weight_backward_direct(
@@ -23,7 +23,7 @@ fn linear_weight_backward_direct(
     if steps.x >= arguments.inner {
         return;
     }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 8u);
+    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE) + block_corner(index, 8u);
     let row = corner.x;
     let column = corner.y;
     var blocks = Blocks();

@@ -1,7 +1,6 @@
 // Attention over windows, forward and backward: arguments, operands, products of tiles of 32 × 32 pairs, and factors of probabilities.
 //
-// A workgroup has 64 invocations, 8 × 8 of them over a tile. Each holds a block of 4 × 4: four rows (columns of a mat4x4) of four neighbours.
-// `own` is the invocation's place among the groups of four rows that belong to the workgroup, `other` its place across.
+// Of the 8 × 8 invocations over a tile, `own` counts those along the workgroup's own rows, `other` those across.
 
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
@@ -30,8 +29,6 @@ struct Arguments {
 @if(vec4 && !half) alias Stored = vec4<f32>;
 @if(vec4 && half) alias Stored = vec4<f16>;
 
-// Rows of a tile, and steps of a product that are staged at once.
-const TILE: u32 = 32u;
 // Channels of the result that a workgroup computes: two blocks an invocation. The engine's plan/lower/attention.rs has the same number.
 const COLUMNS: u32 = 64u;
 
@@ -41,10 +38,6 @@ const COLUMNS: u32 = 64u;
 @group(0) @binding(3) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(4) var<storage, read> starts: array<u32>;
 
-// Operands of a product, 4 KiB each: at each of 32 steps, 32 rows and 32 columns in groups of four.
-var<workgroup> left_tile: array<array<vec4<f32>, 8>, TILE>;
-var<workgroup> right_tile: array<array<vec4<f32>, 8>, TILE>;
-
 // The first position of a row's document; 0 where rows hold one.
 fn document_start(row: u32) -> u32 {
     let documents = arguments.documents == 1u;
@@ -52,20 +45,15 @@ fn document_start(row: u32) -> u32 {
     return select(0u, starts[select(0u, at, documents)], documents);
 }
 
+// Four positions from `first` on; the window's last past its end.
+fn positions_from(first: u32) -> vec4<u32> {
+    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(arguments.time - 1u));
+}
+
 // Starts of four positions' documents.
 fn document_starts(window: u32, at: vec4<u32>) -> vec4<u32> {
     return vec4<u32>(
         document_start(window + at.x), document_start(window + at.y), document_start(window + at.z), document_start(window + at.w));
-}
-
-// Four positions from `first` on.
-fn four_from(first: u32) -> vec4<u32> {
-    return vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
-}
-
-// The same; the window's last past its end.
-fn positions_from(first: u32) -> vec4<u32> {
-    return min(four_from(first), vec4<u32>(arguments.time - 1u));
 }
 
 @if(scalar)
@@ -82,50 +70,14 @@ fn qkv_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
         qkv_entry(at, channel), qkv_entry(at, channel + 1u), qkv_entry(at, channel + 2u), qkv_entry(at, channel + 3u));
 }
 
-// Four channels of four rows, row by row.
-fn qkv_block(window: u32, at: vec4<u32>, head: u32, channel: u32) -> mat4x4<f32> {
+// Four channels of four rows from a position on, row by row.
+fn qkv_block(window: u32, first: u32, head: u32, channel: u32) -> mat4x4<f32> {
+    let at = vec4<u32>(window) + positions_from(first);
     return mat4x4<f32>(
-        qkv_channels(window + at.x, head, channel),
-        qkv_channels(window + at.y, head, channel),
-        qkv_channels(window + at.z, head, channel),
-        qkv_channels(window + at.w, head, channel));
-}
-
-// Adds `steps` steps of the staged product, rounded up to four, to a block.
-fn multiply(block: ptr<function, mat4x4<f32>>, own: u32, other: u32, steps: u32) {
-    for (var first = 0u; first < steps; first += 4u) {
-        for (var step = 0u; step < 4u; step += 1u) {
-            let rows = left_tile[first + step][own];
-            let columns = right_tile[first + step][other];
-            *block += mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
-        }
-    }
-}
-
-// Stages a block of the left operand: four rows at the four steps from 4·`step` on.
-fn stage_left(block: mat4x4<f32>, row: u32, step: u32) {
-    let steps = transpose(block);
-    left_tile[4u * step][row] = steps[0];
-    left_tile[4u * step + 1u][row] = steps[1];
-    left_tile[4u * step + 2u][row] = steps[2];
-    left_tile[4u * step + 3u][row] = steps[3];
-}
-
-// The same for the right operand.
-fn stage_right(block: mat4x4<f32>, row: u32, step: u32) {
-    let steps = transpose(block);
-    right_tile[4u * step][row] = steps[0];
-    right_tile[4u * step + 1u][row] = steps[1];
-    right_tile[4u * step + 2u][row] = steps[2];
-    right_tile[4u * step + 3u][row] = steps[3];
-}
-
-// Stages channels of 32 rows, which are the steps.
-fn stage_rows(rows: mat4x4<f32>, row: u32, channel: u32) {
-    right_tile[4u * row][channel] = rows[0];
-    right_tile[4u * row + 1u][channel] = rows[1];
-    right_tile[4u * row + 2u][channel] = rows[2];
-    right_tile[4u * row + 3u][channel] = rows[3];
+        qkv_channels(at.x, head, channel),
+        qkv_channels(at.y, head, channel),
+        qkv_channels(at.z, head, channel),
+        qkv_channels(at.w, head, channel));
 }
 
 // A block whose rows are multiplied by these factors.
