@@ -1,10 +1,10 @@
 // Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: left=left1|left4|left_half right=scalar|vec4|half
+// variants: left=left1|left4 right=scalar|vec4
 // never: left4+scalar
-// without: cooperative8 cooperative16 partial
+// without: left_half half partial cooperative8 cooperative16
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
-// left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
+// elsewhere left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
 // to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx.
 // Where I does not divide by four, an f32 dy is read float by float too.
 // If N·I is small and O large, O is cut into slices, each written to a [N,I] of its own in `dx`, here scratch, and sum_rows.wgsl
