@@ -172,7 +172,8 @@ impl Gpu {
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Record the defaults, so that a candidate that loses the device is not tried again before every run.
-                let default = unknown.iter().map(|trial| (trial.bucket, target.default_choice(&trial.bucket)));
+                let default =
+                    unknown.iter().map(|trial| (trial.bucket, target.default_choice(&trial.bucket)));
                 cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
@@ -192,7 +193,8 @@ impl Gpu {
         }
         // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
-        let choices: Choices = own.filter(|(bucket, choice)| *choice != target.default_choice(bucket)).collect();
+        let choices: Choices =
+            own.filter(|(bucket, choice)| *choice != target.default_choice(bucket)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }

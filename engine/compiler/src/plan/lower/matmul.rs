@@ -254,7 +254,11 @@ fn sliced(target: &Target, choice: Choice, sizes: [usize; 3]) -> (usize, usize) 
 
 /// Default number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
 /// loop.
-pub(in crate::plan) fn default_slices(target: &Target, tier: Tier, [inner, rows, columns]: [usize; 3]) -> usize {
+pub(in crate::plan) fn default_slices(
+    target: &Target,
+    tier: Tier,
+    [inner, rows, columns]: [usize; 3],
+) -> usize {
     let (_, tiles) = tiles(tier, rows, columns);
     if target.software {
         inner.div_ceil(MAX_LOOP_ITERATIONS * STEPS_IN_TURN)

@@ -42,10 +42,14 @@ pub(super) mod linear {
         half_out: bool,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => Some(linear_direct::kernel(same!(operands: Operands, linear_direct::Operands, Scalar | Vec4))),
+            Tier::Direct => {
+                Some(linear_direct::kernel(same!(operands: Operands, linear_direct::Operands, Scalar | Vec4)))
+            }
             Tier::Tiled => linear_tiled::kernel(linear_tiled::Size::Large, operands, half_out),
             // Products do not use subgroup additions.
-            Tier::Small | Tier::Subgroup => linear_tiled::kernel(linear_tiled::Size::Small, operands, half_out),
+            Tier::Small | Tier::Subgroup => {
+                linear_tiled::kernel(linear_tiled::Size::Small, operands, half_out)
+            }
             Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_cooperative::kernel(
                 side!(side, linear_cooperative),
@@ -76,7 +80,9 @@ pub(super) mod linear_input_backward {
                 same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4),
             ),
             Tier::Tiled => linear_input_backward_tiled::kernel(Size::Large, left, right, partial),
-            Tier::Small | Tier::Subgroup => linear_input_backward_tiled::kernel(Size::Small, left, right, partial),
+            Tier::Small | Tier::Subgroup => {
+                linear_input_backward_tiled::kernel(Size::Small, left, right, partial)
+            }
             Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
