@@ -306,7 +306,7 @@ impl Target {
         self.first_admitted(family, sizes, operands, chosen)
     }
 
-    /// The chosen kernel, or the default for the sizes, or the one that takes all sizes and operands.
+    /// The first kernel that takes these sizes and operands: the chosen one, the default, tiles of either size.
     pub(in crate::plan) fn first_admitted(
         &self,
         family: Family,
@@ -315,9 +315,9 @@ impl Target {
         chosen: Option<Choice>,
     ) -> Choice {
         let default = self.default_choice(&ShapeBucket::from_product(family, sizes, operands));
-        let mut all = chosen.into_iter().chain([default]);
-        let admitted = all.find(|choice| self.admits(family, sizes, operands, *choice));
-        admitted.unwrap_or(Choice::tier(if family.multiplies() { Tier::Small } else { Tier::Tiled }))
+        let tiled = [Tier::Tiled, Tier::Small].map(Choice::tier);
+        let mut all = chosen.into_iter().chain([default]).chain(tiled);
+        all.find(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(default)
     }
 
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
