@@ -38,7 +38,7 @@ fn stage(tile: vec2<u32>, first: u32, four: u32) {
 
 @compute @workgroup_size(64)
 fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
     if tile.x >= arguments.rows {
         return;
     }

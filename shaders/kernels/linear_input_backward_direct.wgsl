@@ -1,10 +1,10 @@
 // Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: left=left1|left4|left_half right=scalar|vec4|half
+// variants: left=left1|left4 right=scalar|vec4
 // never: left4+scalar
-// without: cooperative8 cooperative16 partial
+// without: left_half half partial cooperative8 cooperative16
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
-// left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
+// elsewhere left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
 // to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx.
 // Where I does not divide by four, an f32 dy is read float by float too.
 // If N·I is small and O large, O is cut into slices, each written to a [N,I] of its own in `dx`, here scratch, and sum_rows.wgsl
@@ -14,7 +14,7 @@ import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};
 import package::shared::linear_input_sum::store;
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+import package::shared::tiles::{Blocks, SIDE, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_input_backward_direct(
@@ -27,7 +27,7 @@ fn linear_input_backward_direct(
     if steps.x >= arguments.inner {
         return;
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
     let corner = tile + block_corner(index, 8u);
     let row = corner.x;
     let column = corner.y;

@@ -1,17 +1,19 @@
 // Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: left=left1|left4|left_half right=scalar|vec4|half partial?
+// variants: size=large|small left=left1|left4|left_half right=scalar|vec4|half partial?
 // needs: partial with half
-// never: left4+scalar
+// never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_input_backward_direct.wgsl; sums of slices are `partial`, in f32 whatever dx is. The workgroup loads 16 inner steps of its tile at a
+// Shapes and operands are those of linear_input_backward_direct.wgsl; sums of slices are `partial`, in f32 whatever dx is. The workgroup stages some inner steps of its tile at a
 // time, a block of each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};
 import package::shared::linear_input_sum::store;
-import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+@if(small) import package::shared::small_tile::{DEPTH, SIDE, multiply_staged, stage, staged_place};
+@if(large) import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+@if(large) import package::shared::tiles::{Blocks, SIDE};
+import package::shared::tiles::{block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_input_backward_tiled(
@@ -24,10 +26,11 @@ fn linear_input_backward_tiled(
     if steps.x >= arguments.inner {
         return;
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
     let corner = block_corner(index, 8u);
     let staged = staged_place(index);
-    var blocks = Blocks();
+    @if(small) var blocks = mat4x4<f32>();
+    @if(large) var blocks = Blocks();
     for (var first = steps.x; first < steps.y; first += DEPTH) {
         let step = first + staged.y;
         var staged_left = mat4x4<f32>();
@@ -43,8 +46,11 @@ fn linear_input_backward_tiled(
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
+    @if(small) store(slice, row, column, blocks);
+    @if(large) {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
 }

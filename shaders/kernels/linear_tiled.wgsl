@@ -1,27 +1,31 @@
 // Linear layer on a GPU, through workgroup memory: y = x·wᵀ (+ b) (+ r).
-// variants: operands=scalar|vec4|half half_out?
+// variants: size=large|small operands=scalar|vec4|half half_out?
 // needs: half_out with half
+// never: large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_direct.wgsl. The workgroup loads 16 inner steps of its tile at a time, a block of
+// Shapes and operands are those of linear_direct.wgsl. The workgroup stages some inner steps of its tile at a time, a block of
 // each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
 import package::shared::linear::{arguments, left, product, right};
 import package::shared::linear_sum::store;
-import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+@if(small) import package::shared::small_tile::{DEPTH, SIDE, multiply_staged, stage, staged_place};
+@if(large) import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+@if(large) import package::shared::tiles::{Blocks, SIDE};
+import package::shared::tiles::{block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
     if tile.x >= arguments.rows {
         return;
     }
     let corner = block_corner(index, 8u);
     let staged = staged_place(index);
-    var blocks = Blocks();
+    @if(small) var blocks = mat4x4<f32>();
+    @if(large) var blocks = Blocks();
     for (var first = 0u; first < arguments.inner; first += DEPTH) {
         let step = first + staged.y;
         var staged_left = mat4x4<f32>();
@@ -37,8 +41,11 @@ fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
+    @if(small) store(row, column, blocks);
+    @if(large) {
+        store(row, column, blocks.here);
+        store(row, column + 32u, blocks.right);
+        store(row + 32u, column, blocks.down);
+        store(row + 32u, column + 32u, blocks.across);
+    }
 }

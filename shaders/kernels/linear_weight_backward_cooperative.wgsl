@@ -41,7 +41,7 @@ fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @
     if steps.x >= arguments.inner {
         return;
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
     let own = own_subgroup(index);
     for (var turn = 0u; turn < own.turns; turn += 1u) {
         let part = own.number + turn * own.count;

@@ -1,17 +1,17 @@
 // Gradient of a linear layer's weight on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-// variants: left=left1|left4|left_half right=scalar|vec4|half
+// variants: left=left1|left4 right=scalar|vec4
 // never: left4+scalar
-// without: cooperative8 cooperative16
+// without: left_half half cooperative8 cooperative16
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, vec4: in vectors of four, where O or I
-// divides by four; left_half, half: of f16). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of
+// divides by four; elsewhere left_half, half: of f16). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of
 // its own in `dw`, here a scratch, and sum_rows.wgsl adds them up. Of a dw that is too large to bind, some rows are O here, and dy is
 // bound from the column of the first on.
 
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear_weight_backward::{arguments, left, left_guarded, right, right_guarded, slice_steps, store};
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+import package::shared::tiles::{Blocks, SIDE, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_weight_backward_direct(
@@ -23,7 +23,7 @@ fn linear_weight_backward_direct(
     if steps.x >= arguments.inner {
         return;
     }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 8u);
+    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE) + block_corner(index, 8u);
     let row = corner.x;
     let column = corner.y;
     var blocks = Blocks();

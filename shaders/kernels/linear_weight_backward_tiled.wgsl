@@ -1,15 +1,17 @@
 // Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-// variants: left=left1|left4|left_half right=scalar|vec4|half
-// never: left4+scalar
+// variants: size=large|small left=left1|left4|left_half right=scalar|vec4|half
+// never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes, operands and slices are those of linear_weight_backward_direct.wgsl. The workgroup loads 16 inner steps of its tile at a time,
+// Shapes, operands and slices are those of linear_weight_backward_direct.wgsl. The workgroup stages some inner steps of its tile at a time,
 // a block of each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
 import package::shared::linear_weight_backward::{arguments, left_guarded, right_guarded, slice_steps, store};
-import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
-import package::shared::tiles::{Blocks, block_corner, tile_corner};
+@if(small) import package::shared::small_tile::{DEPTH, SIDE, multiply_staged, stage, staged_place};
+@if(large) import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+@if(large) import package::shared::tiles::{Blocks, SIDE};
+import package::shared::tiles::{block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)
 fn linear_weight_backward_tiled(
@@ -21,10 +23,11 @@ fn linear_weight_backward_tiled(
     if steps.x >= arguments.inner {
         return;
     }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
     let corner = block_corner(index, 8u);
     let staged = staged_place(index);
-    var blocks = Blocks();
+    @if(small) var blocks = mat4x4<f32>();
+    @if(large) var blocks = Blocks();
     for (var first = steps.x; first < steps.y; first += DEPTH) {
         let step = first + staged.y;
         stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
@@ -34,8 +37,11 @@ fn linear_weight_backward_tiled(
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
+    @if(small) store(slice, row, column, blocks);
+    @if(large) {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
 }

@@ -4,7 +4,7 @@ struct Arguments {
     rows: u32, // N.
     columns: u32, // O.
     inner: u32, // I.
-    column_tiles: u32, // Tiles of 64 side by side.
+    column_tiles: u32, // Tiles in a row of tiles.
     stride: u32, // From a row of y and r to the next: O, or more where w is a part.
     biased: u32, // 1 adds b; else anything may be bound there.
     residual: u32, // 1 adds r; likewise.

@@ -5,9 +5,9 @@ struct Arguments {
     rows: u32, // N.
     columns: u32, // I.
     inner: u32, // O.
-    column_tiles: u32, // Tiles of 64 side by side.
+    column_tiles: u32, // Tiles in a row of tiles.
     tiles: u32, // Tiles of a slice.
-    slice: u32, // Inner steps of a slice, a multiple of 16 or all.
+    slice: u32, // Inner steps of a slice, a multiple of 32 or all.
     stride: u32, // From a row of dy to the next: O, or more where w is a part.
     accumulate: u32, // 1 adds to dx, as parts of w after the first do.
     residual: u32, // 1 adds r; else anything may be bound there.

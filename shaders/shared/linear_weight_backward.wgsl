@@ -4,9 +4,9 @@ struct Arguments {
     rows: u32, // O.
     columns: u32, // I.
     inner: u32, // N.
-    column_tiles: u32, // Tiles of 64 side by side.
+    column_tiles: u32, // Tiles in a row of tiles.
     tiles: u32, // Tiles of a slice.
-    slice: u32, // Inner steps of a slice, a multiple of 16 or all.
+    slice: u32, // Inner steps of a slice, a multiple of 32 or all.
     accumulate: u32, // 1 adds to dw, 0 writes each slice by itself.
     stride: u32, // From a row of dy to the next: O, or more where dw is a part.
 }

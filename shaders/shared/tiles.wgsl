@@ -1,4 +1,4 @@
-// A matrix product cut into tiles of 64 × 64 outputs, a workgroup each. How a workgroup computes its tile is what the files of a product
+// A matrix product cut into tiles of 64 × 64 outputs (or 32 × 32: shared/small_tile.wgsl), a workgroup each. How a workgroup computes its tile is what the files of a product
 // differ in: _direct (8 × 8 invocations, straight from the bindings), _tiled (through workgroup memory) and _cooperative (by the matrices that subgroups hold together).
 //
 // Operands travel as mat4x4: `left` holds, for a row of outputs in each of its columns, four steps along the inner dimension; `right`
@@ -17,9 +17,9 @@ struct Blocks {
     across: mat4x4<f32>,
 }
 
-// First row and column of a tile, of which so many lie side by side.
-fn tile_corner(tile: u32, side_by_side: u32) -> vec2<u32> {
-    return vec2<u32>(tile / side_by_side, tile % side_by_side) * SIDE;
+// First row and column of a tile with this side, in rows of so many tiles.
+fn tile_corner(tile: u32, tiles_per_row: u32, side: u32) -> vec2<u32> {
+    return vec2<u32>(tile / tiles_per_row, tile % tiles_per_row) * side;
 }
 
 // Row and column of an invocation's first block in a tile, where `group` of them lie side by side.

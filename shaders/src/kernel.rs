@@ -47,6 +47,11 @@ impl Kernel {
         self.pieces.first().is_some_and(|piece| piece.starts_with("enable f16;"))
     }
 
+    /// Whether workgroups with different z compute different products of one size.
+    pub fn computes_several(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.contains("group.z"))
+    }
+
     /// Whether it uses subgroup operations, which not every device supports, and no browser through wgpu.
     pub fn needs_subgroups(&self) -> bool {
         self.name.contains("subgroup") || self.needs_cooperative()

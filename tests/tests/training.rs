@@ -251,10 +251,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let gpu = block_on(Gpu::open(&adapter)).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
-    let other = match target.default_choice().tier {
-        Tier::Tiled => Choice::tier(Tier::Direct),
-        _ => Choice::tier(Tier::Tiled),
-    };
+    let other = Choice::tier(if target.software { Tier::Tiled } else { Tier::Direct });
     let choices: Choices = trial::of_graph(&graph).iter().map(|trial| (trial.bucket, other)).collect();
     let begun = || {
         let run = create(&project, &config);

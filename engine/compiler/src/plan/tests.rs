@@ -105,10 +105,7 @@ fn documents_cost_nothing_where_rows_have_one() {
                     };
                     if what(one) != what(other) {
                         assert_eq!(file(one), file(other), "{name}");
-                        assert_eq!(
-                            other.bindings.last().map(|last| last.buffer),
-                            Some(Buffer::Input(Input::Starts))
-                        );
+                        assert!(other.bindings.iter().any(|one| one.buffer == Buffer::Input(Input::Starts)));
                         different += 1;
                     }
                 }

@@ -64,7 +64,7 @@ impl Trial {
 
     /// Candidates on a device, the default first.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
-        let default = target.default_choice();
+        let default = target.first_admitted(self.bucket.family, self.sizes, self.stored, None);
         let mut all = vec![default];
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
         // A software adapter has few threads; slices are meant to fill many.
@@ -79,7 +79,7 @@ impl Trial {
             _ => None,
         };
         if let Some([inner, rows, columns]) = sliced.filter(|_| !target.software) {
-            let slices = default_slices(target, [inner, rows, columns]);
+            let slices = default_slices(target, default.tier, [inner, rows, columns]);
             let bytes = (rows * columns * 4) as u64;
             let long_enough = |count: &usize| *count > 0 && (*count < slices || inner / count >= MIN_SLICE);
             let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
@@ -244,7 +244,7 @@ mod tests {
         for target in [Target::new(true), Target::new(false)] {
             let step = compile(graph.clone(), &[], &target).unwrap();
             for trial in of_graph(&graph) {
-                let plan = trial.plan(&target, target.default_choice()).unwrap();
+                let plan = trial.plan(&target, target.default_choice(&trial.bucket)).unwrap();
                 let dispatch = &plan.dispatches[0];
                 assert!(trial.bucket.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
                 let same = step.dispatches.iter().any(|other| {
@@ -260,10 +260,10 @@ mod tests {
 
     #[test]
     fn candidates_begin_with_the_rule_and_differ() {
-        for (target, most) in [(Target::new(true), 3), (Target::new(false), 5)] {
+        for (target, most) in [(Target::new(true), 3), (Target::new(false), 6)] {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.default_choice());
+                assert_eq!(candidates[0], target.default_choice(&trial.bucket));
                 assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.bucket);
                 let kernels: Vec<String> = candidates
                     .iter()

@@ -7,8 +7,8 @@
 use super::arena::ArenaLayout;
 use super::fuse::Fusions;
 use super::lower::{FEW_ROWS, Target, grid};
-use super::{Binding, Buffer, Dispatch, Numbered, compile};
-use crate::graph::Input;
+use super::{Binding, Buffer, Dispatch, Numbered, Plan, compile};
+use crate::graph::{Input, ValueId};
 use crate::muon::{self, Matrix};
 use crate::optimizer::Optimizer;
 use crate::step::LossScale;
@@ -18,6 +18,7 @@ use glasshouse_shaders::{
     advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update, optimizer,
 };
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -89,8 +90,14 @@ pub fn update_dispatches(
             all.push(update(arena, &rule, &chunk, &scope)?);
         }
     }
+    let mut iterations = Iterations::default();
     for stack in stacks(arena, optimizer.matrices(arena), target)? {
-        all.extend(muon_dispatches(optimizer, &stack, target)?);
+        let key = (stack.len(), stack[0].matrix.shape());
+        let iterations = match iterations.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(compiled_iterations(key, target)?),
+        };
+        all.extend(muon_dispatches(optimizer, &stack, iterations, target)?);
     }
     if optimizer.mixed {
         all.extend(cast_dispatches(arena)?);
@@ -174,13 +181,24 @@ fn runs<'stack>(stack: &'stack [Part], target: &Target) -> Vec<&'stack [Part]> {
     all
 }
 
-/// Muon's update of a stack of matrices. Its slots are those of the activations, which nothing reads during an update.
-fn muon_dispatches(rule: &Optimizer, stack: &[Part], target: &Target) -> Result<Vec<Dispatch>> {
-    let scope: Rc<str> = Rc::from("muon");
-    let (shape, count) = (stack[0].matrix.shape(), stack.len());
+/// Compiled Newton–Schulz iterations and the value of their result, by count and shape of matrices.
+type Iterations = BTreeMap<(usize, [usize; 2]), (Plan, ValueId)>;
+
+fn compiled_iterations((count, shape): (usize, [usize; 2]), target: &Target) -> Result<(Plan, ValueId)> {
     let (graph, _, output) = muon::orthogonalisation(count, shape)?;
-    let plan = compile(graph, &[output], &target.clone().with_fusions(Fusions::NONE))?;
-    let bytes = plan.graph.ty(output).bytes();
+    Ok((compile(graph, &[output], &target.clone().with_fusions(Fusions::NONE))?, output))
+}
+
+/// Muon's update of a stack of matrices. Its slots are those of the activations, which nothing reads during an update.
+fn muon_dispatches(
+    rule: &Optimizer,
+    stack: &[Part],
+    (plan, output): &(Plan, ValueId),
+    target: &Target,
+) -> Result<Vec<Dispatch>> {
+    let scope: Rc<str> = Rc::from("muon");
+    let count = stack.len();
+    let bytes = plan.graph.ty(*output).bytes();
     let spot = plan.placement.spot_of_value[output.index()]
         .ok_or_else(|| Error::Internal("an orthogonalised matrix without a slot".to_owned()))?;
     let output = Binding { buffer: Buffer::Slot(spot.slot), offset: spot.offset, bytes: Some(bytes) };
@@ -244,9 +262,9 @@ fn muon_dispatches(rule: &Optimizer, stack: &[Part], target: &Target) -> Result<
     let groups = repeated(vectors.div_ceil(GROUP), count)?;
     let kernel = muon_normalise::kernel();
     dispatches.push(Dispatch::of_phase(kernel, arguments.bytes(), bindings, groups, &scope));
-    for mut dispatch in plan.dispatches {
+    for dispatch in &plan.dispatches {
         // Not a node of the training graph.
-        dispatch.node = None;
+        let mut dispatch = Dispatch { node: None, ..dispatch.clone() };
         let inputs = dispatch.bindings.iter_mut();
         for binding in inputs.filter(|binding| binding.buffer == Buffer::Input(Input::Free(0))) {
             *binding = Binding { buffer: input, bytes: binding.bytes.or(Some(bytes)), ..*binding };

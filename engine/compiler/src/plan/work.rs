@@ -60,13 +60,10 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     operands.sum()
 }
 
-/// A dispatch's weight among its node's products: of a matrix product, its multiply-adds. In attention's backward pass, the kernel over
-/// queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. Adding slices and the loss itself are not products.
+/// A dispatch's weight among its node's products: of a matrix product, its multiply-adds. Adding slices and the loss itself are not products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
         name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,
-        name if name.starts_with("attention_query_backward") => 3.0,
-        name if name.starts_with("attention_key_backward") => 4.0,
         name if name.starts_with("linear") => {
             // Rows, columns and inner steps, or results and inner steps in fours.
             let size = |at: usize| {

@@ -98,6 +98,8 @@ pub async fn devices() -> Vec<AdapterReport> {
 pub(super) fn instance() -> Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::PRIMARY;
+    // WGPU_DEBUG=1 gives pipelines their names in other programs, such as RenderDoc.
+    descriptor.flags = descriptor.flags.with_env();
     Instance::new(descriptor)
 }
 

@@ -164,7 +164,7 @@ impl Gpu {
             let unmet = if target.software { 4.0 } else { 1.0 };
             let mut bench = Device { gpu: plain, begun };
             if !target.software {
-                bench.warm_up(&unknown[0], target.default_choice()).await;
+                bench.warm_up(&unknown[0], target.default_choice(&unknown[0].bucket)).await;
             }
             let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
                 Ok(found) => verified(&bench.gpu, graph, found).await,
@@ -172,7 +172,8 @@ impl Gpu {
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Record the defaults, so that a candidate that loses the device is not tried again before every run.
-                let default = unknown.iter().map(|trial| (trial.bucket, target.default_choice()));
+                let default =
+                    unknown.iter().map(|trial| (trial.bucket, target.default_choice(&trial.bucket)));
                 cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
@@ -180,7 +181,7 @@ impl Gpu {
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.bucket).is_none());
                 let mut settled: Choices =
-                    left.map(|trial| (trial.bucket, target.default_choice())).collect();
+                    left.map(|trial| (trial.bucket, target.default_choice(&trial.bucket))).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -192,7 +193,8 @@ impl Gpu {
         }
         // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
-        let choices: Choices = own.filter(|(_, choice)| *choice != target.default_choice()).collect();
+        let choices: Choices =
+            own.filter(|(bucket, choice)| *choice != target.default_choice(bucket)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }

@@ -29,9 +29,14 @@ fn fill(declaration: &str) -> Option<String> {
         return Some(format!("    if LOCAL == 0u {{ {name} = {ty}(1000); }}\n"));
     };
     let (element, count) = array.strip_suffix('>')?.rsplit_once(", ")?;
-    let statement = match element.strip_prefix("atomic<") {
-        Some(_) => format!("atomicStore(&{name}[filled], 1000u);"),
-        None => format!("{name}[filled] = {element}(1000);"),
+    let statement = if let Some(row) = element.strip_prefix("array<") {
+        let (element, count) = row.strip_suffix('>')?.rsplit_once(", ")?;
+        let entry = format!("{name}[filled][entry] = {element}(1000);");
+        format!("for (var entry = 0u; entry < u32({count}); entry++) {{ {entry} }}")
+    } else if element.starts_with("atomic<") {
+        format!("atomicStore(&{name}[filled], 1000u);")
+    } else {
+        format!("{name}[filled] = {element}(1000);")
     };
     Some(format!(
         "    for (var filled = LOCAL; filled < u32({count}); filled += SIZE_OF_GROUP) {{ {statement} }}\n"

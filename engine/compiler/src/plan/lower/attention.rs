@@ -4,43 +4,45 @@ use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, 
 use crate::Result;
 use crate::graph::ops::*;
 use crate::graph::{Heads, random};
-use glasshouse_shaders::{
-    Kernel, attention, attention_delta, attention_forward_tiled, attention_key_backward_tiled,
-    attention_query_backward_tiled,
-};
+use glasshouse_shaders::{Kernel, attention, attention_backward, attention_delta, attention_forward};
 
-static CONTROL: [BindingSource; 2] = [BindingSource::CONTROL, BindingSource::SCHEDULE];
+/// Rows of a tile, and channels of a workgroup's result; `shared/attention.wgsl` has the same numbers.
+const TILE: usize = 32;
+const COLUMNS: usize = 64;
 
-/// Operands and settings shared by the three attention kernels.
+/// Operands and settings shared by both attention kernels.
 #[derive(Clone, Copy)]
 struct Window<'graph> {
     site: NodeContext<'graph>,
     qkv: Operand<'graph>,
     op: Attention,
     /// Document starts, if rows hold several documents.
-    starts: Option<BindingSource>,
+    starts: Option<Operand<'graph>>,
 }
 
 impl Window<'_> {
-    fn batch_and_time(self) -> (usize, usize) {
-        (self.qkv.ty.shape[0], self.qkv.ty.shape[1])
-    }
-
-    /// A launch with an invocation for each row of each of `head_count` heads, which walks the head's row `passes` times for each of `steps`
-    /// keys or queries. Fails if a software adapter would end the loops early.
+    /// A launch with workgroups for each tile of rows of each of `head_count` heads, which multiply `products` tiles of a head's channels for
+    /// each of `steps` keys or queries. Fails if a software adapter would end the loops early.
     fn launch(
         self,
         kernel: &'static Kernel,
         head_count: usize,
-        [steps, passes]: [usize; 2],
+        [steps, products]: [usize; 2],
         operands: &[BindingSource],
     ) -> Result<Launch> {
-        let turns = steps * (2 + passes * row_turns(self.op.heads));
-        let advice = "lower model.context_length, or choose a smaller head size divisible by 4";
-        within_longest_loop(self.site, turns, advice)?;
-        let starts = self.starts.unwrap_or(BindingSource::UNREAD);
-        let bindings = CONTROL.iter().chain(operands).copied().chain([starts]).collect();
-        let ((batch, time), Attention { heads, dropout, .. }) = (self.batch_and_time(), self.op);
+        let (batch, time) = (self.qkv.ty.shape[0], self.qkv.ty.shape[1]);
+        let Attention { heads, dropout, .. } = self.op;
+        // A loop over four steps at a time, within one over 32 channels, within one over 32 keys or queries.
+        let turns = steps.div_ceil(TILE) * (8 + products * heads.head_size.div_ceil(TILE) * (1 + TILE / 4));
+        within_longest_loop(self.site, turns, "lower model.context_length")?;
+        let shared = [
+            BindingSource::CONTROL,
+            BindingSource::SCHEDULE,
+            self.qkv.place(),
+            self.starts.map_or(BindingSource::UNREAD, Operand::place),
+        ];
+        let bindings = [&shared[..], operands].concat();
+        let parts = heads.head_size.div_ceil(COLUMNS);
         let (site, threshold, keep_scale) = dropout
             .map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)));
         let arguments = attention::Arguments {
@@ -49,6 +51,7 @@ impl Window<'_> {
             heads: heads.heads as u32,
             kv_heads: heads.kv_heads as u32,
             head_size: heads.head_size as u32,
+            parts: parts as u32,
             scale: heads.factor(self.op.scale),
             capped: u32::from(self.op.softcap.is_some()),
             softcap: self.op.softcap.unwrap_or(1.0),
@@ -59,43 +62,28 @@ impl Window<'_> {
             seen: self.op.window.map_or(time, |window| window.min(time)) as u32,
             documents: u32::from(self.starts.is_some()),
         };
-        let groups = grid(batch * head_count * time.div_ceil(kernel.workgroup_size[0] as usize))?;
+        let groups = grid(batch * head_count * parts * time.div_ceil(TILE))?;
         Launch::new(kernel, arguments.bytes(), bindings, groups)
     }
 }
 
-/// Picks the variant of one of the three tiled attention kernels; their modules are alike.
+/// Picks the variant of an attention kernel for a head size; the kernels' modules are alike.
 macro_rules! variant {
-    ($tiled:ident, $window:expr) => {{
-        use $tiled::Size;
-        let size = match $window.op.heads.head_size {
-            32 => Size::D32,
-            48 => Size::D48,
-            64 => Size::D64,
-            128 => Size::D128,
-            size if size.is_multiple_of(4) => Size::Any4,
-            _ => Size::Any,
-        };
-        $tiled::kernel(size, $window.qkv.half())
+    ($kernel:ident, $window:expr) => {{
+        let fours = $window.op.heads.head_size.is_multiple_of(4);
+        let entries = if fours { $kernel::Entries::Vec4 } else { $kernel::Entries::Scalar };
+        $kernel::kernel(entries, $window.qkv.half())
     }};
-}
-
-/// Iterations of a kernel's loop over a head's row, four channels at a time if divisible. They count towards
-/// [`super::MAX_LOOP_ITERATIONS`] although most variants have a constant head size: llvmpipe does not unroll them.
-fn row_turns(heads: Heads) -> usize {
-    if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
 }
 
 impl Lower for Attention {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (heads, AttentionInputs { qkv, starts }) = (self.heads.heads, operands.inputs);
-        let window = Window { site, qkv, op: *self, starts: starts.map(Operand::place) };
-        let operands = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
-        let (_, time) = window.batch_and_time();
-        // Scores, rescaled sums, values.
-        window
-            .launch(variant!(attention_forward_tiled, window), heads, [time, 3], &operands)
-            .map(Lowering::one)
+        let AttentionInputs { qkv, starts } = operands.inputs;
+        let window = Window { site, qkv, op: *self, starts };
+        let written = [operands.outputs.y, operands.outputs.lse].map(Operand::place);
+        // Scores and values.
+        let kernel = variant!(attention_forward, window);
+        window.launch(kernel, self.heads.heads, [qkv.ty.shape[1], 2], &written).map(Lowering::one)
     }
 }
 
@@ -112,19 +100,14 @@ impl Lower for AttentionDelta {
 }
 
 impl Lower for AttentionBackward {
-    /// The queries' columns, then those of keys and values.
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
-        let Dqkv { dqkv } = operands.outputs;
-        let window = Window { site, qkv, op: self.forward, starts: starts.map(Operand::place) };
-        let operands = [qkv, lse, delta, dy, dqkv].map(Operand::place);
-        let (Heads { heads, kv_heads, .. }, (_, time)) = (self.forward.heads, window.batch_and_time());
-        let queries =
-            window.launch(variant!(attention_query_backward_tiled, window), heads, [time, 2], &operands)?;
-        // Scores and sums, for every query head that shares the key.
-        let steps = [time * (heads / kv_heads), 2];
-        let keys =
-            window.launch(variant!(attention_key_backward_tiled, window), kv_heads, steps, &operands)?;
-        Ok(Lowering::new(vec![queries, keys]))
+        let window = Window { site, qkv, op: self.forward, starts };
+        let used = [lse, delta, dy, operands.outputs.dqkv].map(Operand::place);
+        let Heads { heads, kv_heads, .. } = self.forward.heads;
+        // Scores, flows and sums, for every query head that shares a key.
+        let steps = [qkv.ty.shape[1] * (heads / kv_heads), 3];
+        let kernel = variant!(attention_backward, window);
+        window.launch(kernel, heads + 2 * kv_heads, steps, &used).map(Lowering::one)
     }
 }

@@ -42,7 +42,7 @@ fn each(
     let (ty, target) = (Type::f32(&[rows, columns]), site.target.clone().with(&Choices::default()));
     let mut lowering = lower(NodeContext { target: &target, ..site }, Operand { ty: &ty, ..weight }, count)?;
     for launch in &mut lowering.launches {
-        if !["_direct", "_tiled"].iter().any(|tier| launch.kernel.name.contains(tier)) {
+        if !launch.kernel.computes_several() {
             return Err(Error::Internal(format!("{} computes one product", launch.kernel.name)));
         }
         launch.groups[2] = count as u32;

@@ -11,8 +11,9 @@ use crate::Result;
 use crate::graph::Element;
 use glasshouse_shaders::{linear_few, sum_rows};
 
-/// Side of a tile in outputs.
-const SIDE: usize = 64;
+/// Side of a large tile in outputs, and of a small one.
+pub(super) const TILE: usize = 64;
+const SMALL_TILE: usize = 32;
 
 /// Maximum number of rows for the dot-product kernel.
 pub(in crate::plan) const FEW_ROWS: usize = 8;
@@ -22,10 +23,10 @@ pub(in crate::plan) const FEW_ROWS: usize = 8;
 const ENOUGH_TILES: usize = 768;
 
 /// Minimum inner steps of a slice: below, a partial sum does not pay off.
-const MIN_SLICE: usize = 512;
+pub(super) const MIN_SLICE: usize = 512;
 
-/// A slice's inner steps are a multiple of this: of what the direct and tiled kernels load at once, and of a cooperative matrix.
-const SLICE_STEPS: usize = 16;
+/// A slice's inner steps are a multiple of this: of what all kernels load at once, and of a cooperative matrix.
+const SLICE_STEPS: usize = 32;
 
 /// Inner steps per loop iteration of the direct kernels.
 const STEPS_IN_TURN: usize = 4;
@@ -36,9 +37,10 @@ pub(super) fn built<What>(what: Option<What>) -> Result<What> {
 }
 
 /// Tiles that cover a matrix: per row of tiles, and in total.
-fn tiles(rows: usize, columns: usize) -> (usize, usize) {
-    let side_by_side = columns.div_ceil(SIDE);
-    (side_by_side, rows.div_ceil(SIDE) * side_by_side)
+fn tiles(tier: Tier, rows: usize, columns: usize) -> (usize, usize) {
+    let side = if tier == Tier::Small { SMALL_TILE } else { TILE };
+    let per_row = columns.div_ceil(side);
+    (per_row, rows.div_ceil(side) * per_row)
 }
 
 /// y = x·wᵀ (+ b) (+ r) over w, x and y with sizes N, I and O: a launch for each part of w that the device binds. `half` says
@@ -93,25 +95,25 @@ fn linear_launch(
             residual: u32::from(residual),
         };
         let own = match tier {
-            Tier::Direct | Tier::Tiled | Tier::Cooperative => linear_few::Tier::Tiled,
             Tier::Subgroup => linear_few::Tier::Subgroup,
+            _ => linear_few::Tier::Tiled,
         };
         return Launch::new(linear_few::kernel(own, operands), arguments.bytes(), bindings, grid(count)?);
     }
     let operands =
         by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half])?;
-    let (side_by_side, total) = tiles(rows, columns);
+    let (whole, part) = ([rows, inner, stride], [rows, inner, columns]);
+    let strategy = target.product(Family::Linear, whole, part, Operands::from_f16s([half; 2]));
+    let (per_row, total) = tiles(strategy.0, rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
         columns: columns as u32,
         inner: inner as u32,
-        column_tiles: side_by_side as u32,
+        column_tiles: per_row as u32,
         stride: stride as u32,
         biased: u32::from(bias),
         residual: u32::from(residual),
     };
-    let (whole, part) = ([rows, inner, stride], [rows, inner, columns]);
-    let strategy = target.product(Family::Linear, whole, part, Operands::from_f16s([half; 2]));
     let kernel = built(linear::kernel(strategy, operands, half_out))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
@@ -132,17 +134,17 @@ pub(super) fn input_backward(
     let fours = if columns.is_multiple_of(4) { Left::Left4 } else { Left::Left1 };
     let left = by_width(inner, half_dy, [Left::Left1, fours, Left::LeftHalf])?;
     let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
-    let (side_by_side, total) = tiles(rows, columns);
     let (family, operands) = (Family::LinearInputBackward, Operands::from_f16s([half_dy, half_w]));
     let whole = [rows, inner, columns];
     let launch = |part: RowRange, slice: usize, dx: BindingSource, residual: Option<BindingSource>| {
         within_longest_loop(site, slice / STEPS_IN_TURN, "lower model.vocabulary")?;
         let strategy = site.target.product(family, whole, [rows, part.count, columns], operands);
+        let (per_row, total) = tiles(strategy.0, rows, columns);
         let arguments = Arguments {
             rows: rows as u32,
             columns: columns as u32,
             inner: part.count as u32,
-            column_tiles: side_by_side as u32,
+            column_tiles: per_row as u32,
             tiles: total as u32,
             slice: slice as u32,
             stride: inner as u32,
@@ -158,11 +160,7 @@ pub(super) fn input_backward(
         Launch::new(kernel, arguments.bytes(), bindings, grid(total * part.count.div_ceil(slice))?)
     };
     let parts: Vec<RowRange> = site.parts_of(weight, half_w).collect();
-    let mut choice = site.target.choice(family, whole, operands);
-    if half_w && choice.tier == Tier::Direct {
-        // Direct kernels have no sums in 32 bits of a gradient in 16.
-        choice.slices = Some(1);
-    }
+    let choice = site.target.choice(family, whole, operands);
     let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
     let ([part], None, 2..) = (parts.as_slice(), residual, slices) else {
         // The residual is added by the first part.
@@ -229,13 +227,13 @@ fn weight_backward_launch(
     let (family, operands) = (Family::LinearWeightBackward, Operands::from_f16s([half_dy, half_x]));
     let whole = [inner, stride, columns];
     let strategy = target.product(family, whole, [inner, rows, columns], operands);
-    let (side_by_side, total) = tiles(rows, columns);
+    let (per_row, total) = tiles(strategy.0, rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
         rows: rows as u32,
         columns: columns as u32,
         inner: inner as u32,
-        column_tiles: side_by_side as u32,
+        column_tiles: per_row as u32,
         tiles: total as u32,
         slice: slice as u32,
         accumulate: u32::from(slices == 1),
@@ -249,15 +247,19 @@ fn weight_backward_launch(
 
 /// Number of slices of the inner dimension and their inner steps, as chosen or by default.
 fn sliced(target: &Target, choice: Choice, sizes: [usize; 3]) -> (usize, usize) {
-    let slices = choice.slices.unwrap_or_else(|| default_slices(target, sizes));
+    let slices = choice.slices.unwrap_or_else(|| default_slices(target, choice.tier, sizes));
     let slice = sizes[0].div_ceil(slices).next_multiple_of(SLICE_STEPS);
     (sizes[0].div_ceil(slice), slice)
 }
 
 /// Default number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
 /// loop.
-pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
-    let (_, tiles) = tiles(rows, columns);
+pub(in crate::plan) fn default_slices(
+    target: &Target,
+    tier: Tier,
+    [inner, rows, columns]: [usize; 3],
+) -> usize {
+    let (_, tiles) = tiles(tier, rows, columns);
     if target.software {
         inner.div_ceil(MAX_LOOP_ITERATIONS * STEPS_IN_TURN)
     } else if tiles >= ENOUGH_TILES {

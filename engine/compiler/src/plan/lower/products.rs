@@ -42,12 +42,14 @@ pub(super) mod linear {
         half_out: bool,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => linear_direct::kernel(
-                same!(operands: Operands, linear_direct::Operands, Scalar | Vec4 | Half),
-                half_out,
-            ),
+            Tier::Direct => {
+                Some(linear_direct::kernel(same!(operands: Operands, linear_direct::Operands, Scalar | Vec4)))
+            }
+            Tier::Tiled => linear_tiled::kernel(linear_tiled::Size::Large, operands, half_out),
             // Products do not use subgroup additions.
-            Tier::Tiled | Tier::Subgroup => linear_tiled::kernel(operands, half_out),
+            Tier::Small | Tier::Subgroup => {
+                linear_tiled::kernel(linear_tiled::Size::Small, operands, half_out)
+            }
             Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_cooperative::kernel(
                 side!(side, linear_cooperative),
@@ -60,6 +62,7 @@ pub(super) mod linear {
 
 pub(super) mod linear_input_backward {
     use super::{BROWSER, Kernel, Side, Strategy, Tier};
+    use glasshouse_shaders::linear_input_backward_tiled::Size;
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
@@ -73,11 +76,13 @@ pub(super) mod linear_input_backward {
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_input_backward_direct::kernel(
-                same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4 | LeftHalf),
-                same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4 | Half),
-            )
-            .filter(|_| !partial),
-            Tier::Tiled | Tier::Subgroup => linear_input_backward_tiled::kernel(left, right, partial),
+                same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4),
+                same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4),
+            ),
+            Tier::Tiled => linear_input_backward_tiled::kernel(Size::Large, left, right, partial),
+            Tier::Small | Tier::Subgroup => {
+                linear_input_backward_tiled::kernel(Size::Small, left, right, partial)
+            }
             Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
@@ -90,6 +95,7 @@ pub(super) mod linear_input_backward {
 
 pub(super) mod linear_weight_backward {
     use super::{BROWSER, Kernel, Side, Strategy, Tier};
+    use glasshouse_shaders::linear_weight_backward_tiled::Size;
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
@@ -102,10 +108,11 @@ pub(super) mod linear_weight_backward {
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_weight_backward_direct::kernel(
-                same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4 | LeftHalf),
-                same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4 | Half),
+                same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4),
+                same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4),
             ),
-            Tier::Tiled | Tier::Subgroup => linear_weight_backward_tiled::kernel(left, right),
+            Tier::Tiled => linear_weight_backward_tiled::kernel(Size::Large, left, right),
+            Tier::Small | Tier::Subgroup => linear_weight_backward_tiled::kernel(Size::Small, left, right),
             // Both operands have the same element type.
             Tier::Cooperative if BROWSER => None,
             Tier::Cooperative => Some(linear_weight_backward_cooperative::kernel(

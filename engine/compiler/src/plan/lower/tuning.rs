@@ -4,6 +4,7 @@
 //!
 //! `gpu::Tuning` does the measuring. A choice that violates a limit of the device is ignored in favour of the default.
 
+use super::matmul::{MIN_SLICE, TILE};
 use super::{MAX_LOOP_ITERATIONS, Target};
 use glasshouse_protocol::named;
 use std::collections::BTreeMap;
@@ -42,6 +43,19 @@ impl Family {
     /// Whether it is a matrix product by tiles.
     pub fn multiplies(self) -> bool {
         self != Self::LinearFew
+    }
+
+    /// Rows and columns of the result, and inner steps, of a product of these sizes.
+    fn result(self, [first, second, third]: [usize; 3]) -> [usize; 3] {
+        match self {
+            Self::Linear | Self::LinearFew | Self::LinearInputBackward => [first, third, second],
+            Self::LinearWeightBackward => [second, third, first],
+        }
+    }
+
+    /// Whether a product reads its right operand in vectors of four.
+    fn reads_fours(self, [_, second, third]: [usize; 3]) -> bool {
+        if self == Self::Linear { second.is_multiple_of(4) } else { third.is_multiple_of(4) }
     }
 }
 
@@ -165,8 +179,10 @@ impl Cooperative {
 pub enum Tier {
     /// Directly from bindings into registers, without barriers: suits software adapters.
     Direct,
-    /// Through workgroup memory: products by tiles, outputs of few rows by a workgroup each.
+    /// Through workgroup memory: products by tiles of 64 × 64 outputs, outputs of few rows by a workgroup each.
     Tiled,
+    /// Products by tiles of 32 × 32 outputs, through workgroup memory.
+    Small,
     /// Products of few rows through workgroup memory, with subgroup additions.
     Subgroup,
     Cooperative,
@@ -174,7 +190,7 @@ pub enum Tier {
 
 impl Tier {
     // As in saved choices and kernel names.
-    named! { Direct = "direct", Tiled = "tiled", Subgroup = "subgroup", Cooperative = "cooperative" }
+    named! { Direct = "direct", Tiled = "tiled", Small = "small", Subgroup = "subgroup", Cooperative = "cooperative" }
 }
 
 /// The choice for a bucket. Displayed as `tiled` or `tiled in 4 slices`.
@@ -268,16 +284,40 @@ impl FromIterator<(ShapeBucket, Choice)> for Choices {
     }
 }
 
+/// With fewer tiles of 64 × 64 than two for each compute unit of a large GPU, tiles of 32 × 32 fill it better.
+const FEW_TILES: usize = 256;
+
 impl Target {
-    /// The default choice for the adapter kind.
-    pub fn default_choice(&self) -> Choice {
-        Choice::tier(if self.software { Tier::Direct } else { Tier::Tiled })
+    /// The default choice for the adapter kind and the sizes.
+    pub fn default_choice(&self, bucket: &ShapeBucket) -> Choice {
+        let [rows, columns, inner] = bucket.family.result(bucket.sizes);
+        let slices = if bucket.family == Family::Linear { 1 } else { (inner / MIN_SLICE).max(1) };
+        let tiles = rows.div_ceil(TILE) * columns.div_ceil(TILE) * slices;
+        Choice::tier(match bucket.family.multiplies() {
+            true if self.software => Tier::Direct,
+            true if tiles < FEW_TILES => Tier::Small,
+            _ => Tier::Tiled,
+        })
     }
 
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let bucket = ShapeBucket::from_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
-        chosen.filter(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(self.default_choice())
+        self.first_admitted(family, sizes, operands, chosen)
+    }
+
+    /// The first kernel that takes these sizes and operands: the chosen one, the default, tiles of either size.
+    pub(in crate::plan) fn first_admitted(
+        &self,
+        family: Family,
+        sizes: [usize; 3],
+        operands: Operands,
+        chosen: Option<Choice>,
+    ) -> Choice {
+        let default = self.default_choice(&ShapeBucket::from_product(family, sizes, operands));
+        let tiled = [Tier::Tiled, Tier::Small].map(Choice::tier);
+        let mut all = chosen.into_iter().chain([default]).chain(tiled);
+        all.find(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(default)
     }
 
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
@@ -292,14 +332,13 @@ impl Target {
         sizes: [usize; 3],
         operands: Operands,
     ) -> (Tier, Side) {
-        let chosen = Some(self.choice(family, whole, operands));
-        let choice = chosen.filter(|choice| self.admits(family, sizes, operands, *choice));
+        let chosen = self.choice(family, whole, operands);
         let side = self.cooperative.side(sizes, operands).unwrap_or(Side::Eight);
-        (choice.unwrap_or(self.default_choice()).tier, side)
+        (self.first_admitted(family, sizes, operands, Some(chosen)).tier, side)
     }
 
-    /// Whether a choice respects the device's limits. A tiled product runs one loop iteration per inner step, four times as
-    /// many as the direct tier, and iterations are limited on a software adapter. If a loop must be cut, the default number of slices
+    /// Whether there is such a kernel and it respects the device's limits. A product by large tiles runs one loop iteration per inner step, four
+    /// times as many as others, and iterations are limited on a software adapter. If a loop must be cut, the default number of slices
     /// applies.
     pub(in crate::plan) fn admits(
         &self,
@@ -313,8 +352,9 @@ impl Target {
         // Half of the limit, since nested loops count too.
         let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
-            Tier::Direct => family.multiplies(),
-            Tier::Tiled => !self.software || !family.multiplies() || within,
+            Tier::Direct => family.multiplies() && operands == Operands::Floats,
+            Tier::Tiled => !family.multiplies() || family.reads_fours(sizes) && (!self.software || within),
+            Tier::Small => family.multiplies(),
             Tier::Subgroup => self.subgroups && family == Family::LinearFew,
             Tier::Cooperative => {
                 family.multiplies() && self.subgroups && self.cooperative.side(sizes, operands).is_some()

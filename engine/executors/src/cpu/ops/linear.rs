@@ -43,22 +43,17 @@ const FEW: usize = 4;
 impl Interpret for Linear {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
         let LinearInputs { x, weight, bias, residual } = inputs;
-        let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
         let count = product_count(weight.ty);
-        if count > 1 {
-            let sizes = [x.rows() / count, weight.columns(), weight.rows() / count];
-            several(count, [x.floats, weight.floats], residual, outputs.y, |[x, weight], residual, y| {
-                forward(call.workers, x, weight, None, residual, y, sizes);
-            });
-            return Ok(());
-        }
+        let sizes = [x.rows() / count, weight.columns(), weight.rows() / count];
         let (workers, element, x_columns) = (call.workers, weight.ty.element, x.columns());
         let mut rounded = Rounded::default();
         // One token of each of several texts: `few` gives every row the same bits as on its own.
         let factors = match element {
-            Element::F32 | Element::U32 if !matches!(x.ty.shape[..], [_, 1, _]) => {
-                forward(workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
+            Element::F32 | Element::U32 if count > 1 || !matches!(x.ty.shape[..], [_, 1, _]) => {
+                several(count, [x.floats, weight.floats], residual, outputs.y, |[x, weight], residual, y| {
+                    forward(workers, x, weight, bias, residual, y, sizes);
+                });
                 return Ok(());
             }
             Element::F32 | Element::U32 => Factors::F32(x.floats, weight.floats),

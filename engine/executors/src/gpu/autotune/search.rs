@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(found.len(), trials().len());
         // Winners over the default were timed twice.
         let again = |found: &TunedBucket| {
-            if found.chosen == target.default_choice() { 0 } else { 2 }
+            if found.chosen == target.default_choice(&found.bucket) { 0 } else { 2 }
         };
         let tried = |found: &TunedBucket| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
@@ -188,9 +188,9 @@ mod tests {
             let expected = match bucket.family {
                 Family::Linear => Choice::tier(Tier::Direct),
                 Family::LinearInputBackward | Family::LinearWeightBackward => {
-                    more.unwrap_or(target.default_choice())
+                    more.unwrap_or(target.default_choice(bucket))
                 }
-                _ => target.default_choice(),
+                _ => target.default_choice(bucket),
             };
             assert_eq!(*chosen, expected, "{bucket}");
         }
@@ -211,7 +211,7 @@ mod tests {
                     self.0.push(trial.bucket);
                     return Ok(Some(9.0e-3));
                 }
-                let default = choice == Target::new(false).default_choice();
+                let default = choice == Target::new(false).default_choice(&trial.bucket);
                 Ok(Some(if default { 1.0e-3 } else { 2.0e-3 }))
             }
         }
@@ -219,7 +219,7 @@ mod tests {
         let mut bench = Disturbed(Vec::new());
         let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
         assert_eq!(found.len(), trials().len());
-        assert!(found.iter().all(|found| found.chosen == target.default_choice()), "{found:?}");
+        assert!(found.iter().all(|found| found.chosen == target.default_choice(&found.bucket)), "{found:?}");
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
         assert_eq!(
             found[0].candidates.len(),
-            if found[0].bucket.family == Family::LinearWeightBackward { 4 } else { 2 }
+            if found[0].bucket.family == Family::LinearWeightBackward { 5 } else { 3 }
         );
     }
 
@@ -263,7 +263,8 @@ mod tests {
     #[test]
     fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
-        assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Tiled));
+        let default = |bucket| Target::new(false).default_choice(bucket).tier;
+        assert!(bench.tried.iter().all(|(bucket, choice)| choice.tier == default(bucket)));
         let sliced = [Family::LinearInputBackward, Family::LinearWeightBackward];
         assert!(found.iter().all(|found| sliced.contains(&found.bucket.family)));
     }
@@ -273,7 +274,7 @@ mod tests {
         let (_, found) =
             searched(&Target::new(true), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
                 (Family::Linear, Tier::Direct) => (0.1, None),
-                (_, Tier::Tiled) => (0.1, None),
+                (_, Tier::Tiled | Tier::Small) => (0.1, None),
                 _ => (0.1, Some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");
