@@ -13,6 +13,7 @@ mod source;
 mod text;
 
 use super::store::Split;
+use crate::tokenizer::cut::{Cut, CutRule};
 pub use asked::{asked_last, prompt_of};
 pub use cleaned::mixture;
 pub use glasshouse_conversation::messages_of;
@@ -142,13 +143,26 @@ pub(super) fn is_row(fields: &Map<String, Value>) -> bool {
 
 /// Joins pieces into whole documents.
 pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
-    let mut whole = String::new();
+    recut(pieces, Cut { rule: CutRule::Never, special: Vec::new() })
+}
+
+/// Moves the cuts between a document's pieces to where `cut` allows them: pieces as they are read are cut between a visible character and
+/// the white space that follows it.
+pub fn recut(
+    pieces: impl Iterator<Item = Result<TextPiece>>,
+    cut: Cut,
+) -> impl Iterator<Item = Result<TextPiece>> {
+    let mut held = String::new();
     pieces.filter_map(move |piece| match piece {
-        Err(error) => Some(Err(error)),
-        Ok(piece) => {
-            whole.push_str(&piece.text);
-            piece.ends_document.then(|| Ok(TextPiece { text: std::mem::take(&mut whole), ..piece }))
+        Ok(mut piece) if matches!(cut.rule, CutRule::Never | CutRule::BeforeSpaceAfterLine) => {
+            let searched = held.len();
+            held.push_str(&piece.text);
+            let end = if piece.ends_document { held.len() } else { cut.last(&held, searched)? };
+            let rest = held.split_off(end);
+            piece.text = std::mem::replace(&mut held, rest);
+            Some(Ok(piece))
         }
+        other => Some(other),
     })
 }
 
