@@ -42,6 +42,9 @@ pub(super) use split::{DocumentSize, RowSplitter, held_out};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
 
+/// Folder of extracted documents next to the prepared texts.
+pub const PROSE_FOLDER: &str = "prose";
+
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
 /// Seed of the embedded corpus, equal to `glasshouse corpus stories --seed 1`.
@@ -359,7 +362,9 @@ pub async fn prepare_in_turns(
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let prose = Staging::inside(&data)?;
-    corpus.keep_prose(prose.path());
+    let kept = data.join(PROSE_FOLDER);
+    // A browser keeps its files in memory.
+    corpus.keep_prose(prose.path(), Some(kept.as_path()).filter(|_| !cfg!(target_arch = "wasm32")));
     let mut learner = match given {
         Some(_) => None,
         None => Some(Learner::new(TokenizerTrainer::new(&config.tokenizer)?, &config.data)),
@@ -392,6 +397,7 @@ pub async fn prepare_in_turns(
     };
     let text = (&corpus, &mut planting);
     encode(text, &config.data, &count, &tokenizer, place, &problems, progress, yielder).await?;
+    read::tidy(&kept);
     finish(&staging, &folder, &recipe, tokenizer)
 }
 

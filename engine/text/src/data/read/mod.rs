@@ -9,6 +9,7 @@ mod cleaned;
 mod labelled;
 mod lines;
 mod problems;
+mod prose;
 mod source;
 mod text;
 
@@ -25,10 +26,11 @@ pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;
 pub use problems::Problems;
+pub use prose::{Prose, tidy};
 use serde_json::{Map, Value};
 pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
-use std::io::{BufWriter, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use text::TextPieces;
@@ -45,6 +47,8 @@ pub struct TextPiece {
     /// Source and split from a cleaned folder.
     pub mark: Option<Mark>,
 }
+
+type Pieces = Box<dyn Iterator<Item = Result<TextPiece>> + Send>;
 
 /// Data on a document from a cleaned folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,13 +170,13 @@ pub fn recut(
     })
 }
 
-fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-    let SourceFile { path, kind, named, prose, .. } = source;
-    if let Some(prose) = prose.as_ref().filter(|prose| files::exists(prose)) {
-        return kept_documents(prose);
-    }
-    // Without room for it, the next reading extracts anew.
-    let mut kept = prose.and_then(|prose| KeptProse::new(prose).ok());
+fn open(source: SourceFile, problems: &Problems) -> Pieces {
+    let mut kept = match source.prose.as_ref().and_then(|prose| prose.open(&source)) {
+        Some(Ok(documents)) => return documents,
+        Some(Err(kept)) => Some(kept),
+        None => None,
+    };
+    let SourceFile { path, kind, named, .. } = source;
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {
         Ok(pieces) => pieces,
@@ -190,7 +194,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             return Some(piece);
         }
         if let Some(kept) = kept.take() {
-            kept.finish();
+            kept.finish(!own.is_empty());
         }
         if !std::mem::take(&mut blank) {
             // The file was read, at least in part.
@@ -208,53 +212,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     }))
 }
 
-/// The file of a source's extracted documents, a JSON string per line. It has its name once it is whole, and is removed otherwise.
-struct KeptProse {
-    path: PathBuf,
-    partial: PathBuf,
-    file: BufWriter<files::File>,
-}
-
-impl KeptProse {
-    fn new(path: PathBuf) -> std::io::Result<Self> {
-        let partial = path.with_extension("partial");
-        let file = BufWriter::new(files::File::create(&partial)?);
-        Ok(Self { path, partial, file })
-    }
-
-    fn add(&mut self, text: &str) -> std::io::Result<()> {
-        writeln!(self.file, "{}", Value::from(text))
-    }
-
-    fn finish(mut self) {
-        if self.file.flush().is_ok() {
-            files::rename(&self.partial, &self.path).ok();
-        }
-    }
-}
-
-impl Drop for KeptProse {
-    fn drop(&mut self) {
-        files::remove_file(&self.partial).ok();
-    }
-}
-
-fn kept_documents(prose: &Path) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-    let piece = |line: &str, _| {
-        let text = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("is damaged: {error}"))?;
-        Ok(Some(TextPiece { text, ends_document: true, mark: None }))
-    };
-    match files::File::open(prose).map_err(Error::io(prose)) {
-        Ok(file) => Box::new(Lines::new(file, prose.to_owned(), piece)),
-        Err(error) => Box::new(std::iter::once(Err(error))),
-    }
-}
-
-fn opened(
-    path: &Path,
-    kind: SourceKind,
-    problems: &Problems,
-) -> Result<Box<dyn Iterator<Item = Result<TextPiece>> + Send>> {
+fn opened(path: &Path, kind: SourceKind, problems: &Problems) -> Result<Pieces> {
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
         SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
