@@ -1,8 +1,12 @@
 //! End-to-end preparation of files and of the built-in stories.
 
+#[path = "../../../../../tests/src/skipped.rs"]
+mod skipped;
+
 use super::*;
 use crate::data::{Batches, IGNORED, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
+use skipped::skip;
 use std::collections::BTreeSet;
 
 const REUSED: Progress = (PreparationStage::Reused, 0, 0);
@@ -278,11 +282,8 @@ fn tinyshakespeare_gives_nanogpts_ids() {
     );
     let path = shared.join("data/tinyshakespeare.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!(
-            "skipped: {} is absent (GLASSHOUSE_SHARED names the folder that holds data/)",
-            path.display()
-        );
-        return;
+        let path = path.display();
+        return skip(&format!("{path} is absent (GLASSHOUSE_SHARED names the folder that holds data/)"));
     };
     let project = tempfile::tempdir().unwrap();
     let (prepared, _) = run(&config(TokenizerKind::Char, &[&path]), project.path()).unwrap();
