@@ -21,6 +21,7 @@ mod ablation;
 mod audits;
 mod batches;
 mod benches;
+#[cfg(feature = "cluster")]
 mod bundle;
 mod cleaning;
 mod compression;
@@ -487,6 +488,9 @@ impl Session {
                 tell(apart(self.import_model(id, &from, bytes, context_length, for_comparison)).await?);
             }
             Command::PlanCluster { config, request } => tell(self.plan_cluster(&config, &request)?),
+            #[cfg(not(feature = "cluster"))]
+            Command::ImportBundle { .. } => return Err(without_bundles()),
+            #[cfg(feature = "cluster")]
             Command::ImportBundle { from, out } => {
                 tell(apart(self.import_bundle(id, from, out, bytes)).await?);
             }
@@ -514,6 +518,9 @@ impl Session {
             Export::Dictionary { run, dictionary } => {
                 self.export_dictionary(id, &run, dictionary, to, keep).await
             }
+            #[cfg(not(feature = "cluster"))]
+            Export::Bundle { .. } => Err(without_bundles()),
+            #[cfg(feature = "cluster")]
             Export::Bundle { run, device, steps } => {
                 self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await
             }
@@ -572,6 +579,12 @@ async fn cancellable<T>(
             Err(cancelled(name))
         }
     }
+}
+
+#[cfg(not(feature = "cluster"))]
+fn without_bundles() -> Error {
+    let reason = "this program was built without bundles for many GPUs; use a released package, or build with `--features cluster`";
+    Error::Refused(reason.to_owned())
 }
 
 /// Boxes a request's future, so that it is compiled as a function of its own. Otherwise all requests become one function of 424 kB in

@@ -21,12 +21,7 @@ const PROMPT: &str = "The fox sleeps";
 /// A small model with a preset's architecture and every weight (including biases) far from its initial value.
 pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let mut config = presets::preset(preset).unwrap();
-    config.tokenizer = TokenizerConfig {
-        kind: TokenizerKind::Bpe,
-        vocabulary: 300,
-        min_frequency: 1,
-        special_tokens: Vec::new(),
-    };
+    config.tokenizer = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(TokenizerKind::Bpe, 300) };
     let tokenizer = blocking::train_tokenizer(&config.tokenizer, [TEXT, TEXT]).unwrap();
     let model = &mut config.model;
     model.vocabulary = tokenizer.vocabulary_size();

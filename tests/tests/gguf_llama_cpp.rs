@@ -42,8 +42,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
     all.push(("gpt2", config, tokenizer, arena));
     let text = "The quick brown fox; 12 Käuze – 日本 🙂. dog's lazy sleeps and the two spaces\n\t";
     for kind in [TokenizerKind::Char, TokenizerKind::Byte] {
-        let settings =
-            TokenizerConfig { kind, vocabulary: 320, min_frequency: 1, special_tokens: Vec::new() };
+        let settings = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 320) };
         let tokenizer = blocking::train_tokenizer(&settings, [text, text]).unwrap();
         let (config, _, arena) =
             small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());
@@ -176,8 +175,7 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
     let text: Vec<&str> = lines.iter().take(1_000).map(String::as_str).collect();
     let (mut made, mut request) = (Vec::new(), Vec::new());
     for kind in TokenizerKind::ALL {
-        let settings =
-            TokenizerConfig { kind, vocabulary: 900, min_frequency: 1, special_tokens: Vec::new() };
+        let settings = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 900) };
         let tokenizer = blocking::train_tokenizer(&settings, text.iter().copied()).unwrap();
         let (config, _, arena) =
             small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());

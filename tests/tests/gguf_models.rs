@@ -286,8 +286,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
     let (config, ..) = small("llama-tiny", |_| {});
     for kind in TokenizerKind::ALL {
         for count in [1, 2] {
-            let settings =
-                TokenizerConfig { kind, vocabulary: 600, min_frequency: 1, special_tokens: Vec::new() };
+            let settings = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 600) };
             let tokenizer = blocking::train_tokenizer(&settings, documents.into_iter().take(count)).unwrap();
             // Three rows without a token.
             let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };

@@ -306,8 +306,7 @@ fn check(name: &str, place: Place) {
     let run = create(&project, &fixture.run);
 
     let kind = TokenizerKind::Char;
-    let vocabulary =
-        TokenizerConfig { kind, vocabulary: LETTERS.len(), min_frequency: 1, special_tokens: vec![] };
+    let vocabulary = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, LETTERS.len()) };
     let tokenizer = blocking::train_tokenizer(&vocabulary, [LETTERS]).expect("a tokenizer");
     let text =
         |ids: &[u32]| ids.iter().map(|id| LETTERS.as_bytes()[*id as usize] as char).collect::<String>();

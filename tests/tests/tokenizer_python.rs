@@ -102,10 +102,8 @@ fn ids_tokens_and_text_equal_hugging_faces() {
     documents.push("no-space-at-all/".to_owned());
     for kind in KINDS {
         let config = TokenizerConfig {
-            kind,
-            vocabulary: 1000,
-            min_frequency: 2,
             special_tokens: vec!["<|user|>".to_owned()],
+            ..TokenizerConfig::new(kind, 1000)
         };
         let tokenizer = blocking::train_tokenizer(&config, &documents).unwrap();
         let path = folder.path().join("tokenizer.json");
@@ -135,12 +133,7 @@ fn merges_equal_hugging_faces() {
     let text = stories::text(300_000, 4) + &PARTS.concat();
     let path = folder.path().join("text.txt");
     std::fs::write(&path, &text).unwrap();
-    let config = TokenizerConfig {
-        kind: TokenizerKind::Bpe,
-        vocabulary: 1201,
-        min_frequency: 2,
-        special_tokens: Vec::new(),
-    };
+    let config = TokenizerConfig::new(TokenizerKind::Bpe, 1201);
     let tokenizer = blocking::train_tokenizer(&config, [&text]).unwrap();
     let json: Value = serde_json::from_str(&tokenizer.to_json().unwrap()).unwrap();
     let theirs = run(&["--train", "1200", "2", path.to_str().unwrap()]);

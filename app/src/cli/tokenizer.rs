@@ -1,6 +1,6 @@
 //! `glasshouse tokenizer`: trains a tokenizer, and shows its effect on a text.
 
-use super::arguments::tokenizer_kinds;
+use super::arguments::{help, tokenizer_kinds};
 use super::prelude::*;
 use glasshouse_engine::data::{self, prepare, stories};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
@@ -21,6 +21,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
         kind: arguments.kind,
         vocabulary: arguments.vocabulary,
         min_frequency: arguments.min_frequency,
+        pre_tokenizer: arguments.pre_tokenizer,
         special_tokens: arguments.special.clone(),
     };
     let mut trainer = TokenizerTrainer::new(&config)?;
@@ -37,7 +38,8 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     } else {
         let problems = data::read::Problems::default();
         let sources = data::read::find_sources(&arguments.data, &problems)?;
-        for piece in data::read::pieces(sources, &problems) {
+        let cut = trainer.cut();
+        for piece in data::read::recut(data::read::pieces(sources, &problems), cut) {
             let piece = piece?;
             trainer.feed(&piece.text);
             documents += u64::from(piece.ends_document);
@@ -119,6 +121,8 @@ pub struct TokenizerTrainArguments {
     /// Minimum frequency of pairs and words
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_frequency: u64,
+    #[arg(long, value_name = "NAME", default_value = "gpt2", help = pre_tokenizers())]
+    pub pre_tokenizer: PreTokenizerKind,
     /// Special token in addition to <|endoftext|>; may be repeated
     #[arg(long, value_name = "TOKEN")]
     pub special: Vec<String>,
@@ -131,6 +135,12 @@ pub struct TokenizerTrainArguments {
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,
+}
+
+/// Help with the names of the pre-tokenizers.
+fn pre_tokenizers() -> String {
+    let about = help(Setting::at("tokenizer.pre_tokenizer"));
+    format!("{about}: {}", PreTokenizerKind::ALL.map(PreTokenizerKind::name).join(", "))
 }
 
 #[derive(Args, Debug)]

@@ -55,7 +55,7 @@ mod tests {
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 
     fn ready(kind: TokenizerKind) -> Event {
-        let config = TokenizerConfig { kind, vocabulary: 300, min_frequency: 2, special_tokens: Vec::new() };
+        let config = TokenizerConfig::new(kind, 300);
         let tokenizer = TokenizerSummary {
             config,
             vocabulary: 300,

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 #[path = "extraction/pages.rs"]
 mod pages;
+#[path = "../../../tests/src/skipped.rs"]
+mod skipped;
 #[path = "extraction/words.rs"]
 mod words;
 
 use glasshouse_documents::extract::html;
 use serde_json::Value;
+use skipped::skip;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
@@ -99,10 +102,9 @@ fn slow_extraction_of_labelled_pages() {
 #[test]
 fn slow_extraction_of_articles() {
     let Some(folder) = std::env::var_os(ARTICLES).map(std::path::PathBuf::from) else {
-        println!(
-            "LEFT OUT: {ARTICLES} names no folder; `git clone https://github.com/scrapinghub/article-extraction-benchmark` makes one"
-        );
-        return;
+        return skip(&format!(
+            "{ARTICLES} names no copy of github.com/scrapinghub/article-extraction-benchmark"
+        ));
     };
     let truth = std::fs::read_to_string(folder.join("ground-truth.json")).unwrap();
     let truth: BTreeMap<String, Value> = serde_json::from_str(&truth).unwrap();

@@ -112,12 +112,7 @@ mod tests {
         {% if add_generation_prompt %}a,{% endif %}";
 
     fn files(template: &str) -> TokenizerFiles {
-        let config = TokenizerConfig {
-            kind: TokenizerKind::Byte,
-            vocabulary: 256,
-            min_frequency: 1,
-            special_tokens: Vec::new(),
-        };
+        let config = TokenizerConfig::new(TokenizerKind::Byte, 256);
         let tokenizer = block_on(Tokenizer::train(&config, ["x"], &Yielder::none())).unwrap();
         TokenizerFiles { chat_template: Some(template.to_owned()), ..TokenizerFiles::from(tokenizer) }
     }

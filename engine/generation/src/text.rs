@@ -70,10 +70,8 @@ mod tests {
     #[test]
     fn a_request_says_what_ends_a_text_and_whether_special_tokens_are_written() {
         let config = TokenizerConfig {
-            kind: TokenizerKind::Byte,
-            vocabulary: 260,
-            min_frequency: 1,
             special_tokens: vec!["<|x|>".to_owned()],
+            ..TokenizerConfig::new(TokenizerKind::Byte, 260)
         };
         let tokenizer = block_on(Tokenizer::train(&config, ["a", "b"], &Yielder::none())).unwrap();
         let (end, special) = (tokenizer.end_of_text().unwrap(), tokenizer.id("<|x|>").unwrap());

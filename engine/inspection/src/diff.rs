@@ -566,8 +566,7 @@ mod tests {
 
     #[test]
     fn tokens_spell_the_bytes_of_the_text_or_are_refused() {
-        let config =
-            |kind| TokenizerConfig { kind, vocabulary: 0, min_frequency: 1, special_tokens: Vec::new() };
+        let config = |kind| TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 0) };
         let train = |kind| block_on(Tokenizer::train(&config(kind), ["aé b"], &Yielder::none())).unwrap();
         for (kind, counts) in [(TokenizerKind::Byte, vec![1; 5]), (TokenizerKind::Char, vec![1, 2, 1, 1])] {
             let tokenizer = train(kind);

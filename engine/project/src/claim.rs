@@ -2,12 +2,13 @@
 
 use super::{FORMAT, MARKER, Marker, Project, VERSION};
 use glasshouse_platform::{Error, LockFile, Result, files, storage};
+use glasshouse_text::data::prepare::PROSE_FOLDER;
 use std::path::Path;
 
 /// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes that.
 pub(super) const USE_LOCK: &str = ".use.lock";
 /// Folder of the prepared text.
-const DATA: &str = "data";
+pub(super) const DATA: &str = "data";
 /// Attempts if the folder changes meanwhile.
 const TRIES: usize = 1000;
 /// Attempts before a folder with other contents is accepted as such.
@@ -132,6 +133,7 @@ impl Claim {
 
 /// Whether a project is empty. Removes the empty folder left by preparing a text.
 fn is_unused(folder: &Path) -> bool {
+    files::remove_dir_all(folder.join(DATA).join(PROSE_FOLDER)).ok();
     // Fails if the folder is not empty.
     files::remove_dir(folder.join(DATA)).ok();
     let Ok(mut entries) = files::read_dir(folder) else { return false };

@@ -32,7 +32,7 @@ pub use preference::{PreferenceLoss, PreferenceSettings};
 pub use reward::{RewardLoss, RewardRule, RewardSettings};
 pub use start::Start;
 pub use synthetic::Synthetic;
-pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
+pub use tokenizer::{END_OF_TEXT, PreTokenizerKind, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 

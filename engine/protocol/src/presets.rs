@@ -128,7 +128,7 @@ fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> Ru
 }
 
 fn tokenizer(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
-    TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
+    TokenizerConfig::new(kind, vocabulary)
 }
 
 /// Llama's shape: pre-norm RMSNorm, rotary positions, SwiGLU, tied head as in llama2.c.

@@ -68,12 +68,7 @@ mod tests {
 
     #[test]
     fn a_tokenizer_is_not_compared_with_itself() {
-        let own = TokenizerConfig {
-            kind: TokenizerKind::Bpe,
-            vocabulary: 1024,
-            min_frequency: 2,
-            special_tokens: vec![],
-        };
+        let own = TokenizerConfig::new(TokenizerKind::Bpe, 1024);
         assert!(alternatives(&own).iter().all(|other| *other != own));
         assert_eq!(alternatives(&own).len(), 5);
         let byte = TokenizerConfig { kind: TokenizerKind::Byte, ..own };

@@ -27,7 +27,7 @@ pub fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(space::TIGHT);
         // Always shown, so that the layout does not jump for kinds without these settings.
         let sized = context.draft.tokenizer.kind.is_trained();
-        let names = ["vocabulary", "min_frequency"];
+        let names = ["vocabulary", "min_frequency", "pre_tokenizer"];
         ui.add_enabled_ui(sized, |ui| form_ui(ui, context.draft, None, "tokenizer", &names));
         if !sized {
             caption(ui, "The vocabulary size follows from the text.");

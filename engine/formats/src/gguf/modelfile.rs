@@ -260,10 +260,8 @@ mod tests {
 
     fn files(template: Option<&str>) -> TokenizerFiles {
         let config = TokenizerConfig {
-            kind: TokenizerKind::Byte,
-            vocabulary: 256,
-            min_frequency: 1,
             special_tokens: vec!["<|endoftext|>".to_owned()],
+            ..TokenizerConfig::new(TokenizerKind::Byte, 256)
         };
         let tokenizer = block_on(Tokenizer::train(&config, ["x"], &Yielder::none())).unwrap();
         TokenizerFiles { chat_template: template.map(str::to_owned), ..TokenizerFiles::from(tokenizer) }

@@ -23,7 +23,7 @@ impl Bench {
     fn new(config: ModelConfig, tokens: &[u32]) -> Self {
         let config = ModelConfig { vocabulary: 256, ..config };
         let kind = TokenizerKind::Byte;
-        let tokenizer = TokenizerConfig { kind, vocabulary: 0, min_frequency: 2, special_tokens: Vec::new() };
+        let tokenizer = TokenizerConfig::new(kind, 0);
         let folder = tempfile::tempdir().unwrap();
         let project = Project::open_or_create(&folder.path().join("project")).unwrap();
         let data = project.folder().join("data");

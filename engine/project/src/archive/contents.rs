@@ -7,6 +7,7 @@ use crate::sweep::SWEEPS;
 use crate::{CLEANED, DOCUMENTS_BEFORE, RUNS, claim, shelf};
 use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
 use glasshouse_protocol::order;
+use glasshouse_text::data::prepare::PROSE_FOLDER;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -161,6 +162,7 @@ pub(super) fn is_transient(place: &Path) -> bool {
         1 => [PROJECT_LOCK, claim::USE_LOCK, shelf::DELETED].contains(&&*name),
         2 => {
             (first == RUNS && name == crate::RUNS_LOCK)
+                || (first == claim::DATA && name == PROSE_FOLDER)
                 || (first == CLEANED && name.starts_with('.'))
                 || (first == SWEEPS && name.ends_with(".lock"))
         }

@@ -19,6 +19,11 @@ settings! {
         /// Pieces that occur less often than this in the text get no entry of their own.
         #[serde(default = "default_min_frequency")]
         pub min_frequency: u64, "Minimum frequency", 0..;
+        /// Splits text into words, within which pieces are merged.
+        ///
+        /// Ignored by byte and char.
+        #[serde(default)]
+        pub pre_tokenizer: PreTokenizerKind, "Pre-tokenizer";
         /// Special tokens in addition to `<|endoftext|>`, which always exists.
         #[serde(default)]
         pub special_tokens: Vec<String>;
@@ -58,6 +63,37 @@ choices! {
     }
 }
 
+choices! {
+    pub enum PreTokenizerKind = Gpt2 {
+        /// GPT-2's pattern: a word with the space before it, runs of digits, runs of other signs.
+        Gpt2 = "gpt2", "GPT-2";
+        /// GPT-2's pattern with every digit separate, as in SmolLM and StarCoder; helps with arithmetic.
+        Gpt2Digits = "gpt2_digits", "GPT-2, single digits";
+        /// The pattern of GPT-4 (cl100k) and Llama 3: at most three digits, line breaks with the signs before them.
+        #[serde(alias = "llama3")]
+        Gpt4 = "gpt4", "GPT-4 and Llama 3";
+        /// GPT-4's pattern with every digit separate, as in Qwen 2.
+        #[serde(alias = "qwen2")]
+        Gpt4Digits = "gpt4_digits", "GPT-4, single digits";
+    }
+}
+
+impl FromStr for PreTokenizerKind {
+    type Err = String;
+
+    /// Parses a name as typed by a user; `llama3` and `qwen2` name their patterns, too.
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::named(
+            "pre-tokenizer",
+            match name.to_ascii_lowercase().replace('-', "_").as_str() {
+                "llama3" => "gpt4",
+                "qwen2" => "gpt4_digits",
+                word => word,
+            },
+        )
+    }
+}
+
 impl TokenizerKind {
     /// Whether its vocabulary is trained, up to the configured size.
     pub fn is_trained(self) -> bool {
@@ -88,6 +124,17 @@ impl FromStr for TokenizerKind {
 }
 
 impl TokenizerConfig {
+    /// The default settings of a kind.
+    pub fn new(kind: TokenizerKind, vocabulary: usize) -> Self {
+        Self {
+            kind,
+            vocabulary,
+            min_frequency: default_min_frequency(),
+            pre_tokenizer: PreTokenizerKind::default(),
+            special_tokens: Vec::new(),
+        }
+    }
+
     /// Special tokens in the order of their ids, each once.
     pub fn special(&self, several_documents: bool) -> Vec<String> {
         let end = (self.kind.is_trained() || several_documents).then(|| END_OF_TEXT.to_owned());

@@ -12,9 +12,6 @@ use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
 use crate::{Error, Result};
-use glasshouse_cluster::{BundleExport, export_bundle, import_bundle};
-use sha2::{Digest as _, Sha256};
-use std::path::Path;
 
 fn project() -> (tempfile::TempDir, Project) {
     let folder = tempfile::tempdir().unwrap();
@@ -111,37 +108,50 @@ fn an_adapter_is_merged_yielding() {
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }
 
-/// Simulates training with a bundle up to step 4, with unchanged weights and moments.
-fn train_there(bundle: &Path) {
-    let there = bundle.join("out/checkpoint-4");
-    std::fs::create_dir_all(&there).unwrap();
-    std::fs::copy(bundle.join("model/model.safetensors"), there.join("model.safetensors")).unwrap();
-    std::fs::copy(bundle.join("optimizer.safetensors"), there.join("optimizer.safetensors")).unwrap();
-    let mut metrics = MetricsWriter::create(&bundle.join("out/metrics.jsonl")).unwrap();
-    metrics.write(&step(4)).unwrap();
-    metrics.sync().unwrap();
-    let hash = Sha256::digest(std::fs::read(bundle.join("bundle.json")).unwrap());
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let state = serde_json::json!({
-        "format": "glasshouse-bundle-checkpoint",
-        "version": 1,
-        "step": 4,
-        "val_loss": null,
-        "files": {},
-        "bundle": hash,
-    });
-    std::fs::write(there.join("state.json"), state.to_string()).unwrap();
-}
+#[cfg(feature = "cluster")]
+mod bundles {
+    use super::*;
+    use glasshouse_cluster::{BundleExport, export_bundle, import_bundle};
+    use sha2::{Digest as _, Sha256};
+    use std::path::Path;
 
-#[test]
-fn a_bundle_is_imported_yielding() {
-    let (folder, project) = project();
-    let run = begun(&project, None);
-    let bundle = folder.path().join("bundle");
-    let request = BundleExport { run: &run, device: "cpu", threads: Some(1), steps: 1 };
-    pollster::block_on(export_bundle(&request, &bundle, false, &Yielder::none(), &mut |_, _| ())).unwrap();
-    train_there(&bundle);
-    let imported = yielding(&project, &async |yielder| import_bundle(&project, &bundle, None, yielder).await);
-    assert_eq!((imported.record().unwrap().state, imported.record().unwrap().step), (RunState::Stopped, 4));
-    assert_eq!(metrics::read(&imported.metrics_path()).unwrap().len(), 4);
+    /// Simulates training with a bundle up to step 4, with unchanged weights and moments.
+    fn train_there(bundle: &Path) {
+        let there = bundle.join("out/checkpoint-4");
+        std::fs::create_dir_all(&there).unwrap();
+        std::fs::copy(bundle.join("model/model.safetensors"), there.join("model.safetensors")).unwrap();
+        std::fs::copy(bundle.join("optimizer.safetensors"), there.join("optimizer.safetensors")).unwrap();
+        let mut metrics = MetricsWriter::create(&bundle.join("out/metrics.jsonl")).unwrap();
+        metrics.write(&step(4)).unwrap();
+        metrics.sync().unwrap();
+        let hash = Sha256::digest(std::fs::read(bundle.join("bundle.json")).unwrap());
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let state = serde_json::json!({
+            "format": "glasshouse-bundle-checkpoint",
+            "version": 1,
+            "step": 4,
+            "val_loss": null,
+            "files": {},
+            "bundle": hash,
+        });
+        std::fs::write(there.join("state.json"), state.to_string()).unwrap();
+    }
+
+    #[test]
+    fn a_bundle_is_imported_yielding() {
+        let (folder, project) = project();
+        let run = begun(&project, None);
+        let bundle = folder.path().join("bundle");
+        let request = BundleExport { run: &run, device: "cpu", threads: Some(1), steps: 1 };
+        pollster::block_on(export_bundle(&request, &bundle, false, &Yielder::none(), &mut |_, _| ()))
+            .unwrap();
+        train_there(&bundle);
+        let imported =
+            yielding(&project, &async |yielder| import_bundle(&project, &bundle, None, yielder).await);
+        assert_eq!(
+            (imported.record().unwrap().state, imported.record().unwrap().step),
+            (RunState::Stopped, 4)
+        );
+        assert_eq!(metrics::read(&imported.metrics_path()).unwrap().len(), 4);
+    }
 }

@@ -1,11 +1,13 @@
 //! Preparation of a run's text: its tokenizer and token store.
 //!
-//! The text is streamed up to three times: to count it, to train the tokenizer on the training split, and to encode it. Web pages, PDFs and the
-//! like are extracted once.
+//! The text is streamed twice: to count it and train the tokenizer on the training split, and to encode it. Only if documents too long to
+//! wait for the split are divided, or few long ones are held out, the tokenizer reads it once more. Web pages, PDFs and the like are
+//! extracted once.
 
 mod conversations;
 mod corpus;
 mod labels;
+mod learner;
 mod lost;
 mod prompts;
 mod rows;
@@ -29,15 +31,19 @@ use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{
     ChatMessage, DataConfig, FileProblem, Hint, Invalid, PreparationStage, Role, RunConfig, Synthetic,
-    presets,
+    TokenizerConfig, presets,
 };
 use glasshouse_stories::synthetic;
 pub use labels::{scored_tokens, text_tokens};
+use learner::Learner;
 use lost::Lost;
 use rows::RowPreparation;
 pub(super) use split::{DocumentSize, RowSplitter, held_out};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
+
+/// Folder of extracted documents next to the prepared texts.
+pub const PROSE_FOLDER: &str = "prose";
 
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
@@ -356,15 +362,20 @@ pub async fn prepare_in_turns(
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let prose = Staging::inside(&data)?;
-    corpus.keep_prose(prose.path());
-    let trainer = match given {
+    let kept = data.join(PROSE_FOLDER);
+    // A browser keeps its files in memory.
+    corpus.keep_prose(prose.path(), Some(kept.as_path()).filter(|_| !cfg!(target_arch = "wasm32")));
+    let mut learner = match given {
         Some(_) => None,
-        None => Some(TokenizerTrainer::new(&config.tokenizer)?),
+        None => Some(Learner::new(TokenizerTrainer::new(&config.tokenizer)?, &config.data)),
     };
-    let count = scan(&corpus, &config.data, trainer.is_some(), &problems, progress, yielder).await?;
-    let trained: Option<TokenizerFiles> = match trainer {
-        Some(mut trainer) => {
-            feed(&mut trainer, &corpus, &config.data, &count, progress, yielder).await?;
+    let count = scan(&corpus, &config.data, learner.as_mut(), &problems, progress, yielder).await?;
+    let trained: Option<TokenizerFiles> = match learner {
+        Some(learner) => {
+            let mut trainer = match learner.finish(&count, config.data.validation) {
+                Some(trainer) => trainer,
+                None => feed(&config.tokenizer, &corpus, &config.data, &count, progress, yielder).await?,
+            };
             if let Some(canaries) = &canaries {
                 trainer.feed(&canaries.alphabet());
             }
@@ -386,6 +397,7 @@ pub async fn prepare_in_turns(
     };
     let text = (&corpus, &mut planting);
     encode(text, &config.data, &count, &tokenizer, place, &problems, progress, yielder).await?;
+    read::tidy(&kept);
     finish(&staging, &folder, &recipe, tokenizer)
 }
 
@@ -541,11 +553,11 @@ impl Count {
     }
 }
 
-/// First pass: counts the text and decides its split. `more`: the tokenizer's training reads it once more before encoding.
+/// First pass: counts the text, decides its split and feeds the learner.
 async fn scan(
     corpus: &Corpus,
     config: &DataConfig,
-    more: bool,
+    mut learner: Option<&mut Learner>,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     yielder: &Yielder,
@@ -553,7 +565,7 @@ async fn scan(
     let mut count = Count { characters: 0, bytes: 0, documents: Vec::new(), held_out: None };
     let (mut key, mut train_documents) = (Key::default(), 0);
     let mut length = 0;
-    let total = corpus.bytes() * if more { 2 } else { 1 };
+    let total = corpus.bytes();
     let (mut copies, mut reported) = (Copies::default(), 0);
     let own = corpus.has_held_out().then_some(Split::Train);
     let all = [
@@ -567,18 +579,20 @@ async fn scan(
             let characters = piece.text.chars().count() as u64;
             length += characters;
             key.add(&piece.text);
+            if let Some(learner) = &mut learner {
+                learner.add(&piece.text);
+            }
             if piece.ends_document {
                 let characters = std::mem::take(&mut length);
                 let key = std::mem::take(&mut key).finish();
                 if let Some(own) = own {
                     copies.note(own, key);
                 }
-                let mark = piece.mark.and_then(|mark| mark.split);
-                count.documents.push(DocumentSize {
-                    characters,
-                    key: key.unwrap_or_default(),
-                    split: mark.or(own),
-                });
+                let (key, split) = (key.unwrap_or_default(), piece.mark.and_then(|mark| mark.split).or(own));
+                if let Some(learner) = &mut learner {
+                    learner.end(key, split);
+                }
+                count.documents.push(DocumentSize { characters, key, split });
             }
             count.characters += characters;
             count.bytes += piece.text.len() as u64;
@@ -611,19 +625,19 @@ async fn scan(
     Ok(count)
 }
 
-/// Trains a tokenizer on the training split only, so held-out text is new to it.
+/// Reads the text again for a tokenizer's training, on the training split only, so that held-out text is new to it.
 async fn feed(
-    trainer: &mut TokenizerTrainer,
+    tokenizer: &TokenizerConfig,
     corpus: &Corpus,
     config: &DataConfig,
     count: &Count,
     progress: &mut dyn FnMut(Progress),
     yielder: &Yielder,
-) -> Result<()> {
+) -> Result<TokenizerTrainer> {
+    let mut trainer = TokenizerTrainer::new(tokenizer)?;
     let mut splitter = Splitter::new(config.validation, count);
-    let total = corpus.bytes();
     let (mut done, mut reported) = (0, 0);
-    for piece in corpus.pieces(&Problems::default()) {
+    for piece in read::recut(corpus.pieces(&Problems::default()), trainer.cut()) {
         let piece = piece?;
         yielder.maybe_yield().await;
         done += piece.text.len() as u64;
@@ -631,10 +645,10 @@ async fn feed(
         parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
         if done - reported >= ENCODE_BYTES as u64 {
             reported = done;
-            progress((PreparationStage::Reading, total + done.min(total), 2 * total));
+            progress((PreparationStage::Reading, done, count.bytes));
         }
     }
-    Ok(())
+    Ok(trainer)
 }
 
 #[allow(clippy::too_many_arguments, reason = "what was found out before, each by its name")]
@@ -651,11 +665,7 @@ async fn encode(
     // Problems were already recorded in the first pass.
     let known = Problems::default();
     let end_of_text = tokenizer.end_of_text().filter(|_| count.documents.len() > 1);
-    let pieces: Box<dyn Iterator<Item = Result<TextPiece>> + Send> = if tokenizer.needs_whole_documents() {
-        Box::new(read::documents(corpus.pieces(&known)))
-    } else {
-        corpus.pieces(&known)
-    };
+    let pieces = read::recut(corpus.pieces(&known), tokenizer.cut().clone());
     let mut splitter = Splitter::new(config.validation, count);
     let mut queue = Queue {
         tokenizer,

@@ -5,7 +5,18 @@
 //! after it. Splitting there changes nothing before it: the tokens that end there are greedy runs, which the white space stops
 //! just like the end of the text, and every earlier `\s+(?!\S)` sees the visible character before the split in either case. It
 //! changes nothing after it: matching proceeds from left to right, starts anew at the boundary, and does not look behind. Special
-//! tokens are extracted first; ours contain no white space, so no such split falls inside one.
+//! tokens are extracted first; ours contain no white space, so no such split falls inside one. Digits that are words of their own
+//! ([`Gpt2Digits`](glasshouse_protocol::PreTokenizerKind)) divide the text first, and each part is such a text.
+//!
+//! GPT-4's pattern (`…|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`) joins line breaks to the
+//! signs before them, so only a *space* after a visible character is safe by the reasoning above. A second place is after the last line break
+//! of a run of white space that a visible character follows. The token of that line break ends there: it is `[\r\n]*` after signs or
+//! `\s*[\r\n]+`, which backtracks to the run's last line break, whether or not white space follows it. Alternatives without line breaks end
+//! earlier, since they are tried after `\s*[\r\n]+`, and their lookahead sees the line break or what precedes it in either case. The next
+//! token starts anew. Bounds of 32 characters change none of this: `\s{0,32}[\r\n]{1,32}` also ends with a line break, and `\s{1,32}` is only
+//! reached if the next 33 characters have none.
+
+use std::ops::RangeInclusive;
 
 /// Where a tokenizer allows splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +25,8 @@ pub enum CutRule {
     Anywhere,
     /// Between a visible character and the white space that follows it.
     BeforeWhitespace,
+    /// Between a visible character and the space that follows it, and after the last line break before a visible character.
+    BeforeSpaceAfterLine,
     /// Nowhere: the tokenizer's rules are unknown, so documents are encoded whole.
     Never,
 }
@@ -27,9 +40,9 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// The last safe split of a text, as a byte offset strictly inside it.
-    pub fn last(&self, text: &str) -> Option<usize> {
-        self.backwards(text, text.len().saturating_sub(1))
+    /// The last safe split of a text, as a byte offset strictly inside it and above `from`.
+    pub fn last(&self, text: &str, from: usize) -> Option<usize> {
+        self.backwards(text, from + 1..=text.len().saturating_sub(1))
     }
 
     /// Splits a text into pieces of about `target` bytes, or longer if there is no safe split.
@@ -37,7 +50,7 @@ impl Cut {
         let mut pieces = Vec::with_capacity(text.len() / target.max(1) + 1);
         let mut rest = text;
         while rest.len() > target {
-            let cut = self.backwards(rest, target).or_else(|| self.forwards(rest, target));
+            let cut = self.backwards(rest, 1..=target).or_else(|| self.forwards(rest, target));
             let Some((piece, tail)) = cut.and_then(|cut| rest.split_at_checked(cut)) else { break };
             pieces.push(piece);
             rest = tail;
@@ -46,9 +59,9 @@ impl Cut {
         pieces
     }
 
-    fn backwards(&self, text: &str, from: usize) -> Option<usize> {
+    fn backwards(&self, text: &str, within: RangeInclusive<usize>) -> Option<usize> {
         (self.rule != CutRule::Never)
-            .then(|| (1..=from).rev().find(|position| self.is_safe(text, *position)))
+            .then(|| within.rev().find(|position| self.is_safe(text, *position)))
             .flatten()
     }
 
@@ -63,6 +76,16 @@ impl Cut {
         match self.rule {
             CutRule::Never => false,
             CutRule::BeforeWhitespace => before_whitespace(text, position),
+            CutRule::BeforeSpaceAfterLine => {
+                let Some((before, after)) = text.split_at_checked(position) else { return false };
+                match before.as_bytes().last() {
+                    Some(b'\n' | b'\r') => {
+                        let next = |letter: &char| !letter.is_whitespace() || matches!(letter, '\n' | '\r');
+                        after.chars().find(next).is_some_and(|next| !next.is_whitespace())
+                    }
+                    _ => after.starts_with(' ') && before_whitespace(text, position),
+                }
+            }
             CutRule::Anywhere => {
                 text.is_char_boundary(position)
                     && self.special.iter().all(|special| !straddles(text, position, special))
@@ -71,8 +94,8 @@ impl Cut {
     }
 }
 
-/// The split that is safe for all of our tokenizers: before a space or line break that follows a visible character.
-pub(crate) fn before_whitespace(text: &str, position: usize) -> bool {
+/// Whether a space or line break follows a visible character here.
+fn before_whitespace(text: &str, position: usize) -> bool {
     matches!(text.as_bytes().get(position), Some(b' ' | b'\n'))
         && text
             .get(..position)
@@ -118,6 +141,6 @@ mod tests {
     #[test]
     fn an_unknown_tokenizer_is_never_cut() {
         assert_eq!(cut(CutRule::Never).pieces("a b c d", 2), ["a b c d"]);
-        assert_eq!(cut(CutRule::BeforeWhitespace).last("nothing"), None);
+        assert_eq!(cut(CutRule::BeforeWhitespace).last("nothing", 0), None);
     }
 }

@@ -149,7 +149,7 @@ mod tests {
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 
     fn config(kind: TokenizerKind) -> TokenizerConfig {
-        TokenizerConfig { kind, vocabulary: 300, min_frequency: 2, special_tokens: Vec::new() }
+        TokenizerConfig::new(kind, 300)
     }
 
     #[test]

@@ -2,15 +2,15 @@
 //!
 //! Encoding uses the `tokenizers` crate, so a saved `tokenizer.json` gives identical tokens in Hugging Face's Python library.
 //! This module adds training with the same result on every machine ([`train`]), safe boundaries for splitting long texts
-//! ([`cut`]), and streaming decoding that never emits part of a character ([`stream`]).
+//! ([`cut`]), a cache of the words that all texts share ([`words`]), and streaming decoding that never emits part of a character ([`stream`]).
 //!
 //! | kind | model | splits on | lost in a round trip |
 //! |---|---|---|---|
 //! | byte | BPE of the 256 bytes without merges; id = byte | nothing | nothing |
 //! | char | BPE of the text's characters without merges, sorted by code point as in nanoGPT | nothing | characters that the training text lacks (dropped; [`Tokenizer::unknown_characters`] names them) |
-//! | BPE | byte-level BPE | GPT-2's pattern | nothing |
-//! | WordPiece | byte-level WordPiece; `…` marks what continues a word | GPT-2's pattern, 32 characters at most | nothing |
-//! | Unigram | byte-level Unigram | GPT-2's pattern, 32 characters at most | nothing |
+//! | BPE | byte-level BPE | `pre_tokenizer` | nothing |
+//! | WordPiece | byte-level WordPiece; `…` marks what continues a word | `pre_tokenizer`, 32 characters at most | nothing |
+//! | Unigram | byte-level Unigram | `pre_tokenizer`, 32 characters at most | nothing |
 //!
 //! Special tokens follow the vocabulary, `<|endoftext|>` first. Byte and character vocabularies include it only if the text has
 //! several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
@@ -27,8 +27,9 @@ pub mod shape;
 pub mod stream;
 pub mod train;
 mod unigram;
+pub mod words;
 
-use cut::{Cut, CutRule};
+use cut::Cut;
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
 use glasshouse_platform::{Error, Result, Yielder, storage};
@@ -37,17 +38,23 @@ use glasshouse_protocol::order;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 pub use stream::DecodeStream;
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::BPE;
 use tokenizers::parallelism::MaybeParallelIterator;
 pub use train::TokenizerTrainer;
+use words::Words;
 
 /// Bytes of text that one thread encodes at a time.
-const PIECE_BYTES: usize = 16 << 10;
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Maximum number of words whose tokens are kept, and of bytes of such a word.
+const KEPT_WORDS: usize = 1 << 16;
+const KEPT_WORD_BYTES: usize = 64;
 
 /// Maximum size of a `tokenizer.json`; the largest published ones have about 40 MB.
 const MAX_FILE_BYTES: u64 = 512 << 20;
@@ -58,6 +65,10 @@ pub struct Tokenizer {
     /// Bytes of every token by id, if decoding is their concatenation; `None` for other decoders.
     bytes: Option<Vec<Vec<u8>>>,
     cut: Cut,
+    /// If texts are split into words, each word's tokens do not depend on the others.
+    words: Option<Words>,
+    /// The tokens of words met before, shared by clones.
+    kept: Arc<RwLock<HashMap<Box<str>, Box<[u32]>>>>,
     end_of_text: Option<u32>,
     /// Other tokens that end generation (`generation_config.json`).
     other_ends: Vec<u32>,
@@ -211,6 +222,8 @@ impl Tokenizer {
         Ok(Self {
             bytes,
             cut: shape.cut,
+            words: shape.words.map(Words::new).transpose().map_err(|error| error.to_string())?,
+            kept: Arc::default(),
             end_of_text: inner.token_to_id(END_OF_TEXT),
             other_ends: Vec::new(),
             begins,
@@ -274,6 +287,35 @@ impl Tokenizer {
     }
 
     fn encode_piece(&self, piece: &str) -> Result<Vec<u32>> {
+        let Some(words) = &self.words else { return self.encode_alone(piece) };
+        if self.cut.special.iter().any(|special| piece.contains(special.as_str())) {
+            return self.encode_alone(piece);
+        }
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = Vec::with_capacity(piece.len() / 3);
+        let mut new: HashMap<&str, Vec<u32>> = HashMap::new();
+        for word in words.split(piece) {
+            if let Some(own) = kept.get(word) {
+                tokens.extend_from_slice(own);
+            } else if let Some(own) = new.get(word) {
+                tokens.extend_from_slice(own);
+            } else {
+                let own = self.encode_alone(word)?;
+                tokens.extend_from_slice(&own);
+                new.insert(word, own);
+            }
+        }
+        let room = KEPT_WORDS.saturating_sub(kept.len());
+        drop(kept);
+        if room > 0 && !new.is_empty() {
+            let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+            let new = new.into_iter().filter(|(word, _)| word.len() <= KEPT_WORD_BYTES).take(room);
+            kept.extend(new.map(|(word, own)| (word.into(), own.into())));
+        }
+        Ok(tokens)
+    }
+
+    fn encode_alone(&self, piece: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(piece, false).map_err(|error| cannot_encode(&error))?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -433,10 +475,6 @@ impl Tokenizer {
     /// The boundaries at which texts can be split without changing their tokens.
     pub fn cut(&self) -> &Cut {
         &self.cut
-    }
-
-    pub fn needs_whole_documents(&self) -> bool {
-        self.cut.rule == CutRule::Never
     }
 }
 

@@ -2,15 +2,8 @@
 
 use super::bytes::ByteOf;
 use super::cut::{Cut, CutRule};
+use super::words::{WordRule, flat};
 use serde_json::{Value, json};
-
-/// GPT-2's splitting pattern, used by the `ByteLevel` pre-tokenizer (Radford et al. 2019).
-pub(super) const GPT2_PATTERN: &str =
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-
-/// GPT-2's pattern with runs of at most 32 characters, because WordPiece's longest-match search is quadratic in a word's length.
-pub(super) const BOUNDED_PATTERN: &str =
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
 
 /// Prefix of WordPiece tokens that continue a word. It is not part of the byte alphabet, so text can contain BERT's `##`.
 pub(super) const CONTINUES: &str = "…";
@@ -47,13 +40,6 @@ pub(super) fn assemble(
 
 pub fn byte_level(use_regex: bool) -> Value {
     json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": use_regex })
-}
-
-pub(super) fn bounded_byte_level() -> Value {
-    let split = json!({
-        "type": "Split", "pattern": { "Regex": BOUNDED_PATTERN }, "behavior": "Isolated", "invert": false,
-    });
-    json!({ "type": "Sequence", "pretokenizers": [split, byte_level(false)] })
 }
 
 pub fn fuse() -> Value {
@@ -111,6 +97,7 @@ impl Spelling {
 /// The properties of a tokenizer that we rely on.
 pub(super) struct Shape {
     pub cut: Cut,
+    pub words: Option<WordRule>,
     pub spelling: Option<Spelling>,
     pub drops_unknown: bool,
     pub unknown: Option<String>,
@@ -151,17 +138,17 @@ pub(super) fn recognise(json: &Value) -> Shape {
     }) && contents.iter().all(|content| !content.contains(char::is_whitespace));
     let without_merges = model["type"] == "BPE" && model["merges"].as_array().is_some_and(Vec::is_empty);
     let deterministic = model["dropout"].is_null();
-    let rule = if !json["normalizer"].is_null() || !plain_added || !deterministic {
+    let is_plain = json["normalizer"].is_null() && plain_added && deterministic;
+    let words = WordRule::find(pre_tokenizer).filter(|_| is_plain);
+    let rule = if !is_plain {
         CutRule::Never
     } else if without_merges
         && model["end_of_word_suffix"].is_null()
-        && (pre_tokenizer.is_null() || is_byte_level(pre_tokenizer, false))
+        && (pre_tokenizer.is_null() || flat(pre_tokenizer) == flat(&byte_level(false)))
     {
         CutRule::Anywhere
-    } else if is_byte_level(pre_tokenizer, true) || *pre_tokenizer == bounded_byte_level() {
-        CutRule::BeforeWhitespace
     } else {
-        CutRule::Never
+        words.map_or(CutRule::Never, WordRule::cut)
     };
     let spelling = match decoder["type"].as_str() {
         Some("Fuse") => Some(Spelling::Plain),
@@ -174,6 +161,7 @@ pub(super) fn recognise(json: &Value) -> Shape {
     let drops_unknown = without_merges && pre_tokenizer.is_null() && model["unk_token"].is_null();
     Shape {
         cut: Cut { rule, special: contents.into_iter().map(str::to_owned).collect() },
+        words,
         spelling,
         drops_unknown,
         unknown: model["unk_token"].as_str().map(str::to_owned).or_else(|| {
@@ -181,10 +169,4 @@ pub(super) fn recognise(json: &Value) -> Shape {
             model["vocab"][at][0].as_str().map(str::to_owned)
         }),
     }
-}
-
-fn is_byte_level(part: &Value, use_regex: bool) -> bool {
-    part["type"] == "ByteLevel"
-        && part["add_prefix_space"] == false
-        && part["use_regex"].as_bool().unwrap_or(true) == use_regex
 }

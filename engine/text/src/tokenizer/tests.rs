@@ -2,9 +2,10 @@
 
 use super::*;
 use glasshouse_platform::block_on;
-use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+use glasshouse_protocol::{PreTokenizerKind, TokenizerConfig, TokenizerKind};
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
 
 pub(crate) const KINDS: [TokenizerKind; 5] = [
     TokenizerKind::Byte,
@@ -15,7 +16,7 @@ pub(crate) const KINDS: [TokenizerKind; 5] = [
 ];
 
 pub(crate) fn config(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
-    TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
+    TokenizerConfig::new(kind, vocabulary)
 }
 
 pub(crate) fn try_train<T: AsRef<str>>(
@@ -43,9 +44,16 @@ const ALPHABET: &[char] = &[
     '\u{3000}', '\u{1c}', '\u{85}', '\0', '\u{feff}', 'e', 'n', 'd', 'o', 'f', 'x', 'v', 'r', 'm', 'T', 'h',
 ];
 
+/// One of each kind, then one of each other pre-tokenizer.
 static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     let documents = documents();
-    KINDS.iter().map(|kind| try_train(&config(*kind, 640), &documents).unwrap()).collect()
+    let train = |config: TokenizerConfig| try_train(&config, &documents).unwrap();
+    let kinds = KINDS.map(|kind| train(config(kind, 640)));
+    let splits = PreTokenizerKind::ALL[1..].iter().flat_map(|pre_tokenizer| {
+        [TokenizerKind::Bpe, TokenizerKind::WordPiece]
+            .map(|kind| train(TokenizerConfig { pre_tokenizer: *pre_tokenizer, ..config(kind, 640) }))
+    });
+    kinds.into_iter().chain(splits).collect()
 });
 
 fn nasty() -> impl Strategy<Value = String> {
@@ -64,12 +72,26 @@ proptest! {
 
     #[test]
     fn pieces_give_the_tokens_of_the_whole(text in nasty(), target in 1_usize..40) {
-        for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
+        for tokenizer in TOKENIZERS.iter() {
             let pieces = tokenizer.cut().pieces(&text, target);
             prop_assert_eq!(pieces.concat(), text.as_str());
-            let piecewise: Vec<u32> =
-                pieces.iter().flat_map(|piece| tokenizer.encode_piece(piece).unwrap()).collect();
-            prop_assert_eq!(piecewise, tokenizer.encode_piece(&text).unwrap(), "{:?}", kind);
+            let whole = tokenizer.encode_alone(&text).unwrap();
+            for encode in [Tokenizer::encode_alone, Tokenizer::encode_piece] {
+                let piecewise: Vec<u32> = pieces.iter().flat_map(|piece| encode(tokenizer, piece).unwrap()).collect();
+                prop_assert_eq!(&piecewise, &whole, "{:?}", tokenizer);
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_split_as_the_crate_splits_them(text in nasty()) {
+        for tokenizer in TOKENIZERS.iter().filter(|tokenizer| tokenizer.words.is_some()) {
+            let mut theirs = PreTokenizedString::from(text.as_str());
+            tokenizer.inner.get_pre_tokenizer().unwrap().pre_tokenize(&mut theirs).unwrap();
+            let theirs = theirs.get_splits(OffsetReferential::Original, OffsetType::Byte);
+            let theirs: Vec<&str> = theirs.into_iter().map(|(_, (from, to), _)| &text[from..to]).collect();
+            let own: Vec<&str> = tokenizer.words.as_ref().unwrap().split(&text).collect();
+            prop_assert_eq!(own, theirs, "{:?}", tokenizer);
         }
     }
 
@@ -115,7 +137,9 @@ proptest! {
 fn every_kind_knows_where_it_may_be_cut() {
     let rules: Vec<CutRule> = TOKENIZERS.iter().map(|tokenizer| tokenizer.cut().rule).collect();
     let words = CutRule::BeforeWhitespace;
-    assert_eq!(rules, [CutRule::Anywhere, CutRule::Anywhere, words, words, words]);
+    assert_eq!(rules[..5], [CutRule::Anywhere, CutRule::Anywhere, words, words, words]);
+    let lines = CutRule::BeforeSpaceAfterLine;
+    assert_eq!(rules[5..], [words, words, lines, lines, lines, lines]);
 }
 
 #[test]
@@ -154,7 +178,7 @@ fn a_trainer_fed_in_pieces_learns_the_same() {
 
 #[test]
 fn ids_are_what_the_documentation_says() {
-    let [byte, char, bpe, word_piece, unigram] = &TOKENIZERS[..] else { panic!("five kinds") };
+    let [byte, char, bpe, word_piece, unigram] = &TOKENIZERS[..5] else { panic!("five kinds") };
     assert_eq!(byte.encode("A\n\u{ff}").unwrap(), [65, 10, 0xc3, 0xbf]);
     assert_eq!((byte.vocabulary_size(), byte.end_of_text()), (257, Some(256)));
     let mut sorted: Vec<char> = documents().concat().chars().collect();
@@ -252,7 +276,7 @@ fn a_foreign_tokenizer_encodes_documents_whole() {
         "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"\u0023\u0023",
         "max_input_chars_per_word":100,"vocab":{"[UNK]":0,"fox":1,"\u0023\u0023es":2,"the":3}}}"#;
     let tokenizer = Tokenizer::from_bytes(json.as_bytes()).unwrap();
-    assert!(tokenizer.needs_whole_documents());
+    assert_eq!(tokenizer.cut().rule, CutRule::Never);
     let tokens = tokenizer.encode("The foxes").unwrap();
     assert_eq!(tokens, [3, 1, 2]);
     assert_eq!(tokenizer.decode(&tokens), "the foxes");

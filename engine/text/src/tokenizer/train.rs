@@ -2,13 +2,13 @@
 
 use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
+use super::words::{WordRule, Words};
 use super::{Tokenizer, merges, shape, unigram};
 use glasshouse_platform::{Error, Result, Yielder, block_on, refuse};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind, order};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokenizers::parallelism::MaybeParallelIterator;
-use tokenizers::utils::SysRegex;
 
 /// Bytes of text buffered before its words are counted on all cores.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -18,12 +18,12 @@ const MAX_WORD_BYTES: usize = 128;
 
 /// Collects the statistics for training a tokenizer from text in pieces.
 ///
-/// Pieces of a document should be split where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it; a word that is split counts as two.
+/// Pieces of a document should be split where [`TokenizerTrainer::cut`] allows it; a word that is split counts as two.
 pub struct TokenizerTrainer {
     config: TokenizerConfig,
     characters: BTreeSet<char>,
     words: HashMap<String, u64>,
-    pattern: Option<SysRegex>,
+    split: Option<Words>,
     buffer: Vec<String>,
     buffered: usize,
 }
@@ -31,24 +31,24 @@ pub struct TokenizerTrainer {
 impl TokenizerTrainer {
     pub fn new(config: &TokenizerConfig) -> Result<Self> {
         config.validate()?;
-        let pattern = match config.kind {
-            TokenizerKind::Byte | TokenizerKind::Char => None,
-            TokenizerKind::Bpe => Some(shape::GPT2_PATTERN),
-            TokenizerKind::WordPiece | TokenizerKind::Unigram => Some(shape::BOUNDED_PATTERN),
-            TokenizerKind::Imported => return Err(not_made()),
-        };
-        let pattern = pattern
-            .map(SysRegex::new)
-            .transpose()
-            .map_err(|error| Error::Internal(format!("splitting pattern: {error}")))?;
+        if config.kind == TokenizerKind::Imported {
+            return Err(not_made());
+        }
+        let split = config.kind.is_trained().then(|| Words::new(word_rule(config))).transpose()?;
         Ok(Self {
             config: config.clone(),
             characters: BTreeSet::new(),
             words: HashMap::new(),
-            pattern,
+            split,
             buffer: Vec::new(),
             buffered: 0,
         })
+    }
+
+    /// Where documents may be split before [`Self::feed`].
+    pub fn cut(&self) -> Cut {
+        let rule = self.split.as_ref().map_or(CutRule::BeforeWhitespace, Words::cut);
+        Cut { rule, special: Vec::new() }
     }
 
     /// Takes a document, or a piece of one.
@@ -79,17 +79,15 @@ impl TokenizerTrainer {
     fn count(&mut self) {
         self.buffered = 0;
         let texts = std::mem::take(&mut self.buffer);
-        let Some(pattern) = &self.pattern else { return };
-        let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
+        let Some(split) = &self.split else { return };
+        let cut = self.cut();
         let pieces: Vec<&str> = texts.iter().flat_map(|text| cut.pieces(text, super::PIECE_BYTES)).collect();
         let counts: Vec<HashMap<&str, u64>> = pieces
             .into_maybe_par_iter()
             .map(|piece| {
                 let mut counts = HashMap::new();
-                for (start, end) in pattern.find_iter(piece) {
-                    if let Some(word) = piece.get(start..end).filter(|word| word.len() <= MAX_WORD_BYTES) {
-                        *counts.entry(word).or_default() += 1;
-                    }
+                for word in split.split(piece).filter(|word| word.len() <= MAX_WORD_BYTES) {
+                    *counts.entry(word).or_default() += 1;
                 }
                 counts
             })
@@ -170,7 +168,8 @@ impl TokenizerTrainer {
         let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
         let count = merges.tokens.len();
         let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
-        shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
+        let words = word_rule(&self.config).json();
+        shape::assemble(&model, &words, &shape::byte_level(true), special, count)
     }
 
     async fn word_pieces(&mut self, special: &[String], yielder: &Yielder) -> Value {
@@ -183,7 +182,8 @@ impl TokenizerTrainer {
             merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, yielder).await;
         let count = merges.tokens.len();
         let model = shape::word_piece_model(&vocabulary(merges.tokens));
-        shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
+        let words = word_rule(&self.config).json();
+        shape::assemble(&model, &words, &shape::word_piece_decoder(), special, count)
     }
 
     async fn unigram(&mut self, special: &[String], yielder: &Yielder) -> Value {
@@ -201,8 +201,13 @@ impl TokenizerTrainer {
             .collect();
         let count = pieces.len();
         let model = shape::unigram_model(&json!(pieces));
-        shape::assemble(&model, &shape::bounded_byte_level(), &shape::byte_level(true), special, count)
+        let words = word_rule(&self.config).json();
+        shape::assemble(&model, &words, &shape::byte_level(true), special, count)
     }
+}
+
+fn word_rule(config: &TokenizerConfig) -> WordRule {
+    WordRule { kind: config.pre_tokenizer, bounded: config.kind != TokenizerKind::Bpe }
 }
 
 /// The byte alphabet by code point, in GPT-2's order.

@@ -1,6 +1,8 @@
 //! Pre-tokenizers: the `tokenizer.ggml.pre` names, with their full definitions in `tokenizer.json`.
 
+use glasshouse_protocol::PreTokenizerKind;
 use glasshouse_text::tokenizer::shape::byte_level;
+use glasshouse_text::tokenizer::words::{WordRule, flat};
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -18,22 +20,20 @@ pub struct PreTokenizer {
 
 #[derive(Debug)]
 enum Words {
-    /// GPT-2's pattern.
-    Gpt2,
-    /// Single digits, then GPT-2's pattern.
-    Digits,
+    /// One of our pre-tokenizers.
+    Own(PreTokenizerKind),
     /// These patterns in sequence; each splits the text left between the matches of the previous ones.
     Patterns(&'static [&'static str]),
 }
 
 /// Without the properties that few have.
-const PLAIN: PreTokenizer =
-    PreTokenizer { names: &[], words: Words::Gpt2, normalizer: None, ignore_merges: false, begins: false };
-
-/// Llama 3's pattern: that of cl100k without possessive quantifiers.
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Like [`LLAMA3`] with single digits.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const PLAIN: PreTokenizer = PreTokenizer {
+    names: &[],
+    words: Words::Own(PreTokenizerKind::Gpt2),
+    normalizer: None,
+    ignore_merges: false,
+    begins: false,
+};
 
 /// Name of llama.cpp's pre-tokenizer for files without one.
 pub const DEFAULT: &str = "default";
@@ -44,24 +44,24 @@ static KNOWN: [PreTokenizer; 7] = [
     PreTokenizer { names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"], ..PLAIN },
     PreTokenizer {
         names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
-        words: Words::Digits,
+        words: Words::Own(PreTokenizerKind::Gpt2Digits),
         ..PLAIN
     },
     PreTokenizer {
         names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
-        words: Words::Patterns(&[LLAMA3]),
+        words: Words::Own(PreTokenizerKind::Gpt4),
         ignore_merges: true,
         begins: true,
         ..PLAIN
     },
     PreTokenizer {
         names: &["qwen2", "deepseek-r1-qwen"],
-        words: Words::Patterns(&[QWEN2]),
+        words: Words::Own(PreTokenizerKind::Gpt4Digits),
         normalizer: Some("NFC"),
         ..PLAIN
     },
-    PreTokenizer { names: &["stablelm2"], words: Words::Patterns(&[QWEN2]), ..PLAIN },
-    PreTokenizer { names: &["smaug-bpe", "dbrx"], words: Words::Patterns(&[LLAMA3]), ..PLAIN },
+    PreTokenizer { names: &["stablelm2"], words: Words::Own(PreTokenizerKind::Gpt4Digits), ..PLAIN },
+    PreTokenizer { names: &["smaug-bpe", "dbrx"], words: Words::Own(PreTokenizerKind::Gpt4), ..PLAIN },
     PreTokenizer {
         names: &[DEFAULT],
         words: Words::Patterns(&[
@@ -96,18 +96,12 @@ impl PreTokenizer {
 
     /// `pre_tokenizer` for `tokenizer.json`.
     pub fn json(&self) -> Value {
-        let before = |parts: Vec<Value>, last| {
-            let all: Vec<Value> = parts.into_iter().chain([last]).collect();
-            json!({ "type": "Sequence", "pretokenizers": all })
-        };
         match self.words {
-            Words::Gpt2 => byte_level(true),
-            Words::Digits => {
-                before(vec![json!({ "type": "Digits", "individual_digits": true })], byte_level(true))
-            }
+            Words::Own(kind) => WordRule { kind, bounded: false }.json(),
             Words::Patterns(patterns) => {
                 let split = |pattern| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
-                before(patterns.iter().map(split).collect(), byte_level(false))
+                let parts: Vec<Value> = patterns.iter().map(split).chain([byte_level(false)]).collect();
+                json!({ "type": "Sequence", "pretokenizers": parts })
             }
         }
     }
@@ -115,20 +109,6 @@ impl PreTokenizer {
     /// `normalizer` for `tokenizer.json`.
     pub fn normalizer(&self) -> Value {
         self.normalizer.map_or(Value::Null, |kind| json!({ "type": kind }))
-    }
-}
-
-/// The parts of a pre-tokenizer, ignoring settings that only affect offsets.
-fn flat(part: &Value) -> Vec<Value> {
-    match part["type"].as_str() {
-        Some("Sequence") => part["pretokenizers"].as_array().into_iter().flatten().flat_map(flat).collect(),
-        Some("ByteLevel") => {
-            let regex = part["use_regex"].as_bool().unwrap_or(true);
-            vec![
-                json!({ "type": "ByteLevel", "add_prefix_space": part["add_prefix_space"], "use_regex": regex }),
-            ]
-        }
-        _ => vec![part.clone()],
     }
 }
 

@@ -24,7 +24,7 @@ fn twin(lens: &Lens) -> Lens {
 }
 
 fn tokenizer(kind: TokenizerKind, vocabulary: usize, text: &str) -> Tokenizer {
-    let config = TokenizerConfig { kind, vocabulary, min_frequency: 1, special_tokens: Vec::new() };
+    let config = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, vocabulary) };
     block_on(Tokenizer::train(&config, [text], &Yielder::none())).unwrap()
 }
 

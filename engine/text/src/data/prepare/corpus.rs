@@ -1,7 +1,7 @@
 //! A run's source text: files, the built-in stories, or generated rows.
 
 use super::CORPUS_SEED;
-use crate::data::read::{self, Mark, Problems, SourceFile, TextPiece};
+use crate::data::read::{self, Mark, Problems, Prose, SourceFile, TextPiece};
 use crate::data::store::{SourceRecord, Split};
 use crate::data::stories;
 use glasshouse_platform::Result;
@@ -71,16 +71,17 @@ impl Corpus {
         !self.held_out.is_empty()
     }
 
-    /// Extracts web pages, PDFs and the like only in the first reading, which keeps their documents in this folder for the next ones.
-    pub(super) fn keep_prose(&mut self, folder: &Path) {
+    /// Extracts web pages, PDFs and the like only in the first reading, which keeps their documents in the folder `once` for the next ones, and
+    /// in `kept` for later preparations.
+    pub(super) fn keep_prose(&mut self, once: &Path, kept: Option<&Path>) {
         let sources = match &mut self.text {
             Origin::Files { sources, .. } => sources.as_mut_slice(),
             Origin::Stories(_) | Origin::Rows(..) => &mut [],
         };
         let extracted = sources.iter_mut().chain(&mut self.held_out).filter(|source| source.is_extracted());
-        extracted
-            .enumerate()
-            .for_each(|(number, source)| source.prose = Some(folder.join(number.to_string())));
+        extracted.enumerate().for_each(|(number, source)| {
+            source.prose = Some(Prose::new(once.join(number.to_string()), kept.map(Path::to_owned)));
+        });
     }
 
     /// The name under which problems of the whole text are reported: the file's, if there is only one.

@@ -32,8 +32,7 @@ pub(in crate::data) fn held_out(documents: &[DocumentSize], validation: f64, see
     let mut held_out: Vec<bool> =
         documents.iter().map(|document| document.split == Some(Split::Validation)).collect();
     let free = documents.iter().enumerate().filter(|(_, document)| document.split.is_none());
-    let mut drawn: Vec<(u64, usize)> =
-        free.map(|(at, document)| (nth(HELD_OUT, seed, document.key), at)).collect();
+    let mut drawn: Vec<(u64, usize)> = free.map(|(at, document)| (draw(seed, document.key), at)).collect();
     if drawn.is_empty() {
         return Some(held_out);
     }
@@ -111,8 +110,12 @@ impl<'a> Splitter<'a> {
     }
 }
 
-/// Stream id of the held-out draw.
-const HELD_OUT: u64 = 0x6865_6c64;
+/// The draw that holds out a content by its [`content::key`]: the lowest are held out.
+pub(super) fn draw(seed: u64, key: u64) -> u64 {
+    /// Stream id.
+    const HELD_OUT: u64 = 0x6865_6c64;
+    nth(HELD_OUT, seed, key)
+}
 
 /// Holds out rows at random, by a hash of each row's content, at the rate [`DataConfig::validation`]. A row's split thus does not depend on
 /// the rows before it, and copies stay together. If a split would be empty, it gets the content whose draw is nearest to it.
@@ -142,7 +145,7 @@ impl<T> RowSplitter<T> {
             self.copies.note(split, content::key(content));
             return self.placed(split, vec![row]);
         }
-        let draw = nth(HELD_OUT, self.seed, content::key(content).unwrap_or_default());
+        let draw = draw(self.seed, content::key(content).unwrap_or_default());
         let split = self.side(draw);
         let Some((known, mut rows)) = self.nearest.take() else {
             if self.counts == [0; 2] {

@@ -1,8 +1,13 @@
 //! End-to-end preparation of files and of the built-in stories.
 
+#[path = "../../../../../tests/src/skipped.rs"]
+mod skipped;
+
 use super::*;
 use crate::data::{Batches, IGNORED, Split, stories};
 use glasshouse_protocol::{TokenizerKind, presets};
+use skipped::skip;
+use std::collections::BTreeSet;
 
 const REUSED: Progress = (PreparationStage::Reused, 0, 0);
 
@@ -181,6 +186,19 @@ fn a_page_is_extracted_once() {
     assert!(texts(&whole).contains("Page 5 says that the \"owl\"") && texts(&whole) == texts(&changed));
     assert_eq!((changed.problems.len(), &changed.problems), (1, &whole.problems));
     assert_eq!(std::fs::read_dir(second.join("data")).unwrap().count(), 1, "only the store stays");
+    // Another preparation of the first project extracts only the page that is new to it.
+    std::fs::create_dir(&pages).unwrap();
+    (0..7).for_each(page);
+    let kept = first.join("data").join(PROSE_FOLDER);
+    let names =
+        || -> BTreeSet<_> { std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    let before = names();
+    for path in &before {
+        std::fs::write(path, std::fs::read_to_string(path).unwrap().replace("owl", "cat")).unwrap();
+    }
+    let again = texts(&prepare(&config, &first, &mut |_| ()).unwrap());
+    assert!(again.contains("Page 5 says that the \"cat\"") && again.contains("Page 6 says that the \"owl\""));
+    assert_eq!((before.len(), names().len()), (6, 7));
 }
 
 #[test]
@@ -264,11 +282,8 @@ fn tinyshakespeare_gives_nanogpts_ids() {
     );
     let path = shared.join("data/tinyshakespeare.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!(
-            "skipped: {} is absent (GLASSHOUSE_SHARED names the folder that holds data/)",
-            path.display()
-        );
-        return;
+        let path = path.display();
+        return skip(&format!("{path} is absent (GLASSHOUSE_SHARED names the folder that holds data/)"));
     };
     let project = tempfile::tempdir().unwrap();
     let (prepared, _) = run(&config(TokenizerKind::Char, &[&path]), project.path()).unwrap();

@@ -84,6 +84,11 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
         let reason = format!("the header has no column `text`, only {}", names.join(", "));
         return Err(Error::bad_file(path, reason));
     }
+    let is_twice = |known: &&str| names.iter().filter(|name| name == known).count() > 1;
+    if let Some(known) = ["text", "label"].into_iter().find(is_twice) {
+        let reason = format!("the header has two columns `{known}`; rename or remove one");
+        return Err(Error::bad_file(path, reason));
+    }
     let path = path.to_owned();
     Ok(reader.into_records().map(move |record| {
         let place =

@@ -9,10 +9,12 @@ mod cleaned;
 mod labelled;
 mod lines;
 mod problems;
+mod prose;
 mod source;
 mod text;
 
 use super::store::Split;
+use crate::tokenizer::cut::{Cut, CutRule};
 pub use asked::{asked_last, prompt_of};
 pub use cleaned::mixture;
 pub use glasshouse_conversation::messages_of;
@@ -24,10 +26,11 @@ pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;
 pub use problems::Problems;
+pub use prose::{Prose, tidy};
 use serde_json::{Map, Value};
 pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
-use std::io::{BufWriter, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use text::TextPieces;
@@ -44,6 +47,8 @@ pub struct TextPiece {
     /// Source and split from a cleaned folder.
     pub mark: Option<Mark>,
 }
+
+type Pieces = Box<dyn Iterator<Item = Result<TextPiece>> + Send>;
 
 /// Data on a document from a cleaned folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,23 +147,36 @@ pub(super) fn is_row(fields: &Map<String, Value>) -> bool {
 
 /// Joins pieces into whole documents.
 pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
-    let mut whole = String::new();
+    recut(pieces, Cut { rule: CutRule::Never, special: Vec::new() })
+}
+
+/// Moves the cuts between a document's pieces to where `cut` allows them: pieces as they are read are cut between a visible character and
+/// the white space that follows it.
+pub fn recut(
+    pieces: impl Iterator<Item = Result<TextPiece>>,
+    cut: Cut,
+) -> impl Iterator<Item = Result<TextPiece>> {
+    let mut held = String::new();
     pieces.filter_map(move |piece| match piece {
-        Err(error) => Some(Err(error)),
-        Ok(piece) => {
-            whole.push_str(&piece.text);
-            piece.ends_document.then(|| Ok(TextPiece { text: std::mem::take(&mut whole), ..piece }))
+        Ok(mut piece) if matches!(cut.rule, CutRule::Never | CutRule::BeforeSpaceAfterLine) => {
+            let searched = held.len();
+            held.push_str(&piece.text);
+            let end = if piece.ends_document { held.len() } else { cut.last(&held, searched)? };
+            let rest = held.split_off(end);
+            piece.text = std::mem::replace(&mut held, rest);
+            Some(Ok(piece))
         }
+        other => Some(other),
     })
 }
 
-fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-    let SourceFile { path, kind, named, prose, .. } = source;
-    if let Some(prose) = prose.as_ref().filter(|prose| files::exists(prose)) {
-        return kept_documents(prose);
-    }
-    // Without room for it, the next reading extracts anew.
-    let mut kept = prose.and_then(|prose| KeptProse::new(prose).ok());
+fn open(source: SourceFile, problems: &Problems) -> Pieces {
+    let mut kept = match source.prose.as_ref().and_then(|prose| prose.open(&source)) {
+        Some(Ok(documents)) => return documents,
+        Some(Err(kept)) => Some(kept),
+        None => None,
+    };
+    let SourceFile { path, kind, named, .. } = source;
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {
         Ok(pieces) => pieces,
@@ -176,7 +194,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             return Some(piece);
         }
         if let Some(kept) = kept.take() {
-            kept.finish();
+            kept.finish(!own.is_empty());
         }
         if !std::mem::take(&mut blank) {
             // The file was read, at least in part.
@@ -194,53 +212,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
     }))
 }
 
-/// The file of a source's extracted documents, a JSON string per line. It has its name once it is whole, and is removed otherwise.
-struct KeptProse {
-    path: PathBuf,
-    partial: PathBuf,
-    file: BufWriter<files::File>,
-}
-
-impl KeptProse {
-    fn new(path: PathBuf) -> std::io::Result<Self> {
-        let partial = path.with_extension("partial");
-        let file = BufWriter::new(files::File::create(&partial)?);
-        Ok(Self { path, partial, file })
-    }
-
-    fn add(&mut self, text: &str) -> std::io::Result<()> {
-        writeln!(self.file, "{}", Value::from(text))
-    }
-
-    fn finish(mut self) {
-        if self.file.flush().is_ok() {
-            files::rename(&self.partial, &self.path).ok();
-        }
-    }
-}
-
-impl Drop for KeptProse {
-    fn drop(&mut self) {
-        files::remove_file(&self.partial).ok();
-    }
-}
-
-fn kept_documents(prose: &Path) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-    let piece = |line: &str, _| {
-        let text = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("is damaged: {error}"))?;
-        Ok(Some(TextPiece { text, ends_document: true, mark: None }))
-    };
-    match files::File::open(prose).map_err(Error::io(prose)) {
-        Ok(file) => Box::new(Lines::new(file, prose.to_owned(), piece)),
-        Err(error) => Box::new(std::iter::once(Err(error))),
-    }
-}
-
-fn opened(
-    path: &Path,
-    kind: SourceKind,
-    problems: &Problems,
-) -> Result<Box<dyn Iterator<Item = Result<TextPiece>> + Send>> {
+fn opened(path: &Path, kind: SourceKind, problems: &Problems) -> Result<Pieces> {
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
         SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),

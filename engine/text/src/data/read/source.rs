@@ -2,6 +2,7 @@
 
 use super::cleaned;
 use super::problems::Problems;
+use super::prose::Prose;
 use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_documents::read::{self, Format, Packing, Settings};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
@@ -30,7 +31,7 @@ pub struct SourceFile {
     /// Whether the user named the file itself, rather than its folder.
     pub named: bool,
     /// Where the first reading keeps the extracted documents for the next ones.
-    pub prose: Option<PathBuf>,
+    pub prose: Option<Prose>,
 }
 
 impl SourceFile {

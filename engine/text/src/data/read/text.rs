@@ -85,7 +85,7 @@ impl<R: Read> TextPieces<R> {
             }
             if rest.len() >= PIECE_BYTES && matches!(separator, Separator::Absent) {
                 // The rest starts with white space, so a later separator in it is still preceded by a line end.
-                if let Some(position) = cut.last(rest) {
+                if let Some(position) = cut.last(rest, 0) {
                     let text = rest[..position].to_owned();
                     self.returned += position;
                     self.searched = 0;
