@@ -382,8 +382,8 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
             serde_json::to_vec(&Request::new(4, project::command(kept))).unwrap()
         }
         "report" => {
-            let losses = |at: usize| json!({"event": "sample", "step": at, "text": "An owl."});
-            json!({"event": "training", "run": "1-owls", "events": all(&losses)}).to_string().into_bytes()
+            let step = |at: usize| json!({"event": "step", "step": at, "loss": 2.5, "lr": 0.01, "grad_norm": 1.5, "tokens_per_s": 100.0, "skipped": false});
+            json!({"event": "training", "events": all(&step), "seconds": 1.0}).to_string().into_bytes()
         }
         "model's config.json" => {
             let mut config = json();
