@@ -1,7 +1,8 @@
 //! Injected faults: closed pipes, full disks, signals, concurrent programs on the same project, kills, flipped bits. Finished
 //! work must not be lost, and incomplete files must not be accepted.
 
-use crate::support::program::{RUN, fail, json_of, program, send, sets, stories, succeed};
+use crate::support::program::{RUN, fail, json_of, lines, of, program, send, sets, stories, succeed};
+use crate::support::small::{SHAPE, TRAINING};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,23 +11,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const MODEL: &str = "nanogpt-cpu";
-/// A small model without intermediate checkpoints.
-const SMALL: &[&str] = &[
-    "model.layers=1",
-    "model.width=16",
-    "model.heads=2",
-    "model.kv_heads=2",
-    "model.head_size=8",
-    "model.mlp.hidden=32",
-    "model.context_length=16",
-    "train.batch_size=4",
-    "train.warmup_steps=5",
+/// No intermediate checkpoints, evaluations and samples.
+const QUIET: [&str; 4] = [
     "train.eval_interval=0",
     "train.checkpoint_interval=1000000",
-    "train.checkpoint_seconds=0",
     "train.milestones=off",
     "train.sample_interval=0",
 ];
+
+/// The small model's settings.
+fn small() -> Vec<&'static str> {
+    [&SHAPE[..], &TRAINING, &QUIET].concat()
+}
 
 /// `train` on the CPU for some steps of the small model.
 fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
@@ -42,7 +38,7 @@ fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
         "--device",
         "cpu",
     ]);
-    command.args(["--threads", "1", "--json", "--steps", steps]).args(sets(SMALL));
+    command.args(["--threads", "1", "--json", "--steps", steps]).args(sets(&small()));
     command.args(more);
     command
 }
@@ -133,6 +129,28 @@ fn outputs_that_take_nothing_end_no_run() {
         let status = program(folder).args(resume).stdout(full()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(0));
     }
+}
+
+/// Nothing can be created in `/proc`, even by root. In this language numbers have other digits and separators.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_home_that_cannot_be_written_and_another_language_change_nothing() {
+    let folder = stories(30);
+    let folder = folder.path();
+    let losses = |project: &str, home: Option<&str>| {
+        let mut command = train(folder, project, "20", &[]);
+        if let Some(home) = home {
+            let variables = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+            variables.iter().for_each(|variable| drop(command.env_remove(variable)));
+            command.env("HOME", home).env("LC_ALL", "fa_IR.UTF-8").env("LANG", "fa_IR.UTF-8");
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = lines(std::str::from_utf8(&output.stdout).unwrap());
+        of(&told, "step").iter().map(|step| step["loss"].clone()).collect::<Vec<_>>()
+    };
+    let usual = losses("usual", None);
+    assert_eq!((losses("other", Some("/proc")), usual.len()), (usual.clone(), 20));
 }
 
 #[test]
@@ -509,7 +527,7 @@ fn what_an_interrupt_says_outlives_a_bar_that_is_wider_than_the_terminal() {
     use std::io::{Read as _, Write as _};
     let folder = stories(30);
     let folder = folder.path();
-    let settings: String = SMALL.iter().map(|setting| format!(" --set {setting}")).collect();
+    let settings: String = small().iter().map(|setting| format!(" --set {setting}")).collect();
     let program = env!("CARGO_BIN_EXE_glasshouse");
     // The message has 66 columns, the bar more than 100.
     let command = format!(

@@ -80,6 +80,8 @@ mod serving_clients;
 #[cfg(feature = "window")]
 mod serving_window;
 mod sharing;
+#[cfg(feature = "window")]
+mod soak;
 mod start;
 mod support;
 #[cfg(feature = "window")]

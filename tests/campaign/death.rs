@@ -2,6 +2,9 @@
 //! the project opens, no checkpoint that was reported is lost, outputs are complete or absent, and the work continues or begins anew with
 //! the same result, to the bit.
 
+#[path = "../../app/tests/support/small.rs"]
+mod small;
+
 use super::project::{Snapshot, folder, snapshot};
 use super::{Campaign, Draw};
 use glasshouse_engine::data::stories;
@@ -14,20 +17,9 @@ use std::time::{Duration, Instant};
 
 const RUN: &str = "p/runs/1-nanogpt-cpu";
 const STEPS: &str = "120";
-const SETTINGS: [&str; 16] = [
-    "model.layers=1",
-    "model.width=16",
-    "model.heads=2",
-    "model.kv_heads=2",
-    "model.head_size=8",
-    "model.mlp.hidden=32",
-    "model.context_length=16",
-    "train.batch_size=4",
-    "train.warmup_steps=5",
+const SETTINGS: [&str; 5] = [
     "train.eval_interval=20",
-    "train.eval_batches=2",
     "train.checkpoint_interval=3",
-    "train.checkpoint_seconds=0",
     "train.milestones=off",
     "train.sample_interval=0",
     "model.dropout.residual=0.1",
@@ -111,7 +103,8 @@ fn train(more: &[&'static str]) -> Vec<&'static str> {
         "--steps",
         STEPS,
     ];
-    arguments.extend(SETTINGS.iter().flat_map(|setting| ["--set", *setting]));
+    let settings = small::SHAPE.iter().chain(&small::TRAINING).chain(&SETTINGS);
+    arguments.extend(settings.flat_map(|setting| ["--set", *setting]));
     arguments.extend(more);
     arguments
 }

@@ -4,13 +4,37 @@
 #![allow(unsafe_code, reason = "functions of the C library, and system calls")]
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::SeqCst};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static FROM: AtomicU64 = AtomicU64::new(0);
 static LASTS: AtomicBool = AtomicBool::new(false);
 static ERROR: AtomicI32 = AtomicI32::new(0);
+
+/// Set while files cannot be locked, or not be renamed, as on some network shares.
+pub static LOCKLESS: AtomicBool = AtomicBool::new(false);
+pub static RENAMELESS: AtomicBool = AtomicBool::new(false);
+/// Seconds by which the clock of the day is wrong, and by which each reading sets it back further.
+static LATE: AtomicI64 = AtomicI64::new(0);
+static SLIDES: AtomicI64 = AtomicI64::new(0);
+
+/// Does work while one of these is set.
+pub fn lacking<T>(lack: &AtomicBool, work: impl FnOnce() -> T) -> T {
+    lack.store(true, SeqCst);
+    let done = work();
+    lack.store(false, SeqCst);
+    done
+}
+
+/// Does work while each reading of the clock sets it back by this many seconds.
+pub fn backwards<T>(seconds: i64, work: impl FnOnce() -> T) -> T {
+    SLIDES.store(seconds, SeqCst);
+    let done = work();
+    SLIDES.store(0, SeqCst);
+    LATE.store(0, SeqCst);
+    done
+}
 
 /// A fault of the disk.
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +65,23 @@ fn fails() -> bool {
     }
     let (at, from) = (COUNT.fetch_add(1, SeqCst), FROM.load(SeqCst));
     let fails = at == from || LASTS.load(SeqCst) && at > from;
-    if fails {
-        // SAFETY: the address of this thread's error number.
-        unsafe { *libc::__errno_location() = ERROR.load(SeqCst) };
-    }
-    fails
+    fails && fail_with(ERROR.load(SeqCst))
 }
 
-/// Defines a function of the C library as its system call; it fails instead if the condition holds and a fault is due.
+/// Sets this thread's error number; true.
+fn fail_with(error: i32) -> bool {
+    // SAFETY: the address of this thread's error number.
+    unsafe { *libc::__errno_location() = error };
+    true
+}
+
+/// Defines a function of the C library as its system call; it fails instead if the condition holds.
 macro_rules! interpose {
-    ($(fn $name:ident($($argument:ident: $ty:ty),*) -> $result:ty = $call:ident($($passed:expr),*) if $counts:expr;)*) => {$(
+    ($(fn $name:ident($($argument:ident: $ty:ty),*) -> $result:ty = $call:ident($($passed:expr),*) if $fails:expr;)*) => {$(
         // SAFETY: the C library's own signature and meaning.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name($($argument: $ty),*) -> $result {
-            if $counts && fails() {
+            if $fails {
                 return -1;
             }
             // SAFETY: the arguments are those of the caller.
@@ -66,16 +93,33 @@ macro_rules! interpose {
 const WRITES: c_int = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT;
 
 interpose! {
-    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if flags & WRITES != 0;
+    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if flags & WRITES != 0 && fails();
     // Not the standard streams.
-    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, count) if file > 2;
-    fn fsync(file: c_int) -> c_int = SYS_fsync(file) if true;
-    fn fdatasync(file: c_int) -> c_int = SYS_fdatasync(file) if true;
-    fn ftruncate64(file: c_int, length: i64) -> c_int = SYS_ftruncate(file, length) if true;
-    fn rename(from: *const c_char, to: *const c_char) -> c_int = SYS_rename(from, to) if true;
-    fn mkdir(path: *const c_char, mode: c_uint) -> c_int = SYS_mkdir(path, mode) if true;
-    fn unlink(path: *const c_char) -> c_int = SYS_unlink(path) if true;
-    fn rmdir(path: *const c_char) -> c_int = SYS_rmdir(path) if true;
+    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, count) if file > 2 && fails();
+    fn fsync(file: c_int) -> c_int = SYS_fsync(file) if fails();
+    fn fdatasync(file: c_int) -> c_int = SYS_fdatasync(file) if fails();
+    fn ftruncate64(file: c_int, length: i64) -> c_int = SYS_ftruncate(file, length) if fails();
+    fn rename(from: *const c_char, to: *const c_char) -> c_int = SYS_rename(from, to)
+        if fails() || RENAMELESS.load(SeqCst) && fail_with(libc::ENOTSUP);
+    fn mkdir(path: *const c_char, mode: c_uint) -> c_int = SYS_mkdir(path, mode) if fails();
+    fn unlink(path: *const c_char) -> c_int = SYS_unlink(path) if fails();
+    fn rmdir(path: *const c_char) -> c_int = SYS_rmdir(path) if fails();
+    fn flock(file: c_int, operation: c_int) -> c_int = SYS_flock(file, operation)
+        if LOCKLESS.load(SeqCst) && fail_with(libc::ENOLCK);
+}
+
+// SAFETY: the C library's own signature and meaning.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
+    // SAFETY: the arguments are those of the caller, whose time is valid after a call without an error.
+    unsafe {
+        let failed = libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int;
+        if failed == 0 && clock == libc::CLOCK_REALTIME {
+            let slides = SLIDES.load(SeqCst);
+            (*time).tv_sec -= LATE.fetch_add(slides, SeqCst) + slides;
+        }
+        failed
+    }
 }
 
 /// Seconds of this thread on a processor, which other programs do not lengthen.

@@ -16,13 +16,16 @@ macro_rules! found {
 }
 
 mod bytes;
+mod coverage;
 mod death;
 mod device;
 mod disk;
+mod files;
 mod interposed;
 mod memory;
 mod mutation;
 mod parsers;
+mod places;
 mod project;
 mod two;
 

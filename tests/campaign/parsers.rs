@@ -1,10 +1,13 @@
 //! Every reader of files and messages with mutated input. No reader panics, and time and memory are bounded by the input's size.
 
+use super::coverage::Coverage;
+use super::files::{archive as zipped, gzip, parquet, pdf, warc};
 use super::interposed::processor_seconds;
 use super::memory::{Used, measure};
 use super::mutation::mutate;
 use super::project::{self, Sample};
 use super::{Campaign, survive};
+use glasshouse::pages::learn::Lesson;
 use glasshouse_conversation::{ChatTemplate, Conversation, RowWithNotes, SpecialTokens};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_documents::files::{FileType, Files, Input};
@@ -14,7 +17,8 @@ use glasshouse_engine::formats::{Found, gguf::Gguf};
 use glasshouse_engine::project::{archive, metrics};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{CHATML, Objective, Report, Request, RunConfig, Sweep};
-use std::io::{Cursor, Write as _};
+use serde_json::{Value, json};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,23 +27,37 @@ const HELD: (usize, usize) = (48 << 20, 200);
 const ALLOCATED: (usize, usize) = (1 << 30, 20_000);
 const SECONDS: f64 = 10.0;
 
+/// Longest input that is kept because it reached new code.
+const KEPT: usize = 64 << 10;
+
 type Read = dyn Fn(&[u8]);
 
 struct Reader {
     name: String,
     seeds: Vec<Vec<u8>>,
     read: Box<Read>,
+    coverage: Coverage,
 }
 
 impl Reader {
     fn new(name: &str, seeds: Vec<Vec<u8>>, read: impl Fn(&[u8]) + 'static) -> Self {
-        Self { name: name.to_owned(), seeds, read: Box::new(read) }
+        Self { name: name.to_owned(), seeds, read: Box::new(read), coverage: Coverage::default() }
     }
 
     /// Of text; bytes that are not UTF-8 are replaced.
     fn text(name: &str, seeds: &[&str], read: impl Fn(&str) + 'static) -> Self {
         let seeds = seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect();
         Self::new(name, seeds, move |bytes| read(&String::from_utf8_lossy(bytes)))
+    }
+
+    /// Reads an input and keeps it if it reaches new code; the result is that of [`survive`].
+    fn try_input(&mut self, bytes: &[u8]) -> (Result<(), String>, Used) {
+        Coverage::begin();
+        let read = measure(|| survive(|| (self.read)(bytes)));
+        if self.coverage.is_new() && bytes.len() <= KEPT {
+            self.seeds.push(bytes.to_vec());
+        }
+        read
     }
 }
 
@@ -87,57 +105,6 @@ fn repeated(text: &str, from: &str, to: &str, count: usize) -> String {
     [&text[..start], &text[start..end].repeat(count), &text[end..]].concat()
 }
 
-fn zipped<Name: AsRef<str>>(members: &[(Name, &str)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in members {
-        archive.start_file(name.as_ref(), zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(content.as_bytes()).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
-}
-
-fn gzipped(content: &[u8]) -> Vec<u8> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packed.write_all(content).unwrap();
-    packed.finish().unwrap()
-}
-
-fn parquet(count: usize) -> Vec<u8> {
-    use parquet::data_type::{ByteArray, ByteArrayType};
-    let schema =
-        parquet::schema::parser::parse_message_type("message m { required binary text (UTF8); }").unwrap();
-    let mut writer =
-        parquet::file::writer::SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::default())
-            .unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    let texts: Vec<ByteArray> =
-        ["An owl.", "Two owls.", "An owl."].repeat(count).into_iter().map(ByteArray::from).collect();
-    column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
-    column.close().unwrap();
-    group.close().unwrap();
-    writer.into_inner().unwrap()
-}
-
-fn pdf(pages: usize) -> Vec<u8> {
-    let content = "BT /F1 12 Tf 72 700 Td (The owl sat in the oak.) Tj 0 -14 Td [(It) -250 (sang.)] TJ ET";
-    let kids: String = (0..pages).map(|page| format!("{} 0 R ", page + 6)).collect();
-    let mut objects = vec![
-        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-        format!("<< /Type /Pages /Kids [{kids}] /Count {pages} >>"),
-        format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding /ToUnicode 5 0 R >>"
-            .to_owned(),
-        "<< /Length 60 >>\nstream\nbegincmap 1 beginbfchar <41> <0042> endbfchar endcmap     \nendstream"
-            .to_owned(),
-    ];
-    let page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 3 0 R /Resources << /Font << /F1 4 0 R >> >> >>";
-    objects.extend((0..pages).map(|_| page.to_owned()));
-    let objects: String =
-        objects.iter().enumerate().map(|(at, text)| format!("{} 0 obj\n{text}\nendobj\n", at + 1)).collect();
-    format!("%PDF-1.7\n{objects}trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n").into_bytes()
-}
-
 const HTML: &str = "<!doctype html><html lang=en><head><title>Owls</title><meta charset=utf-8></head><body><nav><a href=/a>Home</a></nav><main>\
     <h1>Owls &amp; oaks</h1><p>The <b>owl</b> sat in the oak and sang for the <a href='x'>whole</a> night, until the fox came by.</p><table><tr>\
     <th>a<td colspan=2>b</table><ul><li>one<li>two</ul><pre>code\n  here</pre><p>x<sup>2</sup> and H<sub>2</sub>O</p></main></body></html>";
@@ -159,6 +126,9 @@ const LADDER: &str = "name = \"sizes\"\n[ladder]\nsizes = 4\n";
 const TEMPLATE: &str = "{%- for message in messages -%}{{ '<|' + message['role'] + '|>' }}{% if loop.first and tools %}{{ tools | tojson(indent=2) }}\
     {% endif %}{% generation %}{{ message.content | trim }}{% endgeneration %}{%- endfor -%}{% set ns = namespace(n=0) %}{% for i in range(9) %}\
     {% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}{% macro f(x) %}{{ x[1:3] ~ x.split(' ')[0] }}{% endmacro %}{{ f('an owl') }}";
+const LESSON: &str = "+++\ntitle = \"Owls\"\nminutes = 5\n[instrument]\nview = \"logit-lens\"\nprompt = \"The owl\"\n[prediction]\nquestion = \"When?\"\n\
+    choices = [{ text = \"early\", below = 2.0 }, { text = \"late\" }]\n[check]\nmeasure = \"first_leading_layer\"\n[[run]]\ntitle = \"Short\"\n\
+    preset = \"first-stories-small\"\nseed = 3\nsteps = 40\n+++\n## Owls\nThey *look* at `owls`.\n\n* one\n* two\n";
 const CHAT_ROWS: [&str; 4] = [
     r#"{"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "An owl."}]}"#,
     r#"{"prompt": [{"role": "user", "content": "Who?"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}"#,
@@ -173,13 +143,7 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
     let table = "id,text\n1,\"a, \"\"b\"\"\nc\"\n2,An owl that sang\n";
     let markdown = "---\ntitle: \"T\"\n---\n# Text\n\n* one\n* two\n\n```rust\nfn f() {}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
     let html = repeated(HTML, "<h1>", "</main>", count);
-    let response = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{HTML}");
-    let warc = format!(
-        "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: <https://example.org/a>\r\nWARC-Date: 2024-02-03T04:05:06Z\r\nContent-Type: \
-         application/http; msgtype=response\r\nContent-Length: {}\r\n\r\n{response}\r\n\r\n",
-        response.len()
-    )
-    .repeat(count);
+    let records = warc(HTML).repeat(count);
     let opf = "<package><manifest><item id='c' href='./c.xhtml'/></manifest><spine><itemref idref='c'/></spine></package>";
     let members: Vec<_> = (0..count).map(|number| (format!("b/{number}.jsonl"), CHAT_ROWS[0])).collect();
     vec![
@@ -190,13 +154,13 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("a.jsonl", lines.clone().into_bytes()),
         ("a.csv", repeated(table, "1,", "", count).into_bytes()),
         ("a.rs", b"// SPDX-License-Identifier: MIT\n/// An owl.\nfn main() {}\n".repeat(count)),
-        ("a.jsonl.gz", gzipped(lines.as_bytes())),
-        ("a.warc", warc.clone().into_bytes()),
-        ("a.warc.gz", gzipped(warc.as_bytes())),
+        ("a.jsonl.gz", gzip(lines.as_bytes())),
+        ("a.warc", records.clone().into_bytes()),
+        ("a.warc.gz", gzip(records.as_bytes())),
         ("w.xml", repeated(WIKI, "<page>", "</mediawiki>", count).into_bytes()),
         ("Posts.xml", repeated(POSTS, " <row", "</posts>", count).into_bytes()),
-        ("t.parquet", parquet(count)),
-        ("a.pdf", pdf(count)),
+        ("t.parquet", parquet(&["An owl.", "Two owls.", "An owl."].repeat(count))),
+        ("a.pdf", pdf(&vec!["(The owl sat in the oak.) Tj 0 -14 Td [(It) -250 (sang.)] TJ"; count])),
         ("a.zip", zipped(&[&[("a.txt".to_owned(), "One.")], &members[..]].concat())),
         ("a.docx", zipped(&[("word/document.xml", &*repeated(WORD, "<w:p>", "</w:body>", count))])),
         (
@@ -210,10 +174,13 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+fn own(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
 /// All readers, with files of our own writers as seeds; `folder` is for readers of paths.
 fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
     let [model, gguf, packed] = sample.exports();
-    let own = |path: &Path| std::fs::read(path).unwrap();
     let named = |name: &str| -> Vec<Vec<u8>> {
         sample
             .files
@@ -262,6 +229,7 @@ fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
                 drop((template.text(&conversation, true), template.render(&conversation)));
             }
         }),
+        Reader::text("lesson", &[LESSON], |text| drop(Lesson::parse("owls.md", text))),
         Reader::text("chat rows", &CHAT_ROWS, |text| {
             for objective in [Objective::Chat, Objective::Preference, Objective::Classify] {
                 drop(RowWithNotes::read(text, objective));
@@ -327,21 +295,154 @@ fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
     readers
 }
 
+/// GGUF's head with this many tokens and empty tensors.
+fn gguf(count: usize) -> Vec<u8> {
+    const VERSION: u32 = 3;
+    const TEXT: [u8; 4] = 8_u32.to_le_bytes();
+    const LIST: [u8; 4] = 9_u32.to_le_bytes();
+    let number = |number: usize| (number as u64).to_le_bytes();
+    let text = |text: &str| [&number(text.len())[..], text.as_bytes()].concat();
+    let mut bytes = [&b"GGUF"[..], &VERSION.to_le_bytes(), &number(count), &number(2)].concat();
+    for part in [&text("general.architecture")[..], &TEXT, &text("llama")] {
+        bytes.extend(part);
+    }
+    for part in [&text("tokenizer.ggml.tokens")[..], &LIST, &TEXT, &number(count)] {
+        bytes.extend(part);
+    }
+    bytes.extend((0..count).flat_map(|at| text(&format!("token {at}"))));
+    for at in 0..count {
+        let [dimensions, f32] = [1_u32, 0].map(u32::to_le_bytes);
+        for part in
+            [&text(&format!("blk.{at}.attn_q.weight"))[..], &dimensions, &number(8), &f32, &number(32 * at)]
+        {
+            bytes.extend(part);
+        }
+    }
+    bytes.resize(bytes.len().next_multiple_of(32) + 32 * count, 0);
+    bytes
+}
+
+/// A file for a reader with a part that is repeated.
+fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
+    if let Some((_, bytes)) = documents(count).into_iter().find(|(document, _)| document == name) {
+        return bytes;
+    }
+    let seed = || String::from_utf8(seeds[0].clone()).unwrap();
+    let json = || serde_json::from_str::<Value>(&seed()).unwrap();
+    let all = |part: &dyn Fn(usize) -> Value| (0..count).map(part).collect::<Vec<_>>();
+    let joined = |part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<String>();
+    let paths = (0..count).map(|at| format!("texts/{at}.txt"));
+    let message = |at: usize| json!({"role": ["user", "assistant"][at % 2], "content": format!("Owl {at}?")});
+    match name.as_str() {
+        "tokenizer.json" | "model's tokenizer.json" => {
+            let mut tokenizer = json();
+            let letter = |at: usize| char::from(b'A' + (at % 29) as u8);
+            let known = tokenizer["model"]["vocab"].as_object().unwrap().len();
+            for at in 0..count {
+                let pair = [letter(at / 29), letter(at)];
+                tokenizer["model"]["vocab"][String::from_iter(pair)] = json!(known + at);
+                let merges = tokenizer["model"]["merges"].as_array_mut().unwrap();
+                merges.push(json!(pair.map(String::from)));
+            }
+            tokenizer.to_string().into_bytes()
+        }
+        "run.toml" => {
+            let mut config = project::config(1);
+            config.data.paths = paths.collect();
+            config.to_toml().unwrap().into_bytes()
+        }
+        "recipe" => {
+            let mut recipe = Recipe::published("light").unwrap();
+            recipe.contamination.against = paths.map(PathBuf::from).collect();
+            recipe.to_toml().unwrap().into_bytes()
+        }
+        "sweep" => format!("name = \"rates\"\n[settings]\ntrain.seed = {:?}\n", Vec::from_iter(0..count))
+            .into_bytes(),
+        "task" => TASK
+            .replace("\"{{ choices | map('trim') | list }}\"", &format!("{:?}", Vec::from_iter(paths)))
+            .into_bytes(),
+        "task rows" => ROWS.repeat(count).into_bytes(),
+        // Templates have at most 64 kB and 400 parts.
+        "chat template" => TEMPLATE.repeat(count / 100).into_bytes(),
+        "lesson" => format!("{LESSON}{}", joined(&|at| format!("\n## Part {at}\nThey *look* at owls.\n")))
+            .into_bytes(),
+        "chat rows" => json!({"messages": all(&message)}).to_string().into_bytes(),
+        "metrics.jsonl" => seed().repeat(count).into_bytes(),
+        "archive" => {
+            let member = |at: usize| (format!("runs/1-owls/{at}.txt"), "An owl.");
+            zipped(
+                &[&[("project.json".to_owned(), "{}")], &(0..count).map(member).collect::<Vec<_>>()[..]]
+                    .concat(),
+            )
+        }
+        "gguf" => gguf(count),
+        "request" => {
+            let conversation = json!({"id": 7, "revision": 0, "changed": 8, "messages": all(&message)});
+            let kept = json!({"command": "keep_conversation", "conversation": conversation});
+            serde_json::to_vec(&Request::new(4, project::command(kept))).unwrap()
+        }
+        "report" => {
+            let step = |at: usize| json!({"event": "step", "step": at, "loss": 2.5, "lr": 0.01, "grad_norm": 1.5, "tokens_per_s": 100.0, "skipped": false});
+            json!({"event": "training", "events": all(&step), "seconds": 1.0}).to_string().into_bytes()
+        }
+        "model's config.json" => {
+            let mut config = json();
+            (0..count).for_each(|at| config[format!("owl_{at}")] = json!(at));
+            config.to_string().into_bytes()
+        }
+        "model's tokenizer_config.json" => {
+            let mut config = json();
+            let added =
+                |at: usize| (at.to_string(), json!({"content": format!("<owl {at}>"), "special": true}));
+            config["added_tokens_decoder"] = (0..count).map(added).collect::<serde_json::Map<_, _>>().into();
+            config.to_string().into_bytes()
+        }
+        "model's model.safetensors" => {
+            let tensor = |at: usize| {
+                let entry = json!({"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]});
+                (format!("layers.{at}.weight"), entry)
+            };
+            let head = Value::from((0..count).map(tensor).collect::<serde_json::Map<_, _>>()).to_string();
+            [&(head.len() as u64).to_le_bytes()[..], head.as_bytes(), &vec![0; 4 * count]].concat()
+        }
+        _ => unreachable!("{name} has a larger file"),
+    }
+}
+
 #[test]
 fn parsers() {
     let sample = Sample::new();
     let folder = project::folder();
-    let readers = readers(&sample, folder.path());
+    let mut readers = readers(&sample, folder.path());
+    // Inputs that earlier runs kept, of which the last is written before it is tried, in case that it ends the process.
+    let inputs = std::env::var_os("GLASSHOUSE_CAMPAIGN_INPUTS").map(PathBuf::from);
+    for reader in &mut readers {
+        let kept = inputs.iter().flat_map(|inputs| std::fs::read_dir(inputs.join(&reader.name)));
+        let kept = kept.flatten().map(|file| own(&file.unwrap().path()));
+        let seeds = [std::mem::take(&mut reader.seeds), kept.collect()].concat();
+        for seed in &seeds {
+            reader.try_input(seed).0.unwrap_or_else(|reason| panic!("{}: {reason}", reader.name));
+        }
+        // With counters, one of each that reach the same is enough.
+        if reader.seeds.is_empty() {
+            reader.seeds = seeds;
+        }
+    }
+    let edges = |readers: &[Reader]| readers.iter().map(|reader| reader.coverage.edges()).sum::<usize>();
+    let before = edges(&readers);
     // The largest use of each reader, for the output.
     let mut most = vec![(Used::default(), 0.0_f64); readers.len()];
     let mut campaign = Campaign::new("parsers", 40_000);
     while let Some(mut draw) = campaign.next_trial() {
         let number = draw.below(readers.len());
-        let reader = &readers[number];
+        let reader = &mut readers[number];
         let mut bytes = draw.of(&reader.seeds).clone();
         mutate(&mut draw, &mut bytes, &reader.seeds);
         let began = processor_seconds();
-        let (outcome, used) = measure(|| survive(|| (reader.read)(&bytes)));
+        if let Some(inputs) = &inputs {
+            std::fs::write(inputs.join("last"), &bytes).unwrap();
+        }
+        let (outcome, used) = reader.try_input(&bytes);
         let seconds = processor_seconds() - began;
         let (largest, longest) = &mut most[number];
         *largest = Used { peak: largest.peak.max(used.peak), total: largest.total.max(used.total) };
@@ -353,28 +454,47 @@ fn parsers() {
             _ if seconds > SECONDS => Err(format!("it took {seconds:.1} s")),
             _ => Ok(()),
         });
+        if let (Err(_), Some(inputs)) = (&outcome, &inputs) {
+            std::fs::write(inputs.join(format!("lost {} {}", draw.trial, reader.name)), &bytes).unwrap();
+        }
         campaign.judge(
             &draw,
             outcome.map_err(|reason| format!("{} of {} bytes: {reason}", reader.name, bytes.len())),
         );
     }
     for (reader, (used, seconds)) in readers.iter().zip(most) {
+        let kept = match reader.coverage.edges() {
+            0 => String::new(),
+            edges => format!(", {edges} edges, {} inputs", reader.seeds.len()),
+        };
         println!(
-            "parsers: {}: {} kB held, {} kB allocated, {seconds:.2} s",
+            "parsers: {}: {} kB held, {} kB allocated, {seconds:.2} s{kept}",
             reader.name,
             used.peak >> 10,
             used.total >> 10
         );
     }
+    if let Some(inputs) = &inputs {
+        for reader in &readers {
+            let folder = inputs.join(&reader.name);
+            std::fs::create_dir_all(&folder).unwrap();
+            for (number, input) in reader.seeds.iter().enumerate() {
+                std::fs::write(folder.join(number.to_string()), input).unwrap();
+            }
+        }
+    }
+    if before > 0 {
+        println!("parsers: {before} edges were reached by the seeds, {} in the end", edges(&readers));
+    }
     campaign.end();
 }
 
-/// A document four times as long allocates about four times as many bytes, and holds a bounded number of them.
+/// A file four times as long allocates about four times as many bytes, and holds a bounded number of them.
 #[test]
 fn growth() {
     // No other test may allocate meanwhile.
     let _turn = Campaign::new("growth", 1);
-    // Pages as those of trials 58336 and 97408 of seed 1: `trafilatura` copies the contents of such elements.
+    // `trafilatura` copies the contents of such elements, as mutated pages showed.
     let nested = |count: usize| {
         let tables = "<p>The <b>owl</b> sat in the oak and sang for the <a href='x'>whole</a> night.</p><table><tr><th>a<td colspan=2>b</";
         let headings = "<main><h1>Owls &amp; oaks<td>b<ul><li>one<li>two</ul><pre>code\n  here</pre><p>x<sup>2</sup> and H<sub>2</sub>O</p>";
@@ -389,20 +509,25 @@ fn growth() {
             (name, format!("<!doctype html><title>Owls</title>{}", part.repeat(count)).into_bytes())
         })
     };
-    let all = |count| [documents(count), nested(count).to_vec()].concat();
-    let measured = |name: &str, bytes: &[u8]| measure(|| read_document(name, bytes)).1;
-    // What is allocated once.
-    for (name, bytes) in all(1) {
-        measured(name, &bytes);
-    }
+    let (sample, folder) = (Sample::new(), project::folder());
+    let readers = readers(&sample, folder.path());
     let mut wrong = Vec::new();
-    for ((name, short), (_, long)) in all(200).into_iter().zip(all(800)) {
-        let [one, four] = [&short, &long].map(|bytes| measured(name, bytes));
+    let mut compare = |name: &str, read: &Read, [short, long]: [Vec<u8>; 2]| {
+        // What is allocated once.
+        read(&short);
+        let [one, four] = [&short, &long].map(|bytes| measure(|| read(bytes)).1);
         let said = format!("{name} of {} and {} bytes: {one:?}, {four:?}", short.len(), long.len());
         println!("parsers: {said}");
-        if four.total > 5 * one.total + (64 << 10) || four.peak > HELD.0 + HELD.1 * long.len() {
+        let most = one.total as f64 * 1.25 * long.len() as f64 / short.len() as f64;
+        if four.total as f64 > most + 65_536.0 || four.peak > HELD.0 + HELD.1 * long.len() {
             wrong.push(said);
         }
+    };
+    for reader in &readers {
+        compare(&reader.name, &reader.read, [200, 800].map(|count| larger(reader, count)));
+    }
+    for ((name, short), (_, long)) in nested(200).into_iter().zip(nested(800)) {
+        compare(name, &|bytes| read_document(name, bytes), [short, long]);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

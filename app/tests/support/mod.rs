@@ -22,6 +22,7 @@ pub mod scene;
 pub mod serving;
 #[cfg(feature = "window")]
 pub mod session;
+pub mod small;
 pub mod tuning;
 
 #[cfg(feature = "window")]

@@ -1,6 +1,8 @@
 //! The program itself, for tests of its command line, its files and its signals; and the small model that it trains.
 
 use super::repository;
+pub use super::small::SHAPE;
+use super::small::TRAINING;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use glasshouse::cli::arguments::Arguments;
@@ -14,30 +16,6 @@ use tempfile::TempDir;
 
 /// The first run of the small model.
 pub const RUN: &str = "1-nanogpt-cpu";
-
-/// The shape of the small model.
-pub const SHAPE: [&str; 7] = [
-    "model.layers=1",
-    "model.width=32",
-    "model.heads=2",
-    "model.kv_heads=2",
-    "model.head_size=16",
-    "model.mlp.hidden=64",
-    "model.context_length=16",
-];
-
-/// How the small model trains.
-const TRAINING: [&str; 9] = [
-    "train.batch_size=4",
-    "train.warmup_steps=5",
-    "train.eval_interval=10",
-    "train.eval_batches=2",
-    "train.checkpoint_interval=10",
-    "train.checkpoint_seconds=0",
-    "train.sample_interval=10",
-    "train.sample_tokens=8",
-    "train.milestone_interval=10",
-];
 
 /// Settings as `--set` options.
 pub fn sets<'set>(settings: &[&'set str]) -> Vec<&'set str> {

@@ -2,18 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
+#[path = "../../../tests/campaign/files.rs"]
+mod files;
 #[path = "../../../tests/campaign/memory.rs"]
 mod memory;
 
+use files::{archive, gzip, parquet, warc};
 use glasshouse_corpus::pipeline::{Cleaner, StartOptions};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_documents::files::SystemFiles;
 use memory::{Used, measure};
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
 use std::fmt::Write as _;
-use std::io::{Cursor, Write as _};
 
 const BYTES: usize = 10 << 20;
 const MAX_PEAK: usize = 64 << 20;
@@ -47,50 +46,10 @@ fn pages(page: impl Fn(String) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..BYTES / PAGE).map(|seed| page(prose(seed, PAGE))).collect()
 }
 
-fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in members {
-        archive.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(content).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
-}
-
-fn parquet_file() -> Vec<u8> {
-    let schema = parse_message_type("message m { required binary text (UTF8); }").unwrap();
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema.into(), std::sync::Arc::default()).unwrap();
-    let texts: Vec<String> = (0..BYTES / DOCUMENT).map(|seed| prose(seed, DOCUMENT)).collect();
-    for texts in texts.chunks(1000) {
-        let values: Vec<ByteArray> = texts.iter().map(|text| ByteArray::from(text.as_str())).collect();
-        let mut group = writer.next_row_group().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
-        column.close().unwrap();
-        group.close().unwrap();
-    }
-    writer.into_inner().unwrap()
-}
-
 fn pdf(text: &str) -> Vec<u8> {
     let lines: Vec<String> = text.split(". ").map(|line| format!("0 -14 Td ({line}.) Tj")).collect();
-    let pages: Vec<String> =
-        lines.chunks(40).map(|lines| format!("BT /F1 12 Tf 72 720 Td {} ET", lines.join("\n"))).collect();
-    let kids: Vec<String> = (0..pages.len()).map(|page| format!("{} 0 R", 4 + 2 * page)).collect();
-    let mut objects = vec![
-        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-        format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), pages.len()),
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
-    ];
-    for (page, content) in pages.iter().enumerate() {
-        let resources = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>";
-        objects.push(format!("<< /Type /Page /Parent 2 0 R {resources} /Contents {} 0 R >>", 5 + 2 * page));
-        objects.push(format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()));
-    }
-    let mut file = "%PDF-1.7\n".to_owned();
-    for (number, object) in (1..).zip(objects) {
-        write!(file, "{number} 0 obj\n{object}\nendobj\n").unwrap();
-    }
-    (file + "trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n").into_bytes()
+    let pages: Vec<String> = lines.chunks(40).map(|lines| lines.join("\n")).collect();
+    files::pdf(&pages)
 }
 
 fn html(text: &str) -> String {
@@ -99,24 +58,12 @@ fn html(text: &str) -> String {
     format!("<html><head><title>T</title></head><body><article>{paragraphs}</article></body></html>")
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 /// The files of each format, with their extension.
 fn formats() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let json = |text: String| format!("{{\"text\":\"{text}\"}}");
     let row = |text: String| format!("\"{text}\"");
     let lines = joined("\n", json);
-    let record = |text: String| {
-        let page = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{}", html(&text));
-        format!(
-            "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://a.example/\r\nContent-Type: application/http\r\nContent-Length: {}\r\n\r\n{page}\r\n\r\n",
-            page.len()
-        )
-    };
+    let record = |text: String| warc(&html(&text));
     let page = |text: String| {
         format!("<page><title>T</title><ns>0</ns><revision><text>{text}</text></revision></page>")
     };
@@ -146,7 +93,10 @@ fn formats() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("warc", vec![joined("", record)]),
         ("xml", vec![wrapped("<mediawiki>", joined("\n", page), "</mediawiki>")]),
         ("xml", vec![wrapped("<posts>\n", joined("\n", post), "\n</posts>")]),
-        ("parquet", vec![parquet_file()]),
+        (
+            "parquet",
+            vec![parquet(&(0..BYTES / DOCUMENT).map(|seed| prose(seed, DOCUMENT)).collect::<Vec<_>>())],
+        ),
         ("pdf", pages(|text| pdf(&text))),
         ("docx", pages(word)),
         ("zip", vec![archive(&[("a.jsonl".to_owned(), joined("\n", json))])]),

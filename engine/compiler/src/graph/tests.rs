@@ -56,6 +56,21 @@ fn values_of_2_to_the_31_entries_are_refused() {
 }
 
 #[test]
+fn attention_masks_that_would_repeat_are_refused() {
+    let heads = Heads { heads: 4, kv_heads: 4, head_size: 8 };
+    let attention = |dropout, batch| {
+        let mut graph = Graph::default();
+        let qkv = graph.input(Input::Free(0), Type::f32(&[batch, 1 << 13, heads.packed()]));
+        graph.push(ops::Attention { heads, dropout, ..ops::Attention::default() }, &[qkv])
+    };
+    let dropout = Some(DropoutSite { rate: 0.1, site: 1 });
+    assert!(attention(dropout, 16).is_ok());
+    let error = attention(dropout, 17).unwrap_err();
+    assert!(error.reason.contains("train.batch_size"), "{error}");
+    assert!(attention(None, 17).is_ok());
+}
+
+#[test]
 fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
     for (name, _) in PRESETS.iter() {
         let config = presets::preset(name).unwrap();

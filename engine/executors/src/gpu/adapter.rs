@@ -158,7 +158,8 @@ fn is_software(info: &AdapterInfo) -> bool {
         })
 }
 
-/// Workgroup size of cooperative-matrix kernels; subgroups must be full.
+/// Workgroup size of cooperative-matrix kernels; subgroups must be full. wgpu cannot require that, so a kernel is used only where
+/// [`super::autotune`] found its results right on the device.
 const COOPERATING: u32 = 64;
 
 /// The largest supported matrices of each kind, with sums in 32-bit floats. Vulkan lists them even if a device lacks another requirement.

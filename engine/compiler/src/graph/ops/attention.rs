@@ -96,6 +96,14 @@ impl Operation for Attention {
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
         expect(self.window != Some(0), || "an empty sliding window".to_owned())?;
         let (batch, time) = (qkv.shape[0], qkv.shape[1]);
+        // Masks are drawn by 32-bit numbers, and would repeat.
+        let count = (batch * heads.heads * time).saturating_mul(time) as u64;
+        expect(self.dropout.is_none() || count <= 1 << 32, || {
+            format!(
+                "dropout supports at most 2³² attention probabilities in a batch (got {count}); lower train.batch_size and raise \
+                 train.accumulate, or set model.dropout.attention to 0"
+            )
+        })?;
         let y = Type::f32(&[batch, time, heads.width()]);
         Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })
     }
