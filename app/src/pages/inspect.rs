@@ -10,7 +10,6 @@ mod graph;
 mod head;
 mod labelled;
 mod logit_lens;
-mod neurons;
 mod next_token;
 mod one;
 mod positions;
@@ -214,7 +213,6 @@ const DRAWINGS: [(View, Drawing); 15] = [
     (View::Attention, attention::ui),
     (View::Head, head::ui),
     (View::Residual, residual::ui),
-    (View::Neurons, neurons::ui),
     (View::LogitLens, logit_lens::ui),
     (View::NextToken, next_token::ui),
     (View::Weights, weights::ui),

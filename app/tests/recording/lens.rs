@@ -44,7 +44,6 @@ const BRIEF: Extent = Extent {
     views: &[
         View::Attention,
         View::LogitLens,
-        View::Neurons,
         View::Weights,
         View::WhatIf,
         View::Provenance,
@@ -64,8 +63,6 @@ fn press_in(session: &mut Session, view: View, step: u64, prompt: &str) {
             press(session, Role::Button, "Head");
             press(session, Role::Switch, "Ablate every head and MLP");
         }
-        // The most active neuron.
-        View::Neurons => press(session, Role::Button, ", activation "),
         View::Weights => press(session, Role::Switch, "Along the run"),
         // The first layer's matrix product that computes its neurons, with the WGSL of its kernel.
         View::Graph => {

@@ -4,6 +4,7 @@
 
 mod executor;
 mod files;
+mod passages;
 mod steering;
 mod survey;
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Features of a dictionary on held-out text: how often each is active, where most, and what it does to the logits.
 
 use crate::executor::{DictionaryExecutor, Subject};
+use crate::passages::{ActivationWindow, top_passages};
 use crate::weights::Weights;
 use glasshouse_compiler::model::{self, HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{IGNORED, MicroBatch};
-use glasshouse_inspection::{ActivationWindow, Lens, top_passages};
+use glasshouse_inspection::Lens;
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::NormKind;
 use glasshouse_protocol::features::{

@@ -3,7 +3,7 @@
 use crate::GenerateConfig;
 use crate::blocks::{Block, Fact};
 use crate::evaluation::{Cell, Table};
-use crate::inspect::ActivatingPassage;
+use crate::inspect::TokenText;
 use crate::quantity::{bytes, counted, duration, figures, percent, whole};
 use serde::{Deserialize, Serialize};
 
@@ -188,6 +188,15 @@ pub struct FeatureSummary {
 pub struct LogitEffect {
     pub token: String,
     pub effect: f32,
+}
+
+/// A passage of held-out text around a large activation of a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivatingPassage {
+    pub tokens: Vec<TokenText>,
+    /// The activation at each token.
+    pub activations: Vec<f32>,
+    pub peak: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
