@@ -9,8 +9,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse_protocol::inspect::{
-    Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place,
-    TensorSummary, TokenText,
+    Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
     Command, Completion, Envelope, Event, InspectSettings, Inspection, Report, View, WrittenToken,

@@ -40,7 +40,7 @@ use labelled::{Labelled, strip_ui};
 pub(super) use one::OneView;
 use remembered::{anchored, remembered};
 use scrub::Scrub;
-use shading::{largest, shaded_tokens};
+pub(super) use shading::{largest, shaded_tokens};
 use shown::Shown;
 use std::collections::BTreeSet;
 

@@ -41,14 +41,7 @@ const WHOLE: Extent =
 const BRIEF: Extent = Extent {
     steps: Some(12),
     // The views with clicks, and two others.
-    views: &[
-        View::Attention,
-        View::LogitLens,
-        View::Weights,
-        View::WhatIf,
-        View::Provenance,
-        View::Graph,
-    ],
+    views: &[View::Attention, View::LogitLens, View::Weights, View::WhatIf, View::Provenance, View::Graph],
     themes: &["dark"],
     pause: Duration::from_millis(10),
     patience: 120,

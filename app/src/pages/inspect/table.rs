@@ -206,8 +206,7 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary,
-        TokenText,
+        ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary, TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
