@@ -9,6 +9,7 @@ use super::written::{run_of, source_ui};
 use crate::pages::prelude::*;
 use card::Steering;
 use glasshouse_protocol::features::{DictionarySettings, FeatureQuery, FeatureSummary, TokenPattern};
+use glasshouse_protocol::setting::Number;
 
 /// Width in points from which list and card are side by side.
 const TWO_COLUMNS: f32 = 1000.0;
@@ -173,9 +174,9 @@ impl FeaturesPage {
         choice_or(ui, ("Hook point", "…"), &mut self.settings.at, Some(ui.available_width()), &points);
         let DictionarySettings { width, k, tokens, .. } = &mut self.settings;
         for (title, help, number) in [
-            ("Features", text::WIDTH, width as &mut dyn glasshouse_protocol::setting::Number),
-            ("Active per token", text::K, k),
-            ("Training tokens", text::TOKENS, tokens),
+            ("Features", text::WIDTH, width as &mut dyn Number),
+            ("Active per token", text::K, k as &mut dyn Number),
+            ("Training tokens", text::TOKENS, tokens as &mut dyn Number),
         ] {
             field(ui, title, "", None, |ui| ui.add(drag(None, number)).accessible_name(title))
                 .on_hover_text(help);

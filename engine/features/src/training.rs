@@ -140,8 +140,8 @@ pub struct DictionaryTraining<'run> {
 
 impl<'run> DictionaryTraining<'run> {
     /// Opens the device and initialises the dictionary: d is the mean of y, features point from evenly spaced tokens' x to their y, less the
-    /// means, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in. Fails if the hook point does not
-    /// exist, the width does not fit, or the text is too short.
+    /// means, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in.
+    /// Fails if the hook point does not exist, the width does not fit, or the text is too short.
     pub async fn begin(
         subject: &Subject<'_>,
         batches: Batches<'run>,

@@ -97,12 +97,14 @@ impl Session {
         let model = self.weights(source, None).await?;
         let run = self.run_named(&model.key.0)?;
         let kept = DictionaryFolder::all(&run);
-        let kept = kept.into_iter().map(|number| Ok(DictionaryFolder::open(&run, Some(number))?.1));
+        // A damaged one does not hide the others; its own commands report the damage.
+        let kept =
+            kept.into_iter().filter_map(|number| Some(DictionaryFolder::open(&run, Some(number)).ok()?.1));
         let points = Place::all(&model.config)?.into_iter().map(|(name, place)| (name, place.columns));
         let mut found = Dictionaries {
             run: run.name(),
             points: points.collect(),
-            kept: kept.collect::<Result<Vec<_>>>()?,
+            kept: kept.collect(),
             ..Dictionaries::default()
         };
         match self.plan_dictionary(&run, &model.config, settings).await {
