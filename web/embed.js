@@ -66,7 +66,7 @@ export function followMessages(app) {
     // Copy before awaiting: the next message may change the request.
     const { view, prompt, step, layer, head } = asked;
     if (prompt === undefined) throw new Error("there is no prompt; set one in the first message or in the URL");
-    // Matches quote the visitor's training text. So would a neuron's passages, but no message can name a neuron.
+    // Matches quote the visitor's training text.
     if (view === "provenance" && origin !== location.origin) {
       throw new Error("provenance is available only to pages of the same origin, because it quotes training text");
     }

@@ -13,7 +13,7 @@ export function camel(value) {
 
 /** Names of all views; a test writes the list from the engine's (engine/protocol/src/inspect.rs). */
 export const VIEWS = [
-  "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "neurons", "logit-lens", "next-token",
+  "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "logit-lens", "next-token",
   "weights", "what-if", "provenance", "graph",
 ];
 
@@ -21,11 +21,11 @@ export const VIEWS = [
 const DIFF = "diff";
 
 /** Names of view and sampling settings in JavaScript and in the protocol. */
-const SETTINGS = { layer: "layer", head: "head", position: "position", token: "token", neuron: "neuron", count: "count",
+const SETTINGS = { layer: "layer", head: "head", position: "position", token: "token", count: "count",
   edits: "edits", everyPart: "every_part", otherPrompt: "other_prompt", heldOut: "held_out", alongRun: "along_run" };
 const SAMPLING = { temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p", repetitionPenalty: "repetition_penalty" };
 /** Integer settings. */
-const WHOLE = ["layer", "head", "position", "token", "neuron", "count"];
+const WHOLE = ["layer", "head", "position", "token", "count"];
 
 /** The given options by the protocol's names. */
 export function renamed(options, names) {

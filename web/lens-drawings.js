@@ -312,16 +312,6 @@ function head({ inspection, seen, say, colour }) {
   return make("div", { className: "beside" }, map("q·k / √D", scores, above, Math.max(highest - lowest, 1e-9)), map("softmax", probabilities, probabilities.data, 1));
 }
 
-/** The most active neurons at the inspected position. */
-function neurons({ inspection, seen }) {
-  const { activations, neurons } = seen.tensors;
-  if (!activations || !neurons) return null;
-  const highest = Math.max(...activations.data.map(Math.abs), 1e-9);
-  const row = (neuron, at) => [`neuron ${neuron}`, [signed(activations.data[at], highest)], said(activations.data[at])];
-  const title = `${activations.scope}: most active at “${word(inspection.tokens[inspection.position]?.text ?? "")}”`;
-  return make("div", {}, make("p", { textContent: title }), bars(Array.from(neurons.data, row)));
-}
-
 function whatIf(about) {
   const { ids, before_listed: before, after_listed: after, divergence } = about.seen.tensors;
   if (!ids || !before || !after || !divergence) return null;
@@ -351,7 +341,7 @@ function provenance({ inspection, seen, say }) {
 }
 
 const DRAWINGS = {
-  attention, embeddings, head, neurons, positions, provenance, residual, tokens, "logit-lens": logitLens, "next-token": nextToken, "what-if": whatIf,
+  attention, embeddings, head, positions, provenance, residual, tokens, "logit-lens": logitLens, "next-token": nextToken, "what-if": whatIf,
 };
 
 /** A view's picture, or null for views with only tables. */

@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod data;
 pub mod evaluate;
+pub mod features;
 pub mod home;
 pub mod inspect;
 pub mod lab;
@@ -164,6 +165,7 @@ pages! {
     write: Write(write::WritePage), ICON_EDIT_NOTE;
     chat: Chat(chat::ChatPage), ICON_FORUM;
     inspect: Inspect(inspect::InspectPage), ICON_BIOTECH;
+    features: Features(features::FeaturesPage), ICON_CATEGORY;
     evaluate: Evaluate(evaluate::EvaluatePage), ICON_FACT_CHECK;
     runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
     learn: Learn(learn::LearnPage), ICON_MENU_BOOK;
@@ -174,6 +176,7 @@ impl Pages {
     /// Draws a page in its scroll area, below its introduction.
     pub fn ui(&mut self, name: PageName, ui: &mut Ui, context: &mut Context<'_>) {
         self.follow_project(context.state);
+        let is_alone = name == PageName::Inspect && self.inspect.is_embedded();
         let page = self.get_mut(name);
         let id = format!("{} {}", name.key(), page.part());
         let has_model = context.state.projects.open.is_some() && written::has_model(context);
@@ -181,7 +184,9 @@ impl Pages {
             widgets::page_foot(ui, name.key(), |ui| page.foot_ui(ui, context));
         }
         widgets::page(ui, &id, |ui| {
-            tabs_ui(name, ui, context.go);
+            if !is_alone {
+                tabs_ui(name, ui, context.go);
+            }
             widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
             match page.needs() {
                 Needs::Project(text) | Needs::Model(text, _) if context.state.projects.open.is_none() => {
@@ -240,13 +245,8 @@ impl PageName {
                 &[(Self::Train, "Pretrain"), (Self::Tune, "Fine-tune"), (Self::Lab, "Search")]
             }
             Self::Write | Self::Chat => &[(Self::Write, "Text"), (Self::Chat, "Chat")],
-            Self::Home
-            | Self::Model
-            | Self::Inspect
-            | Self::Evaluate
-            | Self::Runs
-            | Self::Learn
-            | Self::Settings => &[],
+            Self::Inspect | Self::Features => &[(Self::Inspect, "Views"), (Self::Features, "Features")],
+            Self::Home | Self::Model | Self::Evaluate | Self::Runs | Self::Learn | Self::Settings => &[],
         }
     }
 
@@ -271,7 +271,9 @@ impl PageName {
         let has_text = || state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded);
         match self {
             Self::Model => has_runs || has_text(),
-            Self::Write | Self::Chat | Self::Inspect | Self::Evaluate | Self::Runs => has_runs,
+            Self::Write | Self::Chat | Self::Inspect | Self::Features | Self::Evaluate | Self::Runs => {
+                has_runs
+            }
             _ => true,
         }
     }

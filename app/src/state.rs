@@ -6,6 +6,7 @@ mod cleaning;
 mod conversations;
 mod documents;
 mod evaluation;
+mod features;
 mod feedback;
 mod importing;
 mod inspection;
@@ -24,6 +25,7 @@ pub use cleaning::Cleaning;
 pub use conversations::Conversations;
 pub use documents::Documents;
 pub use evaluation::{Evaluations, Work};
+pub use features::Dictionaries;
 pub use feedback::{MIN_ROWS, Said};
 pub use glasshouse_protocol::answer::{Distribution, History};
 pub use glasshouse_protocol::inspect::Tensor;
@@ -67,6 +69,7 @@ pub struct State {
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
+    pub dictionaries: Dictionaries,
     pub conversations: Conversations,
     pub feedback: Said,
     /// A teacher's lessons, and the progress in all lessons.
@@ -131,6 +134,7 @@ impl State {
         self.planning.sent(id, command);
         self.cleaning.sent(id, command);
         self.evaluation.sent(id, command);
+        self.dictionaries.sent(id, command);
         self.catalogue.sent(id, command);
     }
 
@@ -150,6 +154,7 @@ impl State {
         self.writing.apply(request, asked.as_ref(), &event);
         self.inspections.apply(request, asked.as_ref(), &event, &bytes);
         self.evaluation.apply(request, asked.as_ref(), &event);
+        self.dictionaries.apply(request, asked.as_ref(), &event);
         self.conversations.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
         self.lessons.apply(&event);

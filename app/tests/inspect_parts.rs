@@ -9,17 +9,15 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse_protocol::inspect::{
-    ActivatingPassage, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place,
-    TensorSummary, TokenText,
+    Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
     Command, Completion, Envelope, Event, InspectSettings, Inspection, Report, View, WrittenToken,
 };
 
 const PROMPT: [&str; 5] = ["Once", " upon", " a", " time", " there"];
-const VIEWS: [View; 8] = [
+const VIEWS: [View; 7] = [
     View::Residual,
-    View::Neurons,
     View::LogitLens,
     View::NextToken,
     View::Weights,
@@ -77,7 +75,6 @@ impl Example {
             // A classifier gives tokens no probability.
             View::Tokens => example.integers("ids", &[("T", PROMPT.len())], |entry| entry as u32),
             View::Residual => example.residual(settings),
-            View::Neurons => example.neurons(settings),
             View::LogitLens => {
                 let axes = [("stage", LAYERS + 1), ("T", PROMPT.len())];
                 example.vocabulary();
@@ -138,18 +135,6 @@ impl Example {
         self.floats("saliency", &[("T", PROMPT.len())], |entry| 0.1 - entry as f32 * 0.05);
         let token = settings.token.unwrap_or(3);
         self.integers("token", &[("1", 1)], |_| token);
-    }
-
-    fn neurons(&mut self, settings: &InspectSettings) {
-        let by_neuron = [("N", 3)];
-        self.integers("neurons", &by_neuron, |entry| [17, 4, 90][entry]);
-        self.floats("activations", &by_neuron, |entry| [2.5, -1.5, 0.5][entry]);
-        self.floats("hidden", &[("T", PROMPT.len()), ("N", 3)], |entry| entry as f32 - 7.0);
-        if settings.neuron.is_some() {
-            let tokens = tokens(&[" the", " fox", " ran"]);
-            let passage = ActivatingPassage { tokens, activations: vec![0.1, 3.5, -0.5], peak: 1 };
-            self.details.push(Detail::Passages { passages: vec![passage], searched: 2_048 });
-        }
     }
 
     fn weights(&mut self, settings: &InspectSettings) {
@@ -312,7 +297,6 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
 fn words(view: View) -> &'static str {
     match view {
         View::Residual => "MLP 1 adds 2.500",
-        View::Neurons => "Neuron 17, activation 2.500",
         View::LogitLens => "Logit lens, choose cells with the arrow keys",
         View::NextToken => "Inspect ·d, 12.5 % likely",
         View::Weights => "blocks.1.mlp.up.weight",
@@ -364,16 +348,6 @@ fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
     scene.press("Inspect ·c, 16.7 % likely");
     assert_eq!(scene.last(View::Residual).token, Some(2));
     assert!(scene.says("Contributions to the logit of ·c"));
-}
-
-#[test]
-fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
-    let mut scene = InspectScene::new(&[View::Neurons], (1280.0, 3200.0), "light");
-    assert!(!scene.says("Passage 1"));
-    scene.press("Neuron 17, activation 2.500");
-    assert_eq!(scene.last(View::Neurons).neuron, Some(17));
-    assert!(scene.says("Passage 1, up to 3.500"));
-    assert!(scene.says("2,048 tokens"));
 }
 
 #[test]

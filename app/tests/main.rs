@@ -36,6 +36,8 @@ mod evaluate_page;
 mod evaluating;
 #[cfg(unix)]
 mod faults;
+#[cfg(feature = "window")]
+mod features_page;
 mod feedback;
 #[cfg(feature = "window")]
 mod frames;

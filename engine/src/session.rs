@@ -114,6 +114,7 @@ struct Session {
     visible: bool,
     /// The last model that was previewed but not imported.
     looked: Option<Rc<imports::Looked>>,
+    reading: Option<features::KnownReading>,
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
     /// The device and the estimated seconds of the run in training.
@@ -173,6 +174,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         speeds,
         visible: true,
         looked: None,
+        reading: None,
         current: None,
         trains_on: None,
         compared: evaluation::Compared::default(),
@@ -453,6 +455,15 @@ impl Session {
             }
             Command::TrainDictionary { source, settings } => {
                 tell(apart(self.train_dictionary(id, &source, *settings)).await?.into());
+            }
+            Command::ReadDictionaries { source, settings } => {
+                tell(apart(self.read_dictionaries(&source, &settings)).await?.into());
+            }
+            Command::ImportDictionary { source, from } => {
+                tell(apart(self.import_dictionary(&source, from, bytes)).await?.into());
+            }
+            Command::NameFeature { run, dictionary, feature, name } => {
+                tell(self.name_feature(&run, dictionary, feature, &name)?.into());
             }
             Command::ReadFeatures { run, dictionary, query } => {
                 tell(apart(self.read_features(id, &run, dictionary, &query)).await?.into());

@@ -1,7 +1,7 @@
 // How long views of the lens, or decoding, take in a tab of Chromium: what `glasshouse bench inspect` and `decode` measure natively.
 //
 //   node bench.mjs DIST DEVICE:PRESET[:VIEW,VIEW|:decode[=FORMAT]]...     prints a line of JSON each, for example for cpu:first-stories
-//   gpu:first-stories:neurons,graph cpu:gpt2-124m:decode=q8_0
+//   gpu:first-stories:walk,graph cpu:gpt2-124m:decode=q8_0
 
 import { Site, plain } from "./site.mjs";
 

@@ -15,7 +15,6 @@ const DRAWN = {
   attention: "All heads",
   head: "1. The query",
   residual: "Saliency of tokens",
-  neurons: "Along the prompt",
   "logit-lens": "The most likely next token at each layer",
   "next-token": "The model's probability, and the sampling probability",
   weights: "Along the run",
@@ -104,7 +103,7 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     await about.waitFor();
     await page.getByRole("checkbox", { name: "Attention as a table" }).waitFor();
     // The head of a section says whether that is open.
-    for (const [name, expanded] of [["Attention", true], ["MLP neurons", false]])
+    for (const [name, expanded] of [["Attention", true], ["Logit lens", false]])
       await page.getByRole("button", { name, exact: true, expanded }).waitFor();
     const bar = page.getByRole("slider", { name: "Step of the run" });
     const place = async () => Number(await bar.getAttribute("aria-valuenow"));

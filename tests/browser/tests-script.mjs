@@ -256,7 +256,7 @@ export async function the_script_loads_files_and_cancels_what_it_asked(site) {
     const early = await caught(lab.inspect({ prompt: "One day", views: "tokens", signal: stopped.signal }));
     const stopping = new AbortController();
     const prompts = Array.from({ length: 200 }, (_, at) => `One day ${at}`);
-    const views = ["walk", "attention", "neurons", "logit-lens", "weights", "graph"];
+    const views = ["walk", "attention", "residual", "logit-lens", "weights", "graph"];
     const work = caught(lab.inspect({ prompts, views, signal: stopping.signal }));
     setTimeout(() => stopping.abort(), 20);
     const late = await work;

@@ -265,12 +265,6 @@ def residual(subject):
     }
 
 
-def neurons(subject):
-    hidden = subject.values["layers"][subject.layer]["hidden"]
-    most = hidden[subject.position].abs().argsort(descending=True)[: subject.count]
-    return {"neurons": most, "activations": hidden[subject.position, most], "hidden": hidden[:, most]}
-
-
 def logit_lens(subject):
     _, logits = read_out(subject.model, subject.weights, torch.stack(subject.values["streams"]))
     probabilities, top = logits.softmax(-1).max(-1)
@@ -385,7 +379,6 @@ VIEWS = {
     "attention": attention,
     "head": head,
     "residual": residual,
-    "neurons": neurons,
     "logit-lens": logit_lens,
     "next-token": next_token,
     "weights": weights,

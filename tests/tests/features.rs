@@ -1,9 +1,9 @@
 //! Dictionaries on both executors, and against SAELens' formulas.
 
 use crate::common::{self, deviation};
-use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Subject, Weights, hook_point};
+use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Place, Subject, Weights};
 use glasshouse_engine::graph::random::nth;
-use glasshouse_engine::model::{Dictionary, model_parameters};
+use glasshouse_engine::model::model_parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::features as protocol;
 use glasshouse_engine::step::{MicroBatch, StepInput};
@@ -32,11 +32,11 @@ fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
     (config.train.accumulate, config.train.gradient_clipping) = (1, 0.0);
     let parameters = model_parameters(&config.model).unwrap();
     let weights_of_model = random(5, ArenaLayout::unfrozen(&parameters).length);
-    let (at, columns) = hook_point(&config.model, "blocks.1.mlp.output").unwrap();
-    assert_eq!(columns, COLUMNS);
+    let place = Place::named(&config.model, "blocks.1.mlp.output").unwrap();
+    assert_eq!(place.columns, COLUMNS);
     let subject = Subject { config: &config, parameters: &weights_of_model, device, threads: Some(2) };
-    let dictionary = Dictionary { at, width: WIDTH, k: K };
-    let mut executor = block_on(DictionaryExecutor::open(&subject, dictionary, columns)).unwrap();
+    let dictionary = place.dictionary(WIDTH, K);
+    let mut executor = block_on(DictionaryExecutor::open(&subject, dictionary, COLUMNS)).unwrap();
     block_on(executor.set_weights(weights())).unwrap();
     (config, executor)
 }

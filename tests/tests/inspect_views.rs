@@ -37,7 +37,6 @@ const AXES: &[(View, &str)] = &[
         View::Residual,
         "norms stage T; cosines stage T; attention_norms L T; mlp_norms L T; attribution part; saliency T; token 1",
     ),
-    (View::Neurons, "neurons N; activations N; hidden T N"),
     (View::LogitLens, "top stage T; probabilities stage T; divergence stage T; logits stage V"),
     (View::NextToken, "logits V; ids N; probability N; tempered N; drawn N; cut_by N; entropy 1; kept 1"),
     (

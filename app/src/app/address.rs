@@ -84,7 +84,12 @@ impl Address {
         let [layer, head] = ["layer", "head"].map(|name| self.number(&parameter, name, ""));
         let step = self.number(&parameter, "step", "");
         let problems = &mut self.problems;
-        let view = parameter("view").and_then(|name| {
+        let mut view = parameter("view");
+        // The features of a dictionary replaced the view of single neurons.
+        if view.take_if(|name| name == "neurons").is_some() {
+            self.page = Some(PageName::Features);
+        }
+        let view = view.and_then(|name| {
             name.parse::<View>()
                 .map_err(|problem| problems.push(format!("The view in the URL: {problem}.")))
                 .ok()
@@ -286,6 +291,8 @@ mod tests {
         let wish = Wish { view, prompt, layer: Some(2), head: Some(1), step: Some(40), ..Wish::default() };
         assert_eq!(address.inspect, wish);
         assert_eq!(AppOptions::from(address).inspect, wish);
+        let former = read(&[("view", "neurons")]);
+        assert_eq!((former.page, former.problems.len()), (Some(PageName::Features), 0));
         let long = "x".repeat(MAX_PROMPT_CHARACTERS + 1);
         let address = read(&[("view", "atention"), ("layer", "-1"), ("head", "two"), ("prompt", &long)]);
         assert_eq!(address.inspect, Wish::default());

@@ -13,8 +13,12 @@ pub enum FeaturesCommand {
     Show(ShowArguments),
     /// Continue a prompt with and without a feature
     Steer(SteerArguments),
+    /// Name a feature
+    Name(NameArguments),
     /// Export a dictionary for SAELens
     Export(ExportDictionaryArguments),
+    /// Import a dictionary in SAELens' format
+    Import(ImportDictionaryArguments),
 }
 
 pub(super) fn features(command: &FeaturesCommand) -> Result<()> {
@@ -22,7 +26,9 @@ pub(super) fn features(command: &FeaturesCommand) -> Result<()> {
         FeaturesCommand::Train(arguments) => train(arguments),
         FeaturesCommand::Show(arguments) => show(arguments),
         FeaturesCommand::Steer(arguments) => steer(arguments),
+        FeaturesCommand::Name(arguments) => name(arguments),
         FeaturesCommand::Export(arguments) => export(arguments),
+        FeaturesCommand::Import(arguments) => import(arguments),
     }
 }
 
@@ -39,6 +45,14 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
     settings.check().map_err(usage)?;
     let last = drive(arguments.device.options(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
+        if !json {
+            let (source, settings) = (source.clone(), Box::new(settings.clone()));
+            let found: answer::Dictionaries =
+                engine.ask_for(Command::ReadDictionaries { source, settings }).await?;
+            if let Some(plan) = found.plan {
+                tell!("about {} on this device", duration(plan.seconds));
+            }
+        }
         let command = Command::TrainDictionary { source, settings: Box::new(settings) };
         let mut last: Option<answer::Dictionary> = None;
         let hear = |event| {
@@ -110,16 +124,44 @@ fn show(arguments: &ShowArguments) -> Result<()> {
 fn steer(arguments: &SteerArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     drive(arguments.device.options(), async |engine| {
-        let SteerArguments { of, feature, by, prompt, json, .. } = arguments;
+        let SteerArguments { of, feature, by, clamp, prompt, json, .. } = arguments;
         let (run, _) = trained::settings_of(engine, &of.of).await?;
-        let steering = Steering { feature: *feature, by: *by, prompt: prompt.clone(), config };
+        let steering = Steering { feature: *feature, by: *by, clamp: *clamp, prompt: prompt.clone(), config };
         let command = Command::SteerFeature { run, dictionary: of.dictionary, steering: Box::new(steering) };
         let steered: answer::Steered = engine.ask_for(command).await?;
         if *json {
             return say_json(&steered);
         }
         say!("plain:\n{prompt}{}\n", steered.plain)?;
-        Ok(say!("feature {feature} by {by}:\n{prompt}{}", steered.steered)?)
+        let how = if *clamp { "at" } else { "by" };
+        Ok(say!("feature {feature} {how} {by}:\n{prompt}{}", steered.steered)?)
+    })
+}
+
+fn name(arguments: &NameArguments) -> Result<()> {
+    drive(session::Options::default(), async |engine| {
+        let NameArguments { of, feature, name, json } = arguments;
+        let (run, _) = trained::settings_of(engine, &of.of).await?;
+        let (dictionary, name) = (of.dictionary, name.clone());
+        let command = Command::NameFeature { run, dictionary, feature: *feature, name };
+        let named: answer::Dictionary = engine.ask_for(command).await?;
+        if *json {
+            return say_json(&named);
+        }
+        Ok(match named.names.get(feature) {
+            Some(name) => say!("feature {feature} of dictionary {} is {name:?}", named.number)?,
+            None => say!("feature {feature} of dictionary {} has no name", named.number)?,
+        })
+    })
+}
+
+fn import(arguments: &ImportDictionaryArguments) -> Result<()> {
+    let ImportDictionaryArguments { model, from, device, json } = arguments;
+    drive(device.options(), async |engine| {
+        let source = trained::source(engine, model).await?;
+        let command = Command::ImportDictionary { source, from: Some(from.clone()) };
+        let imported: answer::Dictionary = engine.ask_for(command).await?;
+        if *json { say_json(&imported) } else { Ok(report::print(&imported.blocks())?) }
     })
 }
 
@@ -142,7 +184,7 @@ fn export(arguments: &ExportDictionaryArguments) -> Result<()> {
 pub struct TrainDictionaryArguments {
     #[command(flatten)]
     pub model: ModelArguments,
-    /// Hook point, such as blocks.1.mlp.output; a wrong name lists all
+    /// Hook point, such as blocks.1.mlp.output, or an MLP, such as blocks.1.mlp, for a transcoder; a wrong name lists all
     #[arg(long, value_name = "POINT")]
     pub at: String,
     /// Number of features
@@ -207,6 +249,9 @@ pub struct SteerArguments {
     /// Multiple of the feature's unit direction, added at every position
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub by: f32,
+    /// Set the feature's activation to the value of --by at every position instead
+    #[arg(long)]
+    pub clamp: bool,
     /// Prompt to continue
     #[arg(long, value_name = "TEXT")]
     pub prompt: String,
@@ -229,6 +274,35 @@ pub struct ExportDictionaryArguments {
     /// Replace an exported dictionary
     #[arg(long)]
     pub force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct NameArguments {
+    #[command(flatten)]
+    pub of: DictionaryArguments,
+    /// Feature to name
+    #[arg(long, value_name = "N")]
+    pub feature: usize,
+    /// Its name; an empty one removes it
+    #[arg(long, value_name = "TEXT")]
+    pub name: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ImportDictionaryArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder with cfg.json and sae_weights.safetensors
+    #[arg(long, value_name = "FOLDER")]
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

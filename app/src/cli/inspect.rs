@@ -59,7 +59,6 @@ fn check_effects(arguments: &InspectArguments, views: &[View], settings: &Inspec
     let changes = !arguments.edit.is_empty() || arguments.every_part || !arguments.other_prompt.is_empty();
     let draws = settings.sampling != GenerateConfig::default();
     for (given, options, view) in [
-        (arguments.neuron.is_some(), "--neuron is", View::Neurons),
         (arguments.along_run, "--along-run is", View::Weights),
         (arguments.align_with.is_some(), "--align-with is", View::Embeddings),
         (changes, "--edit, --every-part and --other-prompt are", View::WhatIf),
@@ -122,7 +121,6 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
         head: arguments.head,
         position: arguments.position,
         token: arguments.token,
-        neuron: arguments.neuron,
         count: arguments.count,
         sampling,
         edits: arguments.edit.clone(),
@@ -297,10 +295,7 @@ pub struct InspectArguments {
     /// Default: the most likely next token for attribution, the token at the position for neighbours.
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub token: Option<u32>,
-    /// With the view neurons: neuron whose most activating passages in the validation text are searched
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub neuron: Option<usize>,
-    /// Number of candidates, neighbours, neurons, passages or matches to list
+    /// Number of candidates, neighbours or matches to list
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
     /// With the view what-if: scale or patch a part; may be repeated

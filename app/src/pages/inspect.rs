@@ -10,7 +10,6 @@ mod graph;
 mod head;
 mod labelled;
 mod logit_lens;
-mod neurons;
 mod next_token;
 mod one;
 mod positions;
@@ -41,7 +40,7 @@ use labelled::{Labelled, strip_ui};
 pub(super) use one::OneView;
 use remembered::{anchored, remembered};
 use scrub::Scrub;
-use shading::{largest, shaded_tokens};
+pub(super) use shading::{largest, shaded_tokens};
 use shown::Shown;
 use std::collections::BTreeSet;
 
@@ -214,7 +213,6 @@ const DRAWINGS: [(View, Drawing); 15] = [
     (View::Attention, attention::ui),
     (View::Head, head::ui),
     (View::Residual, residual::ui),
-    (View::Neurons, neurons::ui),
     (View::LogitLens, logit_lens::ui),
     (View::NextToken, next_token::ui),
     (View::Weights, weights::ui),

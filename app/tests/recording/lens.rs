@@ -41,15 +41,7 @@ const WHOLE: Extent =
 const BRIEF: Extent = Extent {
     steps: Some(12),
     // The views with clicks, and two others.
-    views: &[
-        View::Attention,
-        View::LogitLens,
-        View::Neurons,
-        View::Weights,
-        View::WhatIf,
-        View::Provenance,
-        View::Graph,
-    ],
+    views: &[View::Attention, View::LogitLens, View::Weights, View::WhatIf, View::Provenance, View::Graph],
     themes: &["dark"],
     pause: Duration::from_millis(10),
     patience: 120,
@@ -64,8 +56,6 @@ fn press_in(session: &mut Session, view: View, step: u64, prompt: &str) {
             press(session, Role::Button, "Head");
             press(session, Role::Switch, "Ablate every head and MLP");
         }
-        // The most active neuron.
-        View::Neurons => press(session, Role::Button, ", activation "),
         View::Weights => press(session, Role::Switch, "Along the run"),
         // The first layer's matrix product that computes its neurons, with the WGSL of its kernel.
         View::Graph => {

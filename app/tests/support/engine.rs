@@ -40,6 +40,8 @@ pub struct Engine {
     pub audited: bool,
     pub feedback: Vec<Feedback>,
     pub conversations: Vec<Conversation>,
+    /// Of the latest run.
+    pub dictionaries: Vec<answer::Dictionary>,
     /// Lines of the file of conversations that cannot be read.
     pub damaged: Vec<String>,
     pub lessons: BTreeMap<String, LessonProgress>,
@@ -66,6 +68,7 @@ impl Engine {
             audited: false,
             feedback: Vec::new(),
             conversations: Vec::new(),
+            dictionaries: Vec::new(),
             damaged: Vec::new(),
             lessons: BTreeMap::new(),
             trains: None,
@@ -248,6 +251,24 @@ impl Engine {
                 let audits = vec![super::evaluation::audit(&evaluated(source))];
                 vec![answer::Evaluations { audits, ..answer::Evaluations::default() }.into()]
             }
+            Command::ReadDictionaries { settings, .. } => {
+                vec![super::dictionaries::overview(&self.dictionaries, settings).into()]
+            }
+            Command::TrainDictionary { settings, .. } => {
+                let number = self.dictionaries.len() as u64 + 1;
+                self.dictionaries.push(super::dictionaries::trained(number, settings));
+                self.dictionaries.last().cloned().map(Event::Dictionary).into_iter().collect()
+            }
+            Command::NameFeature { dictionary, feature, name, .. } => {
+                let own = self.dictionaries.iter_mut().find(|own| Some(own.number) == *dictionary).unwrap();
+                own.names.insert(*feature, name.clone());
+                vec![Event::Dictionary(own.clone())]
+            }
+            Command::ReadFeatures { dictionary, query, .. } => {
+                let own = self.dictionaries.iter().find(|own| Some(own.number) == *dictionary).unwrap();
+                vec![super::dictionaries::features(own, query).into()]
+            }
+            Command::SteerFeature { steering, .. } => vec![super::dictionaries::steered(steering).into()],
             Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3).into()],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings, .. } => {

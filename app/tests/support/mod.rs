@@ -7,6 +7,8 @@ mod application;
 #[cfg(feature = "window")]
 pub mod bench;
 #[cfg(feature = "window")]
+pub mod dictionaries;
+#[cfg(feature = "window")]
 pub mod engine;
 #[cfg(feature = "window")]
 pub mod evaluation;

@@ -28,10 +28,19 @@ pub struct Values {
     pub input: Vec<f32>,
     /// f [N,F].
     pub features: Vec<f32>,
-    /// x̂ [N,C].
+    /// ŷ [N,C].
     pub reconstruction: Vec<f32>,
     /// Mean cross-entropy and counted targets of the unchanged model.
     pub clean: [f32; 2],
+    /// y [N,C] of a transcoder; empty if it is x.
+    target: Vec<f32>,
+}
+
+impl Values {
+    /// The reconstructed value y [N,C].
+    pub fn target(&self) -> &[f32] {
+        if self.target.is_empty() { &self.input } else { &self.target }
+    }
 }
 
 /// The graphs of [`dictionary_graphs`] on a device, with the model's and the dictionary's weights.
@@ -124,6 +133,7 @@ impl DictionaryExecutor {
                 Some(0) => values.input = floats,
                 Some(1) => values.features = floats,
                 Some(2) => values.reconstruction = floats,
+                Some(4) => values.target = floats,
                 _ => values.clean = [floats[0], floats[1]],
             }
         }

@@ -1,9 +1,10 @@
-//! Sparse dictionaries of a trained model: TopK autoencoders on a hook point, trained by the executors like any other graph; their features, and
-//! steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a dictionary is stored in its run's folder in the
+//! Sparse dictionaries of a trained model: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like any other
+//! graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a dictionary is stored in its run's folder in the
 //! format of SAELens.
 
 mod executor;
 mod files;
+mod passages;
 mod steering;
 mod survey;
 #[cfg(test)]
@@ -12,22 +13,53 @@ mod training;
 mod weights;
 
 pub use executor::{DictionaryExecutor, Subject};
-pub use files::{CONFIG_FILE, DictionaryFolder, WEIGHTS_FILE};
-pub use steering::steered;
-pub use survey::Survey;
+pub use files::{CONFIG_FILE, DictionaryFolder, WEIGHTS_FILE, read_sae_lens};
+pub use steering::{Clamped, steered};
+pub use survey::{Reading, Survey};
 pub use training::{DictionaryTraining, config_of};
 pub use weights::Weights;
 
-use glasshouse_compiler::model::{HookPoint, dictionary_points};
+use glasshouse_compiler::model::{self, HookPoint, dictionary_points};
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::ModelConfig;
 
-/// The hook point of a name, and the columns of its value. Fails with the names of all hook points that can have a dictionary.
-pub fn hook_point(model: &ModelConfig, name: &str) -> Result<(HookPoint, usize)> {
-    let points = dictionary_points(model)?;
-    if let Some(found) = points.iter().find(|(point, _)| point.to_string() == name) {
-        return Ok(*found);
+/// The value that a dictionary reads, the value that it reconstructs, and the columns of both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    pub at: HookPoint,
+    pub to: HookPoint,
+    pub columns: usize,
+}
+
+impl Place {
+    /// The places of a model, with their names. A transcoder has the name of its MLP.
+    pub fn all(model: &ModelConfig) -> Result<Vec<(String, Self)>> {
+        let mut places = Vec::new();
+        for (at, columns) in dictionary_points(model)? {
+            places.push((at.to_string(), Self { at, to: at, columns }));
+            if let HookPoint::MlpOutput(block) = at {
+                let transcoder = Self { at: HookPoint::MlpInput(block), to: at, columns };
+                places.push((format!("blocks.{block}.mlp"), transcoder));
+            }
+        }
+        Ok(places)
     }
-    let names: Vec<String> = points.iter().map(|(point, _)| point.to_string()).collect();
-    refuse!("the model has no hook point {name:?} for a dictionary; choose one of {}", names.join(", "))
+
+    /// The place of a name. Fails with the names of all places.
+    pub fn named(model: &ModelConfig, name: &str) -> Result<Self> {
+        let places = Self::all(model)?;
+        if let Some((_, found)) = places.iter().find(|(own, _)| own == name) {
+            return Ok(*found);
+        }
+        let names: Vec<String> = places.into_iter().map(|(name, _)| name).collect();
+        refuse!("the model has no hook point {name:?} for a dictionary; choose one of {}", names.join(", "))
+    }
+
+    pub fn is_transcoder(self) -> bool {
+        self.at != self.to
+    }
+
+    pub fn dictionary(self, width: usize, k: usize) -> model::Dictionary {
+        model::Dictionary { at: self.at, to: self.to, width, k }
+    }
 }

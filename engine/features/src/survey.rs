@@ -1,25 +1,30 @@
 //! Features of a dictionary on held-out text: how often each is active, where most, and what it does to the logits.
 
+use crate::Place;
 use crate::executor::{DictionaryExecutor, Subject};
+use crate::passages::{ActivationWindow, top_passages};
 use crate::weights::Weights;
-use glasshouse_compiler::model::{self, HookPoint, model_parameters};
+use glasshouse_compiler::model::{HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{IGNORED, MicroBatch};
-use glasshouse_inspection::{ActivationWindow, Lens, top_passages};
-use glasshouse_platform::{Result, refuse};
+use glasshouse_inspection::Lens;
+use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_protocol::NormKind;
 use glasshouse_protocol::features::{
-    Dictionary, FeatureCard, FeatureQuery, FeatureSummary, Features, LogitEffect,
+    Dictionary, FeatureCard, FeatureQuery, FeatureSummary, Features, LogitEffect, TokenPattern,
 };
 use glasshouse_protocol::inspect::TokenText;
 use glasshouse_text::data::batch::Batches;
 use glasshouse_text::data::store::Split;
 use glasshouse_text::tokenizer::Tokenizer;
+use std::collections::{BTreeMap, HashMap};
 
 /// Held-out tokens that are read.
 const TOKENS: usize = 1 << 15;
 /// Raised tokens listed for each feature.
 const RAISED: usize = 3;
+/// Minimum activations of a feature with a pattern.
+const MIN_ACTIVATIONS: usize = 4;
 
 /// A dictionary on a device, with what it reads.
 pub struct Survey<'run> {
@@ -30,107 +35,187 @@ pub struct Survey<'run> {
     pub lens: &'run mut Lens,
 }
 
-/// A feature's activity.
-#[derive(Clone, Copy, Default)]
-struct Activity {
-    tokens: u64,
-    max: f32,
-    token: u32,
+/// Held-out text with the activations of all features.
+#[derive(Debug, Default)]
+pub struct Reading {
+    windows: Vec<Vec<u32>>,
+    /// Window, place in it and activation, for each feature.
+    pub(crate) activations: Vec<Vec<(u32, u32, f32)>>,
+    pub(crate) tokens: u64,
+    /// Occurrences of tokens and of pairs, at counted places.
+    singles: HashMap<u32, u64>,
+    pairs: HashMap<[u32; 2], u64>,
+    /// Occurrences of tokens before counted places.
+    before: HashMap<u32, u64>,
+}
+
+impl Reading {
+    /// Adds the rows of a batch. `time` is the length of a window.
+    pub(crate) fn add(&mut self, features: &[f32], batch: &MicroBatch, time: usize) {
+        let width = self.activations.len();
+        let rows =
+            features.chunks(time * width).zip(batch.tokens.chunks(time)).zip(batch.targets.chunks(time));
+        for ((own, ids), targets) in rows {
+            let number = self.windows.len() as u32;
+            for at in (0..ids.len()).filter(|at| targets[*at] != IGNORED) {
+                self.tokens += 1;
+                *self.singles.entry(ids[at]).or_default() += 1;
+                if at > 0 {
+                    *self.pairs.entry([ids[at - 1], ids[at]]).or_default() += 1;
+                    *self.before.entry(ids[at - 1]).or_default() += 1;
+                }
+                for (feature, value) in own[at * width..(at + 1) * width].iter().enumerate() {
+                    if *value > 0.0 {
+                        self.activations[feature].push((number, at as u32, *value));
+                    }
+                }
+            }
+            self.windows.push(ids.to_vec());
+        }
+    }
+
+    fn density(&self, feature: usize) -> f64 {
+        self.activations[feature].len() as f64 / self.tokens.max(1) as f64
+    }
+
+    /// Largest activation and its token; zeros for a feature that is never active.
+    pub(crate) fn strongest(&self, feature: usize) -> (f32, u32) {
+        // Of equals the first.
+        let own = self.activations[feature].iter().rev();
+        let largest = own.max_by(|one, other| one.2.total_cmp(&other.2));
+        largest.map_or((0.0, 0), |(window, at, value)| (*value, self.windows[*window as usize][*at as usize]))
+    }
+
+    /// The pattern with the largest F1 = 2·(active there) / (occurrences + activations); of equals the first of token, token before, both.
+    pub(crate) fn pattern(&self, feature: usize, text: impl Fn(u32) -> String) -> Option<TokenPattern> {
+        let own = &self.activations[feature];
+        if own.len() < MIN_ACTIVATIONS {
+            return None;
+        }
+        // Tokens by kind of pattern: the token itself, the one before, both.
+        let mut counts: BTreeMap<(usize, [u32; 2]), u64> = BTreeMap::new();
+        for (window, at, _) in own {
+            let (ids, at) = (&self.windows[*window as usize], *at as usize);
+            *counts.entry((0, [0, ids[at]])).or_default() += 1;
+            if at > 0 {
+                *counts.entry((1, [ids[at - 1], 0])).or_default() += 1;
+                *counts.entry((2, [ids[at - 1], ids[at]])).or_default() += 1;
+            }
+        }
+        let mut best: Option<(f64, TokenPattern)> = None;
+        for ((kind, tokens), active) in counts {
+            let [before, token] = tokens;
+            let occurrences = match kind {
+                0 => self.singles.get(&token),
+                1 => self.before.get(&before),
+                _ => self.pairs.get(&tokens),
+            };
+            let (active, occurrences) = (active as f64, occurrences.copied().unwrap_or(1) as f64);
+            let score = 2.0 * active / (occurrences + own.len() as f64);
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                let pattern = TokenPattern {
+                    before: (kind > 0).then(|| text(before)),
+                    token: (kind != 1).then(|| text(token)),
+                    precision: active / occurrences,
+                    recall: active / own.len() as f64,
+                };
+                best = Some((score, pattern));
+            }
+        }
+        best.map(|(_, pattern)| pattern)
+    }
+
+    /// The windows in which a feature is active.
+    pub(crate) fn windows_of(&self, feature: usize) -> Vec<ActivationWindow> {
+        let groups = self.activations[feature].chunk_by(|one, other| one.0 == other.0);
+        let window = |group: &[(u32, u32, f32)]| {
+            let ids = &self.windows[group[0].0 as usize];
+            let mut values = vec![0.0; ids.len()];
+            group.iter().for_each(|(_, at, value)| values[*at as usize] = *value);
+            ActivationWindow::new(ids.clone(), values)
+        };
+        groups.map(window).collect()
+    }
 }
 
 impl Survey<'_> {
-    /// Answers a query. `text` holds the tokens of its text. Fails if the feature does not exist, or the device fails.
+    /// Answers a query. `text` holds the tokens of its text; `known` is the held-out text as it was read before, and afterwards. Fails if the feature does not exist, or the device fails.
     pub async fn answer(
         &mut self,
         weights: Weights,
+        known: &mut Option<Reading>,
         query: &FeatureQuery,
         text: Option<&[u32]>,
     ) -> Result<Features> {
         let (record, config) = (self.record, self.subject.config);
         let (width, time) = (record.settings.width, config.model.context_length);
-        if let Some(feature) = query.feature.filter(|feature| *feature >= width) {
-            refuse!("dictionary {} has no feature {feature}; the last is {}", record.number, width - 1);
-        }
-        let (at, columns) = crate::hook_point(&config.model, &record.settings.at)?;
-        let dictionary = model::Dictionary { at, width, k: record.settings.k };
-        let mut executor = DictionaryExecutor::open(&self.subject, dictionary, columns).await?;
-        executor.set_weights(weights).await?;
-        let (mut activities, mut windows, mut tokens) = (vec![Activity::default(); width], Vec::new(), 0u64);
-        let count = TOKENS.div_ceil(config.train.batch_size * time);
-        for batch in self.batches.full(Split::Validation).take(count) {
-            let batch = batch?;
-            let features = executor.values(&batch).await?.features;
-            let window = time * width;
-            for ((own, ids), targets) in
-                features.chunks(window).zip(batch.tokens.chunks(time)).zip(batch.targets.chunks(time))
-            {
-                let counts = |at: &usize| targets[*at] != IGNORED;
-                for at in (0..ids.len()).filter(counts) {
-                    tokens += 1;
-                    for (activity, value) in activities.iter_mut().zip(&own[at * width..(at + 1) * width]) {
-                        if *value > 0.0 {
-                            activity.tokens += 1;
-                            if *value > activity.max {
-                                (activity.max, activity.token) = (*value, ids[at]);
-                            }
-                        }
-                    }
+        record.check_feature(query.feature.unwrap_or(0)).map_err(Error::Refused)?;
+        let place = Place::named(&config.model, &record.settings.at)?;
+        let (dictionary, to) = (place.dictionary(width, record.settings.k), place.to);
+        let mut in_text = None;
+        if known.is_none() || text.is_some() {
+            let mut executor = DictionaryExecutor::open(&self.subject, dictionary, place.columns).await?;
+            executor.set_weights(weights.clone()).await?;
+            if known.is_none() {
+                let mut reading = Reading { activations: vec![Vec::new(); width], ..Reading::default() };
+                let count = TOKENS.div_ceil(config.train.batch_size * time);
+                for batch in self.batches.full(Split::Validation).take(count) {
+                    let batch = batch?;
+                    reading.add(&executor.values(&batch).await?.features, &batch, time);
                 }
-                if let Some(feature) = query.feature.filter(|_| (0..ids.len()).any(|at| counts(&at))) {
-                    let of_feature = own.iter().skip(feature).step_by(width).zip(targets);
-                    let counted = of_feature
-                        .map(|(value, target)| if *target == IGNORED { 0.0 } else { *value })
-                        .collect();
-                    windows.push(ActivationWindow::new(ids.to_vec(), counted));
-                }
+                *known = Some(reading);
+            }
+            if let Some(text) = text {
+                in_text = Some(self.strongest_in(&mut executor, text).await?);
             }
         }
-        let in_text = match text {
-            Some(text) => Some(self.strongest_in(&mut executor, text).await?),
-            None => None,
+        let reading = known.as_ref().or_internal("held-out text that was not read")?;
+        let tokenizer = self.tokenizer;
+        let name = |id: u32| tokenizer.describe(id).text;
+        let mut order: Vec<usize> = match &in_text {
+            Some(found) => (0..width).filter(|feature| found[*feature].0 > 0.0).collect(),
+            None => (0..width).filter(|feature| !reading.activations[*feature].is_empty()).collect(),
         };
-        let name = |id: u32| self.tokenizer.describe(id).text;
-        let mut order: Vec<usize> = (0..width).filter(|feature| activities[*feature].tokens > 0).collect();
         match &in_text {
-            Some(found) => {
-                order = (0..width).filter(|feature| found[*feature].max > 0.0).collect();
-                order.sort_by(|one, other| found[*other].max.total_cmp(&found[*one].max));
-            }
-            None => order.sort_by_key(|feature| std::cmp::Reverse(activities[*feature].tokens)),
+            Some(found) => order.sort_by(|one, other| found[*other].0.total_cmp(&found[*one].0)),
+            None => order.sort_by_key(|feature| std::cmp::Reverse(reading.activations[*feature].len())),
         }
-        order.truncate(query.count);
-        let scale = self.head_scale(at)?;
-        let density = |feature: usize| activities[feature].tokens as f64 / tokens.max(1) as f64;
+        order.truncate(if query.feature.is_some() { 0 } else { query.count });
+        let scale = self.head_scale(to)?;
         let mut features = Vec::with_capacity(order.len());
         for feature in order {
-            let direction = executor.weights.direction(feature);
-            let (raises, _) = self.effects(at, scale.as_deref(), direction, RAISED).await?;
+            let direction = weights.direction(feature);
+            let (raises, _) = self.effects(to, scale.as_deref(), direction, RAISED).await?;
+            let (max, token) = reading.strongest(feature);
             features.push(FeatureSummary {
                 feature,
-                density: density(feature),
-                max: activities[feature].max,
-                token: name(activities[feature].token),
+                name: record.names.get(&feature).cloned(),
+                pattern: reading.pattern(feature, name),
+                density: reading.density(feature),
+                max,
+                token: name(token),
                 raises: raises.into_iter().map(|effect| effect.token).collect(),
-                in_text: in_text.as_ref().map(|found| (found[feature].max, name(found[feature].token))),
+                in_text: in_text.as_ref().map(|found| (found[feature].0, name(found[feature].1))),
             });
         }
         let card = match query.feature {
             None => None,
             Some(feature) => {
-                let (raises, lowers) = self
-                    .effects(at, scale.as_deref(), executor.weights.direction(feature), query.count)
-                    .await?;
+                let direction = weights.direction(feature);
+                let (raises, lowers) = self.effects(to, scale.as_deref(), direction, query.count).await?;
                 let text = |id: u32| TokenText { id, text: name(id) };
-                let mut passages = top_passages(windows, query.count, text);
+                let mut passages = top_passages(reading.windows_of(feature), query.count, text);
                 passages
                     .retain(|passage| passage.activations.get(passage.peak).is_some_and(|peak| *peak > 0.0));
                 Some(FeatureCard {
                     feature,
-                    density: density(feature),
-                    max: activities[feature].max,
+                    name: record.names.get(&feature).cloned(),
+                    pattern: reading.pattern(feature, name),
+                    density: reading.density(feature),
+                    max: reading.strongest(feature).0,
                     raises,
                     lowers,
-                    neighbours: executor.weights.neighbours(feature, query.count),
+                    neighbours: weights.neighbours(feature, query.count),
                     passages,
                 })
             }
@@ -140,15 +225,15 @@ impl Survey<'_> {
             dictionary: record.number,
             at: record.settings.at.clone(),
             width,
-            tokens,
-            dead: activities.iter().filter(|activity| activity.tokens == 0).count(),
+            tokens: reading.tokens,
+            dead: reading.activations.iter().filter(|own| own.is_empty()).count(),
             features,
             card,
         })
     }
 
-    /// Each feature's largest activation in the last tokens of a text that fit into the context.
-    async fn strongest_in(&self, executor: &mut DictionaryExecutor, text: &[u32]) -> Result<Vec<Activity>> {
+    /// Each feature's largest activation, and its token, in the last tokens of a text that fit into the context.
+    async fn strongest_in(&self, executor: &mut DictionaryExecutor, text: &[u32]) -> Result<Vec<(f32, u32)>> {
         let (config, width) = (self.subject.config, self.record.settings.width);
         let time = config.model.context_length;
         let text = &text[text.len().saturating_sub(time)..];
@@ -158,10 +243,10 @@ impl Survey<'_> {
         batch.tokens.resize(count, 0);
         batch.document_starts = config.train.separates_documents(&config.model).then(|| vec![0; count]);
         let features = executor.values(&batch).await?.features;
-        let mut found = vec![Activity::default(); width];
+        let mut found = vec![(0.0, 0); width];
         for (row, token) in features.chunks_exact(width).zip(text) {
-            for (own, value) in found.iter_mut().zip(row).filter(|(own, value)| **value > own.max) {
-                (own.max, own.token) = (*value, *token);
+            for (own, value) in found.iter_mut().zip(row).filter(|(own, value)| **value > own.0) {
+                *own = (*value, *token);
             }
         }
         Ok(found)

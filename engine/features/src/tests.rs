@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::executor::Subject;
-use glasshouse_compiler::model::{Dictionary, model_parameters};
+use crate::survey::Reading;
+use glasshouse_compiler::model::model_parameters;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_inspection::Lens;
@@ -36,8 +37,8 @@ fn batch(config: &RunConfig) -> MicroBatch {
 
 fn open(config: &RunConfig, parameters: &[f32], at: &str, width: usize, k: usize) -> DictionaryExecutor {
     let subject = Subject { config, parameters, device: "cpu", threads: Some(2) };
-    let (at, columns) = hook_point(&config.model, at).unwrap();
-    block_on(DictionaryExecutor::open(&subject, Dictionary { at, width, k }, columns)).unwrap()
+    let place = Place::named(&config.model, at).unwrap();
+    block_on(DictionaryExecutor::open(&subject, place.dictionary(width, k), place.columns)).unwrap()
 }
 
 /// x̂ = relu(x) − relu(−x) = x.
@@ -75,7 +76,10 @@ fn steps_lower_the_error_and_leave_the_model_alone() {
     let (config, parameters) = model();
     let mut executor = open(&config, &parameters, "blocks.1.mlp.output", 64, 4);
     let mut weights = Weights::new(64, 16);
-    (0..64).for_each(|feature| weights.point(feature, &random(9 + feature as u64, 16), 1.0));
+    (0..64).for_each(|feature| {
+        let direction = random(9 + feature as u64, 16);
+        weights.point(feature, [&direction, &direction], &[0.0; 16], 1.0);
+    });
     block_on(executor.set_weights(weights)).unwrap();
     let before = block_on(executor.values(&batch(&config))).unwrap();
     let step = |step| glasshouse_compiler::step::StepInput {
@@ -141,7 +145,7 @@ fn a_steered_model_adds_the_vector_at_the_hook_point_and_nothing_before_it() {
         ("blocks.1.attention.output", "stream.1"),
         ("stream.2", "blocks.1.between"),
     ] {
-        let [(at, _), (before, _)] = [at, before].map(|name| hook_point(&config.model, name).unwrap());
+        let [at, before] = [at, before].map(|name| Place::named(&config.model, name).unwrap().at);
         let (changed, weights) = steered(&config.model, &parameters, at, &vector).unwrap();
         let mut plain = Lens::on_cpu(&config.model, parameters.clone(), Some(1)).unwrap();
         let mut moved = Lens::on_cpu(&changed, weights, Some(1)).unwrap();
@@ -155,7 +159,7 @@ fn a_steered_model_adds_the_vector_at_the_hook_point_and_nothing_before_it() {
         }
     }
     let refused = |model: &ModelConfig, at: &str| {
-        steered(model, &parameters, hook_point(model, at).unwrap().0, &vector).unwrap_err().to_string()
+        steered(model, &parameters, Place::named(model, at).unwrap().to, &vector).unwrap_err().to_string()
     };
     assert!(refused(&config.model, "blocks.0.mlp.input").contains("cannot be steered"));
     let mut sandwich = config.model.clone();
@@ -166,6 +170,168 @@ fn a_steered_model_adds_the_vector_at_the_hook_point_and_nothing_before_it() {
 #[test]
 fn an_unknown_hook_point_lists_those_that_exist() {
     let (config, _) = model();
-    let told = hook_point(&config.model, "blocks.7.mlp.output").unwrap_err().to_string();
-    assert!(told.contains("blocks.1.mlp.output") && told.contains("norm.output"), "{told}");
+    let told = Place::named(&config.model, "blocks.7.mlp.output").unwrap_err().to_string();
+    assert!(told.contains("blocks.1.mlp.output, blocks.1.mlp, ") && told.contains("norm.output"), "{told}");
+}
+
+#[test]
+fn a_transcoder_learns_the_output_of_an_mlp_from_its_input() {
+    let (config, parameters) = model();
+    let mut executor = open(&config, &parameters, "blocks.0.mlp", 64, 8);
+    let place = Place::named(&config.model, "blocks.0.mlp").unwrap();
+    let mut weights = Weights::new(64, 16);
+    (0..64).for_each(|feature| {
+        let [from, to] = [9, 99].map(|seed| random(seed + feature as u64, 16));
+        weights.point(feature, [&from, &to], &[0.0; 16], 1.0);
+    });
+    block_on(executor.set_weights(weights)).unwrap();
+    let step = |step| glasshouse_compiler::step::StepInput {
+        step,
+        learning_rate: 1e-2,
+        micro_batches: vec![batch(&config)],
+    };
+    let first = block_on(executor.train(&[step(0)])).unwrap();
+    let rest: Vec<_> = (1..120).map(step).collect();
+    block_on(executor.train(&rest)).unwrap();
+    let values = block_on(executor.values(&batch(&config))).unwrap();
+    let errors = values.target().iter().zip(&values.reconstruction).map(|(y, found)| (y - found).powi(2));
+    let error = errors.sum::<f32>() / (config.train.batch_size * config.model.context_length) as f32;
+    assert!(f64::from(error) < 0.3 * first, "{first} {error}");
+    let mut lens = Lens::on_cpu(&config.model, parameters.clone(), Some(1)).unwrap();
+    let text = &batch(&config).tokens[..config.model.context_length];
+    let of_lens = block_on(lens.probe(text, &[place.at, place.to])).unwrap();
+    for (own, ours) in of_lens.iter().zip([&values.input[..], values.target()]) {
+        assert!(own.data.iter().zip(ours).all(|(one, other)| (one - other).abs() < 1e-5));
+    }
+    // The loss with the transcoder in place of the MLP differs from that of the model, which the values contain.
+    let (loss, _) = block_on(executor.loss(&batch(&config))).unwrap();
+    assert!(loss.is_finite() && loss != values.clean[0]);
+}
+
+#[test]
+fn a_clamped_feature_has_its_value_whatever_it_had_before() {
+    let (config, parameters) = model();
+    let tokens = [3, 1, 4, 1, 5, 9, 2, 6];
+    let (feature, k, value) = (5, 4, 1.5);
+    for name in ["blocks.0.mlp.output", "blocks.1.attention.output", "stream.1", "blocks.0.mlp"] {
+        let place = Place::named(&config.model, name).unwrap();
+        let mut weights = Weights::new(32, 16);
+        (weights.encoder, weights.decoder) = (random(4, 512), random(5, 512));
+        let mut lens = Lens::on_cpu(&config.model, parameters.clone(), Some(1)).unwrap();
+        let logits = |lens: &mut Lens, weights: &Weights| {
+            let clamped = Clamped::new(&config.model, place, weights, (feature, k), value).unwrap();
+            block_on(clamped.logits(lens, &tokens)).unwrap()
+        };
+        // A feature that is never active is added.
+        weights.encoder_bias[feature] = -1e6;
+        let ours = logits(&mut lens, &weights);
+        let vector: Vec<f32> = weights.direction(feature).iter().map(|entry| value * entry).collect();
+        let (changed, moved) = steered(&config.model, &parameters, place.to, &vector).unwrap();
+        let mut moved = Lens::on_cpu(&changed, moved, Some(1)).unwrap();
+        let added = block_on(moved.probe(&tokens, &[HookPoint::Logits])).unwrap().remove(0);
+        let near = |one: &[f32], other: &[f32]| one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(near(&ours, added.row(7)), "{name}");
+        // One that is active everywhere with the value that it has anyway changes nothing.
+        weights.encoder[feature * 16..(feature + 1) * 16].fill(0.0);
+        weights.encoder_bias.fill(-1e6);
+        weights.encoder_bias[feature] = value;
+        let plain = block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap().remove(0);
+        assert!(near(&logits(&mut lens, &weights), plain.row(7)), "{name}");
+    }
+    let weights = Weights::new(32, 16);
+    let refused = Clamped::new(
+        &config.model,
+        Place::named(&config.model, "norm.output").unwrap(),
+        &weights,
+        (0, 4),
+        1.0,
+    );
+    assert!(refused.unwrap_err().to_string().contains("cannot be steered"));
+}
+
+#[test]
+fn an_activation_counts_only_among_the_k_largest() {
+    let mut weights = Weights::new(3, 1);
+    weights.encoder = vec![1.0, 2.0, -1.0];
+    let of = |feature, k| weights.activation(feature, k, &[3.0]);
+    assert_eq!([of(0, 1), of(0, 2), of(1, 1), of(2, 3)], [0.0, 3.0, 6.0, 0.0]);
+}
+
+/// SAELens' `cfg.json` with other values.
+fn sae_lens(changes: serde_json::Value) -> Vec<u8> {
+    let mut config = serde_json::json!({
+        "architecture": "topk", "d_in": 3, "d_sae": 4, "k": 2, "dtype": "float32", "apply_b_dec_to_input": false,
+        "normalize_activations": "none", "metadata": {"hook_name": "stream.1", "training_tokens": 70},
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    serde_json::to_vec(&config).unwrap()
+}
+
+#[test]
+fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
+    let mut weights = Weights::new(4, 3);
+    (weights.encoder, weights.decoder, weights.decoder_bias) = (random(4, 12), random(5, 12), random(6, 3));
+    let bytes = weights.to_safetensors().unwrap();
+    let read = |changes| read_sae_lens(&sae_lens(changes), &bytes);
+    let (settings, own) = read(serde_json::json!({})).unwrap();
+    assert_eq!((settings.at.as_str(), settings.width, settings.k, settings.tokens), ("stream.1", 4, 2, 70));
+    assert_eq!(own, weights);
+    let x = random(7, 3);
+    // E·(x − d) + e as they compute it.
+    let (_, centered) = read(serde_json::json!({"apply_b_dec_to_input": true})).unwrap();
+    let less: Vec<f32> = x.iter().zip(&weights.decoder_bias).map(|(x, d)| x - d).collect();
+    for feature in 0..4 {
+        let [ours, theirs] = [centered.activation(feature, 4, &x), weights.activation(feature, 4, &less)];
+        assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+    }
+    let (relu, _) = read(serde_json::json!({"architecture": "standard", "k": null})).unwrap();
+    assert_eq!(relu.k, 4);
+    for (changes, named) in [
+        (serde_json::json!({"architecture": "jumprelu"}), "jumprelu"),
+        (serde_json::json!({"normalize_activations": "layer_norm"}), "normalize_activations"),
+        (serde_json::json!({"k": null}), "k"),
+        (serde_json::json!({"k": 9}), "k up to the width"),
+        (serde_json::json!({"d_in": 2}), "W_enc is F32 [3, 4]"),
+        (serde_json::json!({"d_sae": 1_000_000_000}), "more weights"),
+    ] {
+        let refused = read(changes).unwrap_err().to_string();
+        assert!(refused.contains(named), "{refused}");
+    }
+    assert!(read_sae_lens(b"{}", &bytes).is_err() && read_sae_lens(b"[", &bytes).is_err());
+}
+
+#[test]
+fn a_pattern_is_what_predicts_a_feature_best() {
+    // Windows of five tokens; the targets of the last are ignored.
+    let tokens = vec![1, 2, 3, 4, 2, 9, 2, 3, 1, 2, 3, 3, 2, 3, 9];
+    let targets = [vec![0; 14], vec![u32::MAX]].concat();
+    let batch = MicroBatch { tokens: tokens.clone(), targets, ..MicroBatch::default() };
+    // Feature 0: at 3 after 2. Feature 1: after a 3. Feature 2: at every 2 but one. Feature 3: once.
+    let mut features = vec![0.0; 15 * 4];
+    for (at, token) in tokens.iter().enumerate().take(14) {
+        let before = (at % 5 > 0).then(|| tokens[at - 1]);
+        features[at * 4] = f32::from(*token == 3 && before == Some(2));
+        features[at * 4 + 1] = if before == Some(3) { 2.0 } else { 0.0 };
+        features[at * 4 + 2] = f32::from(*token == 2 && at != 1);
+        features[at * 4 + 3] = f32::from(at == 7);
+    }
+    let mut reading = Reading { activations: vec![Vec::new(); 4], ..Reading::default() };
+    for _ in 0..2 {
+        reading.add(&features, &batch, 5);
+    }
+    let pattern = |feature| reading.pattern(feature, |id| id.to_string());
+    let of = |feature| pattern(feature).map(|own| (own.before, own.token, own.precision, own.recall));
+    let some = |id: u32| Some(id.to_string());
+    assert_eq!(of(0), Some((some(2), some(3), 1.0, 1.0)));
+    assert_eq!(of(1), Some((some(3), None, 1.0, 1.0)));
+    assert_eq!(of(2), Some((None, some(2), 0.8, 1.0)));
+    assert_eq!(of(3), None);
+    assert_eq!((reading.tokens, reading.strongest(1), reading.strongest(3)), (28, (2.0, 4), (1.0, 3)));
+    let passages = crate::passages::top_passages(reading.windows_of(3), 9, |id| {
+        glasshouse_protocol::inspect::TokenText { id, text: String::new() }
+    });
+    let peaks: Vec<_> = passages.iter().map(|own| (own.peak, own.activations[own.peak])).collect();
+    assert_eq!(peaks, [(2, 1.0), (2, 1.0)]);
 }

@@ -1,9 +1,9 @@
 //! Training of a dictionary, with measurements, revival of dead features, and the loss that the model recovers.
 
+use crate::Place;
 use crate::executor::{DictionaryExecutor, Subject, Values};
 use crate::files::DictionaryFolder;
 use crate::weights::{Weights, norm};
-use glasshouse_compiler::model;
 use glasshouse_compiler::step::{IGNORED, MicroBatch, StepInput};
 use glasshouse_platform::{OrInternal, Result, refuse};
 use glasshouse_project::Run;
@@ -68,7 +68,7 @@ struct Measured {
     squares: f64,
     /// Activations of each feature.
     fired: Vec<u64>,
-    /// x and x − x̂ of all tokens.
+    /// x and y − ŷ of all tokens.
     inputs: Vec<f32>,
     residuals: Vec<f32>,
 }
@@ -77,25 +77,25 @@ impl Measured {
     fn add(&mut self, values: &Values, batch: &MicroBatch, [width, columns]: [usize; 2]) {
         self.sum.resize(columns, 0.0);
         self.fired.resize(width, 0);
-        let rows = values.input.chunks_exact(columns).zip(values.reconstruction.chunks_exact(columns));
-        for (((x, y), features), target) in rows.zip(values.features.chunks_exact(width)).zip(&batch.targets)
-        {
-            if *target == IGNORED {
-                continue;
-            }
+        let counted = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
+        for (row, _) in counted {
+            let own = row * columns..(row + 1) * columns;
+            let [x, y, found] =
+                [&values.input, values.target(), &values.reconstruction].map(|values| &values[own.clone()]);
+            let features = &values.features[row * width..(row + 1) * width];
             self.rows += 1;
-            for ((sum, x), y) in self.sum.iter_mut().zip(x).zip(y) {
-                let [x, y] = [x, y].map(|entry| f64::from(*entry));
-                *sum += x;
-                self.squares += x * x;
-                self.error += (x - y) * (x - y);
+            for ((sum, y), found) in self.sum.iter_mut().zip(y).zip(found) {
+                let [y, found] = [y, found].map(|entry| f64::from(*entry));
+                *sum += y;
+                self.squares += y * y;
+                self.error += (y - found) * (y - found);
             }
             self.fired
                 .iter_mut()
                 .zip(features)
                 .for_each(|(fired, feature)| *fired += u64::from(*feature > 0.0));
             self.inputs.extend_from_slice(x);
-            self.residuals.extend(x.iter().zip(y).map(|(x, y)| x - y));
+            self.residuals.extend(y.iter().zip(found).map(|(y, found)| y - found));
         }
     }
 
@@ -130,17 +130,18 @@ pub struct DictionaryTraining<'run> {
     folder: DictionaryFolder,
     record: Dictionary,
     step: u64,
-    /// Mean of the hook point's value.
+    /// Mean of y, and of a transcoder's x.
     mean: Vec<f32>,
+    mean_input: Option<Vec<f32>>,
     /// Consecutive points without an activation of each feature.
     idle: Vec<u32>,
     begun: Instant,
 }
 
 impl<'run> DictionaryTraining<'run> {
-    /// Opens the device and initialises the dictionary: d is the mean of x, features point to evenly spaced tokens' x − d, and the encoder is scaled
-    /// to the least error. `record` names the run and the model; settings, device and bytes are filled in. Fails if the hook point does not
-    /// exist, the width does not fit, or the text is too short.
+    /// Opens the device and initialises the dictionary: d is the mean of y, features point from evenly spaced tokens' x to their y, less the
+    /// means, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in.
+    /// Fails if the hook point does not exist, the width does not fit, or the text is too short.
     pub async fn begin(
         subject: &Subject<'_>,
         batches: Batches<'run>,
@@ -148,24 +149,8 @@ impl<'run> DictionaryTraining<'run> {
         folder: DictionaryFolder,
         record: Dictionary,
     ) -> Result<Self> {
-        let (at, columns) = crate::hook_point(&subject.config.model, &settings.at)?;
-        let dictionary = model::Dictionary { at, width: settings.width, k: settings.k };
-        let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
-        let (idle, seed) = (vec![0; settings.width], settings.seed);
-        let record =
-            Dictionary { columns, device: executor.device(), bytes: executor.bytes(), settings, ..record };
-        let config = subject.config.clone();
-        let mut training = Self {
-            executor,
-            batches,
-            config,
-            folder,
-            record,
-            step: 0,
-            mean: Vec::new(),
-            idle,
-            begun: Instant::now(),
-        };
+        let (mut training, place) = Self::open(subject, batches, settings, folder, record).await?;
+        let (columns, seed) = (place.columns, training.record.settings.seed);
         let measured = training.measure(0).await?;
         training.mean = measured.mean();
         let mut weights = Weights::new(training.record.settings.width, columns);
@@ -174,16 +159,76 @@ impl<'run> DictionaryTraining<'run> {
         if measured.inputs.is_empty() {
             refuse!("the training text has no tokens to learn from");
         }
+        if place.is_transcoder() {
+            training.mean_input = Some(mean_of(&measured.inputs, columns));
+        }
+        let mean_input = training.mean_input.as_ref().unwrap_or(&training.mean);
         for feature in 0..weights.width() {
             let token = feature * tokens / weights.width();
-            let x = &measured.inputs[token * columns..(token + 1) * columns];
-            let from_mean: Vec<f32> = x.iter().zip(&training.mean).map(|(x, mean)| x - mean).collect();
-            weights.point(feature, &apart(&from_mean, seed, DIRECTIONS + feature as u64), 1.0);
+            // All weights were zero, so that the residual is y.
+            let [from, to] = [(&measured.inputs, mean_input), (&measured.residuals, &training.mean)].map(
+                |(values, mean)| {
+                    let own = &values[token * columns..(token + 1) * columns];
+                    let less: Vec<f32> = own.iter().zip(mean).map(|(own, mean)| own - mean).collect();
+                    apart(&less, seed, DIRECTIONS + feature as u64)
+                },
+            );
+            weights.point(feature, [&from, &to], mean_input, 1.0);
         }
         training.executor.set_weights(weights).await?;
         let factor = training.best_scale().await?;
         training.executor.settle(|weights| weights.scale_encoder(factor)).await?;
         Ok(training)
+    }
+
+    /// Opens the device, with zeros for weights.
+    async fn open(
+        subject: &Subject<'_>,
+        batches: Batches<'run>,
+        settings: DictionarySettings,
+        folder: DictionaryFolder,
+        record: Dictionary,
+    ) -> Result<(Self, Place)> {
+        let place = Place::named(&subject.config.model, &settings.at)?;
+        let (dictionary, columns) = (place.dictionary(settings.width, settings.k), place.columns);
+        let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
+        let idle = vec![0; settings.width];
+        let record =
+            Dictionary { columns, device: executor.device(), bytes: executor.bytes(), settings, ..record };
+        let config = subject.config.clone();
+        let training = Self {
+            executor,
+            batches,
+            config,
+            folder,
+            record,
+            step: 0,
+            mean: Vec::new(),
+            mean_input: None,
+            idle,
+            begun: Instant::now(),
+        };
+        Ok((training, place))
+    }
+
+    /// Saves a dictionary that was trained elsewhere, with its measurements on this model. Fails if its columns are not those of the hook point.
+    pub async fn import(
+        subject: &Subject<'_>,
+        batches: Batches<'run>,
+        (settings, weights): (DictionarySettings, Weights),
+        folder: DictionaryFolder,
+        record: Dictionary,
+    ) -> Result<Dictionary> {
+        let (mut training, place) = Self::open(subject, batches, settings, folder, record).await?;
+        if weights.columns() != place.columns {
+            let (own, at) = (weights.columns(), &training.record.settings.at);
+            refuse!("the dictionary has {own} columns, but {at} of this model has {}", place.columns);
+        }
+        training.executor.set_weights(weights).await?;
+        training.mean = training.measure(0).await?.mean();
+        training.record.recovery = Some(training.recovery().await?);
+        training.folder.save(&training.record, &training.executor.weights)?;
+        Ok(training.record)
     }
 
     pub fn record(&self) -> &Dictionary {
@@ -195,7 +240,7 @@ impl<'run> DictionaryTraining<'run> {
         let values = self.executor.values(&self.batches.train(0, 0)?).await?;
         let bias = self.mean.iter().cycle();
         let (mut dot, mut squares) = (0.0, 0.0);
-        for ((x, y), d) in values.input.iter().zip(&values.reconstruction).zip(bias) {
+        for ((x, y), d) in values.target().iter().zip(&values.reconstruction).zip(bias) {
             let [x, y] = [x, y].map(|entry| f64::from(entry - d));
             (dot, squares) = (dot + x * y, squares + y * y);
         }
@@ -269,8 +314,10 @@ impl<'run> DictionaryTraining<'run> {
             return Ok(0);
         }
         let (seed, stream) = (nth(self.record.settings.seed, REVIVALS, self.step), DIRECTIONS);
+        let mean_input = self.mean_input.as_ref();
         self.executor
             .settle(|weights| {
+                let mean = mean_input.unwrap_or(&weights.decoder_bias).clone();
                 // As strong as the others: stronger ones would displace them.
                 let alive = (0..weights.width()).filter(|feature| dead.binary_search(feature).is_err());
                 let strengths: Vec<f32> = alive.map(|feature| weights.strength(feature)).collect();
@@ -278,8 +325,12 @@ impl<'run> DictionaryTraining<'run> {
                 for feature in &dead {
                     let share = f64::from(unit(nth(seed, stream, *feature as u64)));
                     let token = until.partition_point(|sum| *sum <= share * total).min(residuals.len() - 1);
-                    let direction = apart(residuals[token], seed, stream + 1 + *feature as u64);
-                    weights.point(*feature, &direction, strength);
+                    let stream = stream + 1 + *feature as u64;
+                    let to = apart(residuals[token], seed, stream);
+                    let x = &measured.inputs[token * columns..(token + 1) * columns];
+                    let from = mean_input
+                        .map(|mean| x.iter().zip(mean).map(|(x, mean)| x - mean).collect::<Vec<f32>>());
+                    weights.point(*feature, [from.as_ref().unwrap_or(&to), &to], &mean, strength);
                 }
             })
             .await?;
@@ -328,6 +379,16 @@ impl<'run> DictionaryTraining<'run> {
         }
         (counted > 0.0).then(|| sum / counted).or_internal("held-out text without targets")
     }
+}
+
+/// Mean of rows.
+fn mean_of(values: &[f32], columns: usize) -> Vec<f32> {
+    let mut sum = vec![0.0f64; columns];
+    for row in values.chunks_exact(columns) {
+        sum.iter_mut().zip(row).for_each(|(sum, entry)| *sum += f64::from(*entry));
+    }
+    let rows = (values.len() / columns.max(1)).max(1) as f64;
+    sum.into_iter().map(|sum| (sum / rows) as f32).collect()
 }
 
 /// A random number in [0, 1) from bits.

@@ -82,19 +82,40 @@ impl Weights {
         norm(&self.encoder[feature * columns..(feature + 1) * columns])
     }
 
-    /// Points a feature in a direction with the unit vector u: column of D is u, row of E is `strength`·u, and e is −`strength`·u·d. No change
-    /// if the direction is zero.
-    pub(crate) fn point(&mut self, feature: usize, direction: &[f32], strength: f32) {
-        let (norm, columns) = (norm(direction), self.columns());
-        if norm == 0.0 {
+    /// Points a feature from a direction of x, with the unit vector u, to a direction of y, with the unit vector v: column of D is v, row of E is
+    /// `strength`·u, and e is −`strength`·u·`mean`, the mean of x. No change if a direction is zero.
+    pub(crate) fn point(&mut self, feature: usize, [from, to]: [&[f32]; 2], mean: &[f32], strength: f32) {
+        let (norms, columns) = ([from, to].map(norm), self.columns());
+        if norms.contains(&0.0) {
             return;
         }
-        let unit: Vec<f32> = direction.iter().map(|entry| entry / norm).collect();
-        self.encoder_bias[feature] =
-            -strength * unit.iter().zip(&self.decoder_bias).map(|(u, d)| u * d).sum::<f32>();
+        let [u, v] = [(from, norms[0]), (to, norms[1])]
+            .map(|(direction, norm)| direction.iter().map(|entry| entry / norm).collect::<Vec<f32>>());
+        self.encoder_bias[feature] = -strength * u.iter().zip(mean).map(|(u, mean)| u * mean).sum::<f32>();
         let row = &mut self.encoder[feature * columns..(feature + 1) * columns];
-        row.iter_mut().zip(&unit).for_each(|(entry, unit)| *entry = strength * unit);
-        self.set_direction(feature, &unit);
+        row.iter_mut().zip(&u).for_each(|(entry, u)| *entry = strength * u);
+        self.set_direction(feature, &v);
+    }
+
+    /// A feature's activation for x [C]: 0 if it is not among the k largest.
+    pub(crate) fn activation(&self, feature: usize, k: usize, x: &[f32]) -> f32 {
+        let before = |feature: usize| {
+            let row = &self.encoder[feature * x.len()..(feature + 1) * x.len()];
+            self.encoder_bias[feature] + row.iter().zip(x).map(|(entry, x)| entry * x).sum::<f32>()
+        };
+        let own = before(feature);
+        let is_active =
+            own > 0.0 && (0..self.width()).filter(|other| before(*other) > own).nth(k - 1).is_none();
+        if is_active { own } else { 0.0 }
+    }
+
+    /// Replaces E·(x − d) by E·x, with another e.
+    pub(crate) fn center_input(&mut self) {
+        let columns = self.columns();
+        let rows = self.encoder.chunks_exact(columns.max(1)).zip(&mut self.encoder_bias);
+        for (row, bias) in rows {
+            *bias -= row.iter().zip(&self.decoder_bias).map(|(entry, d)| entry * d).sum::<f32>();
+        }
     }
 
     /// Scales E and e.

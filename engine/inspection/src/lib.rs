@@ -12,7 +12,6 @@ mod head;
 mod lens;
 mod linear;
 mod logit_lens;
-mod neurons;
 mod next_token;
 mod outputs;
 mod positions;
@@ -29,7 +28,6 @@ mod what_if;
 
 pub use diff::Base;
 pub use lens::{Lens, Tensor};
-pub use neurons::{ActivationWindow, top_passages};
 pub use provenance::Indices;
 
 use glasshouse_compiler::model::HookPoint;
@@ -194,7 +192,6 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
         View::Attention => attention::view(subject).await?,
         View::Head => head::view(subject).await?,
         View::Residual => residual::view(subject).await?,
-        View::Neurons => neurons::view(subject).await?,
         View::LogitLens => logit_lens::view(subject).await?,
         View::NextToken => next_token::view(subject).await?,
         View::Weights => weights::view(subject).await?,
@@ -207,7 +204,7 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
     Ok(found.finished(view, begun.elapsed().as_secs_f64() * 1e3))
 }
 
-/// Validates the settings against the model and the prompt. Fails if a layer, head, position, token or neuron does not exist; the error
+/// Validates the settings against the model and the prompt. Fails if a layer, head, position or token does not exist; the error
 /// names the nearest that does.
 pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -> Result<()> {
     let numbers = [
@@ -215,7 +212,6 @@ pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -
         ("head", settings.head, config.heads),
         ("position", settings.position, tokens.len()),
         ("token", settings.token.map(|token| token as usize), config.vocabulary),
-        ("neuron", settings.neuron, config.hidden_channels()),
     ];
     for (what, asked, count) in numbers {
         asked.map_or(Ok(()), |asked| exists(what, asked, count))?;

@@ -196,8 +196,6 @@ choices! {
     pub enum ViewPart {
         /// What if: separate ablation of each head and MLP.
         EveryPart = "every part";
-        /// Neurons: the passages of the validation text that activate the neuron most.
-        Passages = "passages";
     }
 }
 

@@ -295,6 +295,13 @@ pub enum Command {
     /// Trains a sparse dictionary on a hook point of a model, with the training text of its run. Answered by `Dictionary`s: the first before
     /// any step, the last when the dictionary is complete. It is saved before each, so that [`Command::Cancel`] keeps the dictionary so far.
     TrainDictionary { source: WeightSource, settings: Box<DictionarySettings> },
+    /// Lists hook points of a model and dictionaries of its run, and plans another one. Answered by `Dictionaries`.
+    ReadDictionaries { source: WeightSource, settings: Box<DictionarySettings> },
+    /// Reads a dictionary in SAELens' format for a model, and measures it. `from` is a folder; without it, the bytes of `cfg.json` and
+    /// `sae_weights.safetensors` are attached. Answered by `Dictionary`.
+    ImportDictionary { source: WeightSource, from: Option<PathBuf> },
+    /// Names a feature; an empty name removes it. Answered by `Dictionary`.
+    NameFeature { run: String, dictionary: Option<u64>, feature: usize, name: String },
     /// Lists a dictionary's features, or describes one. Answered by `Features`.
     ReadFeatures {
         run: String,
@@ -456,6 +463,8 @@ impl Command {
                 | Self::Steer(_)
                 | Self::LookAtModel { .. }
                 | Self::TrainDictionary { .. }
+                | Self::ImportDictionary { .. }
+                | Self::NameFeature { .. }
                 | Self::Evaluate { .. }
                 | Self::Audit { .. }
         );
@@ -476,6 +485,7 @@ impl Command {
                 !attached && settings.tasks.iter().any(|task| !task.file.is_empty())
             }
             Self::ImportProject { from, .. } => from.is_some(),
+            Self::ImportDictionary { from, .. } => from.is_some(),
             Self::ImportModel { from, .. } | Self::LookAtModel { from: Some(from) } => {
                 matches!(from, ModelSource::Path { .. })
             }
@@ -521,6 +531,7 @@ impl Command {
             Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
             Self::Inspect { .. } => "inspecting the model",
             Self::TrainDictionary { .. } => "training the dictionary",
+            Self::ReadDictionaries { .. } | Self::ImportDictionary { .. } => "reading the dictionaries",
             Self::ReadFeatures { .. } => "reading the features",
             Self::SteerFeature { .. } => "steering the model",
             Self::Classify { .. } => "classifying texts",
@@ -549,6 +560,7 @@ impl Command {
                 | Self::TrainFirst { .. }
                 | Self::Resume { .. }
                 | Self::TrainDictionary { .. }
+                | Self::ImportDictionary { .. }
                 | Self::ReadFeatures { .. }
                 | Self::SteerFeature { .. }
                 | Self::Propose { .. }

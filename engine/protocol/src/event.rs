@@ -195,6 +195,7 @@ pub enum Event {
     Inspected {
         inspection: Box<crate::Inspection>,
     },
+    Dictionaries(answer::Dictionaries),
     Dictionary(answer::Dictionary),
     Features(answer::Features),
     Steered(answer::Steered),

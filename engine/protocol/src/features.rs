@@ -3,14 +3,16 @@
 use crate::GenerateConfig;
 use crate::blocks::{Block, Fact};
 use crate::evaluation::{Cell, Table};
-use crate::inspect::ActivatingPassage;
+use crate::inspect::TokenText;
 use crate::quantity::{bytes, counted, duration, figures, percent, whole};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DictionarySettings {
-    /// Name of the hook point, for example `blocks.1.mlp.output`.
+    /// Name of the hook point, for example `blocks.1.mlp.output`; `blocks.1.mlp` is a transcoder, which computes the MLP's output from its
+    /// input.
     pub at: String,
     /// Number of features.
     pub width: usize,
@@ -109,9 +111,47 @@ pub struct Dictionary {
     pub recovery: Option<LossRecovery>,
     /// Training time so far.
     pub seconds: f64,
+    /// Names of features that a person gave.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<usize, String>,
+}
+
+/// What training a dictionary takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DictionaryPlan {
+    /// Bytes for weights, gradients, moments and activations.
+    pub bytes: u64,
+    /// From the device's speed so far.
+    pub seconds: f64,
+}
+
+/// A run's dictionaries, and what another one takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dictionaries {
+    pub run: String,
+    /// Hook points of the model that can have a dictionary, with their columns.
+    pub points: Vec<(String, usize)>,
+    /// In the order of their numbers.
+    pub kept: Vec<Dictionary>,
+    pub plan: Option<DictionaryPlan>,
+    /// Why the settings cannot be used; empty if they can.
+    pub refused: String,
 }
 
 impl Dictionary {
+    /// Fails with one line if there is no such feature.
+    pub fn check_feature(&self, feature: usize) -> Result<(), String> {
+        let width = self.settings.width;
+        if feature < width {
+            return Ok(());
+        }
+        Err(format!(
+            "dictionary {} has no feature {feature}; the last is {}",
+            self.number,
+            width.saturating_sub(1)
+        ))
+    }
+
     /// What it is and takes, and how well it reconstructs.
     pub fn blocks(&self) -> Vec<Block> {
         let DictionarySettings { at, width, k, .. } = &self.settings;
@@ -119,12 +159,18 @@ impl Dictionary {
             Fact::new("dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
             Fact::new("hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
             Fact::new("features", format!("{}, up to {k} per token", whole(*width as u64))),
-            Fact::new("memory", bytes(self.bytes)),
-            Fact::new("device", &self.device),
         ];
+        if self.bytes > 0 {
+            facts.push(Fact::new("memory", bytes(self.bytes)));
+            facts.push(Fact::new("device", &self.device));
+        }
         if let Some(last) = self.curve.last() {
             let trained = format!("{} in {}", counted(last.tokens, "token"), duration(self.seconds));
             facts.push(Fact::new("trained on", trained));
+            if self.recovery.is_none() {
+                facts.push(Fact::new("error per token", figures(last.loss)));
+                facts.extend(quality(last.explained_variance, last.l0, last.dead));
+            }
         }
         let mut blocks = vec![Block::Facts(facts)];
         if let Some(recovery) = &self.recovery {
@@ -138,17 +184,22 @@ impl Dictionary {
             let recovered = recovery
                 .recovered
                 .map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
-            blocks.push(Block::Facts(vec![
-                Fact::new("loss recovered", recovered),
-                Fact::new("explained variance", percent(recovery.explained_variance)),
-                Fact::new("active features per token", figures(recovery.l0)),
-                Fact::new("dead features", percent(recovery.dead)),
-            ]));
+            let mut facts = vec![Fact::new("loss recovered", recovered)];
+            facts.extend(quality(recovery.explained_variance, recovery.l0, recovery.dead));
+            blocks.push(Block::Facts(facts));
             let title = format!("Loss on {}", counted(recovery.tokens, "held-out token"));
             blocks.push(Block::Table(Table::new(title, ["at the hook point", "loss"], rows)));
         }
         blocks
     }
+}
+
+fn quality(explained_variance: f64, l0: f64, dead: f64) -> [Fact; 3] {
+    [
+        Fact::new("explained variance", percent(explained_variance)),
+        Fact::new("active features per token", figures(l0)),
+        Fact::new("dead features", percent(dead)),
+    ]
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -168,9 +219,41 @@ impl Default for FeatureQuery {
     }
 }
 
+/// The one or two tokens whose occurrences agree best with a feature's activations (largest F1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenPattern {
+    /// The token before; `None` if any.
+    pub before: Option<String>,
+    /// The token at which the feature is active; `None` if any.
+    pub token: Option<String>,
+    /// Fraction of the pattern's occurrences on which the feature is active.
+    pub precision: f64,
+    /// Fraction of the feature's activations with the pattern.
+    pub recall: f64,
+}
+
+impl TokenPattern {
+    /// The tokens, such as `" boy" " named"`, or `after " named"`.
+    pub fn text(&self) -> String {
+        match (&self.before, &self.token) {
+            (Some(before), None) => format!("after {before:?}"),
+            (before, token) => {
+                let tokens = before.iter().chain(token).map(|token| format!("{token:?}"));
+                tokens.collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSummary {
     pub feature: usize,
+    /// Given by a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `None` for a feature that is too rare.
+    #[serde(default)]
+    pub pattern: Option<TokenPattern>,
     /// Fraction of the held-out tokens on which it is active.
     pub density: f64,
     /// Largest activation, and its token.
@@ -190,9 +273,24 @@ pub struct LogitEffect {
     pub effect: f32,
 }
 
+/// A passage of held-out text around a large activation of a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivatingPassage {
+    pub tokens: Vec<TokenText>,
+    /// The activation at each token.
+    pub activations: Vec<f32>,
+    pub peak: usize,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeatureCard {
     pub feature: usize,
+    /// Given by a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `None` for a feature that is too rare.
+    #[serde(default)]
+    pub pattern: Option<TokenPattern>,
     pub density: f64,
     pub max: f32,
     /// Tokens whose logits it raises and lowers most; empty if the hook point does not have the residual stream's width.
@@ -223,38 +321,54 @@ pub struct Features {
 }
 
 impl Features {
-    /// The list, or the card of one feature.
+    /// The list, or the card of one feature with its passages.
     pub fn blocks(&self) -> Vec<Block> {
-        match &self.card {
-            Some(card) => self.blocks_of(card),
-            None => self.list(),
-        }
+        let Some(card) = &self.card else { return self.list() };
+        let passage = |own: &ActivatingPassage| {
+            let tokens = own.tokens.iter().zip(&own.activations);
+            let marked = tokens.map(|(token, activation)| match activation {
+                x if *x > 0.0 => format!("⟨{}⟩{x:.1}", token.text),
+                _ => token.text.clone(),
+            });
+            marked.collect::<String>()
+        };
+        vec![self.facts_of(card), Block::List(card.passages.iter().map(passage).collect())]
     }
 
-    fn list(&self) -> Vec<Block> {
-        let about = format!(
+    pub fn about(&self) -> String {
+        format!(
             "{} features at {}; {} are dead on {}",
             whole(self.width as u64),
             self.at,
             whole(self.dead as u64),
             counted(self.tokens, "held-out token")
-        );
+        )
+    }
+
+    fn list(&self) -> Vec<Block> {
         let row = |own: &FeatureSummary| {
             let (strongest, token) = own.in_text.clone().unwrap_or_else(|| (own.max, own.token.clone()));
             let raises: Vec<String> = own.raises.iter().map(|token| format!("{token:?}")).collect();
             [
                 (own.feature as u64).into(),
+                own.name.clone().unwrap_or_default().into(),
+                own.pattern.as_ref().map_or_else(String::new, TokenPattern::text).into(),
+                own.pattern.as_ref().map_or_else(String::new, |own| percent(own.precision)).into(),
                 percent(own.density).into(),
                 figures(strongest).into(),
                 format!("{token:?}").into(),
                 raises.join(" ").into(),
             ]
         };
-        let columns = ["feature", "density", "strongest", "at", "raises"];
-        vec![Block::Table(Table { about, ..Table::new("Features", columns, self.features.iter().map(row)) })]
+        let columns = ["feature", "name", "pattern", "precision", "density", "strongest", "at", "raises"];
+        vec![Block::Table(Table {
+            about: self.about(),
+            ..Table::new("Features", columns, self.features.iter().map(row))
+        })]
     }
 
-    fn blocks_of(&self, card: &FeatureCard) -> Vec<Block> {
+    /// A card without its passages.
+    pub fn facts_of(&self, card: &FeatureCard) -> Block {
         let effects = |effects: &[LogitEffect]| {
             let all = effects.iter().map(|own| format!("{:?} {:+.2}", own.token, own.effect));
             all.collect::<Vec<_>>().join("  ")
@@ -268,24 +382,23 @@ impl Features {
             ),
             Fact::new("largest activation", figures(card.max)),
         ];
+        if let Some(name) = &card.name {
+            facts.insert(1, Fact::new("name", name));
+        }
+        if let Some(pattern) = &card.pattern {
+            let measured =
+                format!("precision {}, recall {}", percent(pattern.precision), percent(pattern.recall));
+            facts.push(Fact::new("pattern", pattern.text()).note(measured));
+        }
+        if card.passages.is_empty() {
+            facts.push(Fact::new("passages", "It is not active in the held-out text."));
+        }
         if !card.raises.is_empty() {
             facts.push(Fact::new("raises", effects(&card.raises)));
             facts.push(Fact::new("lowers", effects(&card.lowers)));
         }
         facts.push(Fact::new("neighbours", neighbours.collect::<Vec<_>>().join("  ")));
-        let passage = |own: &ActivatingPassage| {
-            let tokens = own.tokens.iter().zip(&own.activations);
-            let marked = tokens.map(|(token, activation)| match activation {
-                x if *x > 0.0 => format!("⟨{}⟩{x:.1}", token.text),
-                _ => token.text.clone(),
-            });
-            marked.collect::<String>()
-        };
-        let passages = match card.passages.is_empty() {
-            true => Block::Note("It is not active in the held-out text.".to_owned()),
-            false => Block::List(card.passages.iter().map(passage).collect()),
-        };
-        vec![Block::Facts(facts), passages]
+        Block::Facts(facts)
     }
 }
 
@@ -294,6 +407,9 @@ pub struct Steering {
     pub feature: usize,
     /// Multiple of the feature's decoder column that is added at every position.
     pub by: f32,
+    /// Set the feature's activation to `by` at every position instead.
+    #[serde(default)]
+    pub clamp: bool,
     pub prompt: String,
     #[serde(default)]
     pub config: GenerateConfig,
@@ -305,6 +421,8 @@ pub struct Steered {
     pub prompt: String,
     pub feature: usize,
     pub by: f32,
+    #[serde(default)]
+    pub clamp: bool,
     pub plain: String,
     pub steered: String,
 }

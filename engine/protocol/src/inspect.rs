@@ -34,8 +34,6 @@ choices! {
         Head = "head", "One head";
         /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
         Residual = "residual", "Residual stream";
-        /// An MLP's most active neurons, and the passages that activate one of them most.
-        Neurons = "neurons", "MLP neurons";
         /// The prediction after every layer.
         #[serde(alias = "logit_lens")]
         LogitLens = "logit-lens", "Logit lens";
@@ -74,7 +72,6 @@ impl View {
                 "x' = x + attention(norm(x)) + mlp(norm(·)); attribution = (part ⊙ scale / rms(x))·W_U[token], for LayerNorm less \
                  the means"
             }
-            Self::Neurons => "h = activation(W_up·norm(x)), or activation(gate)·up",
             Self::LogitLens => "softmax(W_U·norm(x[l])); KL(p[L] ‖ p[l])",
             Self::NextToken => {
                 "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, but for tokens of the prompt logits / penalty where \
@@ -148,9 +145,7 @@ settings! {
         /// Token for logit attribution and nearest neighbours; `None` means the most likely next token and the token at the position,
         /// respectively.
         pub token: Option<u32> = None;
-        /// Neuron whose top passages are searched in the validation text; `None` searches none.
-        pub neuron: Option<usize> = None;
-        /// Length of lists: candidates, neighbours, neurons, passages, matches.
+        /// Length of lists: candidates, neighbours, matches.
         pub count: usize = 10;
         /// Sampling settings for [`View::NextToken`].
         pub sampling: GenerateConfig = GenerateConfig::default();
@@ -255,15 +250,6 @@ pub struct TokenText {
     pub text: String,
 }
 
-/// A passage of the validation text that activates a neuron.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActivatingPassage {
-    pub tokens: Vec<TokenText>,
-    /// The neuron's activation at each token.
-    pub activations: Vec<f32>,
-    pub peak: usize,
-}
-
 /// A span of a text that occurs in the training text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Match {
@@ -332,12 +318,6 @@ pub enum Detail {
     },
     /// For [`View::Weights`]: the parameters of the rows, and the steps of the run.
     Parameters { names: Vec<String>, steps: Vec<u64> },
-    /// For [`View::Neurons`] with a selected neuron: highest activation first.
-    Passages {
-        passages: Vec<ActivatingPassage>,
-        /// Number of searched tokens of validation text.
-        searched: usize,
-    },
     /// For [`View::Provenance`]: in text order, none inside another.
     Matches {
         /// The longest spans, up to the requested count.

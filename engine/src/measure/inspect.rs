@@ -32,16 +32,14 @@ struct Question {
     settings: InspectSettings,
 }
 
-/// Every view as requested by a page, and the on-demand parts of two views.
+/// Every view as requested by a page, and the on-demand part of one.
 fn questions(layers: usize) -> Vec<Question> {
     let edits = vec![Edit::Head { layer: layers.saturating_sub(1), head: 0, factor: 0.0 }];
     let plain = InspectSettings { edits, ..InspectSettings::default() };
     let mut questions: Vec<Question> =
         View::ALL.into_iter().map(|view| Question { view, part: None, settings: plain.clone() }).collect();
-    let every_part = InspectSettings { every_part: true, ..plain.clone() };
+    let every_part = InspectSettings { every_part: true, ..plain };
     questions.push(Question { view: View::WhatIf, part: Some(ViewPart::EveryPart), settings: every_part });
-    let passages = InspectSettings { neuron: Some(0), ..plain };
-    questions.push(Question { view: View::Neurons, part: Some(ViewPart::Passages), settings: passages });
     questions
 }
 
@@ -157,7 +155,6 @@ async fn measure_on(
     let mut bench =
         ViewBench { lens, tokenizer: &prepared.tokenizer, run: &run, indices: Indices::default() };
 
-    let entries = prepared.tokenizer.vocabulary_size();
     let mut questions = questions(model.layers);
     questions.retain(|question| views.is_empty() || views.contains(&question.view));
     let mut lengths = vec![PROMPT_TOKENS.min(model.context_length), model.context_length];
@@ -170,16 +167,7 @@ async fn measure_on(
         let prompt = prepared.tokenizer.decode(&held_out);
         for question in &questions {
             let (view, part) = (question.view, question.part);
-            // Passages are searched in the original text, so the vocabulary must cover it.
-            let timed = if question.settings.neuron.is_some() && entries > model.vocabulary {
-                let has = model.vocabulary;
-                Err(Error::Refused(format!(
-                    "the text has {entries} characters, but the model's vocabulary has {has}"
-                )))
-            } else {
-                bench.time(question, tokens.clone(), &prompt, repeats).await
-            };
-            match timed {
+            match bench.time(question, tokens.clone(), &prompt, repeats).await {
                 Ok((ms_first, mut all)) => {
                     let (ms, ms_fastest, ms_slowest) = spread(&mut all);
                     let answers = all.len();
@@ -254,26 +242,6 @@ mod tests {
         assert!(
             pollster::block_on(measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {})).is_err()
         );
-    }
-
-    #[test]
-    fn a_view_that_gives_no_answer_leaves_the_others_and_is_listed_with_the_reason() {
-        let mut config = presets::preset("first-stories").unwrap();
-        // A vocabulary smaller than the number of characters.
-        (config.model.layers, config.model.context_length, config.model.vocabulary) = (1, 64, 8);
-        let measure = |views: &[View]| {
-            pollster::block_on(measure_views(&config, "cpu", Some(1), (views, 1), &mut |_| {}))
-                .map(|(measured, _)| measured)
-        };
-        let measured = measure(&[View::Neurons]).unwrap();
-        let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
-        assert_eq!((time.view, &time.part), (View::Neurons, &None));
-        let [missing] = measured.unmeasured.as_slice() else { panic!("{measured:?}") };
-        assert_eq!(
-            (missing.view, missing.part, missing.prompt_tokens),
-            (View::Neurons, Some(ViewPart::Passages), 64)
-        );
-        assert!(missing.reason.contains("vocabulary has 8"), "{}", missing.reason);
     }
 
     #[test]

@@ -4,16 +4,21 @@ use super::Session;
 use super::models::{Generations, Model, Weights};
 use crate::data::prepare;
 use crate::features::{
-    CONFIG_FILE, DictionaryFolder, DictionaryTraining, Subject, Survey, WEIGHTS_FILE, config_of, hook_point,
-    steered,
+    CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, Place, Reading, Subject, Survey,
+    WEIGHTS_FILE, config_of, read_sae_lens, steered,
 };
-use crate::generation::{Batch, prompt_tokens, request};
+use crate::generation::{Batch, Writer, prompt_tokens, request};
+use crate::model::dictionary_graphs;
+use crate::plan::estimate::estimate_graphs;
 use crate::platform::{self, Yielder, files};
 use crate::project::{Run, archive, weights_crc32c};
 use crate::protocol::answer;
-use crate::protocol::features::{Dictionary, DictionarySettings, FeatureQuery, Steering};
-use crate::protocol::quantity::{percent, whole};
-use crate::protocol::{CheckpointChoice, GenerateConfig, WeightFormat, WeightSource};
+use crate::protocol::features::{
+    Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, Steering,
+};
+use crate::protocol::quantity::{bytes, percent, whole};
+use crate::protocol::{CheckpointChoice, GenerateConfig, ModelConfig, WeightFormat, WeightSource};
+use crate::sampler::{Sampling, draw, masked, sample};
 use crate::storage::{self, Staging};
 use crate::{Error, Result, refuse};
 use std::path::PathBuf;
@@ -21,6 +26,27 @@ use std::sync::Arc;
 
 /// Fraction of dead features that is reported as a problem.
 const TOO_MANY_DEAD: f64 = 0.5;
+
+/// Held-out text as the features of a run's dictionary read it, with checksums of both.
+pub(super) type KnownReading = ((String, [u32; 3]), Reading);
+
+/// Maximum characters of a feature's name, and bytes of an imported file.
+const MAX_NAME: usize = 80;
+const MAX_IMPORTED: u64 = 1 << 33;
+
+/// The folder and record of a run's next dictionary.
+fn record_of(run: &Run, model: &Model, parameters: &[f32]) -> (DictionaryFolder, Dictionary) {
+    let (folder, number) = DictionaryFolder::next(run);
+    let record = Dictionary {
+        run: run.name(),
+        number,
+        checkpoint: model.key.1.clone(),
+        step: model.step,
+        weights_crc32c: weights_crc32c(parameters),
+        ..Dictionary::default()
+    };
+    (folder, record)
+}
 
 impl Session {
     /// Trains a dictionary, with an answer before and after each part of the training.
@@ -32,20 +58,12 @@ impl Session {
     ) -> Result<Dictionary> {
         let model = self.weights(source, None).await?;
         let run = self.run_named(&model.key.0)?;
-        hook_point(&model.config, &settings.at)?;
+        Place::named(&model.config, &settings.at)?;
         let config = config_of(&run, &model.config, &settings)?;
         let prepared = prepare::open_aside(run.data_folder()?).await?;
         let batches = prepared.batches(&config)?;
         let parameters = model.parameters().await?;
-        let (folder, number) = DictionaryFolder::next(&run);
-        let record = Dictionary {
-            run: run.name(),
-            number,
-            checkpoint: model.key.1.clone(),
-            step: model.step,
-            weights_crc32c: weights_crc32c(parameters),
-            ..Dictionary::default()
-        };
+        let (folder, record) = record_of(&run, &model, parameters);
         let (device, threads) = (self.device.request.as_str(), self.options.threads);
         let subject = Subject { config: &config, parameters, device, threads };
         let mut training = DictionaryTraining::begin(&subject, batches, settings, folder, record).await?;
@@ -70,6 +88,105 @@ impl Session {
         }
     }
 
+    /// Lists places for a dictionary and the run's dictionaries, and plans one with these settings.
+    pub(super) async fn read_dictionaries(
+        &mut self,
+        source: &WeightSource,
+        settings: &DictionarySettings,
+    ) -> Result<Dictionaries> {
+        let model = self.weights(source, None).await?;
+        let run = self.run_named(&model.key.0)?;
+        let kept = DictionaryFolder::all(&run);
+        // A damaged one does not hide the others; its own commands report the damage.
+        let kept =
+            kept.into_iter().filter_map(|number| Some(DictionaryFolder::open(&run, Some(number)).ok()?.1));
+        let points = Place::all(&model.config)?.into_iter().map(|(name, place)| (name, place.columns));
+        let mut found = Dictionaries {
+            run: run.name(),
+            points: points.collect(),
+            kept: kept.collect(),
+            ..Dictionaries::default()
+        };
+        match self.plan_dictionary(&run, &model.config, settings).await {
+            Ok(plan) => found.plan = Some(plan),
+            Err(error) => found.refused = error.to_string(),
+        }
+        Ok(found)
+    }
+
+    async fn plan_dictionary(
+        &self,
+        run: &Run,
+        model: &ModelConfig,
+        settings: &DictionarySettings,
+    ) -> Result<DictionaryPlan> {
+        let config = config_of(run, model, settings)?;
+        let dictionary = Place::named(model, &settings.at)?.dictionary(settings.width, settings.k);
+        let (target, planned) = (self.device.target(), config.clone());
+        let needs = move || {
+            let graphs = dictionary_graphs(&planned.model, &planned.train, dictionary)?;
+            Ok::<_, Error>(estimate_graphs(graphs, &target)?)
+        };
+        let needs = platform::spawn_blocking(needs).await??;
+        if self.device.limits().holds(&needs) == Some(false) {
+            let [needed, most] = [needs.bytes, self.device.limits().memory.unwrap_or(needs.bytes)].map(bytes);
+            refuse!("the device cannot hold the dictionary ({needed} of {most}); lower the width");
+        }
+        Ok(DictionaryPlan { bytes: needs.bytes, seconds: self.alone_seconds(&config, needs.flops_per_token) })
+    }
+
+    /// Imports a dictionary in SAELens' format from a folder, or from attached files.
+    pub(super) async fn import_dictionary(
+        &mut self,
+        source: &WeightSource,
+        from: Option<PathBuf>,
+        bytes: Vec<Vec<u8>>,
+    ) -> Result<Dictionary> {
+        let files = match from {
+            Some(folder) => [CONFIG_FILE, WEIGHTS_FILE]
+                .map(|name| storage::read_within(&folder.join(name), MAX_IMPORTED))
+                .into_iter()
+                .collect::<Result<Vec<_>>>()?,
+            None => bytes,
+        };
+        let [config, weights] = files.as_slice() else {
+            refuse!(
+                "a dictionary in SAELens' format has two files, {CONFIG_FILE} and {WEIGHTS_FILE}; attach both"
+            );
+        };
+        let (settings, weights) = read_sae_lens(config, weights)?;
+        let model = self.weights(source, None).await?;
+        let run = self.run_named(&model.key.0)?;
+        let config = config_of(&run, &model.config, &settings)?;
+        let prepared = prepare::open_aside(run.data_folder()?).await?;
+        let batches = prepared.batches(&config)?;
+        let parameters = model.parameters().await?;
+        let (folder, record) = record_of(&run, &model, parameters);
+        let (device, threads) = (self.device.request.as_str(), self.options.threads);
+        let subject = Subject { config: &config, parameters, device, threads };
+        DictionaryTraining::import(&subject, batches, (settings, weights), folder, record).await
+    }
+
+    pub(super) fn name_feature(
+        &mut self,
+        run: &str,
+        number: Option<u64>,
+        feature: usize,
+        name: &str,
+    ) -> Result<Dictionary> {
+        let (folder, mut record) = DictionaryFolder::open(&self.run_named(run)?, number)?;
+        record.check_feature(feature).map_err(Error::Refused)?;
+        match name.trim() {
+            "" => record.names.remove(&feature),
+            name if name.chars().count() > MAX_NAME => {
+                refuse!("a feature's name has at most {MAX_NAME} characters; shorten it")
+            }
+            name => record.names.insert(feature, name.to_owned()),
+        };
+        folder.save_record(&record)?;
+        Ok(record)
+    }
+
     /// A run's dictionary and its model. Fails if the model's weights are no longer those it was trained on.
     async fn open_dictionary(
         &mut self,
@@ -87,7 +204,7 @@ impl Session {
             if let Ok(model) = self.weights(&source, None).await
                 && weights_crc32c(model.parameters().await?) == record.weights_crc32c
             {
-                if hook_point(&model.config, &record.settings.at)?.1 != record.columns {
+                if Place::named(&model.config, &record.settings.at)?.columns != record.columns {
                     refuse!("dictionary {} does not fit its model; train another one", record.number);
                 }
                 return Ok((run, folder, record, model));
@@ -128,7 +245,15 @@ impl Session {
             tokenizer: &model.tokenizer,
             lens,
         };
-        survey.answer(folder.weights(&record)?, query, text.as_deref()).await
+        let weights = folder.weights(&record)?;
+        let key = [parameters, &weights.encoder, &weights.encoder_bias].map(weights_crc32c);
+        let key = (record.run.clone(), key);
+        // Kept for the next query.
+        let known = self.reading.take().filter(|(of, _)| *of == key);
+        let mut reading = known.map(|(_, reading)| reading);
+        let answer = survey.answer(weights, &mut reading, query, text.as_deref()).await;
+        self.reading = reading.map(|reading| (key, reading));
+        answer
     }
 
     pub(super) async fn steer_feature(
@@ -138,31 +263,66 @@ impl Session {
         number: Option<u64>,
         steering: Steering,
     ) -> Result<answer::Steered> {
-        let Steering { feature, by, prompt, config } = steering;
+        let Steering { feature, by, clamp, prompt, config } = steering;
         config.validate()?;
         if !by.is_finite() {
             refuse!("the multiple of a feature must be finite (got {by})");
         }
-        let (_, folder, record, model) = self.open_dictionary(run, number).await?;
-        if feature >= record.settings.width {
-            refuse!(
-                "dictionary {} has no feature {feature}; the last is {}",
-                record.number,
-                record.settings.width - 1
-            );
-        }
+        let (run, folder, record, model) = self.open_dictionary(run, number).await?;
+        record.check_feature(feature).map_err(Error::Refused)?;
         self.tell_lost(id, &model.tokenizer, &prompt);
-        let (at, _) = hook_point(&model.config, &record.settings.at)?;
-        let mut vector = folder.weights(&record)?.direction(feature);
+        let place = Place::named(&model.config, &record.settings.at)?;
+        let weights = folder.weights(&record)?;
+        if clamp {
+            let clamped = Clamped::new(&model.config, place, &weights, (feature, record.settings.k), by)?;
+            let steered = self.clamped_text(&run, &model, &clamped, &prompt, &config).await?;
+            let plain = self.text_of(&model, &prompt, &config).await?;
+            return Ok(answer::Steered { prompt, feature, by, clamp, plain, steered });
+        }
+        let mut vector = weights.direction(feature);
         vector.iter_mut().for_each(|entry| *entry *= by);
-        let (changed, parameters) = steered(&model.config, model.parameters().await?, at, &vector)?;
+        let (changed, parameters) = steered(&model.config, model.parameters().await?, place.to, &vector)?;
         // No other weights have this key, and its decoder is not kept.
         let key = (model.key.0.clone(), format!("feature {feature}"), u64::MAX);
         let values = Arc::new(Weights::from_floats(parameters));
         let changed = Model { key, config: changed, values, weights: WeightFormat::F32, ..model.clone() };
         let plain = self.text_of(&model, &prompt, &config).await?;
         let steered = self.text_of(&changed, &prompt, &config).await?;
-        Ok(answer::Steered { prompt, feature, by, plain, steered })
+        Ok(answer::Steered { prompt, feature, by, clamp, plain, steered })
+    }
+
+    /// A continuation with a clamped feature. Every token reads the whole text.
+    async fn clamped_text(
+        &mut self,
+        run: &Run,
+        model: &Model,
+        clamped: &Clamped<'_>,
+        prompt: &str,
+        config: &GenerateConfig,
+    ) -> Result<String> {
+        let mut text = prompt_tokens(&model.tokenizer, prompt)?;
+        let request = request(&*model.tokenizer, &text, &[], config);
+        let mut writer = Writer::new(&request.config, request.ends, None, request.decode);
+        let (sampling, context) = (Sampling::new(config), model.config.context_length);
+        let parameters = model.parameters().await?;
+        let recorded = run.record()?.device;
+        let on = (self.device.request.as_str(), recorded.as_ref());
+        let lenses = &mut self.generations.lenses;
+        let lens = lenses.of(&model.key, (&model.config, parameters), on, self.options.threads).await?;
+        while writer.ending().is_none() {
+            let window = &text[text.len().saturating_sub(context)..];
+            let logits = clamped.logits(lens, window).await?;
+            let written = writer.tokens().len();
+            let logits = match written < config.min_tokens {
+                true => masked(&logits, &request.config.stop_tokens),
+                false => logits,
+            };
+            let token = sample(&logits, window, &sampling, draw(config.seed, written as u64));
+            writer.push(token);
+            text.push(token);
+            platform::yield_now().await;
+        }
+        Ok(writer.text().to_owned())
     }
 
     /// A continuation in 32-bit floats.
@@ -190,6 +350,9 @@ impl Session {
         let (folder, record) = DictionaryFolder::open(&run, number)?;
         // Read, so that damage is found.
         folder.weights(&record)?;
+        if let Some(block) = record.settings.at.strip_suffix(".mlp") {
+            refuse!("SAELens has no TopK transcoders; export a dictionary of {block}.mlp.output");
+        }
         let name = format!("{}-features-{}", run.name(), record.number);
         let Some(to) = to else {
             let (packed, _) = archive::pack_folder(folder.path(), &Yielder::new()).await?;

@@ -208,6 +208,13 @@ impl Session {
         Some(tokens * flops_per_token / flops_per_s.max(1.0) * speed.upkeep)
     }
 
+    /// Like [`Self::seconds_of`] a run, of steps that are not divided among workers.
+    pub(super) fn alone_seconds(&self, config: &RunConfig, flops_per_token: f64) -> f64 {
+        let (tokens, speed) =
+            (config.train.steps as f64 * config.tokens_per_step() as f64, self.device_speed());
+        tokens * flops_per_token / speed.flops_per_s.max(1.0) * speed.upkeep
+    }
+
     /// The speed of the chosen device: the last one measured, else that of the project's last run on it, else a typical one.
     pub(super) fn device_speed(&self) -> DeviceSpeed {
         let known = self.speeds.get(&self.device.summary.name).copied();

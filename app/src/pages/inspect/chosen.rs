@@ -22,13 +22,12 @@ pub struct Chosen {
     pub go: Option<View>,
 }
 
-pub const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
-pub const OF_POSITION: [View; 8] = [
+pub const OF_LAYER: [View; 2] = [View::Walk, View::Head];
+pub const OF_POSITION: [View; 7] = [
     View::Walk,
     View::Embeddings,
     View::Head,
     View::Residual,
-    View::Neurons,
     View::LogitLens,
     View::NextToken,
     View::WhatIf,
@@ -53,7 +52,6 @@ impl Chosen {
             head: set.head.filter(|_| reads(&[View::Head])),
             position: set.position.filter(|_| reads(&OF_POSITION)),
             token: set.token.filter(|_| reads(&OF_TOKEN)),
-            neuron: set.neuron.filter(|_| reads(&[View::Neurons])),
             count: set.count,
             sampling: match reads(&[View::NextToken]) {
                 true => set.sampling,
@@ -113,7 +111,7 @@ impl Chosen {
     /// Resets the choices that belong to a model's shape.
     pub fn another_model(&mut self) {
         self.another_prompt();
-        (self.set.layer, self.set.head, self.set.neuron) = (None, None, None);
+        (self.set.layer, self.set.head) = (None, None);
         self.set.edits.clear();
     }
 }
@@ -125,7 +123,7 @@ fn is_patch(edit: &Edit) -> bool {
 
 /// Slow views, which are requested separately.
 pub fn takes_long(view: View) -> bool {
-    matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph | View::Diff)
+    matches!(view, View::Weights | View::WhatIf | View::Provenance | View::Graph | View::Diff)
 }
 
 #[cfg(test)]

@@ -206,8 +206,7 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        ActivatingPassage, ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary,
-        TokenText,
+        ElementKind, GraphNode, GraphValue, Inspected, Match, Place, TensorSummary, TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -323,19 +322,14 @@ mod tests {
             gradient: None,
         };
         let graph = Detail::Graph { nodes: vec![node], values: vec![value], kernels: Vec::new() };
-        let token = |text: &str| TokenText { id: 1, text: text.to_owned() };
-        let tokens = vec![token("the"), token(" fox")];
-        let passage = ActivatingPassage { tokens, activations: vec![0.5, 2.0], peak: 1 };
-        let passages = Detail::Passages { passages: vec![passage], searched };
-        let (text, lists) = written(Vec::new(), vec![matches, graph, passages]);
-        assert_eq!(lists, ["spans [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
+        let (text, lists) = written(Vec::new(), vec![matches, graph]);
+        assert_eq!(lists, ["spans [N 1]", "operations [N 1]", "values [N 1]"]);
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");
+        assert_eq!(lines.len(), 8, "three heads, three rows, and two empty lines: {text}");
         assert_eq!(lines[1], "0,2,3,4,a ,\"b, c\", d,12,Hello,700,\"900 in document 14, 950\"");
         assert_eq!(lines[4], "0,head,linear,y = x · Wᵀ,0 1,2,0.5,tiled × 2");
         assert_eq!(lines[7], "0,tokens,\"f32[1, 4]\",-1,1,0.25,0.5,,,,");
-        assert_eq!(lines[10], "0,1, fox,2,the fox,0.5 2");
         assert!(written(Vec::new(), Vec::new()).0.is_err(), "a head without rows helps nobody");
     }
 

@@ -29,6 +29,10 @@ impl InspectPage {
         page
     }
 
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
     /// Requests something, applied once there is a model.
     pub fn wish(&mut self, wish: Wish) {
         if wish == Wish::default() {

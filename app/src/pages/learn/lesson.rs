@@ -80,8 +80,6 @@ pub struct Instrument {
     pub head: Option<usize>,
     /// Position from 0; the last by default.
     pub position: Option<usize>,
-    /// The neuron whose top passages are searched for.
-    pub neuron: Option<usize>,
     /// Number of listed entries.
     pub count: Option<usize>,
     pub temperature: Option<f32>,
@@ -289,7 +287,6 @@ impl Instrument {
             layer: self.layer,
             head: self.head,
             position: self.position,
-            neuron: self.neuron,
             count: self.count.unwrap_or(default.count),
             sampling: self.sampling(),
             every_part: view == View::WhatIf,

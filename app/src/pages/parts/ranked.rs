@@ -55,6 +55,11 @@ pub struct Ranking {
 }
 
 impl Ranking {
+    /// Like [`Self::ui`], with names over half the width.
+    pub fn wide_ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
+        self.rows_ui(ui, palette, rows, Some(ui.available_width() * 0.55))
+    }
+
     /// Draws rows. Returns the index of the clicked one.
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
         self.rows_ui(ui, palette, rows, None)

@@ -1,4 +1,5 @@
-//! Sparse dictionaries of a hook point: TopK autoencoders over the frozen model (Gao et al. 2024, arXiv 2406.04093).
+//! Sparse dictionaries of a hook point: TopK autoencoders over the frozen model (Gao et al. 2024, arXiv 2406.04093), and transcoders of its
+//! MLPs (Dunefsky et al. 2024, arXiv 2406.11944).
 
 use super::{HookPoint, Model, Probe, Purpose, TrainSpec, TrainingGraphs, build};
 use crate::graph::ops::{Linear, LinearInputs, SquaredError, SquaredErrorInputs, TopK, X};
@@ -7,10 +8,13 @@ use crate::{Error, Result};
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use std::collections::HashMap;
 
-/// A dictionary of F = `width` features on a value x [..,C]: f = TopK(E·x + e), x̂ = D·f + d.
+/// A dictionary of F = `width` features on a value x [..,C]: f = TopK(E·x + e), ŷ = D·f + d. An autoencoder reconstructs y = x, a transcoder
+/// another value y with as many columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dictionary {
     pub at: HookPoint,
+    /// The value that it reconstructs.
+    pub to: HookPoint,
     /// F.
     pub width: usize,
     /// Maximum number of active features per token, at most F.
@@ -26,10 +30,10 @@ impl Dictionary {
         "features.decoder.bias",
     ];
 
-    /// Probes of the evaluation graph: x [N,C], f [N,F], x̂ [N,C], and the loss [2] of the unchanged model.
-    pub const PROBES: [&str; 4] = ["input", "features", "reconstruction", "clean"];
+    /// Probes of the evaluation graph: x [N,C], f [N,F], ŷ [N,C], the loss [2] of the unchanged model, and, in transcoders, y [N,C].
+    pub const PROBES: [&str; 5] = ["input", "features", "reconstruction", "clean", "target"];
 
-    /// Appends f and x̂ of the value x.
+    /// Appends f and ŷ of the value x.
     fn append(self, graph: &mut Graph, x: ValueId) -> Result<[ValueId; 2]> {
         let (width, columns) = (self.width, graph.ty(x).columns());
         let shapes: [&[usize]; 4] = [&[width, columns], &[width], &[columns, width], &[columns]];
@@ -61,9 +65,8 @@ pub fn dictionary_points(model: &ModelConfig) -> Result<Vec<(HookPoint, usize)>>
     Ok(points.map(|(point, value)| (point, graph.ty(value).columns())).collect())
 }
 
-/// The graphs that train a dictionary on a hook point of a frozen model. The training graph ends at the hook point, whose value the
-/// dictionary reconstructs. The evaluation graph has the whole model twice from there on: its loss is that with the reconstruction in place of
-/// the value, and [`Dictionary::PROBES`] are its probes. Of `train`, only batch, targets and optimizer are used. Fails if the model has no such
+/// The graphs that train a dictionary on a hook point of a frozen model. The training graph ends at the value that the dictionary reconstructs.
+/// The evaluation graph has the whole model twice from there on: its loss is that with the reconstruction in place of the value, and [`Dictionary::PROBES`] are its probes. Of `train`, only batch, targets and optimizer are used. Fails if the model has no such
 /// hook point, or k is beyond the width.
 pub fn dictionary_graphs(
     model: &ModelConfig,
@@ -83,19 +86,24 @@ pub fn dictionary_graphs(
     let Model { mut graph, loss, sites, .. } = build(model, purpose)?;
     graph.parameters.iter_mut().for_each(|parameter| parameter.trainable = false);
     let missing = || Error::Refused(format!("the model has no hook point {}", dictionary.at));
-    let (Some(x), Some(clean)) = (sites.get(dictionary.at), loss) else { return Err(missing()) };
+    let (Some(x), Some(y), Some(clean)) = (sites.get(dictionary.at), sites.get(dictionary.to), loss) else {
+        return Err(missing());
+    };
     let targets = graph.find(Origin::Input(Input::Targets)).ok_or_else(missing)?;
 
-    let mut train_graph = cut(&graph, &[], &[x]);
-    let [_, y] = dictionary.append(&mut train_graph, x)?;
+    let mut train_graph = cut(&graph, &[], &[x, y]);
+    let [_, found] = dictionary.append(&mut train_graph, x)?;
     let loss_op = SquaredError { ignore_index };
-    let train_loss = train_graph.add(loss_op, SquaredErrorInputs { y, x, targets })?.loss;
+    let train_loss = train_graph.add(loss_op, SquaredErrorInputs { y: found, x: y, targets })?.loss;
     gradient(&mut train_graph, train_loss, 1.0 / train.accumulate as f32, Keep::Everything)?;
 
     let nodes = graph.nodes.len();
-    let [features, y] = dictionary.append(&mut graph, x)?;
-    let evaluate_loss = replayed(&mut graph, nodes, (x, y), clean)?;
-    let probed = [x, features, y, clean];
+    let [features, found] = dictionary.append(&mut graph, x)?;
+    let evaluate_loss = replayed(&mut graph, nodes, (y, found), clean)?;
+    let mut probed = vec![x, features, found, clean];
+    if x != y {
+        probed.push(y);
+    }
     let evaluate = cut(&graph, &[], &[&probed[..], &[evaluate_loss]].concat());
     let probe = |(name, value): (&&str, ValueId)| Probe { part: (*name).to_owned(), statistics: value };
     Ok(TrainingGraphs {
@@ -142,7 +150,8 @@ mod tests {
     fn the_training_graph_ends_at_the_hook_point_and_trains_only_the_dictionary() {
         let mut run = presets::preset("llama-tiny").unwrap();
         (run.model.vocabulary, run.model.layers) = (300, 2);
-        let dictionary = Dictionary { at: HookPoint::MlpOutput(0), width: 24, k: 3 };
+        let at = HookPoint::MlpOutput(0);
+        let dictionary = Dictionary { at, to: at, width: 24, k: 3 };
         let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
         let attentions =
             |graph: &Graph| graph.nodes.iter().filter(|node| matches!(node.op, Op::Attention(_))).count();
@@ -172,15 +181,12 @@ mod tests {
         );
         assert_eq!(names.last().map(String::as_str), Some("norm.output"));
         for (at, columns) in points {
-            let graphs =
-                dictionary_graphs(&run.model, &run.train, Dictionary { at, width: 8, k: 2 }).unwrap();
+            let dictionary = Dictionary { at, to: at, width: 8, k: 2 };
+            let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
             assert_eq!(graphs.evaluate.ty(graphs.evaluate_probes[0].statistics).columns(), columns);
         }
-        let refused = dictionary_graphs(
-            &run.model,
-            &run.train,
-            Dictionary { at: HookPoint::MlpOutput(0), width: 8, k: 9 },
-        );
+        let at = HookPoint::MlpOutput(0);
+        let refused = dictionary_graphs(&run.model, &run.train, Dictionary { at, to: at, width: 8, k: 9 });
         assert!(refused.unwrap_err().to_string().contains("k must be in 1 to 8"));
     }
 }

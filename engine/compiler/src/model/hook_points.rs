@@ -21,7 +21,7 @@ pub enum HookPoint {
     MlpInput(usize),
     /// [B,T,E]: the weights of a layer's experts, 0 for those that a token does not use.
     Gates(usize),
-    /// [B,T,F]: an MLP's neurons, after activation or gate; [B,T,E·F] with experts, weighted by the router.
+    /// [B,T,F]: an MLP's hidden units, after activation or gate; [B,T,E·F] with experts, weighted by the router.
     Hidden(usize),
     /// [B,T,C]: what a layer's MLP adds to the stream.
     MlpOutput(usize),

@@ -117,54 +117,6 @@ fn norms_are_of_the_stages_and_saliency_is_the_slope_along_each_embedding() {
 }
 
 #[test]
-fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
-    let mut bench = Bench::new(llama());
-    let plain = InspectSettings { layer: Some(0), position: Some(4), count: 6, ..InspectSettings::default() };
-    let seen = bench.look(View::Neurons, PROMPT, &plain).unwrap();
-    let hidden = bench.probe(PROMPT, &[HookPoint::Hidden(0)]).remove(0);
-    let (neurons, activations) = (seen.integers("neurons"), seen.floats("activations"));
-    assert!(activations.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()));
-    let most = hidden.row(4).iter().fold(0.0_f32, |most, entry| most.max(entry.abs()));
-    assert_eq!((neurons.len(), activations[0].abs()), (6, most));
-    let wanted: Vec<f32> = hidden.rows().flat_map(|row| neurons.iter().map(|at| row[*at as usize])).collect();
-    assert_eq!(seen.floats("hidden"), wanted);
-    assert!(seen.inspected.details.is_empty());
-    let settings = InspectSettings { neuron: Some(9), ..plain.clone() };
-    let seen = bench.look(View::Neurons, PROMPT, &settings).unwrap();
-    let [Detail::Passages { passages, searched }] = &seen.inspected.details[..] else { panic!() };
-    // 32 windows of 32 tokens, from a longer text.
-    assert_eq!((*searched, passages.len()), (1024, 6));
-    let peaks: Vec<f32> = passages.iter().map(|passage| passage.activations[passage.peak]).collect();
-    assert!(peaks.windows(2).all(|pair| pair[0] >= pair[1]), "{peaks:?}");
-    for passage in passages {
-        assert!(
-            passage.tokens.len() == passage.activations.len() && (8..=32).contains(&passage.tokens.len())
-        );
-        let most = passage.activations.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        assert_eq!(passage.activations[passage.peak], most);
-    }
-    // Find the best of all windows by brute force.
-    let store = TokenStore::open(&bench.run.data_folder().unwrap()).unwrap();
-    let length = store.len(Split::Validation);
-    let most = (0..32).map(|window| {
-        let tokens = store.read(Split::Validation, window * length / 32, 32).unwrap();
-        let hidden = block_on(bench.lens.probe(&tokens, &[HookPoint::Hidden(0)])).unwrap().remove(0);
-        hidden.rows().map(|row| row[9]).fold(f32::NEG_INFINITY, f32::max)
-    });
-    assert_eq!(peaks[0], most.fold(f32::NEG_INFINITY, f32::max));
-    // Neurons can be shown without the run's text.
-    std::fs::remove_dir_all(bench.run.data_folder().unwrap()).unwrap();
-    let seen = bench.look(View::Neurons, PROMPT, &settings).unwrap();
-    assert!(seen.has("neurons") && seen.inspected.notices[0].contains("cannot be read"));
-    let message = refusal(bench.look(
-        View::Neurons,
-        PROMPT,
-        &InspectSettings { neuron: Some(24), ..InspectSettings::default() },
-    ));
-    assert!(message.contains("the nearest is 23"), "{message}");
-}
-
-#[test]
 fn the_logit_lens_ends_with_the_logits() {
     for config in [gpt(), llama(), post()] {
         let mut bench = Bench::new(config);

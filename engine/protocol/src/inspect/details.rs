@@ -35,19 +35,6 @@ impl Detail {
                 );
                 vec![Table { about, ..spans(matches) }]
             }
-            Self::Passages { passages, searched } => {
-                let rows = passages.iter().map(|passage| {
-                    let strongest = passage.activations.get(passage.peak).copied();
-                    let at = passage.tokens.get(passage.peak).map_or("", |token| &token.text);
-                    let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();
-                    let peak = passage.peak.to_string();
-                    [peak.into(), at.into(), number(strongest), text.into(), joined(&passage.activations)]
-                });
-                let searched = quantity::counted(*searched as u64, "token");
-                let about = format!("Strongest activations in {searched} of validation text");
-                let columns = ["peak", "token", "activation", "text", "activations"];
-                vec![Table { about, ..numbered("passages", columns, rows) }]
-            }
             Self::Formulas { formulas } => {
                 vec![numbered("formulas", ["tensor", "formula"], formulas.iter().map(pair))]
             }

@@ -22,9 +22,14 @@ fn read(query: FeatureQuery) -> (Option<Trigger>, Command) {
     after(Command::ReadFeatures { run: "1".to_owned(), dictionary: None, query })
 }
 
+fn name(feature: usize, name: &str) -> (Option<Trigger>, Command) {
+    let name = name.to_owned();
+    after(Command::NameFeature { run: "1".to_owned(), dictionary: Some(1), feature, name })
+}
+
 fn steer(feature: usize, by: f32) -> (Option<Trigger>, Command) {
     let config = GenerateConfig { max_tokens: 12, temperature: 0.0, ..GenerateConfig::default() };
-    let steering = Box::new(Steering { feature, by, prompt: "One day".to_owned(), config });
+    let steering = Box::new(Steering { feature, by, clamp: false, prompt: "One day".to_owned(), config });
     after(Command::SteerFeature { run: "1".to_owned(), dictionary: None, steering })
 }
 
@@ -47,15 +52,34 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
             steer(7, 500.0),
             steer(7, -500.0),
             after(export("1", true)),
+            name(7, "heroes"),
+            read(FeatureQuery { feature: Some(7), ..FeatureQuery::default() }),
+            // It comes back with the same weights, as the run's second dictionary.
+            after(Command::ImportDictionary { source: WeightSource::Current, from: Some(to.clone()) }),
             // These fail.
             after(export("1", true)),
             read(FeatureQuery { feature: Some(48), ..FeatureQuery::default() }),
             train_dictionary("blocks.9.mlp.output"),
             steer(48, 1.0),
+            name(48, "none"),
+            after(Command::ImportDictionary {
+                source: WeightSource::Current,
+                from: Some(out.path().to_owned()),
+            }),
         ],
     );
-    let dictionaries: Vec<_> = told!(heard, Event::Dictionary(dictionary) => dictionary.clone()).collect();
+    let mut dictionaries: Vec<_> =
+        told!(heard, Event::Dictionary(dictionary) => dictionary.clone()).collect();
+    let imported = dictionaries.pop().unwrap();
+    let named = dictionaries.pop().unwrap();
     let last = dictionaries.last().unwrap();
+    assert_eq!(named.names.get(&7).map(String::as_str), Some("heroes"));
+    let measured = imported.recovery.unwrap();
+    assert_eq!(Some(measured), last.recovery, "the same function on the same text");
+    assert_eq!(
+        (imported.number, imported.settings.width, &*imported.settings.at),
+        (2, 48, "blocks.0.mlp.output")
+    );
     assert!(dictionaries[0].curve.is_empty() && dictionaries[0].bytes > 0, "{:?}", dictionaries[0]);
     let recovery = last.recovery.unwrap();
     assert!(recovery.recovered.unwrap() > 0.5 && recovery.clean < recovery.zero, "{recovery:?}");
@@ -64,7 +88,13 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     assert!(curve.len() == 15 && curve[14].loss < curve[0].loss, "{curve:?}");
 
     let answers: Vec<_> = told!(heard, Event::Features(features) => features.clone()).collect();
-    let [list, found, described] = &answers[..] else { panic!("{answers:?}") };
+    let [list, found, described, renamed] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(renamed.card.as_ref().unwrap().name.as_deref(), Some("heroes"));
+    let patterns = list.features.iter().filter_map(|own| own.pattern.as_ref());
+    assert!(patterns.clone().count() > 0);
+    for pattern in patterns {
+        assert!(pattern.precision > 0.0 && pattern.precision <= 1.0 && pattern.recall <= 1.0, "{pattern:?}");
+    }
     assert!(list.features.windows(2).all(|pair| pair[0].density >= pair[1].density), "{list:?}");
     assert!(list.features.iter().all(|own| own.raises.len() == 3 && own.max > 0.0));
     let strongest: Vec<f32> = found.features.iter().map(|own| own.in_text.as_ref().unwrap().0).collect();
@@ -92,6 +122,8 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
         "has no feature 48",
         "has no hook point",
         "has no feature 48",
+        "has no feature 48",
+        "cfg.json",
     ];
     assert_eq!(failures.len(), wanted.len(), "{failures:?}");
     assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
@@ -101,6 +133,49 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
         (&config["architecture"], &config["d_sae"], &config["k"]),
         (&"topk".into(), &48.into(), &4.into())
     );
+}
+
+#[test]
+fn a_transcoder_takes_the_place_of_its_mlp_and_is_clamped() {
+    let clamp = |by: f32| {
+        let config = GenerateConfig { max_tokens: 12, temperature: 0.0, ..GenerateConfig::default() };
+        let steering =
+            Box::new(Steering { feature: 3, by, clamp: true, prompt: "One day".to_owned(), config });
+        after(Command::SteerFeature { run: "1".to_owned(), dictionary: None, steering })
+    };
+    let plan = |at: &str, width: usize| {
+        let settings = DictionarySettings { width, ..*settings(at) };
+        after(Command::ReadDictionaries { source: WeightSource::Current, settings: Box::new(settings) })
+    };
+    let heard = play_trained(
+        tiny(40),
+        vec![
+            plan("blocks.0.mlp", 48),
+            plan("blocks.9.mlp", 48),
+            plan("stream.0", 1 << 40),
+            train_dictionary("blocks.0.mlp"),
+            clamp(0.0),
+            clamp(80.0),
+            clamp(-80.0),
+            plan("blocks.0.mlp", 48),
+            after(Export::Dictionary { run: "1".to_owned(), dictionary: Some(1) }.to(None, true)),
+        ],
+    );
+    let found: Vec<_> = told!(heard, Event::Dictionaries(found) => found.clone()).collect();
+    let [first, wrong, wide, last] = &found[..] else { panic!("{found:?}") };
+    let plan = first.plan.unwrap();
+    assert!(plan.bytes > 0 && plan.seconds > 0.0 && first.refused.is_empty() && first.kept.is_empty());
+    assert!(first.points.iter().any(|(name, columns)| name == "blocks.0.mlp" && *columns > 0));
+    assert!(wrong.plan.is_none() && wrong.refused.contains("has no hook point"), "{wrong:?}");
+    assert!(wide.plan.is_none() && wide.refused.contains("fewer than"), "{wide:?}");
+    assert_eq!(last.kept.len(), 1);
+    let recovery = last.kept[0].recovery.unwrap();
+    assert!(recovery.recovered.unwrap() > 0.3 && recovery.clean < recovery.zero, "{recovery:?}");
+    let steered: Vec<_> = told!(heard, Event::Steered(steered) => steered.clone()).collect();
+    assert!(steered.iter().all(|own| own.clamp && own.plain == steered[0].plain));
+    assert_ne!(steered[1].steered, steered[2].steered);
+    let failures = failures(&heard);
+    assert!(failures.len() == 1 && failures[0].contains("no TopK transcoders"), "{failures:?}");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     near(take(&state, "previous_token_score", &instrument), 0.6, "Head 0 of layer 1");
     near(take(&state, "induction_score", &instrument), 0.9, "Head 0 of layer 0");
 
-    let instrument = of(View::Neurons);
+    let instrument = of(View::WhatIf);
     let parts: [Floats<'_>; 2] = [("heads", &[2, 2], &[0.1, 0.5, 0.2, 0.0]), ("mlps", &[2], &[0.25, 1.0])];
     seen(&mut state, &instrument, View::WhatIf, &parts);
     near(take(&state, "mlp_over_head", &instrument), 2.0, "without head 1 of layer 0");

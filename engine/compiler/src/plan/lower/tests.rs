@@ -195,7 +195,7 @@ fn every_variant_is_one_that_a_model_takes() {
         }
     }
     let run = configs().swap_remove(0);
-    let dictionary = Dictionary { at: HookPoint::MlpOutput(0), width: 24, k: 3 };
+    let dictionary = Dictionary { at: HookPoint::MlpOutput(0), to: HookPoint::MlpOutput(0), width: 24, k: 3 };
     for (device, _) in &devices {
         let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
         take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
