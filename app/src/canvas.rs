@@ -16,13 +16,12 @@ impl OnCanvas {
     fn new(creation: &eframe::CreationContext<'_>) -> Result<Self, String> {
         let context = creation.egui_ctx.clone();
         let link = EngineLink::start(move || context.request_repaint());
-        let address = address(&boot().query());
-        let problems = address.problems.clone();
+        let Address { start, problems } = address(&boot().query());
         let preferences = load_preferences();
         theme::prepare(&creation.egui_ctx, &preferences);
         fonts::fetch_on_demand(&creation.egui_ctx);
         mirrored::keep(&creation.egui_ctx);
-        let mut app = App::new(Link::Engine(link), preferences, address.into())?;
+        let mut app = App::new(Link::Engine(link), preferences, start)?;
         app.complain(&problems);
         Ok(Self { app, context: creation.egui_ctx.clone() })
     }

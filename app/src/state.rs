@@ -42,11 +42,8 @@ pub use writing::{Text, TextEnding, Writing};
 
 use glasshouse_protocol::cleaning::CleaningStep;
 use glasshouse_protocol::message::{LogLine, LogMessage};
-use glasshouse_protocol::{
-    Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Export, Report, RunSummary,
-    TrainingState, answer,
-};
-use std::collections::BTreeMap;
+use glasshouse_protocol::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything the engine has reported.
 #[derive(Debug, Default)]

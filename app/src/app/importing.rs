@@ -1,12 +1,11 @@
 //! Dialogs about a pretrained model: its properties and sizes, before it is fetched and before it is imported.
 
 use super::App;
-use crate::format::{self, capitalized};
+use crate::format::capitalized;
 use crate::link::Chosen;
 use crate::pages::prelude::*;
 use crate::state::Importing;
 use glasshouse_protocol::quantity::bytes as size;
-use glasshouse_protocol::{Event, FoundModel, ModelSource, Report};
 use std::path::{Path, PathBuf};
 
 /// Maximum number of files named individually.

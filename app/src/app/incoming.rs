@@ -1,17 +1,14 @@
 //! Files in and out: dropped and chosen files become commands, results of the engine and the pages become files.
 
-use super::App;
 use super::importing::is_model;
 use super::typed_path::TypedPath;
-use crate::asks;
-use crate::format;
-use crate::link::{self, Answer, Chosen, NoFiles, Wish};
-use crate::pages::PageName;
+use super::*;
+use crate::link::{Chosen, NoFiles, Wish};
+use crate::{asks, format};
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{
-    Command, DocumentsChange, ErrorKind, Export, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS,
-    file_kind,
+    DocumentsChange, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS, file_kind,
 };
 use std::path::{Path, PathBuf};
 

@@ -1,14 +1,12 @@
 //! The strip of messages below the top bar: errors and notices with their remedies, and what was done, with its undo; and the page of a
 //! lost engine.
 
-use super::App;
 use super::remedies::remedies;
-use crate::asks::{Toast, Undo};
+use super::*;
 use crate::pages::prelude::*;
 use crate::state::Message;
 use crate::theme::mix;
-use egui::{Align, UiBuilder};
-use glasshouse_protocol::ErrorKind;
+use egui::UiBuilder;
 use std::time::Duration;
 
 /// Height of the strip in points. Its room is kept without a message, too, so that nothing moves when one comes or goes.

@@ -1,9 +1,8 @@
 //! What the buttons of a message do: the remedies that its error names.
 
-use super::App;
+use super::*;
 use crate::pages::prelude::*;
 use crate::state::Message;
-use glasshouse_protocol::{ErrorKind, Export, ExportFormat, Fit, Hint, Precision};
 
 /// Most buttons of a message.
 const MOST: usize = 3;

@@ -1,8 +1,7 @@
 //! The window's API server, controlled on the Settings page.
 
-use super::App;
+use super::*;
 use crate::asks::Serving;
-use crate::link::Link;
 use crate::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::CheckpointChoice;
 use glasshouse_protocol::completion::PLACES;

@@ -2,8 +2,6 @@
 
 use super::App;
 use crate::pages::prelude::*;
-use egui::Align;
-use glasshouse_protocol::{DeviceType, DraftOf, Fit};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {

@@ -3,7 +3,6 @@
 use super::App;
 use crate::link::{Answer, Chosen, expanded};
 use crate::pages::prelude::*;
-use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
 use super::prelude::*;
-use super::train::quoted;
 use serde::Serialize;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {

@@ -6,9 +6,7 @@ use super::prelude::*;
 use console::{Alignment, measure_text_width, pad_str};
 use glasshouse_engine::protocol::blocks::{Bar, Excerpt};
 use glasshouse_engine::protocol::cleaning::table::Unit;
-use glasshouse_engine::protocol::evaluation::{
-    self, AuditSection, CalibrationBin, Metric, Passage, metric_title,
-};
+use glasshouse_engine::protocol::evaluation::{AuditSection, CalibrationBin, Metric, Passage, metric_title};
 use serde::Serialize;
 use std::io::Result;
 

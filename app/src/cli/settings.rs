@@ -189,7 +189,6 @@ mod tests {
     use super::*;
     use crate::cli::arguments::{Arguments, Command};
     use clap::Parser as _;
-    use glasshouse_engine::protocol::{Decay, GuardMode, Precision, TokenizerKind};
 
     /// The configuration for a command line, split as a shell does.
     fn typed(line: &str) -> RunConfig {

@@ -10,7 +10,6 @@ use super::report::audited;
 use super::settings::differing;
 use super::trained::{find_run, settings_of, use_project};
 use glasshouse_engine::formats::page::Template;
-use glasshouse_engine::protocol::SpeedFrom;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 

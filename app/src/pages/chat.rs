@@ -20,8 +20,6 @@ use crate::pages::prelude::*;
 use conversation::{Exchange, Reply, messages};
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
-use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{ChatMessage, Output, Prompt, ReplyOrigin, Uncertainty};
 use judging::{Saying, keeps};
 use kept::Kept;
 

@@ -21,7 +21,6 @@ use crate::link::Outbox;
 use crate::pages::prelude::*;
 use bench::Bench;
 use comparison::Looked;
-use glasshouse_protocol::DocumentsChange;
 use leaves::Leaves;
 use passages::Passages;
 use paste::Paste;

@@ -16,10 +16,7 @@ use super::written::source_at;
 use crate::pages::prelude::*;
 use crate::state::own_runs;
 use asking::Asking;
-use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::evaluation::{Likelihood, Passage, blocks};
-use glasshouse_protocol::{Audit, Evaluation};
-use std::collections::{BTreeMap, BTreeSet};
+use glasshouse_protocol::evaluation::blocks;
 
 const MAX_RUNS: usize = 4;
 /// Width in points from which results have two columns.

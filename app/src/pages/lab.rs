@@ -5,8 +5,6 @@ mod search;
 mod sweep;
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Fit, RangeCurve, RangePoint, RangeTest};
 
 pub const WHAT: &str = "Find the settings that train best on your text by experiment. Test a range of learning rates in a minute, or sweep any \
     settings: train a run for each combination, stop the worst ones early, and compare all of them.";

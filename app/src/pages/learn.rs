@@ -19,7 +19,6 @@ pub use text::WHAT;
 use crate::link;
 use crate::pages::prelude::*;
 use check::Checking;
-use glasshouse_protocol::presets;
 use instrument::Shown;
 use quiz::Quiz;
 

@@ -13,7 +13,6 @@ use crate::pages::prelude::*;
 use decoder::Component;
 use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
-use glasshouse_protocol::{ErrorKind, PlanSummary};
 
 pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";

@@ -24,8 +24,6 @@ pub use ranked::{Ranked, Ranking, bar_rows};
 pub use runs::{called, distinctions, holds, offered, run_colour};
 
 use crate::pages::prelude::*;
-use egui::Align;
-use glasshouse_protocol::presets;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;

@@ -4,11 +4,19 @@
 pub use super::parts::icon_button;
 pub use super::parts::*;
 pub use super::{Context, Dot, ENTRIES, Models, Needs, Page, PageName};
-pub use crate::link::Wish;
+pub use crate::link::{FOLDERS, Wish};
 pub use crate::state::{History, InspectionAnswer, State, Tensor, Text, Training, ViewData};
 pub use crate::widgets::{self, prelude::*};
-pub use glasshouse_protocol::{
-    CheckpointSummary, Command, ErrorReport, GenerateConfig, InspectSettings, LearnsFrom, Objective,
-    RunConfig, RunLaunch, RunState, RunSummary, Start, Steer, TokenizerKind, TrainEvent, TrainingState, View,
-    WeightSource, answer,
-};
+pub use glasshouse_protocol::blocks::{Block, Fact, Section};
+pub use glasshouse_protocol::cleaning::RecipeSummary;
+pub use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
+pub use glasshouse_protocol::config::PreferenceLoss;
+pub use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Passage, TaskReport, metric_title};
+pub use glasshouse_protocol::inspect::{Detail, TokenText};
+pub use glasshouse_protocol::recipes::TuningRecipe;
+pub use glasshouse_protocol::setting::{Choice as _, Number, Setting, Settings as _};
+pub use glasshouse_protocol::*;
+pub use std::collections::{BTreeMap, BTreeSet};
+pub use std::ops::Range;
+pub use std::rc::Rc;
+pub use std::sync::Arc;

@@ -11,9 +11,8 @@ pub(super) use list::import_ui;
 
 pub use text::WHAT;
 
-use super::{Models, Page, home};
+use super::home;
 use crate::pages::prelude::*;
-use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
 pub struct RunsPage {

@@ -8,8 +8,6 @@ pub use text::WHAT;
 
 use crate::pages::prelude::*;
 use crate::preferences::{LossUnit, ThemeChoice};
-use glasshouse_protocol::setting::Choice as _;
-use glasshouse_protocol::{DeviceSummary, DeviceType, Precision};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [

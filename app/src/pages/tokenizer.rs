@@ -10,7 +10,6 @@ mod vocabulary;
 pub(super) use settings::full_name;
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::VocabularyOrder;
 
 pub const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";

@@ -18,9 +18,7 @@ pub use text::WHAT;
 
 use super::home;
 use crate::pages::prelude::*;
-use glasshouse_protocol::{ErrorKind, presets};
 use plots::Plots;
-use std::collections::BTreeSet;
 
 /// Width of the column of numbers and buttons in points.
 const NUMBERS: f32 = 276.0;

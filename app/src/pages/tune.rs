@@ -22,8 +22,6 @@ use super::train::{
 };
 use crate::pages::prelude::*;
 use crate::state::Runs;
-use glasshouse_protocol::recipes::TuningRecipe;
-use std::collections::BTreeSet;
 
 /// Width in points below which memory and time are shown under the settings.
 const NARROW: f32 = 860.0;

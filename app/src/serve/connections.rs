@@ -1,15 +1,13 @@
 //! Connections: accepted in order of arrival, up to a limit, and closed if they are idle.
 
+use super::*;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Maximum connections; further ones wait until one ends. Many systems allow a program 1,024 file descriptors, some of which the engine
 /// needs.

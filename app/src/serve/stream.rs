@@ -4,16 +4,15 @@ use super::bodies::{Head, Piece, logprobs_of, text_of};
 use super::connections::PATIENCE;
 use super::refusal::Refusal;
 use super::wanted::{Endpoint, Wanted};
-use super::{Ask, Served};
+use super::*;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use glasshouse_protocol::{Completion, Ending, Event, answer};
+use glasshouse_protocol::{Ending, Event, answer};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 const DONE: &str = "data: [DONE]\n\n";
 /// Maximum chunks waiting for the client.

@@ -58,7 +58,6 @@ fn are_others(before: &DocumentsOverview, now: &DocumentsOverview) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::DocumentsOverview;
 
     fn listed(files: &[&str]) -> Event {
         let files = files.iter().map(|name| ((*name).to_owned(), 1)).collect();

@@ -1,9 +1,6 @@
 //! Evaluations and audits of the open project's models: results, work in progress, and failures.
 
-use glasshouse_protocol::{
-    Audit, Command, Comparison, ErrorKind, ErrorReport, Evaluation, Event, WeightSource, answer,
-};
-use std::collections::BTreeMap;
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Evaluations {

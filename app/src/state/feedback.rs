@@ -1,7 +1,6 @@
 //! Feedback on replies in the open project.
 
-use glasshouse_protocol::{Command, Event, Feedback};
-use std::collections::BTreeSet;
+use super::*;
 
 /// Minimum rows for a run: the last is held out.
 pub const MIN_ROWS: usize = 2;

@@ -1,8 +1,7 @@
 //! Inspections of models: the tensors of views, read from the bytes that accompany the events.
 
-use glasshouse_protocol::inspect::{Detail, Tensor, TokenText};
-use glasshouse_protocol::{Command, Event, InspectSettings, Inspection, View};
-use std::collections::BTreeMap;
+use super::*;
+use glasshouse_protocol::inspect::{Detail, TokenText};
 use std::rc::Rc;
 
 #[derive(Debug, Default)]

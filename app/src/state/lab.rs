@@ -1,7 +1,6 @@
 //! Experiments on the open project.
 
-use super::Training;
-use glasshouse_protocol::{Event, RangeCurve, SweepSummary};
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Lab {

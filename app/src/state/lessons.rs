@@ -1,7 +1,6 @@
 //! A teacher's lessons, and the progress in lessons in the open project.
 
-use glasshouse_protocol::{Event, LessonFile, LessonProgress};
-use std::collections::BTreeMap;
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Lessons {

@@ -1,7 +1,6 @@
 //! All projects, and the open one.
 
-use glasshouse_protocol::{Command, Drafts, Event, ProjectChange, ProjectSummary};
-use std::collections::BTreeSet;
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Projects {

@@ -1,10 +1,6 @@
 //! The open project's runs.
 
-use super::Training;
-use glasshouse_protocol::{
-    Command, Compressed, Event, RunChange, RunState, RunSummary, Steer, TrainingState, answer,
-};
-use std::collections::BTreeMap;
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Runs {

@@ -1,7 +1,6 @@
 //! Colours for magnitudes and signed values, with even steps of lightness, so that twice the value looks twice as far.
 
-use super::{Palette, mix};
-use egui::Color32;
+use super::*;
 
 /// A magnitude between 0 and 1, from the panel colour to the accent.
 pub fn magnitude(palette: &Palette, share: f32) -> Color32 {

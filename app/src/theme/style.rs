@@ -1,13 +1,12 @@
 //! egui's style for a palette: type scale, spacing, corners, and widgets that differ by tone instead of by frames.
 
-use super::fonts::strong_family;
-use super::{CARD_CORNER, CONTROL, CONTROL_CORNER, DARK, LIGHT, Palette, mix, space};
+use super::*;
 use crate::preferences::{Preferences, ThemeChoice};
 use egui::epaint::Shadow;
 use egui::style::{HandleShape, ScrollStyle, Selection, WidgetVisuals, Widgets};
 use egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme,
-    ThemePreference, Vec2, Visuals,
+    Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, ThemePreference,
+    Vec2, Visuals,
 };
 
 /// 11 points: explanations of numbers, hints.

@@ -1,8 +1,7 @@
 //! `glasshouse evaluate --script`: writes a Python program and rows, so that models which do not run here can answer the same
 //! tasks.
 
-use super::{EvaluateArguments, named};
-use crate::cli::prelude::*;
+use super::*;
 use glasshouse_engine::data::recipes::write_lines;
 use glasshouse_engine::evaluation::tasks::TaskFile;
 

@@ -1,8 +1,7 @@
 //! `glasshouse diff`: what changed between two models, as text or JSON.
 
 use super::summary::Words;
-use super::{InspectionRequest, ViewTensor, at_step, print};
-use crate::cli::prelude::*;
+use super::*;
 
 /// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
 const SHADES: [u8; 5] = [17, 18, 19, 20, 27];

@@ -1,8 +1,6 @@
 //! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which describes them.
 
-use super::{ViewTensor, ViewsAnswer, json_of};
-use crate::cli::prelude::*;
-use glasshouse_engine::protocol::inspect::ElementKind;
+use super::*;
 use glasshouse_engine::storage::{self, Staging};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;

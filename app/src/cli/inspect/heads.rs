@@ -1,9 +1,8 @@
 //! Attention as text for a terminal: the pattern of one head, and the scores of all.
 
-use super::ViewTensor;
 use super::summary::{COLUMNS, ROWS, SQUARE, Words, print_table, quoted, show};
-use crate::cli::prelude::*;
-use glasshouse_engine::protocol::inspect::{HEAD_SCORES, Tensor, highest_score};
+use super::*;
+use glasshouse_engine::protocol::inspect::{HEAD_SCORES, highest_score};
 
 /// Prints the attention of the requested head, or of the head with the highest score, and all heads' scores.
 pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &InspectSettings) -> Result<()> {

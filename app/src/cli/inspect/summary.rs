@@ -1,9 +1,8 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
-use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::prelude::*;
+use super::*;
 use crate::cli::report::{aligned, print as print_blocks};
-use glasshouse_engine::protocol::inspect::{Axis, Detail, ElementKind, TokenText};
+use glasshouse_engine::protocol::inspect::{Axis, Detail, TokenText};
 use std::collections::HashMap;
 
 /// Maximum rows of a table; larger tensors are summarised in one line.

@@ -1,13 +1,12 @@
 //! A user's rows for a recipe, converted from any supported format to a single one.
 
+use super::*;
 use crate::cli::data;
-use crate::cli::prelude::*;
 use glasshouse_conversation::Row;
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::tasks::Check;
-use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use serde::Serialize;
 
 /// A line of a conversation that ends with its answer.

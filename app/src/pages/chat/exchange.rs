@@ -1,7 +1,6 @@
 //! A message, the reply to it, and the actions on both.
 
-use super::conversation::{Exchange, Reply};
-use crate::pages::prelude::*;
+use super::*;
 use crate::pages::written::{ending, source_of};
 
 pub enum Wanted {

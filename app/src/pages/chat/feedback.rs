@@ -1,11 +1,9 @@
 //! Feedback on replies as rows: list, edit, remove, export, and train on them.
 
-use super::judging::keeps;
-use crate::pages::prelude::*;
+use super::*;
 use crate::pages::train::busy;
 use crate::state::{MIN_ROWS, Said};
-use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{Feedback, FeedbackKind, Role};
+use glasshouse_protocol::Role;
 
 const ROWS: usize = 8;
 

@@ -1,9 +1,6 @@
 //! Feedback on replies: stored as rows, and shown once stored.
 
-use super::ChatPage;
-use super::conversation::Exchange;
-use crate::pages::prelude::*;
-use glasshouse_protocol::{ChatMessage, Feedback};
+use super::*;
 
 /// A pending change to a reply, applied once its feedback is stored.
 #[derive(Debug)]

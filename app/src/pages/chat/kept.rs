@@ -1,11 +1,7 @@
 //! The project's conversations: saved as they go on, listed, opened again, renamed and removed.
 
-use super::conversation::{Exchange, Reply, messages};
-use super::{ChatPage, Sampling, Talk, named_run};
-use crate::pages::prelude::*;
-use glasshouse_protocol::{
-    Conversation, ConversationChange, ConversationSummary, KeptMessage, Role as Speaker,
-};
+use super::*;
+use glasshouse_protocol::Role as Speaker;
 
 /// Height of the list, beyond which it scrolls, in points.
 const LIST: f32 = 260.0;

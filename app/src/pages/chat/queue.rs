@@ -1,11 +1,9 @@
 //! Active learning: prompts from a file about which the model is least certain, each to be answered in the conversation, or texts
 //! with a button per label.
 
-use super::judging::{keep, keeps};
-use super::{ChatPage, Talk, text};
-use crate::pages::prelude::*;
+use super::judging::keep;
+use super::*;
 use crate::pages::train::busy;
-use glasshouse_protocol::{ChatMessage, Feedback, KeptMessage, Proposal, Uncertainty};
 
 /// Number of visible proposals.
 const SHOWN: usize = 6;

@@ -6,11 +6,9 @@ mod own;
 mod personal;
 mod tables;
 
-use super::{DataPage, flow::counted};
-use crate::pages::prelude::*;
-use glasshouse_protocol::RecipeChange;
-use glasshouse_protocol::cleaning::report::Group;
-use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
+use super::flow::counted;
+use super::*;
+use glasshouse_protocol::cleaning::SampleJudgement;
 use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.

@@ -1,11 +1,8 @@
 //! Public corpora: description, licence, and download into the project.
 
-use super::DataPage;
-use crate::link::FOLDERS;
-use crate::pages::prelude::*;
+use super::*;
 use crate::state::Fetching;
 use egui::Hyperlink;
-use glasshouse_protocol::CorpusSummary;
 
 /// Why a web page only links to corpora instead of fetching them.
 const IN_A_BROWSER: &str =

@@ -2,8 +2,7 @@
 //! stages.
 
 use super::leaves::parts_ui;
-use super::{DataPage, Listed};
-use crate::pages::prelude::*;
+use super::*;
 use crate::widgets::icon_button as button;
 use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 

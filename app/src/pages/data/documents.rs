@@ -1,10 +1,8 @@
 //! The list of documents, with a search.
 
 use super::flow::counted;
-use super::{DataPage, Listed, PAGE};
-use crate::pages::prelude::*;
+use super::*;
 use egui::text::TextWrapping;
-use glasshouse_protocol::DocumentSummary;
 
 /// Row height in points.
 const ROW: f32 = 48.0;

@@ -1,12 +1,9 @@
 //! The head of the page: how many bytes each stage keeps, from raw to kept, and the cleaning before, while and after it runs.
 
-use super::DataPage;
 use super::stages::{colour, deeds, taken};
+use super::*;
 use crate::link::here;
-use crate::pages::prelude::*;
 use crate::state::Cleaning;
-use glasshouse_protocol::DocumentsOverview;
-use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
 
 /// `1 document`, `1,200 documents`.

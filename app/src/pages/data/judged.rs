@@ -1,11 +1,8 @@
 //! The other lists: documents dropped by the last cleaning, and a sample judged by the current recipe.
 
-use super::comparison::Looked;
 use super::documents::{TwoLineRow, list_ui, turning_ui};
 use super::flow::counted;
-use super::{DataPage, Listed};
-use crate::pages::prelude::*;
-use glasshouse_protocol::DocumentSummary;
+use super::*;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 
 impl DataPage {

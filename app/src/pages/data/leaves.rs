@@ -2,7 +2,6 @@
 //! Splits and search hits are computed once.
 
 use crate::pages::prelude::*;
-use std::ops::Range;
 
 /// Maximum bytes of a leaf.
 pub const LEAF: usize = 16_000;

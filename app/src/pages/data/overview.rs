@@ -1,12 +1,8 @@
 //! Composition of the text: files, split, document lengths, frequent characters.
 
 use super::flow::counted;
-use super::{DataPage, Paste};
-use crate::link::FOLDERS;
-use crate::pages::prelude::*;
+use super::*;
 use egui::TextWrapMode;
-use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::{DocumentsOverview, Drafts, FileProblem};
 use std::path::Path;
 
 /// Minimum width of a file's line in points.

@@ -4,7 +4,6 @@
 use super::leaves::leaves;
 use crate::pages::prelude::*;
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
-use std::ops::Range;
 
 #[derive(Debug, Default)]
 pub struct Passages {

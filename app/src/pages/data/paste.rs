@@ -1,8 +1,6 @@
 //! A pasted text that becomes a document.
 
-use super::DataPage;
-use crate::pages::prelude::*;
-use glasshouse_protocol::DocumentsChange;
+use super::*;
 
 #[derive(Debug, Default)]
 pub struct Paste {

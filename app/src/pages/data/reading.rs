@@ -1,14 +1,11 @@
 //! The pane to read a document, with search hits highlighted.
 
-use super::DataPage;
 use super::judged::looked_kept;
 use super::leaves::parts_ui;
-use crate::pages::prelude::*;
+use super::*;
 use crate::theme::mix;
-use egui::Align;
 use egui::text::{ByteIndex, CCursor};
 use glasshouse_protocol::answer::Document;
-use std::ops::Range;
 
 /// Maximum line width in points: about 72 characters of the reading size.
 const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
@@ -181,7 +178,6 @@ fn shade(palette: &Palette, is_learned: bool, is_even: bool) -> Color32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::parts::lit_text;
 
     fn marks(job: &LayoutJob) -> Vec<(Range<usize>, bool)> {
         let mark = |section: &egui::text::LayoutSection| {

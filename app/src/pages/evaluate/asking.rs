@@ -1,11 +1,8 @@
 //! The person's settings of evaluations and audits.
 
-use super::text;
+use super::*;
 use crate::link::{self, Chosen};
-use crate::pages::prelude::*;
 use glasshouse_protocol::evaluation::{AuditTopic, TaskRequest, is_description, metric_names};
-use glasshouse_protocol::setting::Settings as _;
-use glasshouse_protocol::{AuditSettings, EvaluateSettings};
 
 /// Initial values of a document limit, and of a stride in tokens, when the person sets one.
 const DOCUMENTS: usize = 200;

@@ -1,12 +1,9 @@
 //! A card per run: the number that is comparable across tokenizers, the other metrics, and notes for the reader.
 
 use super::compare::{evaluated, is_apart};
-use super::{checkpoint_of, date, is_in_training};
+use super::*;
 use crate::pages::parts::metric_line_ui as line_ui;
-use crate::pages::prelude::*;
-use glasshouse_protocol::evaluation::{AuditTopic, Metric, metric_title};
-use glasshouse_protocol::{Audit, Evaluation};
-use std::collections::BTreeMap;
+use glasshouse_protocol::evaluation::AuditTopic;
 
 const MIN_CARD_WIDTH: f32 = 250.0;
 /// Name of a card's main metric.
@@ -165,7 +162,7 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{AuditSection, Calibration, Likelihood, TaskReport};
+    use glasshouse_protocol::evaluation::{AuditSection, Calibration};
 
     #[test]
     fn a_card_has_what_was_measured_in_order_and_one_range_for_all_runs() {

@@ -1,8 +1,7 @@
 //! The choice of runs, and the actions on them.
 
-use super::{EvaluatePage, MAX_RUNS, source_of, text};
+use super::*;
 use crate::link::Chosen;
-use crate::pages::prelude::*;
 
 /// Number of runs offered before all are shown.
 const LATEST: usize = 8;

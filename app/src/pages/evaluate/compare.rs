@@ -1,11 +1,8 @@
 //! Up to four runs side by side: every metric with its interval, and pairwise comparisons on the same text and rows.
 
 use super::cards::metric_of;
-use super::{same_text, text};
-use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::evaluation::{Cell, Metric, Table, blocks, metric_title};
-use glasshouse_protocol::{Comparison, Evaluation};
+use super::*;
+use glasshouse_protocol::evaluation::Table;
 
 /// Per-token metrics, which are not comparable between tokenizers.
 const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy", "ece"];
@@ -195,7 +192,7 @@ fn csv(pairs: &[Comparison]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{Calibration, DocumentLoss, Likelihood, TaskReport};
+    use glasshouse_protocol::evaluation::{Calibration, DocumentLoss};
 
     fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
         Metric { name: name.to_owned(), value: Some(value), interval, ..Metric::default() }

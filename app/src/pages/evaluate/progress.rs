@@ -1,7 +1,6 @@
 //! Progress and failures of evaluations and audits.
 
-use super::EvaluatePage;
-use crate::pages::prelude::*;
+use super::*;
 use crate::state::Work;
 
 fn name_of(state: &State, run: Option<&String>) -> String {

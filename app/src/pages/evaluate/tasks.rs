@@ -1,12 +1,8 @@
 //! Results of tasks: metrics, tables such as a confusion matrix, and the answers, which can be searched and filtered for
 //! failures.
 
-use super::{date, look};
-use crate::pages::prelude::*;
-use glasshouse_protocol::Evaluation;
-use glasshouse_protocol::blocks::Section;
-use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};
-use std::collections::BTreeMap;
+use super::*;
+use glasshouse_protocol::evaluation::{TaskAnswer, metric_text};
 
 /// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;

@@ -3,7 +3,6 @@
 use crate::pages::prelude::*;
 use crate::theme::CARD_CORNER;
 use egui::UiBuilder;
-use glasshouse_protocol::{ProjectChange, ProjectSummary};
 
 /// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];

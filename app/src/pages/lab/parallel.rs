@@ -1,7 +1,6 @@
 //! Parallel coordinates (Inselberg 1985): an axis for each setting and for the loss, a line for each run.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::{SweepRow, SweepSummary};
 
 const HEIGHT: f32 = 240.0;
 /// Room for the names above and the ends below.

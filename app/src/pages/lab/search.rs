@@ -4,10 +4,6 @@ use crate::pages::prelude::*;
 use crate::pages::tokenizer::full_name;
 use crate::pages::train::{Awaited, await_history, confirm};
 use egui::Button;
-use glasshouse_protocol::blocks::Fact;
-use glasshouse_protocol::setting::Setting;
-use glasshouse_protocol::{SWEPT, Sweep};
-use std::collections::BTreeMap;
 
 /// A run chosen as the base, until its settings are known, and the request for them.
 pub type WantedBase = Option<(String, Option<u64>)>;

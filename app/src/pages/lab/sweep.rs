@@ -1,10 +1,6 @@
 //! Sweeps: the form, the file as text, and the runs as a table, small multiples and parallel coordinates.
 
-use super::{enabled, parallel, search, sweeps};
-use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::{LawOf, Scaling, StopRule, Sweep, SweepRow, SweepState, SweepSummary};
-use std::collections::BTreeMap;
+use super::*;
 
 const EXAMPLE: &str = r#"name = "rates"
 # runs = 20        # random combinations instead of all of them

@@ -1,10 +1,8 @@
 //! A learner's predictions and measurements, as a file for a teacher.
 
-use super::lesson::Lesson;
 use super::quiz::score;
-use glasshouse_protocol::LessonProgress;
+use super::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const VERSION: u32 = 1;
 

@@ -1,14 +1,12 @@
 //! Prediction and check of a lesson: the prediction first, then the measurement, and whether the prediction held.
 
-use super::lesson::{Lesson, Offer, Prediction};
-use super::measures::{self, Missing};
+use super::lesson::{Offer, Prediction};
+use super::measures::Missing;
 use super::quiz::kept;
-use super::text;
+use super::*;
 use crate::pages::home::grow_first_model;
-use crate::pages::prelude::*;
 use crate::pages::train::{busy, want_history};
-use glasshouse_protocol::{LessonMeasurement, LessonProgress, RunLaunch, Steer};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// The prediction being made, and the measurement in progress.
 #[derive(Debug, Default)]

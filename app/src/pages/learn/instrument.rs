@@ -2,12 +2,10 @@
 //! pages.
 
 use super::lesson::{Head, Instrument, Plot};
-use super::{measures, sheet};
+use super::*;
 use crate::pages::inspect::OneView;
-use crate::pages::prelude::*;
 use crate::pages::train::plots::{Plots, Tab, evaluation};
 use crate::pages::train::want_history;
-use std::collections::BTreeSet;
 
 const MAX_RUNS: usize = 8;
 const MAX_CHARACTERS: usize = 2_000;

@@ -1,8 +1,7 @@
 //! All lessons: the built-in ones and those in a teacher's folders. A file of the same name replaces a built-in lesson; an
 //! invalid file is reported and affects no others.
 
-use super::lesson::{BUILT_IN, Broken, Lesson};
-use glasshouse_protocol::LessonFile;
+use super::*;
 
 /// The lessons sorted by name, and the invalid files.
 #[derive(Clone, Debug, Default, PartialEq)]

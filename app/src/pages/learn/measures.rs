@@ -6,11 +6,8 @@ mod of_runs;
 
 use super::lesson::Instrument;
 use crate::pages::prelude::*;
-use glasshouse_protocol::inspect::Detail;
-use glasshouse_protocol::{LessonMeasurement, TokenSummary, presets};
 use of_model::*;
 use of_runs::*;
-use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {

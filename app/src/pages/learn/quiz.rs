@@ -1,9 +1,7 @@
 //! A lesson's test: the same questions before the prediction and after the measurement.
 
-use super::check;
-use super::lesson::{Lesson, Question};
-use crate::pages::prelude::*;
-use glasshouse_protocol::LessonProgress;
+use super::lesson::Question;
+use super::*;
 
 /// The test being taken.
 #[derive(Debug, Default)]

@@ -1,9 +1,8 @@
 //! A printable lesson: a self-contained HTML file with room to write.
 
-use super::lesson::{Instrument, Lesson, Plot};
-use super::markdown::{self, escaped};
-use super::measures;
-use crate::pages::prelude::visible;
+use super::lesson::{Instrument, Plot};
+use super::markdown::escaped;
+use super::*;
 use std::fmt::Write as _;
 
 const STYLE: &str = "@page{margin:18mm}body{font:11pt/1.5 'Noto Sans',system-ui,sans-serif;max-width:40em;margin:2em auto;padding:0 1em;\

@@ -1,8 +1,6 @@
 //! Details of the component under the pointer: name, description, and cost.
 
-use super::Draft;
-use super::decoder::{self, Component};
-use crate::pages::prelude::*;
+use super::*;
 
 /// Height in points: a name, two lines, and three numbers.
 const ABOUT: f32 = 122.0;

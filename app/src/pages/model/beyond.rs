@@ -1,9 +1,7 @@
 //! Beyond this machine: a forecast of the run on many GPUs, and how to move it there.
 
-use super::{Draft, ModelPage};
-use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::Fact;
-use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
+use super::*;
+use glasshouse_protocol::cluster::{ClusterPlan, GPUS};
 
 const FOLD: &str = "model beyond";
 

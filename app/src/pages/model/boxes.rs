@@ -1,10 +1,8 @@
 //! The boxes of the diagram: a component's name, size and details, and the small pictures of attention and MLP.
 
-use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
-use crate::pages::prelude::*;
-use egui::{CornerRadius, Shape};
-use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};
+use super::*;
+use egui::CornerRadius;
 
 impl Sketch<'_, '_> {
     /// A component as a box; `picture` draws into its right end.

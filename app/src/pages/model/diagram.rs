@@ -3,10 +3,7 @@
 
 use super::about::about_ui;
 use super::boxes::{heads_ui, hidden_ui};
-use super::decoder::Component;
-use super::{Draft, ModelPage};
-use crate::pages::prelude::*;
-use glasshouse_protocol::{ModelConfig, NormPlacement, Position};
+use super::*;
 
 /// Heights in points.
 const EDGE: f32 = 20.0;

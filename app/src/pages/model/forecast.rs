@@ -1,8 +1,6 @@
 //! Forecast of a run: memory on the device, time, compute; and earlier forecasts compared with their runs.
 
-use super::{Draft, ModelPage};
-use crate::pages::prelude::*;
-use glasshouse_protocol::Fit;
+use super::*;
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

@@ -1,12 +1,8 @@
 //! The settings of the decoder and its batches, in groups that correspond to components of the diagram.
 
-use super::decoder::Component;
-use super::{Draft, ModelPage};
-use crate::pages::prelude::*;
+use super::*;
 use egui::Button;
-use glasshouse_protocol::presets::{self, PRESETS};
-use glasshouse_protocol::setting::{Number, Setting};
-use glasshouse_protocol::{Gate, Position, Rope, RopeScaling};
+use glasshouse_protocol::presets::PRESETS;
 use std::mem::discriminant;
 
 /// Maximum of the layer slider: larger models take weeks on one device.

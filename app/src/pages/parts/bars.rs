@@ -52,7 +52,6 @@ pub fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[
 mod tests {
     use super::*;
     use crate::theme::DARK;
-    use crate::widgets::drawn;
 
     /// The texts painted for bars in a given width.
     fn painted(bars: &[Bar], width: f32) -> Vec<String> {

@@ -1,10 +1,9 @@
 //! Reports in the window: sections as cards that fold, each with its numbers as CSV and as a picture.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::{Bar, Block, Excerpt, Fact, Section, Series};
-use glasshouse_protocol::evaluation::{Better, CalibrationBin, Cell, Metric, Passage, Table, metric_title};
+use glasshouse_protocol::blocks::{Bar, Excerpt, Series};
+use glasshouse_protocol::evaluation::{Better, CalibrationBin, Table};
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 /// Maximum characters of a value next to its name; longer ones go below.
 const SHORT: usize = 28;

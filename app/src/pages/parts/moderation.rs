@@ -1,8 +1,6 @@
 //! Moderation of offensive text: one setting for the Chat and Write pages and the window's server.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::ModerationMode;
-use glasshouse_protocol::config::Category;
 
 /// Draws the mode, and the categories if it is on.
 pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {

@@ -149,7 +149,6 @@ impl Ranking {
 mod tests {
     use super::*;
     use crate::theme::DARK;
-    use crate::widgets::drawn;
 
     #[test]
     fn a_name_that_is_too_long_ends_in_an_ellipsis() {

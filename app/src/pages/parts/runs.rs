@@ -2,7 +2,6 @@
 //! is selected or deleted.
 
 use crate::pages::prelude::*;
-use std::collections::BTreeMap;
 
 /// A run's number and title, since titles may repeat; its name if it has no title.
 pub fn called(run: &RunSummary) -> String {

@@ -5,8 +5,7 @@ use crate::pages::prelude::*;
 use crate::pages::train::guard;
 use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
-use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::evaluation::{Cell, Table};
+use glasshouse_protocol::evaluation::Table;
 
 #[derive(Debug, Default)]
 pub struct Compare {

@@ -2,10 +2,6 @@
 
 use crate::pages::prelude::*;
 use egui_plot::{Line, Plot, PlotPoints, Points};
-use glasshouse_protocol::{
-    Compressed, Compression, ModelConfig, ModelPart, PruneSettings, RemoveSettings, RunChange,
-    SparsityPattern, WeightFormat, frontier,
-};
 
 /// The fractions on offer.
 const SPARSITIES: [(f64, &str); 4] = [(0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (0.9, "90 %")];

@@ -1,10 +1,7 @@
 //! One run: note, checkpoints, samples, and actions.
 
-use super::compress;
-use crate::pages::prelude::*;
+use super::*;
 use crate::pages::train::guard;
-use glasshouse_protocol::{Compression, EnergyUse, ExportFormat, RunChange, WeightFormat};
-use std::collections::BTreeSet;
 
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if let Some(error) = &run.error {

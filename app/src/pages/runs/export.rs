@@ -1,8 +1,6 @@
 //! The format of an exported model.
 
-use crate::link::{FOLDERS, Wish};
 use crate::pages::prelude::*;
-use glasshouse_protocol::{ExportFormat, FloatFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub fn ask_ui(ui: &Ui, context: &mut Context<'_>) {

@@ -1,9 +1,7 @@
 //! The table of runs.
 
-use crate::link::FOLDERS;
 use crate::pages::prelude::*;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Width of a run's colour mark before its name, in points.
 const MARK: f32 = 18.0;
@@ -355,7 +353,6 @@ fn csv(runs: &[(usize, &RunSummary)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::Start;
 
     #[test]
     fn the_table_as_csv_has_what_a_person_gave_a_run() {

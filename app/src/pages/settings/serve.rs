@@ -1,8 +1,6 @@
 //! The switch of the API server, which lets other programs use this window's engine.
 
-use super::{group, text};
-use crate::pages::prelude::*;
-use glasshouse_protocol::ModerationMode;
+use super::*;
 use std::time::Duration;
 
 pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {

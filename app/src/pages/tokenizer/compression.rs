@@ -1,8 +1,6 @@
 //! Comparison of the project's tokenizer with others by bytes per token on the project's text.
 
-use super::settings::full_name;
-use crate::pages::prelude::*;
-use glasshouse_protocol::{CompressionSummary, TokenizerConfig};
+use super::*;
 
 pub fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;

@@ -1,9 +1,7 @@
 //! Byte-pair encoding merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
 
-use super::TokenizerPage;
-use crate::pages::prelude::*;
-use egui::{Align, TextWrapMode};
-use glasshouse_protocol::MergeStep;
+use super::*;
+use egui::TextWrapMode;
 
 /// The pieces after some merges, and the indices of those that the last merge created.
 pub fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {

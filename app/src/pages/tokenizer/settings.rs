@@ -1,8 +1,6 @@
 //! The tokenizer's kind, settings and training.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::TokenizerConfig;
-use glasshouse_protocol::setting::Choice as _;
 
 /// A name with its size, such as `BPE 1,024`.
 pub fn full_name(config: &TokenizerConfig) -> String {

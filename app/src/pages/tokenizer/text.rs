@@ -1,8 +1,6 @@
 //! A text of the person's own as coloured tokens.
 
-use super::TokenizerPage;
-use crate::pages::prelude::*;
-use glasshouse_protocol::TokenSummary;
+use super::*;
 
 /// Maximum characters to tokenize; the engine accepts no more.
 const MAX_CHARACTERS: usize = 5_000;

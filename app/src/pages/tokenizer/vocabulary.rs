@@ -1,8 +1,6 @@
 //! The vocabulary as a table to search and sort.
 
-use super::TokenizerPage;
-use crate::pages::prelude::*;
-use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
+use super::*;
 
 pub const PAGE: usize = 50;
 

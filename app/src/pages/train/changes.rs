@@ -1,7 +1,6 @@
 //! Changes to a run while it trains, which are recorded in its file.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::setting::Setting;
 
 /// New values that are not sent yet.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,9 +1,6 @@
 //! Confirmation of a new run, with its memory and time.
 
-use super::{busy, form, train};
-use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::Fact;
-use glasshouse_protocol::{EnergyUse, PlanSummary, Trainable, presets};
+use super::*;
 
 /// The dialog between "New run" and its start, while requested.
 pub fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {

@@ -1,8 +1,7 @@
 //! The main figure, the other figures, and the buttons.
 
-use super::busy;
-use super::changes::{self, Change};
-use crate::pages::prelude::*;
+use super::changes::Change;
+use super::*;
 use crate::widgets::stat_row as row;
 
 pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, change: &mut Option<Change>) {

@@ -1,7 +1,6 @@
 //! Histories of runs, requested once.
 
 use crate::pages::prelude::*;
-use std::collections::BTreeSet;
 
 /// Points of a curve that a history is thinned to: more than a plot can show.
 const POINTS: usize = 2000;

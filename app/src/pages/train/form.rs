@@ -1,8 +1,6 @@
 //! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::setting::Setting;
-use glasshouse_protocol::{Decay, Precision, TrainConfig};
 
 pub const FOLD: &str = "train:settings";
 

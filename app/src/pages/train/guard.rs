@@ -1,7 +1,6 @@
 //! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity};
 
 /// Maximum reports in a list, newest first.
 const LISTED: usize = 20;

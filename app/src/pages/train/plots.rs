@@ -1,9 +1,7 @@
 //! The curves: loss, learning rate, gradient norm and speed, by steps or by time, with other runs as an overlay.
 
-use super::{controls, guard};
-use crate::pages::prelude::*;
+use super::*;
 use crate::state::StepPoint;
-use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {

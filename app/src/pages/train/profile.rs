@@ -1,7 +1,6 @@
 //! Profile of a step: time by part of the model, and launch overhead.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 
 /// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;

@@ -1,7 +1,6 @@
 //! The base checkpoint of a fine-tune, and the trainable parameters of a run.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::{CheckpointChoice, Trainable};
 
 /// The checkpoint of the base run.
 pub fn checkpoint_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {

@@ -3,7 +3,6 @@
 use super::settings::follow_rate;
 use crate::pages::prelude::*;
 use crate::pages::train::start::trainable_ui;
-use glasshouse_protocol::{Adapter, AdapterTarget, Trainable};
 
 pub fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut adapts, before) = (draft.train.adapter.is_some(), draft.tuning_rate());

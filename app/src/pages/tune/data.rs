@@ -4,8 +4,6 @@ use super::settings::propose_length;
 use crate::pages::prelude::*;
 use crate::state::MIN_ROWS;
 use egui::TextWrapMode;
-use glasshouse_protocol::RowFile;
-use glasshouse_protocol::recipes::TuningRecipe;
 
 /// For an estimate without a tokenizer: English with a small vocabulary.
 const CHARACTERS_PER_TOKEN: f64 = 3.0;

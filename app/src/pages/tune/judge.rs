@@ -1,10 +1,8 @@
 //! Settings of an objective in addition to its data: the preference loss, the source of rewards, noise, or the teacher.
 
 use super::settings::follow_rate;
-use super::{named, text};
-use crate::pages::prelude::*;
-use crate::state::Runs;
-use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
+use super::*;
+use glasshouse_protocol::config::{PreferenceSettings, RewardRule};
 
 pub fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {

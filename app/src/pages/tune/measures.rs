@@ -1,8 +1,6 @@
 //! Metrics of an objective in addition to the loss: preference accuracy and margins, or rewards.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::Fact;
-use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 
 /// Height of the curves in points.
 const HEIGHT: f32 = 180.0;

@@ -1,10 +1,8 @@
 //! Recipes as buttons. Each fills in objective, data and settings, which remain editable.
 
-use super::data;
-use super::settings::{learn, propose_length};
-use crate::pages::prelude::*;
-use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
-use glasshouse_protocol::{EvaluateSettings, LearnsFrom};
+use super::settings::propose_length;
+use super::*;
+use glasshouse_protocol::recipes::{RECIPES, RecipeMetric};
 
 pub fn recipes_ui(
     ui: &mut Ui,

@@ -2,8 +2,6 @@
 
 use crate::pages::prelude::*;
 use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
-use glasshouse_protocol::recipes::TuningRecipe;
-use glasshouse_protocol::{DataConfig, DistilSettings};
 
 /// Length of a run on generated tasks.
 const STEPS: u64 = 200;
@@ -93,8 +91,6 @@ pub fn pace_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorRep
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::config::PreferenceLoss;
-    use glasshouse_protocol::presets;
 
     #[test]
     fn a_model_of_texts_is_tuned_to_answer_and_one_that_answers_goes_on_as_it_was_tuned() {

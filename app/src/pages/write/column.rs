@@ -2,7 +2,6 @@
 
 use crate::pages::prelude::*;
 use crate::pages::written::{Look, Sampling, all_tokens, ending, silence, source_name, source_of};
-use glasshouse_protocol::Output;
 
 #[derive(Debug, Default)]
 pub struct Column {

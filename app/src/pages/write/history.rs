@@ -1,7 +1,6 @@
 //! Earlier texts of this project, to show again or compare.
 
-use super::WritePage;
-use crate::pages::prelude::*;
+use super::*;
 use crate::pages::written::source_of;
 
 const LISTED: usize = 24;

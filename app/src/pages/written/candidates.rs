@@ -1,7 +1,6 @@
 //! Candidates for the next token: the model's probability, after temperature and penalty, and as sampled.
 
 use crate::pages::prelude::*;
-use glasshouse_protocol::Candidate;
 
 /// Distance in points from the right end of a row to that of its figures.
 const FIGURES_EDGE: f32 = 8.0;

@@ -1,10 +1,7 @@
 //! The model's distribution at one token: the most likely tokens before and after temperature, and after every cut.
 
-use super::candidates::candidates_ui;
-use super::look::all_tokens;
-use crate::pages::prelude::*;
-use crate::state::{Distribution, Text};
-use glasshouse_protocol::WrittenToken;
+use super::*;
+use crate::state::Distribution;
 
 /// Row height of a candidate in points.
 const ROW: f32 = 32.0;

@@ -1,12 +1,10 @@
 //! Token inspection of a text: the selected token, and the model's distribution there.
 
-use super::explain::{self, Explained, explain_ui};
+use super::explain::{Explained, explain_ui};
 use super::paper::Paper;
-use super::sources::source_name;
 use super::text::text_ui;
-use crate::pages::prelude::*;
+use super::*;
 use crate::state::Distribution;
-use glasshouse_protocol::WrittenToken;
 
 const CANDIDATES: usize = 10;
 
@@ -105,7 +103,6 @@ fn explain(context: &mut Context<'_>, text: &Text, place: usize, config: Generat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{CheckpointSummary, Output, RunSummary, WeightSource};
 
     #[test]
     fn a_text_keeps_the_name_of_the_run_that_wrote_it() {

@@ -1,11 +1,8 @@
 //! A long text laid out in blocks of whole rows. A frame lays out and draws only visible blocks, and a growing text re-lays out
 //! only its last block. Row breaks do not depend on the following text, so the blocks look like one text.
 
-use super::look::all_tokens;
-use crate::pages::prelude::*;
+use super::*;
 use egui::text::CCursor;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// Font size and line height in points.
 const SIZE: f32 = 16.0;

@@ -1,8 +1,6 @@
 //! The weights that generate a text, and the sampling settings.
 
-use super::sources::source_ui;
-use crate::pages::prelude::*;
-use glasshouse_protocol::setting::Settings as _;
+use super::*;
 
 #[derive(Clone, Debug, Default)]
 pub struct Sampling {

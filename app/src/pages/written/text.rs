@@ -4,7 +4,6 @@ use super::paper::{LINE, Paper};
 use crate::pages::prelude::*;
 use crate::state::TextEnding;
 use egui::Event;
-use glasshouse_protocol::Ending;
 
 pub fn ending(why: TextEnding) -> &'static str {
     match why {

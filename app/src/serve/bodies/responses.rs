@@ -1,8 +1,6 @@
 //! Response bodies in the format of OpenAI's Responses API: complete, and as stream events.
 
-use super::{Head, Piece, Usage, Wanted, with_counts};
-use glasshouse_protocol::{Completion, Ending};
-use serde_json::{Value, json};
+use super::*;
 
 impl Head {
     /// A response before anything is generated, or complete.

@@ -16,7 +16,7 @@ mod tests;
 
 pub use hub::Hub;
 
-use super::connections;
+use super::*;
 use access::{Access, REFUSED};
 use axum::Router;
 use axum::body::Bytes;
@@ -28,11 +28,8 @@ use axum::routing::get;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hub::{Delivery, Gone, Head, Note};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Bytes of a file in one frame.
 const PART: usize = 64 << 10;

@@ -1,6 +1,6 @@
 //! Browsers as WebSocket clients, and a session that the test plays.
 
-use super::{Hub, Remote, RemoteSettings};
+use super::*;
 use glasshouse_protocol::{
     Command, DeviceSummary, Envelope, ErrorKind, Event, Export, Report, Request, Steer, StorageSummary,
     answer, message,
@@ -8,9 +8,7 @@ use glasshouse_protocol::{
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 struct Server {

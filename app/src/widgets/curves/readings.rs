@@ -1,8 +1,6 @@
 //! Readings at the pointer: the values of all curves at one place of the axis.
 
-use super::{Axis, Curve, CurvePlot, Mark};
-use crate::theme::{self, Palette};
-use egui::{Label, Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
+use super::*;
 use egui_plot::PlotTransform;
 
 /// How far beyond a curve's ends it is still read, as a fraction of the plot's width.

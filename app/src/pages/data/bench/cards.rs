@@ -1,12 +1,10 @@
 //! A stage of the recipe as a card: its switch, its effect on the sample and in the last cleaning, and, folded, its purpose, the
 //! source of its thresholds, and their values.
 
-use crate::pages::data::DataPage;
+use super::*;
 use crate::pages::data::stages::{colour, deeds};
-use crate::pages::prelude::*;
 use crate::theme::CARD_CORNER;
-use glasshouse_protocol::RecipeChange;
-use glasshouse_protocol::cleaning::report::{Group, Victim};
+use glasshouse_protocol::cleaning::report::Victim;
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
 
 /// Number of dropped documents shown as examples.

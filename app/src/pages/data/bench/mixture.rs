@@ -1,13 +1,8 @@
 //! The mixture: how much of each source a model reads, by weights and a temperature, and the resulting shares.
 
 use super::cards::small_card;
-use super::group_head_ui;
-use crate::pages::prelude::*;
-use glasshouse_protocol::RecipeChange;
-use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
+use super::*;
 use glasshouse_protocol::cleaning::table::{CorpusCell, Unit};
-use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
-use std::collections::{BTreeMap, BTreeSet};
 
 const HEAVIEST: f64 = 4.0;
 /// Maximum temperature of the slider, at which even sources of very different sizes get similar shares.
@@ -171,7 +166,7 @@ fn shares(sources: &[Source], mixture: &MixtureDraft) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable};
+    use glasshouse_protocol::cleaning::table::{Column, CorpusTable};
 
     fn source(name: &str, size: f64) -> Source {
         Source { name: name.to_owned(), size: Some(size) }

@@ -1,11 +1,8 @@
 //! The recipe as text: to read, edit, copy and save.
 
 use super::cards::small_card;
+use super::*;
 use crate::format::file_name;
-use crate::pages::data::DataPage;
-use crate::pages::prelude::*;
-use glasshouse_protocol::RecipeChange;
-use glasshouse_protocol::cleaning::RecipeSummary;
 
 impl DataPage {
     pub(super) fn own_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {

@@ -1,11 +1,9 @@
 //! Personal data by class: the action taken, and the masked findings of the last cleaning.
 
 use super::cards::small_card;
-use crate::pages::data::flow::counted;
-use crate::pages::prelude::*;
-use glasshouse_protocol::RecipeChange;
+use super::*;
 use glasshouse_protocol::cleaning::report::PersonalClass;
-use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary};
+use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard};
 
 /// Actions on a class, with name and explanation.
 const ACTIONS: [(PersonalAction, &str, &str); 4] = [

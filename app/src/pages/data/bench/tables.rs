@@ -1,9 +1,7 @@
 //! Other results of the last cleaning: groups of duplicates, totals, tables of the corpus, and unreadable files.
 
-use crate::pages::parts::{Kept, report_ui as blocks_ui};
+use crate::pages::parts::report_ui as blocks_ui;
 use crate::pages::prelude::*;
-use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{TextChange, TextFate, blocks};
 
 /// Blocks of the last report, by number of reports: the results, and groups of duplicates.

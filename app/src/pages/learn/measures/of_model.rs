@@ -1,7 +1,6 @@
 //! Measures of a model on a lesson's prompt.
 
-use super::{Found, matches};
-use crate::pages::prelude::*;
+use super::*;
 
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
     values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))

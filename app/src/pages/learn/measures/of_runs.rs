@@ -1,7 +1,6 @@
 //! Measures of runs and their losses.
 
-use super::{Found, Sweep};
-use crate::pages::prelude::*;
+use super::*;
 
 /// Losses of a run's steps: (step, loss), without gaps.
 fn losses(history: &History) -> Vec<(u64, f64)> {

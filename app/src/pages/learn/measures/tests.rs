@@ -1,11 +1,8 @@
 use super::*;
-use crate::pages::learn::lesson::{Instrument, Lesson};
+use crate::pages::learn::lesson::Lesson;
 use crate::pages::learn::library::Library;
-use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
-use glasshouse_protocol::{
-    CheckpointSummary, Command, Drafts, Envelope, Event, Inspection, OpenedProject, ProjectSummary, Report,
-    RunConfig, Start, TokenizerSummary, TrainEvent, answer, presets,
-};
+use glasshouse_protocol::answer;
+use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary};
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
     let checkpoint = CheckpointSummary {

@@ -1,6 +1,4 @@
 use super::*;
-use crate::widgets::drawn;
-use glasshouse_protocol::WrittenToken;
 
 fn text(letters: usize) -> Text {
     let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
