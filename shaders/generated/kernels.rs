@@ -185,6 +185,78 @@ pub mod advance {
     ];
 }
 
+/// Gradient of causal grouped-query attention with respect to queries, keys and values.
+pub mod attention_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries, half: bool) -> &'static Kernel {
+        &VARIANTS[entries as usize * 2 + usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 4] = [
+        Kernel { name: "attention_backward:scalar", entry_point: "attention_backward", pieces: &[WE4ADE3B9, W37D47636, W24CA3E93, W0A90DF2C, W2841F704, WCB2F5AEF, W8E98F1F2, W0ACCB311, W4CA88120, W44FA431D, W9C3771AF, WBFED8D36, W7AAEED49, WA4F5DB39, W36CB3794, W694CEFA4, W5A19FA29, WAEBBE0F0, W22191FA4, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, WE66B1E6A, WE1903CE4, W72E0BC8D, W2B285989, W32643A66, W2527EA64, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "attention_backward:scalar,half", entry_point: "attention_backward", pieces: &[W148953AA, WE4ADE3B9, W37D47636, W24CA3E93, W0A90DF2C, W2841F704, WCB2F5AEF, W8E98F1F2, W0ACCB311, W4CA88120, W44FA431D, W9C3771AF, WBFED8D36, W7AAEED49, WA4F5DB39, W36CB3794, W694CEFA4, W5A19FA29, WAEBBE0F0, W472EFBB6, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, WE66B1E6A, WE1903CE4, W72E0BC8D, W2B285989, W32643A66, W2527EA64, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "attention_backward:vec4", entry_point: "attention_backward", pieces: &[WE4ADE3B9, W37D47636, W24CA3E93, W0A90DF2C, WC8675A1E, W8E98F1F2, W0ACCB311, W4CA88120, W44FA431D, W9C3771AF, WBFED8D36, W7AAEED49, WE99BC3D0, W694CEFA4, W5A19FA29, WAEBBE0F0, W3CBBE5BA, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, W7C555BC1, W72E0BC8D, W2B285989, W32643A66, W2527EA64, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "attention_backward:vec4,half", entry_point: "attention_backward", pieces: &[W148953AA, WE4ADE3B9, W37D47636, W24CA3E93, W0A90DF2C, WC8675A1E, W8E98F1F2, W0ACCB311, W4CA88120, W44FA431D, W9C3771AF, WBFED8D36, W7AAEED49, WE99BC3D0, W694CEFA4, W5A19FA29, WAEBBE0F0, W4967A51A, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, W7C555BC1, W72E0BC8D, W2B285989, W32643A66, W2527EA64, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 7, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 8, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 7, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 8, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 7, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 8, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 7, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 8, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
 /// What attention's backward pass subtracts in each row: delta[b,h,t] = Σ_d dy[b,t,h,d]·y[b,t,h,d].
 pub mod attention_delta {
     use crate::pieces::*;
@@ -228,259 +300,67 @@ pub mod attention_delta {
     ];
 }
 
-/// Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-pub mod attention_forward_tiled {
+/// Causal grouped-query attention: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
+pub mod attention_forward {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
     pub use crate::attention::Arguments;
 
-    /// Which `size` the variant is built for.
+    /// Which `entries` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Size {
-        /// `d32` in the source.
-        D32,
-        /// `d48` in the source.
-        D48,
-        /// `d64` in the source.
-        D64,
-        /// `d128` in the source.
-        D128,
-        /// `any4` in the source.
-        Any4,
-        /// `any` in the source.
-        Any,
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
     }
 
     /// The variant with these features.
-    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 2 + usize::from(half)]
+    pub fn kernel(entries: Entries, half: bool) -> &'static Kernel {
+        &VARIANTS[entries as usize * 2 + usize::from(half)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel { name: "attention_forward_tiled:d32", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:d32,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:d48", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
-        Kernel { name: "attention_forward_tiled:d48,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
-        Kernel { name: "attention_forward_tiled:d64", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:d64,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:d128", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:d128,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:any4", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:any4,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:any", entry_point: "attention_forward_tiled", pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "attention_forward_tiled:any,half", entry_point: "attention_forward_tiled", pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W2E131D50, W5FE40997, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+    pub(crate) static VARIANTS: [Kernel; 4] = [
+        Kernel { name: "attention_forward:scalar", entry_point: "attention_forward", pieces: &[WDDD0DC9C, W73AADC56, WBB9C809E, WA8567873, W22F1D1AF, W7E07BE3E, W0580BBFA, WB47D81DF, W6C79CB4D, WAEBBE0F0, W22191FA4, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, WE66B1E6A, WE1903CE4, W72E0BC8D, W442C162F, W2B285989, W2527EA64, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 9216 },
+        Kernel { name: "attention_forward:scalar,half", entry_point: "attention_forward", pieces: &[W148953AA, WDDD0DC9C, W73AADC56, WBB9C809E, WA8567873, W22F1D1AF, W7E07BE3E, W0580BBFA, WB47D81DF, W6C79CB4D, WAEBBE0F0, W472EFBB6, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, WE66B1E6A, WE1903CE4, W72E0BC8D, W442C162F, W2B285989, W2527EA64, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 9216 },
+        Kernel { name: "attention_forward:vec4", entry_point: "attention_forward", pieces: &[WDDD0DC9C, W73AADC56, WBB9C809E, WA8567873, W22F1D1AF, W7E07BE3E, WBE9D6581, W6C79CB4D, WAEBBE0F0, W3CBBE5BA, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, W7C555BC1, W72E0BC8D, W442C162F, W2B285989, W2527EA64, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 9216 },
+        Kernel { name: "attention_forward:vec4,half", entry_point: "attention_forward", pieces: &[W148953AA, WDDD0DC9C, W73AADC56, WBB9C809E, WA8567873, W22F1D1AF, W7E07BE3E, WBE9D6581, W6C79CB4D, WAEBBE0F0, W4967A51A, W933FE504, WE32FAE4C, WAFFF447D, W916C3F7F, WC72F97D3, WB5C7D40C, W2A50CB39, W25CD389A, WCE67CEE5, W7C555BC1, W72E0BC8D, W442C162F, W2B285989, W2527EA64, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WE4D6983E, WB5EE0001, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W2EB71ADC, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 9216 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "lse", binding: 6, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 5, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "lse", binding: 6, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
-pub mod attention_key_backward_tiled {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// Which `size` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Size {
-        /// `d32` in the source.
-        D32,
-        /// `d48` in the source.
-        D48,
-        /// `d64` in the source.
-        D64,
-        /// `d128` in the source.
-        D128,
-        /// `any4` in the source.
-        Any4,
-        /// `any` in the source.
-        Any,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 2 + usize::from(half)]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel { name: "attention_key_backward_tiled:d32", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:d32,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:d48", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
-        Kernel { name: "attention_key_backward_tiled:d48,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
-        Kernel { name: "attention_key_backward_tiled:d64", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:d64,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:d128", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:d128,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:any4", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:any4,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:any", entry_point: "attention_key_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "attention_key_backward_tiled:any,half", entry_point: "attention_key_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, WF4942489, W565E8638, W2E131D50, WC941EFF0, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, WAB9B026A, W227E8FC1, W7F57DB32], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 6, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
-pub mod attention_query_backward_tiled {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// Which `size` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Size {
-        /// `d32` in the source.
-        D32,
-        /// `d48` in the source.
-        D48,
-        /// `d64` in the source.
-        D64,
-        /// `d128` in the source.
-        D128,
-        /// `any4` in the source.
-        Any4,
-        /// `any` in the source.
-        Any,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(size: Size, half: bool) -> &'static Kernel {
-        &VARIANTS[size as usize * 2 + usize::from(half)]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 12] = [
-        Kernel { name: "attention_query_backward_tiled:d32", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:d32,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:d48", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 6144 },
-        Kernel { name: "attention_query_backward_tiled:d48,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 6144 },
-        Kernel { name: "attention_query_backward_tiled:d64", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:d64,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:d128", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:d128,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:any4", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:any4,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:any", entry_point: "attention_query_backward_tiled", pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "attention_query_backward_tiled:any,half", entry_point: "attention_query_backward_tiled", pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W2E131D50, W52ED54C2, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W720F2DDC, WE32FAE4C, W44EBEC0A, WD32AA8A8, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32, WAB9B026A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
         KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 64 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 6, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -1651,12 +1531,12 @@ pub mod linear_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "linear_cooperative:cooperative8,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
-        Kernel { name: "linear_cooperative:cooperative8,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
-        Kernel { name: "linear_cooperative:cooperative8,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
-        Kernel { name: "linear_cooperative:cooperative16,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
-        Kernel { name: "linear_cooperative:cooperative16,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
-        Kernel { name: "linear_cooperative:cooperative16,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WD748693C, W572E4D51, W40D55019, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
+        Kernel { name: "linear_cooperative:cooperative8,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative8,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative8,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, W391F6094, W25A4E158, WD6DD7F5B, WE586CEC4, WE5EF4636, W60437B8F, W8D63A552, W655E1492, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
+        Kernel { name: "linear_cooperative:cooperative16,vec4", entry_point: "linear_cooperative", pieces: &[WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_cooperative:cooperative16,half", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W3492E264, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
+        Kernel { name: "linear_cooperative:cooperative16,half,half_out", entry_point: "linear_cooperative", pieces: &[W148953AA, WF6360019, W3B2C6AE2, WCDDF94C5, WB1561CB2, W97942A5C, WD5A35BA8, WA55A1C43, W572E4D51, W59C64083, WD0112C68, W0D6B5DC7, WB36551D1, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WA63ECF49, WC66C4DAD, W799ACE7A, WD6DD7F5B, WE586CEC4, W1CE85927, W33B54DDB, W890FD47C, W635EF461, WD96CA896, W26F0272E, WEBDEC70D, WC0E6C1E3, W981AE7BD, W71712EEE], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1697,21 +1577,16 @@ pub mod linear_direct {
         Scalar,
         /// `vec4` in the source.
         Vec4,
-        /// `half` in the source.
-        Half,
     }
 
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(operands: Operands, half_out: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 6] = [Some(0), None, Some(1), None, Some(2), Some(3)];
-        PLACES.get(operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
+    /// The variant with these features.
+    pub fn kernel(operands: Operands) -> &'static Kernel {
+        &VARIANTS[operands as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[WCCB75C05, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_direct:half,half_out", entry_point: "linear_direct", pieces: &[W148953AA, WCCB75C05, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -1726,22 +1601,6 @@ pub mod linear_direct {
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
@@ -1885,12 +1744,12 @@ pub mod linear_input_backward_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "linear_input_backward_cooperative:cooperative8,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
-        Kernel { name: "linear_input_backward_cooperative:cooperative8,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
-        Kernel { name: "linear_input_backward_cooperative:cooperative8,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
-        Kernel { name: "linear_input_backward_cooperative:cooperative16,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
-        Kernel { name: "linear_input_backward_cooperative:cooperative16,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
-        Kernel { name: "linear_input_backward_cooperative:cooperative16,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, WA7CA1B6F, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative8,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 12288 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,vec4", entry_point: "linear_input_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,half", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W26F0272E, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
+        Kernel { name: "linear_input_backward_cooperative:cooperative16,half,partial", entry_point: "linear_input_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, W77A5384A, W4BA69E58, W43B643F6, W17B82988, WD0112C68, W0D6B5DC7, WC01ACE3F, WE32FAE4C, W483962C0, W572E4D51, W59C64083, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, WA72A790E, WC797F8F8], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -1928,8 +1787,6 @@ pub mod linear_input_backward_direct {
         Left1,
         /// `left4` in the source.
         Left4,
-        /// `left_half` in the source.
-        LeftHalf,
     }
 
     /// Which `right` the variant is built for.
@@ -1939,25 +1796,18 @@ pub mod linear_input_backward_direct {
         Scalar,
         /// `vec4` in the source.
         Vec4,
-        /// `half` in the source.
-        Half,
     }
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
-        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
+        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
+        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left1,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[WBCD9CE1C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left4,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,scalar", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,vec4", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
-        Kernel { name: "linear_input_backward_direct:left_half,half", entry_point: "linear_input_backward_direct", pieces: &[W148953AA, WBCD9CE1C, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
@@ -1975,44 +1825,9 @@ pub mod linear_input_backward_direct {
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
 }
@@ -2022,6 +1837,15 @@ pub mod linear_input_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
     pub use crate::linear_input_backward::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `large` in the source.
+        Large,
+        /// `small` in the source.
+        Small,
+    }
 
     /// Which `left` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2046,98 +1870,107 @@ pub mod linear_input_backward_tiled {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right, partial: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 18] = [Some(0), None, Some(1), None, Some(2), Some(3), None, None, Some(4), None, Some(5), Some(6), Some(7), None, Some(8), None, Some(9), Some(10)];
-        PLACES.get(left as usize * 6 + right as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(size: Size, left: Left, right: Right, partial: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 36] = [None, None, Some(0), None, Some(1), Some(2), None, None, Some(3), None, Some(4), Some(5), None, None, Some(6), None, Some(7), Some(8), Some(9), None, Some(10), None, Some(11), Some(12), None, None, Some(13), None, Some(14), Some(15), Some(16), None, Some(17), None, Some(18), Some(19)];
+        PLACES.get(size as usize * 18 + left as usize * 6 + right as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 11] = [
-        Kernel { name: "linear_input_backward_tiled:left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W843AE765, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
-        Kernel { name: "linear_input_backward_tiled:left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W843AE765, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
+    pub(crate) static VARIANTS: [Kernel; 20] = [
+        Kernel { name: "linear_input_backward_tiled:large,left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W68A101D3, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W68A101D3, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:large,left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W68A101D3, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left1,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W6B6B37E4, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_9, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left1,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W6B6B37E4, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left1,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left1,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left4,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W6B6B37E4, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left4,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left4,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left_half,scalar", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, WDB1C1335, W208FAC07, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_10, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left_half,vec4", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left_half,half", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, W4E32BAF7, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_input_backward_tiled:small,left_half,half,partial", entry_point: "linear_input_backward_tiled", pieces: &[W148953AA, W6B6B37E4, WC01ACE3F, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_8, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_8: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_9: &[KernelBinding] = &[
+    const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
-    const BINDINGS_10: &[KernelBinding] = &[
+    const BINDINGS_8: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
@@ -2148,6 +1981,15 @@ pub mod linear_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
     pub use crate::linear::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `large` in the source.
+        Large,
+        /// `small` in the source.
+        Small,
+    }
 
     /// Which `operands` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2161,29 +2003,32 @@ pub mod linear_tiled {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(operands: Operands, half_out: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 6] = [Some(0), None, Some(1), None, Some(2), Some(3)];
-        PLACES.get(operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(size: Size, operands: Operands, half_out: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 12] = [None, None, Some(0), None, Some(1), Some(2), Some(3), None, Some(4), None, Some(5), Some(6)];
+        PLACES.get(size as usize * 6 + operands as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_tiled:scalar", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:vec4", entry_point: "linear_tiled", pieces: &[W36E9FF68, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_tiled:half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, W36E9FF68, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+    pub(crate) static VARIANTS: [Kernel; 7] = [
+        Kernel { name: "linear_tiled:large,vec4", entry_point: "linear_tiled", pieces: &[W1C5FE1BA, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:large,half", entry_point: "linear_tiled", pieces: &[W148953AA, W1C5FE1BA, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:large,half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, W1C5FE1BA, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:small,scalar", entry_point: "linear_tiled", pieces: &[W26208A86, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:small,vec4", entry_point: "linear_tiled", pieces: &[W26208A86, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:small,half", entry_point: "linear_tiled", pieces: &[W148953AA, W26208A86, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_tiled:small,half,half_out", entry_point: "linear_tiled", pieces: &[W148953AA, W26208A86, WB36551D1, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
@@ -2192,15 +2037,15 @@ pub mod linear_tiled {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
@@ -2236,10 +2081,10 @@ pub mod linear_weight_backward_cooperative {
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel { name: "linear_weight_backward_cooperative:cooperative8,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
-        Kernel { name: "linear_weight_backward_cooperative:cooperative8,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
-        Kernel { name: "linear_weight_backward_cooperative:cooperative16,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
-        Kernel { name: "linear_weight_backward_cooperative:cooperative16,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, WB00DC2AC, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative8,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, W7D2FCDB7, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W59C64083, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 12288 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative8,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, W7D2FCDB7, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W59C64083, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, W391F6094, W25A4E158, W3EDE9C1C, W8C215E57, W3FE1827E, W729FFC5E, W8D63A552, W655E1492, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 12288 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative16,vec4", entry_point: "linear_weight_backward_cooperative", pieces: &[WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, W7D2FCDB7, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W59C64083, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W46ED89E7, WEC36ACE0, W516ACE37, W391A48E4, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 14336 },
+        Kernel { name: "linear_weight_backward_cooperative:cooperative16,half", entry_point: "linear_weight_backward_cooperative", pieces: &[W148953AA, WF6360019, W5A88D53B, WA3C2D218, WE8D5118F, WCF63F508, WAB4A4617, W7D2FCDB7, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W8E03EF98, W483962C0, WB38EE8E9, W572E4D51, W59C64083, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, WBB5B7265, W75C3F445, WC66C4DAD, W799ACE7A, W3EDE9C1C, W8C215E57, WC77E0D7E, W9D920F82, W890FD47C, W635EF461, WD96CA896], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 14336 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2268,8 +2113,6 @@ pub mod linear_weight_backward_direct {
         Left1,
         /// `left4` in the source.
         Left4,
-        /// `left_half` in the source.
-        LeftHalf,
     }
 
     /// Which `right` the variant is built for.
@@ -2279,25 +2122,18 @@ pub mod linear_weight_backward_direct {
         Scalar,
         /// `vec4` in the source.
         Vec4,
-        /// `half` in the source.
-        Half,
     }
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
-        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
+        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
+        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel { name: "linear_weight_backward_direct:left1,scalar", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left1,vec4", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left1,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left4,vec4", entry_point: "linear_weight_backward_direct", pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left4,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left_half,scalar", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left_half,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 0 },
-        Kernel { name: "linear_weight_backward_direct:left_half,half", entry_point: "linear_weight_backward_direct", pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 0 },
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel { name: "linear_weight_backward_direct:left1,scalar", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left1,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0 },
+        Kernel { name: "linear_weight_backward_direct:left4,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2313,38 +2149,8 @@ pub mod linear_weight_backward_direct {
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
 }
@@ -2354,6 +2160,15 @@ pub mod linear_weight_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
     pub use crate::linear_weight_backward::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `large` in the source.
+        Large,
+        /// `small` in the source.
+        Small,
+    }
 
     /// Which `left` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -2378,67 +2193,73 @@ pub mod linear_weight_backward_tiled {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 9] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), Some(6), Some(7)];
-        PLACES.get(left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(size: Size, left: Left, right: Right) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 18] = [None, Some(0), Some(1), None, Some(2), Some(3), None, Some(4), Some(5), Some(6), Some(7), Some(8), None, Some(9), Some(10), Some(11), Some(12), Some(13)];
+        PLACES.get(size as usize * 9 + left as usize * 3 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel { name: "linear_weight_backward_tiled:left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
-        Kernel { name: "linear_weight_backward_tiled:left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+    pub(crate) static VARIANTS: [Kernel; 14] = [
+        Kernel { name: "linear_weight_backward_tiled:large,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:large,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W6EC0BB65, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WEC36ACE0, WB2554FA8, W7234E366, WE1BC86A1, WEA7425C4, W8880B2A2, W4FA679E1], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_6, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_3, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_7, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_4, workgroup_memory: 8192 },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WE7EE875E, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W59C64083, W86D4D28A, WC5D1E7FF, W3DBC7991, W6E7FB65C, W1F7F7551, W8C736C8B, W6E4387EC, WB5EE0001, WF39DDDF1, WB359FF9B, W4C3EE411], workgroup_size: [8, 8, 1], bindings: BINDINGS_5, workgroup_memory: 8192 },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_4: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_6: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
 }
@@ -3820,6 +3641,8 @@ pub mod attention {
         pub kv_heads: u32,
         /// D.
         pub head_size: u32,
+        /// Workgroups that share a head's channels: each computes COLUMNS of them.
+        pub parts: u32,
         /// 1 / √D.
         pub scale: f32,
         /// 1 where scores have a soft cap.
@@ -3840,7 +3663,7 @@ pub mod attention {
         pub documents: u32,
     }
 
-    crate::arguments!(56);
+    crate::arguments!(60);
 
 }
 
@@ -3856,7 +3679,7 @@ pub mod linear {
         pub columns: u32,
         /// I.
         pub inner: u32,
-        /// Tiles of 64 side by side.
+        /// Tiles in a row of tiles.
         pub column_tiles: u32,
         /// From a row of y and r to the next: O, or more where w is a part.
         pub stride: u32,
@@ -3882,11 +3705,11 @@ pub mod linear_input_backward {
         pub columns: u32,
         /// O.
         pub inner: u32,
-        /// Tiles of 64 side by side.
+        /// Tiles in a row of tiles.
         pub column_tiles: u32,
         /// Tiles of a slice.
         pub tiles: u32,
-        /// Inner steps of a slice, a multiple of 16 or all.
+        /// Inner steps of a slice, a multiple of 32 or all.
         pub slice: u32,
         /// From a row of dy to the next: O, or more where w is a part.
         pub stride: u32,
@@ -3912,11 +3735,11 @@ pub mod linear_weight_backward {
         pub columns: u32,
         /// N.
         pub inner: u32,
-        /// Tiles of 64 side by side.
+        /// Tiles in a row of tiles.
         pub column_tiles: u32,
         /// Tiles of a slice.
         pub tiles: u32,
-        /// Inner steps of a slice, a multiple of 16 or all.
+        /// Inner steps of a slice, a multiple of 32 or all.
         pub slice: u32,
         /// 1 adds to dw, 0 writes each slice by itself.
         pub accumulate: u32,
@@ -3934,10 +3757,9 @@ pub static KERNELS: &[&Kernel] = &[
     &activation_backward::VARIANTS[0], &activation_backward::VARIANTS[1], &activation_backward::VARIANTS[2],
     &add::VARIANTS[0], &add::VARIANTS[1],
     &advance::VARIANTS[0],
+    &attention_backward::VARIANTS[0], &attention_backward::VARIANTS[1], &attention_backward::VARIANTS[2], &attention_backward::VARIANTS[3],
     &attention_delta::VARIANTS[0], &attention_delta::VARIANTS[1],
-    &attention_forward_tiled::VARIANTS[0], &attention_forward_tiled::VARIANTS[1], &attention_forward_tiled::VARIANTS[2], &attention_forward_tiled::VARIANTS[3], &attention_forward_tiled::VARIANTS[4], &attention_forward_tiled::VARIANTS[5], &attention_forward_tiled::VARIANTS[6], &attention_forward_tiled::VARIANTS[7], &attention_forward_tiled::VARIANTS[8], &attention_forward_tiled::VARIANTS[9], &attention_forward_tiled::VARIANTS[10], &attention_forward_tiled::VARIANTS[11],
-    &attention_key_backward_tiled::VARIANTS[0], &attention_key_backward_tiled::VARIANTS[1], &attention_key_backward_tiled::VARIANTS[2], &attention_key_backward_tiled::VARIANTS[3], &attention_key_backward_tiled::VARIANTS[4], &attention_key_backward_tiled::VARIANTS[5], &attention_key_backward_tiled::VARIANTS[6], &attention_key_backward_tiled::VARIANTS[7], &attention_key_backward_tiled::VARIANTS[8], &attention_key_backward_tiled::VARIANTS[9], &attention_key_backward_tiled::VARIANTS[10], &attention_key_backward_tiled::VARIANTS[11],
-    &attention_query_backward_tiled::VARIANTS[0], &attention_query_backward_tiled::VARIANTS[1], &attention_query_backward_tiled::VARIANTS[2], &attention_query_backward_tiled::VARIANTS[3], &attention_query_backward_tiled::VARIANTS[4], &attention_query_backward_tiled::VARIANTS[5], &attention_query_backward_tiled::VARIANTS[6], &attention_query_backward_tiled::VARIANTS[7], &attention_query_backward_tiled::VARIANTS[8], &attention_query_backward_tiled::VARIANTS[9], &attention_query_backward_tiled::VARIANTS[10], &attention_query_backward_tiled::VARIANTS[11],
+    &attention_forward::VARIANTS[0], &attention_forward::VARIANTS[1], &attention_forward::VARIANTS[2], &attention_forward::VARIANTS[3],
     &cached_attention::VARIANTS[0], &cached_attention::VARIANTS[1],
     &cached_attention_join::VARIANTS[0],
     &cached_write::VARIANTS[0],
@@ -3962,15 +3784,15 @@ pub static KERNELS: &[&Kernel] = &[
     &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
-    &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1], &linear_direct::VARIANTS[2], &linear_direct::VARIANTS[3],
+    &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1],
     &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9],
     &linear_input_backward_cooperative::VARIANTS[0], &linear_input_backward_cooperative::VARIANTS[1], &linear_input_backward_cooperative::VARIANTS[2], &linear_input_backward_cooperative::VARIANTS[3], &linear_input_backward_cooperative::VARIANTS[4], &linear_input_backward_cooperative::VARIANTS[5],
-    &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2], &linear_input_backward_direct::VARIANTS[3], &linear_input_backward_direct::VARIANTS[4], &linear_input_backward_direct::VARIANTS[5], &linear_input_backward_direct::VARIANTS[6], &linear_input_backward_direct::VARIANTS[7],
-    &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10],
-    &linear_tiled::VARIANTS[0], &linear_tiled::VARIANTS[1], &linear_tiled::VARIANTS[2], &linear_tiled::VARIANTS[3],
+    &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2],
+    &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10], &linear_input_backward_tiled::VARIANTS[11], &linear_input_backward_tiled::VARIANTS[12], &linear_input_backward_tiled::VARIANTS[13], &linear_input_backward_tiled::VARIANTS[14], &linear_input_backward_tiled::VARIANTS[15], &linear_input_backward_tiled::VARIANTS[16], &linear_input_backward_tiled::VARIANTS[17], &linear_input_backward_tiled::VARIANTS[18], &linear_input_backward_tiled::VARIANTS[19],
+    &linear_tiled::VARIANTS[0], &linear_tiled::VARIANTS[1], &linear_tiled::VARIANTS[2], &linear_tiled::VARIANTS[3], &linear_tiled::VARIANTS[4], &linear_tiled::VARIANTS[5], &linear_tiled::VARIANTS[6],
     &linear_weight_backward_cooperative::VARIANTS[0], &linear_weight_backward_cooperative::VARIANTS[1], &linear_weight_backward_cooperative::VARIANTS[2], &linear_weight_backward_cooperative::VARIANTS[3],
-    &linear_weight_backward_direct::VARIANTS[0], &linear_weight_backward_direct::VARIANTS[1], &linear_weight_backward_direct::VARIANTS[2], &linear_weight_backward_direct::VARIANTS[3], &linear_weight_backward_direct::VARIANTS[4], &linear_weight_backward_direct::VARIANTS[5], &linear_weight_backward_direct::VARIANTS[6], &linear_weight_backward_direct::VARIANTS[7],
-    &linear_weight_backward_tiled::VARIANTS[0], &linear_weight_backward_tiled::VARIANTS[1], &linear_weight_backward_tiled::VARIANTS[2], &linear_weight_backward_tiled::VARIANTS[3], &linear_weight_backward_tiled::VARIANTS[4], &linear_weight_backward_tiled::VARIANTS[5], &linear_weight_backward_tiled::VARIANTS[6], &linear_weight_backward_tiled::VARIANTS[7],
+    &linear_weight_backward_direct::VARIANTS[0], &linear_weight_backward_direct::VARIANTS[1], &linear_weight_backward_direct::VARIANTS[2],
+    &linear_weight_backward_tiled::VARIANTS[0], &linear_weight_backward_tiled::VARIANTS[1], &linear_weight_backward_tiled::VARIANTS[2], &linear_weight_backward_tiled::VARIANTS[3], &linear_weight_backward_tiled::VARIANTS[4], &linear_weight_backward_tiled::VARIANTS[5], &linear_weight_backward_tiled::VARIANTS[6], &linear_weight_backward_tiled::VARIANTS[7], &linear_weight_backward_tiled::VARIANTS[8], &linear_weight_backward_tiled::VARIANTS[9], &linear_weight_backward_tiled::VARIANTS[10], &linear_weight_backward_tiled::VARIANTS[11], &linear_weight_backward_tiled::VARIANTS[12], &linear_weight_backward_tiled::VARIANTS[13],
     &muon_momentum::VARIANTS[0],
     &muon_normalise::VARIANTS[0],
     &muon_update::VARIANTS[0],
@@ -4002,7 +3824,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "63a2f7d7368d3f91";
+pub const VERSION: &str = "a228274bd5880b54";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

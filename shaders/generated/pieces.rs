@@ -6,6 +6,26 @@ pub(crate) const W000E537A: &str = r#"struct Arguments {
     renormalise: u32
 }
 "#;
+pub(crate) const W00D8B31C: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -57,6 +77,13 @@ fn slope_by(kind: u32, x: Entry) -> Entry {
         case default {
             return silu_slope(x);
         }
+    }
+}
+"#;
+pub(crate) const W0580BBFA: &str = r#"
+fn store_entry(at: u32, channel: u32, value: f32) {
+    if channel < arguments.head_size {
+        y[at + channel] = Stored(value);
     }
 }
 "#;
@@ -157,6 +184,16 @@ fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
 "#;
 pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
 "#;
+pub(crate) const W0A90DF2C: &str = r#"
+@group(0) @binding(8)
+var<storage, read_write> dqkv: array<Stored>;
+"#;
+pub(crate) const W0ACCB311: &str = r#"
+fn lse_of(plane: u32, t: vec4<u32>) -> vec4<f32> {
+    let at = vec4<u32>(plane * arguments.time) + t;
+    return vec4<f32>(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
+}
+"#;
 pub(crate) const W0B04FDF7: &str = r#"
 struct Arguments {
     count: u32,
@@ -230,9 +267,6 @@ fn widened(word: u32) -> f32 {
     let magnitude = select(bitcast<f32>(((exponent + 112u) << 23u) | (mantissa << 13u)), small, exponent == 0u);
     return bitcast<f32>(bitcast<u32>(magnitude) | ((word & 32768u) << 16u));
 }
-"#;
-pub(crate) const W114733C9: &str = r#"
-const STAGED: u32 = 4u;
 "#;
 pub(crate) const W11F24865: &str = r#"
 fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
@@ -326,6 +360,52 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
 "#;
 pub(crate) const W16E1FFBF: &str = r#"
 const COLUMNS: u32 = 4u;
+"#;
+pub(crate) const W17B82988: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_along(part_row, step), right_across(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
 "#;
 pub(crate) const W17F15460: &str = r#"
 struct ScheduleRow {
@@ -495,6 +575,39 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 "#;
+pub(crate) const W1C5FE1BA: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(row, column, blocks.here);
+        store(row, column + 32u, blocks.right);
+        store(row + 32u, column, blocks.down);
+        store(row + 32u, column + 32u, blocks.across);
+    }
+}
+"#;
 pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
 var<storage, read> query_scale: array<f32>;
@@ -513,10 +626,6 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
 }
 "#;
-pub(crate) const W1D77A608: &str = r#"
-@group(0) @binding(4)
-var<storage, read> lse: array<f32>;
-"#;
 pub(crate) const W1ED51749: &str = r#"
 const WIDTH: u32 = 1u;
 "#;
@@ -528,6 +637,9 @@ fn gelu_tanh_of(x: Entry) -> Entry {
 "#;
 pub(crate) const W1F7D8D93: &str = r#"
 alias Number = f16;
+"#;
+pub(crate) const W1F7F7551: &str = r#"
+var<workgroup> right_tile: array<array<vec4<f32>, 8>, DEPTH>;
 "#;
 pub(crate) const W202CC7F7: &str = r#"
 fn dy_entry(step: u32, row: u32) -> f32 {
@@ -584,6 +696,35 @@ fn mix_bits(start: u32) -> u32 {
 pub(crate) const W228991E1: &str = r#"
 var<workgroup> sums: array<Entry, 256>;
 "#;
+pub(crate) const W2299710C: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = steps.x; step < steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const W22F1D1AF: &str = r#"
+fn masked(products: vec4<f32>, t: vec4<u32>, documents: vec4<u32>, key: u32) -> vec4<f32> {
+    let j = vec4<u32>(key);
+    let sees = (documents <= j) & (j <= t) & (t - j < vec4<u32>(arguments.seen));
+    return select(vec4<f32>(MIN_SCORE), capped(products * arguments.scale), sees);
+}
+"#;
 pub(crate) const W230ACB1E: &str = r#"
 @group(0) @binding(5)
 var<storage, read> starts: array<u32>;
@@ -609,9 +750,22 @@ pub(crate) const W24A8D4AD: &str = r#"struct Arguments {
     interval: u32
 }
 "#;
+pub(crate) const W24CA3E93: &str = r#"
+@group(0) @binding(7)
+var<storage, read> dy: array<Stored>;
+"#;
 pub(crate) const W25180BEE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> teacher: array<f32>;
+"#;
+pub(crate) const W2527EA64: &str = r#"
+fn kept(seed: vec2<u32>, numbers: vec4<u32>) -> vec4<f32> {
+    if arguments.dropout == 0u {
+        return vec4<f32>(1.0);
+    }
+    let bits = vec4<u32>(random_bits(seed, arguments.site, numbers.x), random_bits(seed, arguments.site, numbers.y), random_bits(seed, arguments.site, numbers.z), random_bits(seed, arguments.site, numbers.w));
+    return select(vec4<f32>(arguments.keep_scale), vec4<f32>(), bits < vec4<u32>(arguments.threshold));
+}
 "#;
 pub(crate) const W25A4E158: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
@@ -623,9 +777,42 @@ fn stage_right(at: u32, numbers: Four) {
     }
 }
 "#;
+pub(crate) const W25CD389A: &str = r#"
+fn positions_from(first: u32) -> vec4<u32> {
+    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(arguments.time - 1u));
+}
+"#;
 pub(crate) const W260710EA: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const W26208A86: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks);
+}
 "#;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
@@ -646,6 +833,11 @@ pub(crate) const W277C32A9: &str = r#"struct Arguments {
     center: f32,
     scores: u32,
     tie: f32
+}
+"#;
+pub(crate) const W2841F704: &str = r#"
+fn dy_entry(at: u32, channel: u32) -> f32 {
+    return select(0.0, f32(dy[at + min(channel, arguments.head_size - 1u)]), channel < arguments.head_size);
 }
 "#;
 pub(crate) const W28A7B4AB: &str = r#"
@@ -688,6 +880,21 @@ fn add(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
 pub(crate) const W2A144ED8: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> history: array<u32>;
+"#;
+pub(crate) const W2A50CB39: &str = r#"
+fn document_start(row: u32) -> u32 {
+    let documents = arguments.documents == 1u;
+    let at = control.row * arguments.batch * arguments.time + row;
+    return select(0u, starts[select(0u, at, documents)], documents);
+}
+"#;
+pub(crate) const W2B285989: &str = r#"
+fn capped(scores: vec4<f32>) -> vec4<f32> {
+    if arguments.capped == 0u {
+        return scores;
+    }
+    return softcapped_four(scores, arguments.softcap);
+}
 "#;
 pub(crate) const W2BFAD6BF: &str = r#"
 @group(0) @binding(7)
@@ -732,14 +939,6 @@ fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
 }
 "#;
-pub(crate) const W2E131D50: &str = r#"
-fn document_start(row: u32) -> u32 {
-    if arguments.documents == 0u {
-        return 0u;
-    }
-    return starts[control.row * arguments.batch * arguments.time + row];
-}
-"#;
 pub(crate) const W2E31E36E: &str = r#"
 @group(0) @binding(2)
 var<storage, read> cursor: array<Cursor>;
@@ -748,8 +947,10 @@ pub(crate) const W2E620B16: &str = r#"
 @group(0) @binding(6)
 var<storage, read> softened: array<vec2<f32>>;
 "#;
-pub(crate) const W2EBCDECA: &str = r#"
-var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
+pub(crate) const W2EB71ADC: &str = r#"
+fn softcapped_four(x: vec4<f32>, cap: f32) -> vec4<f32> {
+    return cap * tanh(clamp(x / cap, vec4<f32>(-10.0), vec4<f32>(10.0)));
+}
 "#;
 pub(crate) const W2EF5C0B1: &str = r#"
 @group(0) @binding(5)
@@ -815,6 +1016,15 @@ fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 "#;
+pub(crate) const W32643A66: &str = r#"
+fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
+    if arguments.capped == 0u {
+        return vec4<f32>(1.0);
+    }
+    let shares = scores / arguments.softcap;
+    return vec4<f32>(1.0) - shares * shares;
+}
+"#;
 pub(crate) const W330C6669: &str = r#"
 @group(0) @binding(3)
 var<storage, read> x: array<StoredX>;
@@ -861,36 +1071,23 @@ pub(crate) const W36B122FE: &str = r#"struct Arguments {
     kind: u32
 }
 "#;
-pub(crate) const W36E9FF68: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
+pub(crate) const W36CB3794: &str = r#"
+fn store(window: u32, position: u32, head: u32, channel: u32, values: vec4<f32>) {
+    if position >= arguments.time {
         return;
     }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
+    let at = ((window + position) * (arguments.heads + 2u * arguments.kv_heads) + head) * arguments.head_size;
+    {
+        store_entry(at, channel, values.x);
+        store_entry(at, channel + 1u, values.y);
+        store_entry(at, channel + 2u, values.z);
+        store_entry(at, channel + 3u, values.w);
     }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
 }
+"#;
+pub(crate) const W37D47636: &str = r#"
+@group(0) @binding(6)
+var<storage, read> delta: array<f32>;
 "#;
 pub(crate) const W37F0954B: &str = r#"
 fn gelu_tanh_slope(x: Entry) -> Entry {
@@ -1105,9 +1302,6 @@ var<storage, read> key_scale: array<f32>;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
 "#;
-pub(crate) const W3B94DD36: &str = r#"
-const SIZE: u32 = 8u;
-"#;
 pub(crate) const W3C620F0C: &str = r#"
 fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
     (*blocks).here += right * left;
@@ -1115,6 +1309,9 @@ fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<
     (*blocks).down += right * left_down;
     (*blocks).across += right_across * left_down;
 }
+"#;
+pub(crate) const W3CBBE5BA: &str = r#"
+alias Stored = vec4<f32>;
 "#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
@@ -1180,11 +1377,6 @@ alias Left = vec4<f16>;
 pub(crate) const W40CE1D1E: &str = r#"
 var<workgroup> block_sums: array<f32, BLOCK>;
 "#;
-pub(crate) const W40D55019: &str = r#"
-fn tile_corner(tile: u32, side_by_side: u32) -> vec2<u32> {
-    return vec2<u32>(tile / side_by_side, tile % side_by_side) * SIDE;
-}
-"#;
 pub(crate) const W422492D2: &str = r#"struct Arguments {
     rows: u32,
     vocabulary: u32,
@@ -1237,15 +1429,17 @@ pub(crate) const W43749BFB: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> second: array<vec4<f32>>;
 "#;
-pub(crate) const W437FFD23: &str = r#"
-const SIZE: u32 = 16u;
-"#;
 pub(crate) const W43B643F6: &str = r#"
 fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     let left = along(four);
     let right = across(four);
     stage_left(along_at(left), left_four(tile.x, first, left, end));
     stage_right(across_at(right), right_four(tile.y, first, right, end));
+}
+"#;
+pub(crate) const W442C162F: &str = r#"
+fn scaled_rows(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -1265,12 +1459,12 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W44C9D9A5: &str = r#"
 alias Number = f32;
 "#;
-pub(crate) const W44EBEC0A: &str = r#"
-fn capped(score: f32) -> f32 {
-    if arguments.capped == 0u {
-        return score;
-    }
-    return softcapped(score, arguments.softcap);
+pub(crate) const W44FA431D: &str = r#"
+struct Queries {
+    t: vec4<u32>,
+    documents: vec4<u32>,
+    lse: vec4<f32>,
+    delta: vec4<f32>
 }
 "#;
 pub(crate) const W45923EA9: &str = r#"
@@ -1310,9 +1504,6 @@ var<storage, read> x: array<f32>;
 pub(crate) const W480AD105: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Entry>;
-"#;
-pub(crate) const W4832E3D4: &str = r#"
-const STAGED: u32 = 16u;
 "#;
 pub(crate) const W483962C0: &str = r#"
 fn slice_steps(slice: u32) -> vec2<u32> {
@@ -1383,6 +1574,17 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     return select(Four(), numbers, step < end);
 }
 "#;
+pub(crate) const W4C3EE411: &str = r#"
+fn multiply_staged(block: ptr<function, mat4x4<f32>>, local: vec2<u32>) {
+    multiply(block, local.x, local.y, DEPTH);
+}
+"#;
+pub(crate) const W4CA88120: &str = r#"
+fn delta_of(plane: u32, t: vec4<u32>) -> vec4<f32> {
+    let at = vec4<u32>(plane * arguments.time) + t;
+    return vec4<f32>(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+}
+"#;
 pub(crate) const W4D05D513: &str = r#"
 const STEP: u32 = 64u;
 "#;
@@ -1395,6 +1597,20 @@ fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
         dx[at] = Stored(Entry(dy[at]) * slope_by(arguments.kind, Entry(x[at])));
+    }
+}
+"#;
+pub(crate) const W4FA679E1: &str = r#"
+fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
+    for (var k = 0u; k < DEPTH; k += 1u) {
+        let left = left_tile[k][local.x];
+        let left_down = left_tile[k][local.x + 8u];
+        let right = right_tile[k][local.y];
+        let right_across = right_tile[k][local.y + 8u];
+        (*blocks).here += outer(left, right);
+        (*blocks).right += outer(left, right_across);
+        (*blocks).down += outer(left_down, right);
+        (*blocks).across += outer(left_down, right_across);
     }
 }
 "#;
@@ -1470,78 +1686,6 @@ pub(crate) const W52D5860C: &str = r#"struct Arguments {
     count: u32
 }
 "#;
-pub(crate) const W52ED54C2: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let document = document_start(window + t);
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
-    let seed = schedule[control.row].seed;
-    let query_at = (window + t) * row_entries + head * entries();
-    var query: array<Entry, SIZE>;
-    var flow: array<Entry, SIZE>;
-    var gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
-        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
-        gradient[c] = Entry();
-    }
-    let row_lse = lse[plane * arguments.time + t];
-    let row_delta = delta[plane * arguments.time + t];
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var scores = Entry();
-            var flows = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                scores += query[c] * staged_keys[key + c];
-                flows += flow[c] * staged_values[key + c];
-            }
-            let sees = document <= j && j <= t && t - j < arguments.seen;
-            if sees {
-                var share = horizontal_sum(flows);
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                let score = capped(horizontal_sum(scores));
-                let slope = exp(score - row_lse) * (share - row_delta) * cap_slope(score);
-                for (var c = 0u; c < entries(); c++) {
-                    gradient[c] += slope * staged_keys[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
-        }
-    }
-}
-"#;
 pub(crate) const W53371992: &str = r#"
 @group(0) @binding(5)
 var<storage, read> positions: array<Entry>;
@@ -1593,15 +1737,6 @@ pub(crate) const W5632007F: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> first: array<f32>;
 "#;
-pub(crate) const W565E8638: &str = r#"
-fn kept(index: u32) -> f32 {
-    if arguments.dropout == 0u {
-        return 1.0;
-    }
-    let dropped = random_bits(schedule[control.row].seed, arguments.site, index) < arguments.threshold;
-    return select(arguments.keep_scale, 0.0, dropped);
-}
-"#;
 pub(crate) const W5680E5C4: &str = r#"
 fn x_steps(row: u32, step: u32) -> vec4<f32> {
     let at = (product * arguments.rows + min(row, arguments.rows - 1u)) * arguments.inner + step;
@@ -1634,12 +1769,42 @@ fn activation(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 pub(crate) const W59A5B3E4: &str = r#"
 alias StoredY = vec4<f16>;
 "#;
+pub(crate) const W59C64083: &str = r#"
+fn tile_corner(tile: u32, tiles_per_row: u32, side: u32) -> vec2<u32> {
+    return vec2<u32>(tile / tiles_per_row, tile % tiles_per_row) * side;
+}
+"#;
 pub(crate) const W59E6B889: &str = r#"
 var<workgroup> lanes: array<f32, 256>;
 "#;
 pub(crate) const W59F59595: &str = r#"
 fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
+}
+"#;
+pub(crate) const W5A19FA29: &str = r#"
+@compute @workgroup_size(64)
+fn attention_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let packed_heads = arguments.heads + 2u * arguments.kv_heads;
+    let planes = arguments.batch * packed_heads;
+    let number = group_number(group);
+    let rank = number / (planes * arguments.parts);
+    if rank * SIDE >= arguments.time {
+        return;
+    }
+    let plane = number / arguments.parts % planes;
+    let text = plane / packed_heads;
+    let head = plane % packed_heads;
+    let column = number % arguments.parts * COLUMNS;
+    if head >= arguments.heads + arguments.kv_heads {
+        backward(false, true, rank, text, head, column, local);
+    }
+    else if head >= arguments.heads {
+        backward(false, false, rank, text, head, column, local);
+    }
+    else {
+        backward(true, false, rank, text, head, column, local);
+    }
 }
 "#;
 pub(crate) const W5A1CE584: &str = r#"
@@ -1650,9 +1815,6 @@ alias RightMatrix = coop_mat16x16<Number, B>;
 "#;
 pub(crate) const W5A7C4623: &str = r#"
 alias Operand = vec4<f32>;
-"#;
-pub(crate) const W5A85C968: &str = r#"
-var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
 "#;
 pub(crate) const W5A88D53B: &str = r#"@group(0) @binding(1)
 var<storage, read> dy: array<Four>;
@@ -1703,83 +1865,6 @@ pub(crate) const W5EC5A768: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> y: array<vec4<f32>>;
 "#;
-pub(crate) const W5FE40997: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
-    let value_column = key_column + arguments.kv_heads * entries();
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let document = document_start(window + t);
-    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
-    let seed = schedule[control.row].seed;
-    var query: array<Entry, SIZE>;
-    var attended: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
-        attended[c] = Entry();
-    }
-    var largest = MIN_SCORE;
-    var total = 0.0;
-    for (var start = begin; start < end; start += STAGED) {
-        let count = min(STAGED, end - start);
-        workgroupBarrier();
-        for (var at = local; at < count * entries(); at += ROWS) {
-            let row = (window + start + at / entries()) * row_entries;
-            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
-            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
-        }
-        workgroupBarrier();
-        for (var slot = 0u; slot < count; slot++) {
-            let j = start + slot;
-            let key = slot * entries();
-            var products = Entry();
-            for (var c = 0u; c < entries(); c++) {
-                products += query[c] * staged_keys[key + c];
-            }
-            let score = capped(horizontal_sum(products));
-            let sees = document <= j && j <= t && t - j < arguments.seen;
-            if sees {
-                if score > largest {
-                    let shrink = exp(largest - score);
-                    total *= shrink;
-                    for (var c = 0u; c < entries(); c++) {
-                        attended[c] *= shrink;
-                    }
-                    largest = score;
-                }
-                var share = exp(score - largest);
-                total += share;
-                if arguments.dropout != 0u {
-                    let index = (plane * arguments.time + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    share = select(share * arguments.keep_scale, 0.0, dropped);
-                }
-                for (var c = 0u; c < entries(); c++) {
-                    attended[c] += share * staged_values[key + c];
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        let out = ((window + t) * arguments.heads + head) * entries();
-        for (var c = 0u; c < entries(); c++) {
-            y[out + c] = Stored(attended[c] / total);
-        }
-        lse[plane * arguments.time + t] = largest + log(total);
-    }
-}
-"#;
 pub(crate) const W601B625A: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> load: array<f32>;
@@ -1793,10 +1878,6 @@ pub(crate) const W609A706A: &str = r#"
 fn silu_of(x: Entry) -> Entry {
     return x * sigmoid(x);
 }
-"#;
-pub(crate) const W60A1C546: &str = r#"
-@group(0) @binding(5)
-var<storage, read_write> lse: array<f32>;
 "#;
 pub(crate) const W60AFEFA4: &str = r#"
 @group(0) @binding(3)
@@ -1988,6 +2069,41 @@ pub(crate) const W67B064A2: &str = r#"
 @group(0) @binding(2)
 var<storage, read> x: array<Right>;
 "#;
+pub(crate) const W68A101D3: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
+}
+"#;
 pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     rows: u32,
     vocabulary: u32,
@@ -1997,15 +2113,92 @@ pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     ignored: u32
 }
 "#;
+pub(crate) const W694CEFA4: &str = r#"
+fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, column: u32, local: u32) {
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let pair = select((head - arguments.heads) % arguments.kv_heads, head / sharers, of_query);
+    let key_head = arguments.heads + pair;
+    let value_head = key_head + arguments.kv_heads;
+    let first = select(rank, (arguments.time - 1u) / SIDE - rank, of_query) * SIDE;
+    let oldest = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let begin = select(first, oldest, of_query);
+    let end = min(arguments.time, first + SIDE + select(arguments.seen - 1u, 0u, of_query));
+    let own = local % 8u;
+    let other = local / 8u;
+    let mine = first + 4u * own;
+    var gradient = mat4x4<f32>();
+    var gradient_right = mat4x4<f32>();
+    for (var sharer = 0u; sharer < select(sharers, 1u, of_query); sharer += 1u) {
+        let query_head = select(pair * sharers + sharer, head, of_query);
+        let query_plane = text * arguments.heads + query_head;
+        for (var start = begin; start < end; start += SIDE) {
+            if !of_query && document_start(window + start) >= first + SIDE {
+                break;
+            }
+            let theirs = start + 4u * own;
+            var products = mat4x4<f32>();
+            for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
+                workgroupBarrier();
+                stage_left(qkv_block(window, theirs, select(query_head, key_head, of_query), channel + 4u * other), own, other);
+                stage_right(qkv_block(window, mine, select(key_head, head, of_query), channel + 4u * other), own, other);
+                workgroupBarrier();
+                multiply(&products, other, own, min(SIDE, arguments.head_size - channel));
+            }
+            var flows = mat4x4<f32>();
+            for (var channel = 0u; channel < select(arguments.head_size, 0u, of_value); channel += SIDE) {
+                workgroupBarrier();
+                stage_left(operand(!of_query, window, theirs, select(query_head, value_head, of_query), channel + 4u * other), own, other);
+                stage_right(operand(of_query, window, mine, select(value_head, head, of_query), channel + 4u * other), own, other);
+                workgroupBarrier();
+                multiply(&flows, other, own, min(SIDE, arguments.head_size - channel));
+            }
+            workgroupBarrier();
+            let their = start + 4u * other;
+            if of_query {
+                let queries = queries_from(window, query_plane, mine);
+                left_tile[4u * other][own] = weights(false, query_plane, queries, vec4<u32>(their), products[0], flows[0]);
+                left_tile[4u * other + 1u][own] = weights(false, query_plane, queries, vec4<u32>(their + 1u), products[1], flows[1]);
+                left_tile[4u * other + 2u][own] = weights(false, query_plane, queries, vec4<u32>(their + 2u), products[2], flows[2]);
+                left_tile[4u * other + 3u][own] = weights(false, query_plane, queries, vec4<u32>(their + 3u), products[3], flows[3]);
+            }
+            else {
+                let keys = positions_from(mine);
+                left_tile[4u * other][own] = weights(of_value, query_plane, repeated(window, query_plane, their), keys, products[0], flows[0]);
+                left_tile[4u * other + 1u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 1u), keys, products[1], flows[1]);
+                left_tile[4u * other + 2u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 2u), keys, products[2], flows[2]);
+                left_tile[4u * other + 3u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 3u), keys, products[3], flows[3]);
+            }
+            let source = select(query_head, key_head, of_query);
+            stage_steps(operand(of_value, window, their, source, column + 4u * own), other, own);
+            workgroupBarrier();
+            multiply(&gradient, own, other, min(SIDE, end - start));
+            if column + SIDE < arguments.head_size {
+                workgroupBarrier();
+                stage_steps(operand(of_value, window, their, source, column + SIDE + 4u * own), other, own);
+                workgroupBarrier();
+                multiply(&gradient_right, own, other, min(SIDE, end - start));
+            }
+        }
+    }
+    let scale = select(arguments.scale, 1.0, of_value);
+    let channel = column + 4u * other;
+    store(window, mine, head, channel, gradient[0] * scale);
+    store(window, mine + 1u, head, channel, gradient[1] * scale);
+    store(window, mine + 2u, head, channel, gradient[2] * scale);
+    store(window, mine + 3u, head, channel, gradient[3] * scale);
+    store(window, mine, head, channel + SIDE, gradient_right[0] * scale);
+    store(window, mine + 1u, head, channel + SIDE, gradient_right[1] * scale);
+    store(window, mine + 2u, head, channel + SIDE, gradient_right[2] * scale);
+    store(window, mine + 3u, head, channel + SIDE, gradient_right[3] * scale);
+}
+"#;
 pub(crate) const W69E37967: &str = r#"struct Arguments {
     batch: u32,
     time: u32,
     heads: u32,
     head_size: u32
 }
-"#;
-pub(crate) const W69E962A9: &str = r#"
-var<workgroup> right_tile: array<vec4<f32>, 256>;
 "#;
 pub(crate) const W6B0354DD: &str = r#"
 fn along(four: u32) -> vec2<u32> {
@@ -2020,6 +2213,36 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 "#;
+pub(crate) const W6B6B37E4: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks);
+}
+"#;
 pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
     rows: u32,
     queries: u32,
@@ -2030,18 +2253,89 @@ pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
     rows_in_segment: u32
 }
 "#;
-pub(crate) const W6C5940EC: &str = r#"
-fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
-    for (var k = 0u; k < DEPTH; k += 1u) {
-        let left = left_tile[k * 16u + local.x];
-        let left_down = left_tile[k * 16u + local.x + 8u];
-        let right = right_tile[k * 16u + local.y];
-        let right_across = right_tile[k * 16u + local.y + 8u];
-        (*blocks).here += outer(left, right);
-        (*blocks).right += outer(left, right_across);
-        (*blocks).down += outer(left_down, right);
-        (*blocks).across += outer(left_down, right_across);
+pub(crate) const W6C79CB4D: &str = r#"
+@compute @workgroup_size(64)
+fn attention_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + SIDE - 1u) / SIDE;
+    let planes = arguments.batch * arguments.heads;
+    let number = group_number(group);
+    if number >= planes * arguments.parts * tiles {
+        return;
     }
+    let first = (tiles - 1u - number / (planes * arguments.parts)) * SIDE;
+    let plane = number / arguments.parts % planes;
+    let column = number % arguments.parts * COLUMNS;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let key_head = arguments.heads + head / (arguments.heads / arguments.kv_heads);
+    let value_head = key_head + arguments.kv_heads;
+    let end = min(first + SIDE, arguments.time);
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let seed = schedule[control.row].seed;
+    let own = local % 8u;
+    let other = local / 8u;
+    let t = positions_from(first + 4u * own);
+    let documents = document_starts(window, t);
+    var attended = mat4x4<f32>();
+    var attended_right = mat4x4<f32>();
+    var largest = vec4<f32>(MIN_SCORE);
+    var total = vec4<f32>();
+    for (var start = begin; start < end; start += SIDE) {
+        var scores = mat4x4<f32>();
+        for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
+            workgroupBarrier();
+            stage_left(qkv_block(window, start + 4u * own, key_head, channel + 4u * other), own, other);
+            stage_right(qkv_block(window, first + 4u * own, head, channel + 4u * other), own, other);
+            workgroupBarrier();
+            multiply(&scores, other, own, min(SIDE, arguments.head_size - channel));
+        }
+        let key = start + 4u * other;
+        scores = mat4x4<f32>(masked(scores[0], t, documents, key), masked(scores[1], t, documents, key + 1u), masked(scores[2], t, documents, key + 2u), masked(scores[3], t, documents, key + 3u));
+        row_parts[other][own] = max(max(scores[0], scores[1]), max(scores[2], scores[3]));
+        workgroupBarrier();
+        let before = largest;
+        for (var part = 0u; part < 8u; part += 1u) {
+            largest = max(largest, row_parts[part][own]);
+        }
+        let shrink = exp(before - largest);
+        scores = mat4x4<f32>(exponentials(scores[0], largest), exponentials(scores[1], largest), exponentials(scores[2], largest), exponentials(scores[3], largest));
+        total = total * shrink + ((scores[0] + scores[1]) + (scores[2] + scores[3]));
+        let numbers = (vec4<u32>(plane * arguments.time) + t) * arguments.time + key;
+        left_tile[4u * other][own] = scores[0] * kept(seed, numbers);
+        left_tile[4u * other + 1u][own] = scores[1] * kept(seed, numbers + 1u);
+        left_tile[4u * other + 2u][own] = scores[2] * kept(seed, numbers + 2u);
+        left_tile[4u * other + 3u][own] = scores[3] * kept(seed, numbers + 3u);
+        stage_steps(qkv_block(window, key, value_head, column + 4u * own), other, own);
+        workgroupBarrier();
+        attended = scaled_rows(attended, shrink);
+        multiply(&attended, own, other, min(SIDE, end - start));
+        if column + SIDE < arguments.head_size {
+            workgroupBarrier();
+            stage_steps(qkv_block(window, key, value_head, column + SIDE + 4u * own), other, own);
+            workgroupBarrier();
+            attended_right = scaled_rows(attended_right, shrink);
+            multiply(&attended_right, own, other, min(SIDE, end - start));
+        }
+    }
+    workgroupBarrier();
+    row_parts[other][own] = total;
+    workgroupBarrier();
+    total = vec4<f32>();
+    for (var part = 0u; part < 8u; part += 1u) {
+        total += row_parts[part][own];
+    }
+    let at = first + 4u * own;
+    let channel = column + 4u * other;
+    attended = scaled_rows(attended, 1.0 / total);
+    attended_right = scaled_rows(attended_right, 1.0 / total);
+    store(plane, at, channel, attended[0], largest.x, total.x);
+    store(plane, at + 1u, channel, attended[1], largest.y, total.y);
+    store(plane, at + 2u, channel, attended[2], largest.z, total.z);
+    store(plane, at + 3u, channel, attended[3], largest.w, total.w);
+    store(plane, at, channel + SIDE, attended_right[0], largest.x, total.x);
+    store(plane, at + 1u, channel + SIDE, attended_right[1], largest.y, total.y);
+    store(plane, at + 2u, channel + SIDE, attended_right[2], largest.z, total.z);
+    store(plane, at + 3u, channel + SIDE, attended_right[3], largest.w, total.w);
 }
 "#;
 pub(crate) const W6CB86CD6: &str = r#"
@@ -2136,9 +2430,14 @@ struct Arguments {
 pub(crate) const W6D27ED70: &str = r#"
 alias Left = f32;
 "#;
-pub(crate) const W6DB0F95B: &str = r#"
-@group(0) @binding(6)
-var<storage, read> dy: array<Stored>;
+pub(crate) const W6E4387EC: &str = r#"
+fn stage_left(block: mat4x4<f32>, row: u32, step: u32) {
+    let steps = transpose(block);
+    left_tile[4u * step][row] = steps[0];
+    left_tile[4u * step + 1u][row] = steps[1];
+    left_tile[4u * step + 2u][row] = steps[2];
+    left_tile[4u * step + 3u][row] = steps[3];
+}
 "#;
 pub(crate) const W6E75B6E6: &str = r#"
 @compute @workgroup_size(256)
@@ -2148,6 +2447,37 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         let mask = vec4<f32>(factor(4u * at), factor(4u * at + 1u), factor(4u * at + 2u), factor(4u * at + 3u));
         var kept = Entry(x[at]) * mask;
         y[at] = StoredY(kept);
+    }
+}
+"#;
+pub(crate) const W6E7FB65C: &str = r#"
+var<workgroup> left_tile: array<array<vec4<f32>, 8>, DEPTH>;
+"#;
+pub(crate) const W6EC0BB65: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
     }
 }
 "#;
@@ -2243,28 +2573,23 @@ fn divergence(x: f32) -> f32 {
     return select(exp_less_one(x) - x, series, abs(x) < 0.25);
 }
 "#;
-pub(crate) const W720F2DDC: &str = r#"
-struct Arguments {
-    batch: u32,
-    time: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    scale: f32,
-    capped: u32,
-    softcap: f32,
-    dropout: u32,
-    site: u32,
-    threshold: u32,
-    keep_scale: f32,
-    seen: u32,
-    documents: u32
-}
+pub(crate) const W7234E366: &str = r#"
+var<workgroup> right_tile: array<array<vec4<f32>, 16>, DEPTH>;
 "#;
 pub(crate) const W729FFC5E: &str = r#"
 fn right_across(step: u32) -> RightMatrices {
     return RightMatrices(right_across_matrix(0u, step), right_across_matrix(EDGE, step), right_across_matrix(2u * EDGE, step), right_across_matrix(3u * EDGE, step), right_across_matrix(4u * EDGE, step), right_across_matrix(5u * EDGE, step), right_across_matrix(6u * EDGE, step), right_across_matrix(7u * EDGE, step));
 }
+"#;
+pub(crate) const W72E0BC8D: &str = r#"
+fn qkv_block(window: u32, first: u32, head: u32, channel: u32) -> mat4x4<f32> {
+    let at = vec4<u32>(window) + positions_from(first);
+    return mat4x4<f32>(qkv_channels(at.x, head, channel), qkv_channels(at.y, head, channel), qkv_channels(at.z, head, channel), qkv_channels(at.w, head, channel));
+}
+"#;
+pub(crate) const W73AADC56: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> y: array<Stored>;
 "#;
 pub(crate) const W73C7DD5B: &str = r#"
 @group(0) @binding(1)
@@ -2330,9 +2655,6 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     return select(Four(), numbers, step < end);
 }
 "#;
-pub(crate) const W77E74561: &str = r#"
-const SIZE: u32 = 32u;
-"#;
 pub(crate) const W794D667F: &str = r#"
 fn drawn(index: u32) -> f32 {
     let bits = random_bits(schedule[control.row].seed, arguments.site, index);
@@ -2352,12 +2674,29 @@ pub(crate) const W7A12277E: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> control: Control;
 "#;
+pub(crate) const W7AAEED49: &str = r#"
+fn weights(of_value: bool, plane: u32, queries: Queries, j: vec4<u32>, products: vec4<f32>, flows: vec4<f32>) -> vec4<f32> {
+    let t = queries.t;
+    let sees = (queries.documents <= j) & (j <= t) & (t - j < vec4<u32>(arguments.seen));
+    let scores = capped(products * arguments.scale);
+    let factors = kept(schedule[control.row].seed, (vec4<u32>(plane * arguments.time) + t) * arguments.time + j);
+    let slopes = (factors * flows - queries.delta) * cap_slope(scores);
+    return select(vec4<f32>(), exp(scores - queries.lse) * select(slopes, factors, of_value), sees);
+}
+"#;
 pub(crate) const W7AE9F516: &str = r#"
 const PART_ROWS: u32 = SIDE / PARTS / EDGE;
 "#;
 pub(crate) const W7B75EEB3: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
     return Entry(w[output * arguments.inner + k]);
+}
+"#;
+pub(crate) const W7C555BC1: &str = r#"
+fn qkv_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
+    let at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * arguments.head_size;
+    let entries = vec4<f32>(qkv[(at + min(channel, arguments.head_size - 4u)) / 4u]);
+    return select(vec4<f32>(), entries, channel < arguments.head_size);
 }
 "#;
 pub(crate) const W7CC6EE24: &str = r#"
@@ -2373,9 +2712,60 @@ fn mark(number: u32) {
 pub(crate) const W7D143630: &str = r#"
 alias Entry = f32;
 "#;
+pub(crate) const W7D2FCDB7: &str = r#"
+@compute @workgroup_size(64)
+fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_across(part_row, step), right_across(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
+"#;
 pub(crate) const W7D798067: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dw: array<f32>;
+"#;
+pub(crate) const W7E07BE3E: &str = r#"
+fn exponentials(scores: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
+    return select(exp(scores - largest), vec4<f32>(), scores == vec4<f32>(MIN_SCORE));
+}
 "#;
 pub(crate) const W7E791804: &str = r#"
 @compute @workgroup_size(16)
@@ -2526,39 +2916,6 @@ var<workgroup> shares: array<f32, LANES>;
 pub(crate) const W8403D551: &str = r#"
 var<workgroup> lane_keys: array<u32, LANES>;
 "#;
-pub(crate) const W843AE765: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W84552074: &str = r#"
 fn bounded(bits: u32) -> f32 {
     let magnitude = bits & 2147483647u;
@@ -2568,9 +2925,6 @@ fn bounded(bits: u32) -> f32 {
     let undefined = magnitude > 2139095040u;
     return select(MAX_LOGIT, -MAX_LOGIT, undefined || bits != magnitude);
 }
-"#;
-pub(crate) const W854CABC3: &str = r#"
-const SIZE: u32 = 256u;
 "#;
 pub(crate) const W8615F697: &str = r#"
 fn store_one(row: u32, column: u32, sum: f32) {
@@ -2678,9 +3032,28 @@ var<storage, read> shares: array<f32>;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
-pub(crate) const W8B345C18: &str = r#"
-fn horizontal_sum(x: Entry) -> f32 {
-    return (x.x + x.y) + (x.z + x.w);
+pub(crate) const W8A847EDA: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE) + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    var step = steps.x;
+    for (; step + 4u <= steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    for (; step < steps.y; step += 4u) {
+        multiply(&blocks, left_guarded(row, step), left_guarded(row + 32u, step), right_guarded(column, step), right_guarded(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
@@ -2691,6 +3064,17 @@ pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
+}
+"#;
+pub(crate) const W8C736C8B: &str = r#"
+fn multiply(block: ptr<function, mat4x4<f32>>, row: u32, column: u32, steps: u32) {
+    for (var first = 0u; first < steps; first += 4u) {
+        for (var step = 0u; step < 4u; step += 1u) {
+            let rows = left_tile[first + step][row];
+            let columns = right_tile[first + step][column];
+            *block += mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
+        }
+    }
 }
 "#;
 pub(crate) const W8CD90301: &str = r#"
@@ -2734,6 +3118,15 @@ pub(crate) const W8E03EF98: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dw: array<vec4<f32>>;
 "#;
+pub(crate) const W8E98F1F2: &str = r#"
+fn operand(of_dy: bool, window: u32, first: u32, head: u32, channel: u32) -> mat4x4<f32> {
+    if !of_dy {
+        return qkv_block(window, first, head, channel);
+    }
+    let at = vec4<u32>(window) + positions_from(first);
+    return mat4x4<f32>(dy_channels(at.x, head, channel), dy_channels(at.y, head, channel), dy_channels(at.z, head, channel), dy_channels(at.w, head, channel));
+}
+"#;
 pub(crate) const W8EA9DD8E: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
@@ -2746,10 +3139,6 @@ var<storage, read_write> y: array<Stored>;
 pub(crate) const W8FDD9370: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<f32>;
-"#;
-pub(crate) const W906AF7CF: &str = r#"
-@group(0) @binding(5)
-var<storage, read> delta: array<f32>;
 "#;
 pub(crate) const W916C3F7F: &str = r#"
 @group(0) @binding(2)
@@ -2781,6 +3170,9 @@ var<storage, read> dy: array<Stored>;
 pub(crate) const W92E6200A: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<f32>;
+"#;
+pub(crate) const W933FE504: &str = r#"
+const COLUMNS: u32 = 64u;
 "#;
 pub(crate) const W93ABBE2C: &str = r#"
 @compute @workgroup_size(256)
@@ -2921,6 +3313,12 @@ pub(crate) const W9BAE96C7: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> result: array<f32>;
 "#;
+pub(crate) const W9C3771AF: &str = r#"
+fn queries_from(window: u32, plane: u32, first: u32) -> Queries {
+    let t = positions_from(first);
+    return Queries(t, document_starts(window, t), lse_of(plane, t), delta_of(plane, t));
+}
+"#;
 pub(crate) const W9CAD8F74: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2991,11 +3389,6 @@ pub(crate) const WA0BF5FCC: &str = r#"
 @group(0) @binding(2)
 var<storage, read> table: array<Stored>;
 "#;
-pub(crate) const WA1560891: &str = r#"
-fn horizontal_sum(x: Entry) -> f32 {
-    return x;
-}
-"#;
 pub(crate) const WA18F9AB3: &str = r#"
 @group(0) @binding(7)
 var<storage, read> loss: array<f32>;
@@ -3015,28 +3408,64 @@ pub(crate) const WA47AC17E: &str = r#"
 @group(0) @binding(6)
 var<storage, read> r: array<Entry>;
 "#;
-pub(crate) const WA48449E4: &str = r#"
-fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
-    let steps = transpose(left);
-    let place = index % 16u;
-    let step = index / 16u * 4u;
-    left_tile[step * 16u + place] = steps[0];
-    left_tile[(step + 1u) * 16u + place] = steps[1];
-    left_tile[(step + 2u) * 16u + place] = steps[2];
-    left_tile[(step + 3u) * 16u + place] = steps[3];
-    right_tile[step * 16u + place] = right[0];
-    right_tile[(step + 1u) * 16u + place] = right[1];
-    right_tile[(step + 2u) * 16u + place] = right[2];
-    right_tile[(step + 3u) * 16u + place] = right[3];
-}
-"#;
 pub(crate) const WA49761BE: &str = r#"
 @group(0) @binding(2)
 var<storage, read> rows: array<vec2<f32>>;
 "#;
+pub(crate) const WA4F5DB39: &str = r#"
+fn store_entry(at: u32, channel: u32, value: f32) {
+    if channel < arguments.head_size {
+        dqkv[at + channel] = Stored(value);
+    }
+}
+"#;
 pub(crate) const WA538A15B: &str = r#"
 fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
+}
+"#;
+pub(crate) const WA55A1C43: &str = r#"
+@compute @workgroup_size(64)
+fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at);
+                stage(tile, first, at + INVOCATIONS);
+                stage(tile, first, at + 2u * INVOCATIONS);
+                stage(tile, first, at + 3u * INVOCATIONS);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_along(part_row, step), right_along(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
 }
 "#;
 pub(crate) const WA5F823C2: &str = r#"
@@ -3087,54 +3516,11 @@ pub(crate) const WA759355F: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dx: array<Result>;
 "#;
-pub(crate) const WA7CA1B6F: &str = r#"
-@compute @workgroup_size(64)
-fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        for (var first = steps.x; first < steps.y; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
-                stage(tile, first, at, steps.y);
-                stage(tile, first, at + INVOCATIONS, steps.y);
-                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
-                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    add_products(&sums, left_along(part_row, step), right_across(step));
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
-}
-"#;
 pub(crate) const WA838C1E7: &str = r#"
 const UNIT: u32 = 4u;
+"#;
+pub(crate) const WA8567873: &str = r#"
+var<workgroup> row_parts: array<array<vec4<f32>, 8>, 8>;
 "#;
 pub(crate) const WA8D0FEBC: &str = r#"
 var<workgroup> parts: array<f32, 256>;
@@ -3374,9 +3760,6 @@ pub(crate) const WACFCEE88: &str = r#"struct Arguments {
     channels: u32
 }
 "#;
-pub(crate) const WAD175B64: &str = r#"
-const STAGED: u32 = 8u;
-"#;
 pub(crate) const WAD75D374: &str = r#"
 @compute @workgroup_size(256)
 fn gradient_norm(@builtin(local_invocation_index) local: u32) {
@@ -3421,55 +3804,28 @@ pub(crate) const WAE987923: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> first: array<vec4<f32>>;
 "#;
+pub(crate) const WAEBBE0F0: &str = r#"
+struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    parts: u32,
+    scale: f32,
+    capped: u32,
+    softcap: f32,
+    dropout: u32,
+    site: u32,
+    threshold: u32,
+    keep_scale: f32,
+    seen: u32,
+    documents: u32
+}
+"#;
 pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> control: Control;
-"#;
-pub(crate) const WB00DC2AC: &str = r#"
-@compute @workgroup_size(64)
-fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        for (var first = steps.x; first < steps.y; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
-                stage(tile, first, at, steps.y);
-                stage(tile, first, at + INVOCATIONS, steps.y);
-                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
-                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    add_products(&sums, left_across(part_row, step), right_across(step));
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
-}
 "#;
 pub(crate) const WB0404B39: &str = r#"struct Arguments {
     rows: u32,
@@ -3496,10 +3852,6 @@ fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
     let numbers = x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + min(step, arguments.inner - 4u)) / 4u];
     return select(Four(), numbers, step < arguments.inner);
 }
-"#;
-pub(crate) const WB1D3C708: &str = r#"
-@group(0) @binding(7)
-var<storage, read_write> dqkv: array<Stored>;
 "#;
 pub(crate) const WB1E903B4: &str = r#"
 @group(0) @binding(2)
@@ -3532,11 +3884,20 @@ fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 "#;
+pub(crate) const WB2554FA8: &str = r#"
+var<workgroup> left_tile: array<array<vec4<f32>, 16>, DEPTH>;
+"#;
 pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     count: u32,
     turns: u32,
     factor: f32,
     addend: f32
+}
+"#;
+pub(crate) const WB359FF9B: &str = r#"
+fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
+    stage_left(left, index % 8u, index / 8u);
+    stage_steps(right, index / 8u, index % 8u);
 }
 "#;
 pub(crate) const WB36551D1: &str = r#"
@@ -3602,12 +3963,27 @@ fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
 pub(crate) const WB3C3725C: &str = r#"
 const ALONG: u32 = 40u;
 "#;
-pub(crate) const WB45A04FF: &str = r#"
-const SIZE: u32 = 12u;
-"#;
 pub(crate) const WB45DA36F: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const WB47D81DF: &str = r#"
+fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, total: f32) {
+    if t >= arguments.time {
+        return;
+    }
+    let head = plane % arguments.heads;
+    let at = ((plane / arguments.heads * arguments.time + t) * arguments.heads + head) * arguments.head_size;
+    {
+        store_entry(at, channel, values.x);
+        store_entry(at, channel + 1u, values.y);
+        store_entry(at, channel + 2u, values.z);
+        store_entry(at, channel + 3u, values.w);
+    }
+    if channel == 0u {
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
 "#;
 pub(crate) const WB5353B0D: &str = r#"
 @group(0) @binding(3)
@@ -3629,8 +4005,20 @@ pub(crate) const WB58B33FC: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> parameters: array<vec4<f32>>;
 "#;
+pub(crate) const WB5C7D40C: &str = r#"
+@group(0) @binding(4)
+var<storage, read> starts: array<u32>;
+"#;
 pub(crate) const WB5D58C3E: &str = r#"
 alias Staged = Four;
+"#;
+pub(crate) const WB5EE0001: &str = r#"
+fn stage_steps(steps: mat4x4<f32>, step: u32, column: u32) {
+    right_tile[4u * step][column] = steps[0];
+    right_tile[4u * step + 1u][column] = steps[1];
+    right_tile[4u * step + 2u][column] = steps[2];
+    right_tile[4u * step + 3u][column] = steps[3];
+}
 "#;
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
@@ -3827,27 +4215,9 @@ fn across(four: u32) -> vec2<u32> {
     return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
 }
 "#;
-pub(crate) const WBCD9CE1C: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = steps.x; step < steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
+pub(crate) const WBB9C809E: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> lse: array<f32>;
 "#;
 pub(crate) const WBCDB6995: &str = r#"
 @group(0) @binding(4)
@@ -3901,6 +4271,21 @@ fn last_row(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     }
 }
 "#;
+pub(crate) const WBE9D6581: &str = r#"
+fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, total: f32) {
+    if t >= arguments.time {
+        return;
+    }
+    let head = plane % arguments.heads;
+    let at = ((plane / arguments.heads * arguments.time + t) * arguments.heads + head) * arguments.head_size;
+    if channel < arguments.head_size {
+        y[(at + channel) / 4u] = Stored(values);
+    }
+    if channel == 0u {
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
+"#;
 pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
     first: u32,
     distance: u32,
@@ -3911,6 +4296,14 @@ pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
     weight_decay: f32,
     rate: f32,
     keeps_zeros: u32
+}
+"#;
+pub(crate) const WBFED8D36: &str = r#"
+fn repeated(window: u32, plane: u32, t: u32) -> Queries {
+    let at = min(t, arguments.time - 1u);
+    let number = plane * arguments.time + at;
+    let document = select(arguments.time, document_start(window + at), t < arguments.time);
+    return Queries(vec4<u32>(at), vec4<u32>(document), vec4<f32>(lse[number]), vec4<f32>(delta[number]));
 }
 "#;
 pub(crate) const WC012DB6B: &str = r#"
@@ -3971,9 +4364,6 @@ fn advance() {
     control.row += arguments.by;
 }
 "#;
-pub(crate) const WC3B7FF06: &str = r#"
-const SIZE: u32 = 64u;
-"#;
 pub(crate) const WC3F4079A: &str = r#"
 struct Control {
     row: u32,
@@ -4007,8 +4397,8 @@ pub(crate) const WC52EC34A: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
-pub(crate) const WC58A671A: &str = r#"
-var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
+pub(crate) const WC5D1E7FF: &str = r#"
+const SIDE: u32 = 32u;
 "#;
 pub(crate) const WC66C4DAD: &str = r#"
 fn stage_left(at: u32, numbers: Four) {
@@ -4042,8 +4432,12 @@ fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
 pub(crate) const WC80026D9: &str = r#"
 alias Staged = Number;
 "#;
-pub(crate) const WC86D529C: &str = r#"@group(0) @binding(1)
-var<storage, read> control: Control;
+pub(crate) const WC8675A1E: &str = r#"
+fn dy_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
+    let at = (row * arguments.heads + head) * arguments.head_size;
+    let entries = vec4<f32>(dy[(at + min(channel, arguments.head_size - 4u)) / 4u]);
+    return select(vec4<f32>(), entries, channel < arguments.head_size);
+}
 "#;
 pub(crate) const WC8F3EAAE: &str = r#"struct Arguments {
     rows: u32,
@@ -4059,114 +4453,6 @@ pub(crate) const WC8F950D9: &str = r#"
 @group(0) @binding(2)
 var<storage, read> statistics: array<vec2<f32>>;
 "#;
-pub(crate) const WC941EFF0: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-    }
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            if document_start(window + start) > last {
-                break;
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
-                if sees {
-                    let probability = exp(capped(horizontal_sum(scores)) - lse[query_plane + t]);
-                    let share = probability * kept((query_plane + t) * arguments.time + j);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            if document_start(window + start) > last {
-                break;
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            stage(local, count, window + start, head);
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && document_start(window + t) <= j;
-                if sees {
-                    let score = capped(horizontal_sum(scores));
-                    let probability = exp(score - lse[query_plane + t]);
-                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
-                    let slope = probability * (flow - delta[query_plane + t]) * cap_slope(score);
-                    for (var c = 0u; c < entries(); c++) {
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-        }
-    }
-}
-"#;
 pub(crate) const WC9460618: &str = r#"
 alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
 "#;
@@ -4174,32 +4460,6 @@ pub(crate) const WC95F12AF: &str = r#"struct Arguments {
     count: u32,
     site: u32,
     size: f32
-}
-"#;
-pub(crate) const WC9B56134: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
 }
 "#;
 pub(crate) const WC9F479D3: &str = r#"
@@ -4240,6 +4500,12 @@ var<storage, read> x: array<Operand>;
 pub(crate) const WCB2E52F5: &str = r#"
 alias Right = vec4<f32>;
 "#;
+pub(crate) const WCB2F5AEF: &str = r#"
+fn dy_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
+    let at = (row * arguments.heads + head) * arguments.head_size;
+    return vec4<f32>(dy_entry(at, channel), dy_entry(at, channel + 1u), dy_entry(at, channel + 2u), dy_entry(at, channel + 3u));
+}
+"#;
 pub(crate) const WCB3E7242: &str = r#"
 @compute @workgroup_size(256)
 fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4268,26 +4534,6 @@ fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
 }
 "#;
-pub(crate) const WCCB75C05: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const WCDB68EB2: &str = r#"
 const MIN_SCORE: f32 = -3e38;
 "#;
@@ -4298,6 +4544,11 @@ var<storage, read> w: array<Four>;
 pub(crate) const WCE47F11F: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
+}
+"#;
+pub(crate) const WCE67CEE5: &str = r#"
+fn document_starts(window: u32, at: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(document_start(window + at.x), document_start(window + at.y), document_start(window + at.z), document_start(window + at.w));
 }
 "#;
 pub(crate) const WCEFC8A43: &str = r#"
@@ -4427,18 +4678,6 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     sums(group, local);
 }
 "#;
-pub(crate) const WD2B7E7B4: &str = r#"
-const ROWS: u32 = 64u;
-"#;
-pub(crate) const WD32AA8A8: &str = r#"
-fn cap_slope(score: f32) -> f32 {
-    if arguments.capped == 0u {
-        return 1.0;
-    }
-    let share = score / arguments.softcap;
-    return 1.0 - share * share;
-}
-"#;
 pub(crate) const WD39BF90D: &str = r#"struct Arguments {
     rows: u32,
     ignoring: u32,
@@ -4499,50 +4738,6 @@ fn left_along_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
 }
 "#;
-pub(crate) const WD748693C: &str = r#"
-@compute @workgroup_size(64)
-fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        for (var first = 0u; first < arguments.inner; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
-                stage(tile, first, at);
-                stage(tile, first, at + INVOCATIONS);
-                stage(tile, first, at + 2u * INVOCATIONS);
-                stage(tile, first, at + 3u * INVOCATIONS);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    add_products(&sums, left_along(part_row, step), right_along(step));
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
-}
-"#;
 pub(crate) const WD789EB2C: &str = r#"
 @compute @workgroup_size(256)
 fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4564,9 +4759,6 @@ pub(crate) const WD815FFC7: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> loss: array<f32>;
 "#;
-pub(crate) const WD83E064D: &str = r#"
-var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
-"#;
 pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
@@ -4585,24 +4777,11 @@ fn answer(row: u32, local: u32) -> vec2<f32> {
     return vec2(total, sum_of_group(counted, local, 256u));
 }
 "#;
-pub(crate) const WD8E5F4DA: &str = r#"
-@group(0) @binding(8)
-var<storage, read> starts: array<u32>;
-"#;
 pub(crate) const WD96CA896: &str = r#"
 fn kept_four(own: Own, at: u32) -> vec4<f32> {
     let first = own.number * EDGE * KEPT_COLUMNS + at;
     return vec4<f32>(kept[first], kept[first + 1u], kept[first + 2u], kept[first + 3u]);
 }
-"#;
-pub(crate) const WDACC70D8: &str = r#"
-fn entries() -> u32 {
-    return SIZE;
-}
-"#;
-pub(crate) const WDAD7CDEE: &str = r#"
-@group(0) @binding(6)
-var<storage, read> starts: array<u32>;
 "#;
 pub(crate) const WDAE1E500: &str = r#"
 const ROOT_2_OVER_PI: f32 = 0.7978845608;
@@ -4684,15 +4863,7 @@ pub(crate) const WDF66BFDA: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Stored>;
 "#;
-pub(crate) const WDF788141: &str = r#"
-var<workgroup> left_tile: array<vec4<f32>, 256>;
-"#;
 pub(crate) const WDF86D462: &str = r#"const LANES: u32 = 256u;
-"#;
-pub(crate) const WDFAF1019: &str = r#"
-fn entries() -> u32 {
-    return arguments.head_size;
-}
 "#;
 pub(crate) const WE0A3BF93: &str = r#"
 @compute @workgroup_size(64)
@@ -4721,6 +4892,12 @@ var<storage, read> logits: array<f32>;
 pub(crate) const WE18AFA50: &str = r#"
 @group(0) @binding(3)
 var<storage, read> cursor: array<Cursor>;
+"#;
+pub(crate) const WE1903CE4: &str = r#"
+fn qkv_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
+    let at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * arguments.head_size;
+    return vec4<f32>(qkv_entry(at, channel), qkv_entry(at, channel + 1u), qkv_entry(at, channel + 2u), qkv_entry(at, channel + 3u));
+}
 "#;
 pub(crate) const WE19D1E76: &str = r#"
 const RELU: u32 = 2u;
@@ -4786,6 +4963,14 @@ fn entry(at: u32) -> vec4<f32> {
     }
 }
 "#;
+pub(crate) const WE4ADE3B9: &str = r#"@group(0) @binding(5)
+var<storage, read> lse: array<f32>;
+"#;
+pub(crate) const WE4D6983E: &str = r#"
+fn stage_right(block: mat4x4<f32>, column: u32, step: u32) {
+    stage_steps(transpose(block), step, column);
+}
+"#;
 pub(crate) const WE518FE79: &str = r#"struct Arguments {
     rows: u32,
     vocabulary: u32,
@@ -4819,6 +5004,11 @@ pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
 "#;
+pub(crate) const WE66B1E6A: &str = r#"
+fn qkv_entry(at: u32, channel: u32) -> f32 {
+    return select(0.0, f32(qkv[at + min(channel, arguments.head_size - 1u)]), channel < arguments.head_size);
+}
+"#;
 pub(crate) const WE68E5F94: &str = r#"
 @compute @workgroup_size(256)
 fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4829,9 +5019,27 @@ fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
 }
 "#;
-pub(crate) const WE8150A24: &str = r#"
-fn entries() -> u32 {
-    return arguments.head_size / 4u;
+pub(crate) const WE7EE875E: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks);
 }
 "#;
 pub(crate) const WE8316297: &str = r#"struct Arguments {
@@ -4852,15 +5060,23 @@ pub(crate) const WE8DD7BCA: &str = r#"
 @group(0) @binding(2)
 var<storage, read> control: Control;
 "#;
-pub(crate) const WE8F0ABD7: &str = r#"
-const STAGED: u32 = 32u;
-"#;
 pub(crate) const WE95CE5C1: &str = r#"
 struct Blocks {
     here: mat4x4<f32>,
     right: mat4x4<f32>,
     down: mat4x4<f32>,
     across: mat4x4<f32>
+}
+"#;
+pub(crate) const WE99BC3D0: &str = r#"
+fn store(window: u32, position: u32, head: u32, channel: u32, values: vec4<f32>) {
+    if position >= arguments.time {
+        return;
+    }
+    let at = ((window + position) * (arguments.heads + 2u * arguments.kv_heads) + head) * arguments.head_size;
+    if channel < arguments.head_size {
+        dqkv[(at + channel) / 4u] = Stored(values);
+    }
 }
 "#;
 pub(crate) const WE9C81B67: &str = r#"
@@ -4927,6 +5143,21 @@ pub(crate) const WEA0773DF: &str = r#"struct Arguments {
 "#;
 pub(crate) const WEA560DE3: &str = r#"
 var<workgroup> kept: array<f32, PARTS * EDGE * KEPT_COLUMNS>;
+"#;
+pub(crate) const WEA7425C4: &str = r#"
+fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
+    let steps = transpose(left);
+    let place = index % 16u;
+    let step = index / 16u * 4u;
+    left_tile[step][place] = steps[0];
+    left_tile[step + 1u][place] = steps[1];
+    left_tile[step + 2u][place] = steps[2];
+    left_tile[step + 3u][place] = steps[3];
+    right_tile[step][place] = right[0];
+    right_tile[step + 1u][place] = right[1];
+    right_tile[step + 2u][place] = right[2];
+    right_tile[step + 3u][place] = right[3];
+}
 "#;
 pub(crate) const WEB7BB3D1: &str = r#"
 @compute @workgroup_size(256)
@@ -5109,20 +5340,14 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
 }
 "#;
+pub(crate) const WF39DDDF1: &str = r#"
+fn staged_place(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 8u, index / 8u) * 4u;
+}
+"#;
 pub(crate) const WF4941F5B: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> partials: array<f32>;
-"#;
-pub(crate) const WF4942489: &str = r#"
-fn stage(local: u32, count: u32, first_row: u32, head: u32) {
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    for (var at = local; at < count * entries(); at += ROWS) {
-        let row = first_row + at / entries();
-        let column = head * entries() + at % entries();
-        staged_queries[at] = Entry(qkv[row * row_entries + column]);
-        staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
-    }
-}
 "#;
 pub(crate) const WF5024ECD: &str = r#"
 @group(0) @binding(5)
@@ -5186,30 +5411,6 @@ var<storage, read> targets: array<u32>;
 "#;
 pub(crate) const WF991F24F: &str = r#"
 const GELU_EXACT: u32 = 0u;
-"#;
-pub(crate) const WFA2143CD: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    var step = steps.x;
-    for (; step + 4u <= steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    for (; step < steps.y; step += 4u) {
-        multiply(&blocks, left_guarded(row, step), left_guarded(row + 32u, step), right_guarded(column, step), right_guarded(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
 "#;
 pub(crate) const WFAD4E8CA: &str = r#"
 @group(0) @binding(5)
