@@ -11,7 +11,9 @@ use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig, TokenizerKind, WeightFormat};
+use glasshouse_engine::protocol::{
+    CheckpointChoice, PreTokenizerKind, TokenizerConfig, TokenizerKind, WeightFormat,
+};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{blocking, cache, output_of, python, repository};
@@ -174,12 +176,14 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
     // Half of them, so that vocabularies lack characters of the others.
     let text: Vec<&str> = lines.iter().take(1_000).map(String::as_str).collect();
     let (mut made, mut request) = (Vec::new(), Vec::new());
-    for kind in TokenizerKind::ALL {
-        let settings = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 900) };
+    let kinds = TokenizerKind::ALL.into_iter().map(|kind| (kind, PreTokenizerKind::Gpt2));
+    let splits = PreTokenizerKind::ALL[1..].iter().map(|pre_tokenizer| (TokenizerKind::Bpe, *pre_tokenizer));
+    for (kind, pre_tokenizer) in kinds.chain(splits) {
+        let settings = TokenizerConfig { min_frequency: 1, pre_tokenizer, ..TokenizerConfig::new(kind, 900) };
         let tokenizer = blocking::train_tokenizer(&settings, text.iter().copied()).unwrap();
         let (config, _, arena) =
             small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());
-        let path = folder.path().join(format!("{}.gguf", kind.name()));
+        let path = folder.path().join(format!("{kind}-{pre_tokenizer}.gguf"));
         let export = gguf::Export {
             model: &config.model,
             tokenizer: &tokenizer.clone().into(),
@@ -202,7 +206,7 @@ fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_r
         made.push((kind, tokenizer));
     }
     let said = llama_cpp(&json!(request), folder.path());
-    assert_eq!((said.len(), made.len()), (3, 3));
+    assert_eq!((said.len(), made.len()), (6, 6));
     for ((kind, tokenizer), said) in made.iter().zip(&said) {
         let theirs = said["tokens"].as_array().unwrap();
         assert_eq!(theirs.len(), lines.len());

@@ -11,8 +11,8 @@ use glasshouse_engine::formats::gguf::{
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{
-    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Rope, RopeScaling,
-    RunConfig, TokenizerConfig, TokenizerKind, WeightFormat,
+    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, PreTokenizerKind, Rope,
+    RopeScaling, RunConfig, TokenizerConfig, TokenizerKind, WeightFormat,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_engine::{Result, Yielder, block_on};
@@ -284,14 +284,17 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let documents = ["The quick brown fox; 12 Käuze – 日本 🙂.\n", "Zoë's second\ttext."];
     let (config, ..) = small("llama-tiny", |_| {});
-    for kind in TokenizerKind::ALL {
+    let kinds = TokenizerKind::ALL.into_iter().map(|kind| (kind, PreTokenizerKind::Gpt2));
+    let splits = PreTokenizerKind::ALL[1..].iter().map(|pre_tokenizer| (TokenizerKind::Bpe, *pre_tokenizer));
+    for (kind, pre_tokenizer) in kinds.chain(splits) {
         for count in [1, 2] {
-            let settings = TokenizerConfig { min_frequency: 1, ..TokenizerConfig::new(kind, 600) };
+            let settings =
+                TokenizerConfig { min_frequency: 1, pre_tokenizer, ..TokenizerConfig::new(kind, 600) };
             let tokenizer = blocking::train_tokenizer(&settings, documents.into_iter().take(count)).unwrap();
             // Three rows without a token.
             let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };
             let (_, _, arena) = small("llama-tiny", |small| small.model.vocabulary = model.vocabulary);
-            let path = folder.path().join(format!("{}-{count}.gguf", kind.name()));
+            let path = folder.path().join(format!("{kind}-{pre_tokenizer}-{count}.gguf"));
             let files = TokenizerFiles::from(tokenizer.clone());
             let export = Export {
                 model: &model,

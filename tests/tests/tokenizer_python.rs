@@ -6,7 +6,7 @@
 use glasshouse_engine::data::stories;
 use glasshouse_engine::protocol::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+use glasshouse_protocol::{PreTokenizerKind, TokenizerConfig, TokenizerKind};
 use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 
@@ -100,11 +100,18 @@ fn ids_tokens_and_text_equal_hugging_faces() {
     let mut documents: Vec<String> = stories::generate(1).take(300).collect();
     documents.push(PARTS.concat());
     documents.push("no-space-at-all/".to_owned());
-    for kind in KINDS {
+    let kinds = KINDS.map(|kind| (kind, PreTokenizerKind::Gpt2));
+    let splits = PreTokenizerKind::ALL[1..].iter().flat_map(|pre_tokenizer| {
+        [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram]
+            .map(|kind| (kind, *pre_tokenizer))
+    });
+    for (kind, pre_tokenizer) in kinds.into_iter().chain(splits) {
         let config = TokenizerConfig {
             special_tokens: vec!["<|user|>".to_owned()],
+            pre_tokenizer,
             ..TokenizerConfig::new(kind, 1000)
         };
+        let kind = (kind, pre_tokenizer);
         let tokenizer = blocking::train_tokenizer(&config, &documents).unwrap();
         let path = folder.path().join("tokenizer.json");
         tokenizer.save(&path).unwrap();

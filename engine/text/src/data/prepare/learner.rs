@@ -23,6 +23,8 @@ pub(super) struct Learner {
     /// Documents with their probable split, by the distance of their draw from the limit and their number.
     waiting: BTreeMap<(u64, usize), (Split, String)>,
     bytes: usize,
+    /// Maximum bytes of waiting documents.
+    room: usize,
     /// The split of each document; `None` while it waits, or if it was too long.
     placed: Vec<Option<Split>>,
 }
@@ -36,6 +38,7 @@ impl Learner {
             text: Some(String::new()),
             waiting: BTreeMap::new(),
             bytes: 0,
+            room: WAITING_BYTES,
             placed: Vec::new(),
         }
     }
@@ -44,7 +47,7 @@ impl Learner {
     pub(super) fn add(&mut self, piece: &str) {
         if let Some(text) = &mut self.text {
             text.push_str(piece);
-            if text.len() > WAITING_BYTES {
+            if text.len() > self.room {
                 self.text = None;
             }
         }
@@ -62,7 +65,7 @@ impl Learner {
         let probable = if draw < self.limit { Split::Validation } else { Split::Train };
         self.bytes += text.len();
         self.waiting.insert((draw.abs_diff(self.limit), number), (probable, text));
-        while self.bytes > WAITING_BYTES
+        while self.bytes > self.room
             && let Some(((_, number), (split, text))) = self.waiting.pop_last()
         {
             self.bytes -= text.len();
@@ -103,5 +106,64 @@ impl Learner {
             parts.for_each(|part| self.trainer.feed(&part.piece.text));
         }
         Some(self.trainer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DocumentSize, held_out};
+    use super::*;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+
+    /// The characters learned from texts with this room, each text with its own; `None` if they must be read again. Also the number
+    /// of documents held out, if whole ones are.
+    fn learned(texts: &[String], room: usize) -> (Option<String>, Option<usize>) {
+        let config = DataConfig { validation: 0.2, ..DataConfig::default() };
+        let trainer = TokenizerTrainer::new(&TokenizerConfig::new(TokenizerKind::Char, 0)).unwrap();
+        let mut learner = Learner { room, ..Learner::new(trainer, &config) };
+        let mut count = Count { characters: 0, bytes: 0, documents: Vec::new(), held_out: None };
+        for (text, key) in texts.iter().zip(0..) {
+            let (first, second) = text.split_at(text.len() / 2);
+            [first, second].iter().for_each(|piece| learner.add(piece));
+            learner.end(key, None);
+            let characters = text.chars().count() as u64;
+            count.documents.push(DocumentSize { characters, key, split: None });
+        }
+        count.held_out = held_out(&count.documents, config.validation, config.validation_seed);
+        let expected: String = match &count.held_out {
+            Some(held_out) => {
+                texts.iter().zip(held_out).filter(|(_, own)| !**own).map(|(text, _)| &**text).collect()
+            }
+            None => texts.iter().map(|text| &text[..(text.len() as f64 * 0.8) as usize]).collect(),
+        };
+        let trainer = learner.finish(&count, config.validation);
+        let lost = trainer.map(|trainer| trainer.finish(true).unwrap().unknown_characters(&texts.concat()));
+        let mut characters: Vec<char> =
+            texts.concat().chars().filter(|letter| !expected.contains(*letter)).collect();
+        characters.dedup();
+        let number = count.held_out.map(|held_out| held_out.iter().filter(|own| **own).count());
+        (
+            lost.map(|lost| {
+                assert_eq!(lost, characters);
+                expected
+            }),
+            number,
+        )
+    }
+
+    #[test]
+    fn the_tokenizer_learns_the_training_split_or_nothing() {
+        let own = |number: u32| char::from_u32(0x4e00 + number).unwrap().to_string().repeat(10);
+        let texts: Vec<String> = (0..400).map(own).collect();
+        for room in [100_000, 3_000] {
+            let (learned, held_out) = learned(&texts, room);
+            assert!(learned.is_some() && held_out == Some(80), "{room}: {held_out:?}");
+        }
+        // None may wait.
+        assert_eq!(learned(&texts, 0).0, None);
+        // A text that is divided.
+        let one = ["abcdefghij".to_owned()];
+        assert_eq!(learned(&one, 100), (Some("abcdefgh".to_owned()), None));
+        assert_eq!(learned(&one, 5).0, None);
     }
 }
