@@ -2,6 +2,7 @@
 
 use super::arguments::{help, tokenizer_kinds};
 use super::prelude::*;
+use glasshouse_protocol::Setting;
 use glasshouse_engine::data::{self, prepare, stories};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
 

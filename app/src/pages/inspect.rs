@@ -205,7 +205,7 @@ fn beginning(text: &str) -> String {
 type Drawing = fn(&mut Ui, &Shown<'_>, &mut Chosen);
 
 /// Drawings of the views; a view without one is a table.
-const DRAWINGS: [(View, Drawing); 15] = [
+const DRAWINGS: [(View, Drawing); 14] = [
     (View::Walk, walk::ui),
     (View::Tokens, tokens::ui),
     (View::Embeddings, embeddings::ui),
