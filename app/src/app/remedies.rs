@@ -3,6 +3,7 @@
 use super::*;
 use crate::pages::prelude::*;
 use crate::state::Message;
+use glasshouse_protocol::Export;
 
 /// Most buttons of a message.
 const MOST: usize = 3;
