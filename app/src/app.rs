@@ -30,8 +30,8 @@ use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, Drafts, ErrorKind, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig, StorageSummary,
-    message, presets,
+    Command, Drafts, ErrorKind, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig,
+    StorageSummary, message, presets,
 };
 use std::collections::BTreeMap;
 use std::sync::mpsc;

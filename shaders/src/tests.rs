@@ -82,9 +82,8 @@ fn every_variant_keeps_to_the_default_limits() {
 #[test]
 fn selectors_find_their_variant() {
     use linear_tiled::{Operands, Size};
-    let find = |operands, half_out| {
-        linear_tiled::kernel(Size::Small, operands, half_out).map(|kernel| kernel.name)
-    };
+    let find =
+        |operands, half_out| linear_tiled::kernel(Size::Small, operands, half_out).map(|kernel| kernel.name);
     assert_eq!(find(Operands::Scalar, false), Some("linear_tiled:small,scalar"));
     // f16 outputs need f16 inputs.
     assert_eq!(find(Operands::Half, true), Some("linear_tiled:small,half,half_out"));
