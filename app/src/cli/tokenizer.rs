@@ -3,6 +3,7 @@
 use super::arguments::{help, tokenizer_kinds};
 use super::prelude::*;
 use glasshouse_engine::data::{self, prepare, stories};
+use glasshouse_engine::protocol::setting::Setting;
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
 
 /// Bytes of stories that a tokenizer is trained on by default.
