@@ -1,5 +1,6 @@
 //! Properties of every kind of tokenizer.
 
+use super::cut::CutRule;
 use super::*;
 use glasshouse_platform::block_on;
 use glasshouse_protocol::{PreTokenizerKind, TokenizerConfig, TokenizerKind};

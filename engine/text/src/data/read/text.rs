@@ -24,6 +24,8 @@ pub(super) struct TextPieces<R> {
     returned: usize,
     /// Number of further bytes already searched for a separator.
     searched: usize,
+    /// Number of further bytes in which no cut is safe.
+    uncut: usize,
     /// First bytes of an incomplete character.
     carry: Vec<u8>,
     /// Bytes and line ends before `carry`, for error messages.
@@ -52,6 +54,7 @@ impl<R: Read> TextPieces<R> {
             pending: String::new(),
             returned: 0,
             searched: 0,
+            uncut: 0,
             carry: Vec::new(),
             position: 0,
             lines: 0,
@@ -71,7 +74,7 @@ impl<R: Read> TextPieces<R> {
             if let Separator::Found { document, end } = separator {
                 let text = rest[..document].to_owned();
                 self.returned += end;
-                (self.searched, self.at_line_start) = (0, true);
+                (self.searched, self.uncut, self.at_line_start) = (0, 0, true);
                 if let Some(piece) = self.end_document(text) {
                     return Ok(Some(piece));
                 }
@@ -85,10 +88,11 @@ impl<R: Read> TextPieces<R> {
             }
             if rest.len() >= PIECE_BYTES && matches!(separator, Separator::Absent) {
                 // The rest starts with white space, so a later separator in it is still preceded by a line end.
-                if let Some(position) = cut.last(rest, 0) {
+                let from = std::mem::replace(&mut self.uncut, rest.len() - 1);
+                if let Some(position) = cut.last(rest, from) {
                     let text = rest[..position].to_owned();
                     self.returned += position;
-                    self.searched = 0;
+                    (self.searched, self.uncut) = (0, 0);
                     self.at_line_start = false;
                     self.started = true;
                     return Ok(Some(TextPiece { text, ..TextPiece::default() }));
