@@ -7,7 +7,6 @@ use super::memory::{Used, measure};
 use super::mutation::mutate;
 use super::project::{self, Sample};
 use super::{Campaign, survive};
-use glasshouse::pages::learn::Lesson;
 use glasshouse_conversation::{ChatTemplate, Conversation, RowWithNotes, SpecialTokens};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_documents::files::{FileType, Files, Input};
@@ -126,9 +125,6 @@ const LADDER: &str = "name = \"sizes\"\n[ladder]\nsizes = 4\n";
 const TEMPLATE: &str = "{%- for message in messages -%}{{ '<|' + message['role'] + '|>' }}{% if loop.first and tools %}{{ tools | tojson(indent=2) }}\
     {% endif %}{% generation %}{{ message.content | trim }}{% endgeneration %}{%- endfor -%}{% set ns = namespace(n=0) %}{% for i in range(9) %}\
     {% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}{% macro f(x) %}{{ x[1:3] ~ x.split(' ')[0] }}{% endmacro %}{{ f('an owl') }}";
-const LESSON: &str = "+++\ntitle = \"Owls\"\nminutes = 5\n[instrument]\nview = \"logit-lens\"\nprompt = \"The owl\"\n[prediction]\nquestion = \"When?\"\n\
-    choices = [{ text = \"early\", below = 2.0 }, { text = \"late\" }]\n[check]\nmeasure = \"first_leading_layer\"\n[[run]]\ntitle = \"Short\"\n\
-    preset = \"first-stories-small\"\nseed = 3\nsteps = 40\n+++\n## Owls\nThey *look* at `owls`.\n\n* one\n* two\n";
 const CHAT_ROWS: [&str; 4] = [
     r#"{"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "An owl."}]}"#,
     r#"{"prompt": [{"role": "user", "content": "Who?"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}"#,
@@ -229,7 +225,6 @@ fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
                 drop((template.text(&conversation, true), template.render(&conversation)));
             }
         }),
-        Reader::text("lesson", &[LESSON], |text| drop(Lesson::parse("owls.md", text))),
         Reader::text("chat rows", &CHAT_ROWS, |text| {
             for objective in [Objective::Chat, Objective::Preference, Objective::Classify] {
                 drop(RowWithNotes::read(text, objective));
@@ -330,7 +325,6 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
     let seed = || String::from_utf8(seeds[0].clone()).unwrap();
     let json = || serde_json::from_str::<Value>(&seed()).unwrap();
     let all = |part: &dyn Fn(usize) -> Value| (0..count).map(part).collect::<Vec<_>>();
-    let joined = |part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<String>();
     let paths = (0..count).map(|at| format!("texts/{at}.txt"));
     let message = |at: usize| json!({"role": ["user", "assistant"][at % 2], "content": format!("Owl {at}?")});
     match name.as_str() {
@@ -364,8 +358,6 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
         "task rows" => ROWS.repeat(count).into_bytes(),
         // Templates have at most 64 kB and 400 parts.
         "chat template" => TEMPLATE.repeat(count / 100).into_bytes(),
-        "lesson" => format!("{LESSON}{}", joined(&|at| format!("\n## Part {at}\nThey *look* at owls.\n")))
-            .into_bytes(),
         "chat rows" => json!({"messages": all(&message)}).to_string().into_bytes(),
         "metrics.jsonl" => seed().repeat(count).into_bytes(),
         "archive" => {
