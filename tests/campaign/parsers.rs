@@ -326,7 +326,10 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
     let json = || serde_json::from_str::<Value>(&seed()).unwrap();
     let all = |part: &dyn Fn(usize) -> Value| (0..count).map(part).collect::<Vec<_>>();
     let paths = (0..count).map(|at| format!("texts/{at}.txt"));
-    let message = |at: usize| json!({"role": ["user", "assistant"][at % 2], "content": format!("Owl {at}?")});
+    let message = |at: usize| {
+        let role = ["user", "assistant"][at % 2];
+        json!({"role": role, "content": format!("Owl {at}?")})
+    };
     match name.as_str() {
         "tokenizer.json" | "model's tokenizer.json" => {
             let mut tokenizer = json();
