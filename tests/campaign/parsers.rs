@@ -164,7 +164,7 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
             zipped(&[
                 ("META-INF/container.xml", "<container><rootfile full-path='a/b.opf'/></container>"),
                 ("a/b.opf", opf),
-                ("a/c.xhtml", &html),
+                ("a/c.xhtml", &*html),
             ]),
         ),
     ]
@@ -353,7 +353,7 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
             recipe.contamination.against = paths.map(PathBuf::from).collect();
             recipe.to_toml().unwrap().into_bytes()
         }
-        "sweep" => format!("name = \"rates\"\n[settings]\ntrain.seed = {:?}\n", Vec::from_iter(0..count))
+        "sweep" => format!("name = \"rates\"\n[settings]\ntrain.steps = {:?}\n", Vec::from_iter(1..=count))
             .into_bytes(),
         "task" => TASK
             .replace("\"{{ choices | map('trim') | list }}\"", &format!("{:?}", Vec::from_iter(paths)))
