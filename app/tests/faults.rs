@@ -140,8 +140,9 @@ fn a_home_that_cannot_be_written_and_another_language_change_nothing() {
     let losses = |project: &str, home: Option<&str>| {
         let mut command = train(folder, project, "20", &[]);
         if let Some(home) = home {
-            let variables = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
-            variables.iter().for_each(|variable| drop(command.env_remove(variable)));
+            for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+                command.env_remove(variable);
+            }
             command.env("HOME", home).env("LC_ALL", "fa_IR.UTF-8").env("LANG", "fa_IR.UTF-8");
         }
         let output = command.output().unwrap();

@@ -82,7 +82,7 @@ mod serving_clients;
 #[cfg(feature = "window")]
 mod serving_window;
 mod sharing;
-#[cfg(feature = "window")]
+#[cfg(all(feature = "window", target_os = "linux"))]
 mod soak;
 mod start;
 mod support;

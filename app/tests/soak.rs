@@ -29,7 +29,6 @@ fn config() -> RunConfig {
 
 /// Memory stays flat while a run trains, evaluates, samples and saves, and pages are turned. Steps and frames are printed.
 #[test]
-#[cfg(target_os = "linux")]
 fn slow_soak() {
     let seconds = std::env::var("GLASSHOUSE_CAMPAIGN_SECONDS").map_or(300, |text| text.parse().unwrap());
     let work = tempfile::tempdir().unwrap();

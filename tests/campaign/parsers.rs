@@ -7,7 +7,6 @@ use super::memory::{Used, measure};
 use super::mutation::mutate;
 use super::project::{self, Sample};
 use super::{Campaign, survive};
-use glasshouse::pages::learn::Lesson;
 use glasshouse_conversation::{ChatTemplate, Conversation, RowWithNotes, SpecialTokens};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_documents::files::{FileType, Files, Input};
@@ -16,7 +15,7 @@ use glasshouse_engine::evaluation::tasks::TaskFile;
 use glasshouse_engine::formats::{Found, gguf::Gguf};
 use glasshouse_engine::project::{archive, metrics};
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{CHATML, Objective, Report, Request, RunConfig, Sweep};
+use glasshouse_protocol::{CHATML, Event, Objective, Report, Request, RunConfig, Sweep, TrainEvent};
 use serde_json::{Value, json};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -126,9 +125,6 @@ const LADDER: &str = "name = \"sizes\"\n[ladder]\nsizes = 4\n";
 const TEMPLATE: &str = "{%- for message in messages -%}{{ '<|' + message['role'] + '|>' }}{% if loop.first and tools %}{{ tools | tojson(indent=2) }}\
     {% endif %}{% generation %}{{ message.content | trim }}{% endgeneration %}{%- endfor -%}{% set ns = namespace(n=0) %}{% for i in range(9) %}\
     {% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}{% macro f(x) %}{{ x[1:3] ~ x.split(' ')[0] }}{% endmacro %}{{ f('an owl') }}";
-const LESSON: &str = "+++\ntitle = \"Owls\"\nminutes = 5\n[instrument]\nview = \"logit-lens\"\nprompt = \"The owl\"\n[prediction]\nquestion = \"When?\"\n\
-    choices = [{ text = \"early\", below = 2.0 }, { text = \"late\" }]\n[check]\nmeasure = \"first_leading_layer\"\n[[run]]\ntitle = \"Short\"\n\
-    preset = \"first-stories-small\"\nseed = 3\nsteps = 40\n+++\n## Owls\nThey *look* at `owls`.\n\n* one\n* two\n";
 const CHAT_ROWS: [&str; 4] = [
     r#"{"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "An owl."}]}"#,
     r#"{"prompt": [{"role": "user", "content": "Who?"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}"#,
@@ -168,7 +164,7 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
             zipped(&[
                 ("META-INF/container.xml", "<container><rootfile full-path='a/b.opf'/></container>"),
                 ("a/b.opf", opf),
-                ("a/c.xhtml", &html),
+                ("a/c.xhtml", &*html),
             ]),
         ),
     ]
@@ -229,7 +225,6 @@ fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
                 drop((template.text(&conversation, true), template.render(&conversation)));
             }
         }),
-        Reader::text("lesson", &[LESSON], |text| drop(Lesson::parse("owls.md", text))),
         Reader::text("chat rows", &CHAT_ROWS, |text| {
             for objective in [Objective::Chat, Objective::Preference, Objective::Classify] {
                 drop(RowWithNotes::read(text, objective));
@@ -330,9 +325,11 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
     let seed = || String::from_utf8(seeds[0].clone()).unwrap();
     let json = || serde_json::from_str::<Value>(&seed()).unwrap();
     let all = |part: &dyn Fn(usize) -> Value| (0..count).map(part).collect::<Vec<_>>();
-    let joined = |part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<String>();
     let paths = (0..count).map(|at| format!("texts/{at}.txt"));
-    let message = |at: usize| json!({"role": ["user", "assistant"][at % 2], "content": format!("Owl {at}?")});
+    let message = |at: usize| {
+        let role = ["user", "assistant"][at % 2];
+        json!({"role": role, "content": format!("Owl {at}?")})
+    };
     match name.as_str() {
         "tokenizer.json" | "model's tokenizer.json" => {
             let mut tokenizer = json();
@@ -356,7 +353,7 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
             recipe.contamination.against = paths.map(PathBuf::from).collect();
             recipe.to_toml().unwrap().into_bytes()
         }
-        "sweep" => format!("name = \"rates\"\n[settings]\ntrain.seed = {:?}\n", Vec::from_iter(0..count))
+        "sweep" => format!("name = \"rates\"\n[settings]\ntrain.steps = {:?}\n", Vec::from_iter(1..=count))
             .into_bytes(),
         "task" => TASK
             .replace("\"{{ choices | map('trim') | list }}\"", &format!("{:?}", Vec::from_iter(paths)))
@@ -364,8 +361,6 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
         "task rows" => ROWS.repeat(count).into_bytes(),
         // Templates have at most 64 kB and 400 parts.
         "chat template" => TEMPLATE.repeat(count / 100).into_bytes(),
-        "lesson" => format!("{LESSON}{}", joined(&|at| format!("\n## Part {at}\nThey *look* at owls.\n")))
-            .into_bytes(),
         "chat rows" => json!({"messages": all(&message)}).to_string().into_bytes(),
         "metrics.jsonl" => seed().repeat(count).into_bytes(),
         "archive" => {
@@ -382,8 +377,16 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
             serde_json::to_vec(&Request::new(4, project::command(kept))).unwrap()
         }
         "report" => {
-            let step = |at: usize| json!({"event": "step", "step": at, "loss": 2.5, "lr": 0.01, "grad_norm": 1.5, "tokens_per_s": 100.0, "skipped": false});
-            json!({"event": "training", "events": all(&step), "seconds": 1.0}).to_string().into_bytes()
+            let step = |at: usize| TrainEvent::Step {
+                step: at as u64,
+                loss: 2.5,
+                lr: 0.01,
+                grad_norm: 1.5,
+                tokens_per_s: 100.0,
+                skipped: false,
+            };
+            let event = Event::Training { events: (0..count).map(step).collect(), seconds: None };
+            serde_json::to_vec(&Report { request: None, event }).unwrap()
         }
         "model's config.json" => {
             let mut config = json();
@@ -518,7 +521,9 @@ fn growth() {
         let [one, four] = [&short, &long].map(|bytes| measure(|| read(bytes)).1);
         let said = format!("{name} of {} and {} bytes: {one:?}, {four:?}", short.len(), long.len());
         println!("parsers: {said}");
-        let most = one.total as f64 * 1.25 * long.len() as f64 / short.len() as f64;
+        let is_packed = [".gz", ".parquet", ".docx", ".epub"].iter().any(|ending| name.ends_with(ending));
+        let times = if is_packed { 4.0 } else { long.len() as f64 / short.len() as f64 };
+        let most = one.total as f64 * 1.25 * times;
         if four.total as f64 > most + 65_536.0 || four.peak > HELD.0 + HELD.1 * long.len() {
             wrong.push(said);
         }
