@@ -236,15 +236,6 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 .copied()
                 .try_for_each(|(ms, node)| say!("  {ms:.3} ms  {}  {}", node.operation, node.scope))?)
         }
-        Detail::Passages { .. } => {
-            let mut tables = detail.tables();
-            // The last column has the activations of all tokens, which --json has too.
-            for table in &mut tables {
-                table.columns.pop();
-                table.rows.iter_mut().for_each(|row| row.truncate(table.columns.len()));
-            }
-            print_tables(tables)
-        }
         Detail::Matches { .. } | Detail::Tables { .. } | Detail::Formulas { .. } => {
             print_tables(detail.tables())
         }
