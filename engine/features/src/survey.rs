@@ -193,7 +193,7 @@ impl Survey<'_> {
             let (max, token) = reading.strongest(feature);
             features.push(FeatureSummary {
                 feature,
-                name: record.names.get(&feature).cloned(),
+                name: record.name(feature).map(str::to_owned),
                 pattern: reading.pattern(feature, name),
                 density: reading.density(feature),
                 max,
@@ -213,7 +213,7 @@ impl Survey<'_> {
                     .retain(|passage| passage.activations.get(passage.peak).is_some_and(|peak| *peak > 0.0));
                 Some(FeatureCard {
                     feature,
-                    name: record.names.get(&feature).cloned(),
+                    name: record.name(feature).map(str::to_owned),
                     pattern: reading.pattern(feature, name),
                     density: reading.density(feature),
                     max: reading.strongest(feature).0,
