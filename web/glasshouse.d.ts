@@ -251,8 +251,8 @@ export interface Generated {
 
 /** A view of the model, with the same name in commands, URLs and attributes; a test writes the list from the engine's. */
 export type View =
-  | "attention" | "walk" | "tokens" | "embeddings" | "positions" | "head" | "residual" | "logit-lens" | "next-token"
-  | "weights" | "what-if" | "provenance" | "graph"
+  | "attention" | "walk" | "tokens" | "embeddings" | "positions" | "head" | "residual" | "logit-lens" | "next-token" | "weights"
+  | "what-if" | "provenance" | "graph"
   /** The change from `reference` to this model. Not in `VIEWS`, because it needs two models. */
   | "diff";
 

@@ -13,8 +13,8 @@ export function camel(value) {
 
 /** Names of all views; a test writes the list from the engine's (engine/protocol/src/inspect.rs). */
 export const VIEWS = [
-  "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "logit-lens", "next-token",
-  "weights", "what-if", "provenance", "graph",
+  "attention", "walk", "tokens", "embeddings", "positions", "head", "residual", "logit-lens", "next-token", "weights",
+  "what-if", "provenance", "graph",
 ];
 
 /** The view of two models; `reference` names the other one. */

@@ -140,9 +140,9 @@ fn features_that_cannot_be_read_leave_no_spinner() {
     let engine = Engine { failing, dictionaries, ..Engine::full() };
     let mut scene = Scene::new(engine, PageName::Features, [1280.0, 1_200.0], "dark");
     assert!(scene.says("The features could not be read."));
-    let asked = scene.sent_of(|command| failing(command)).len();
+    let asked = scene.sent_of(failing).len();
     scene.settle();
-    assert_eq!(scene.sent_of(|command| failing(command)).len(), asked, "asked once");
+    assert_eq!(scene.sent_of(failing).len(), asked, "asked once");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn name(arguments: &NameArguments) -> Result<()> {
         if *json {
             return say_json(&named);
         }
-        Ok(match named.names.get(feature) {
+        Ok(match named.name(*feature) {
             Some(name) => say!("feature {feature} of dictionary {} is {name:?}", named.number)?,
             None => say!("feature {feature} of dictionary {} has no name", named.number)?,
         })

@@ -66,7 +66,7 @@ fn pattern(token: &str) -> TokenPattern {
 pub fn features(own: &answer::Dictionary, query: &FeatureQuery) -> answer::Features {
     let listed = |(feature, token): (usize, &str)| FeatureSummary {
         feature,
-        name: own.names.get(&feature).cloned(),
+        name: own.name(feature).map(str::to_owned),
         pattern: Some(pattern(token)),
         density: 0.25 / (feature + 1) as f64,
         max: 3.5,
@@ -85,7 +85,7 @@ pub fn features(own: &answer::Dictionary, query: &FeatureQuery) -> answer::Featu
         };
         FeatureCard {
             feature,
-            name: own.names.get(&feature).cloned(),
+            name: own.name(feature).map(str::to_owned),
             pattern: (feature < 9).then(|| pattern(" named")),
             density: 0.01,
             max: 3.5,

@@ -261,7 +261,7 @@ impl Engine {
             }
             Command::NameFeature { dictionary, feature, name, .. } => {
                 let own = self.dictionaries.iter_mut().find(|own| Some(own.number) == *dictionary).unwrap();
-                own.names.insert(*feature, name.clone());
+                own.set_name(*feature, name);
                 vec![Event::Dictionary(own.clone())]
             }
             Command::ReadFeatures { dictionary, query, .. } => {

@@ -40,7 +40,7 @@ pub struct Survey<'run> {
 pub struct Reading {
     windows: Vec<Vec<u32>>,
     /// Window, place in it and activation, for each feature.
-    pub(crate) activations: Vec<Vec<(u32, u32, f32)>>,
+    activations: Vec<Vec<(u32, u32, f32)>>,
     pub(crate) tokens: u64,
     /// Occurrences of tokens and of pairs, at counted places.
     singles: HashMap<u32, u64>,
@@ -50,6 +50,10 @@ pub struct Reading {
 }
 
 impl Reading {
+    pub(crate) fn new(width: usize) -> Self {
+        Self { activations: vec![Vec::new(); width], ..Self::default() }
+    }
+
     /// Adds the rows of a batch. `time` is the length of a window.
     pub(crate) fn add(&mut self, features: &[f32], batch: &MicroBatch, time: usize) {
         let width = self.activations.len();
@@ -157,7 +161,7 @@ impl Survey<'_> {
             let mut executor = DictionaryExecutor::open(&self.subject, dictionary, place.columns).await?;
             executor.set_weights(weights.clone()).await?;
             if known.is_none() {
-                let mut reading = Reading { activations: vec![Vec::new(); width], ..Reading::default() };
+                let mut reading = Reading::new(width);
                 let count = TOKENS.div_ceil(config.train.batch_size * time);
                 for batch in self.batches.full(Split::Validation).take(count) {
                     let batch = batch?;
@@ -189,7 +193,7 @@ impl Survey<'_> {
             let (max, token) = reading.strongest(feature);
             features.push(FeatureSummary {
                 feature,
-                name: record.names.get(&feature).cloned(),
+                name: record.name(feature).map(str::to_owned),
                 pattern: reading.pattern(feature, name),
                 density: reading.density(feature),
                 max,
@@ -209,7 +213,7 @@ impl Survey<'_> {
                     .retain(|passage| passage.activations.get(passage.peak).is_some_and(|peak| *peak > 0.0));
                 Some(FeatureCard {
                     feature,
-                    name: record.names.get(&feature).cloned(),
+                    name: record.name(feature).map(str::to_owned),
                     pattern: reading.pattern(feature, name),
                     density: reading.density(feature),
                     max: reading.strongest(feature).0,

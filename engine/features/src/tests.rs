@@ -317,7 +317,7 @@ fn a_pattern_is_what_predicts_a_feature_best() {
         features[at * 4 + 2] = f32::from(*token == 2 && at != 1);
         features[at * 4 + 3] = f32::from(at == 7);
     }
-    let mut reading = Reading { activations: vec![Vec::new(); 4], ..Reading::default() };
+    let mut reading = Reading::new(4);
     for _ in 0..2 {
         reading.add(&features, &batch, 5);
     }

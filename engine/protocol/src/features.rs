@@ -6,7 +6,6 @@ use crate::evaluation::{Cell, Table};
 use crate::inspect::TokenText;
 use crate::quantity::{bytes, counted, duration, figures, percent, whole};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -111,9 +110,9 @@ pub struct Dictionary {
     pub recovery: Option<LossRecovery>,
     /// Training time so far.
     pub seconds: f64,
-    /// Names of features that a person gave.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub names: BTreeMap<usize, String>,
+    /// Features with the names that a person gave them. A map's keys would be texts, which a tagged event cannot read as numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<(usize, String)>,
 }
 
 /// What training a dictionary takes.
@@ -139,6 +138,18 @@ pub struct Dictionaries {
 }
 
 impl Dictionary {
+    pub fn name(&self, feature: usize) -> Option<&str> {
+        self.names.iter().find(|(own, _)| *own == feature).map(|(_, name)| name.as_str())
+    }
+
+    /// Names a feature; an empty name removes it.
+    pub fn set_name(&mut self, feature: usize, name: &str) {
+        self.names.retain(|(own, _)| *own != feature);
+        if !name.is_empty() {
+            self.names.push((feature, name.to_owned()));
+        }
+    }
+
     /// Fails with one line if there is no such feature.
     pub fn check_feature(&self, feature: usize) -> Result<(), String> {
         let width = self.settings.width;

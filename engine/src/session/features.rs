@@ -176,13 +176,11 @@ impl Session {
     ) -> Result<Dictionary> {
         let (folder, mut record) = DictionaryFolder::open(&self.run_named(run)?, number)?;
         record.check_feature(feature).map_err(Error::Refused)?;
-        match name.trim() {
-            "" => record.names.remove(&feature),
-            name if name.chars().count() > MAX_NAME => {
-                refuse!("a feature's name has at most {MAX_NAME} characters; shorten it")
-            }
-            name => record.names.insert(feature, name.to_owned()),
-        };
+        let name = name.trim();
+        if name.chars().count() > MAX_NAME {
+            refuse!("a feature's name has at most {MAX_NAME} characters; shorten it");
+        }
+        record.set_name(feature, name);
         folder.save_record(&record)?;
         Ok(record)
     }

@@ -73,7 +73,7 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
     let imported = dictionaries.pop().unwrap();
     let named = dictionaries.pop().unwrap();
     let last = dictionaries.last().unwrap();
-    assert_eq!(named.names.get(&7).map(String::as_str), Some("heroes"));
+    assert_eq!(named.name(7), Some("heroes"));
     let measured = imported.recovery.unwrap();
     assert_eq!(Some(measured), last.recovery, "the same function on the same text");
     assert_eq!(
