@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn an_address_says_what_to_look_at_inside_the_model() {
         let numbers = [("layer", "2"), ("head", "1"), ("step", "40"), ("embed", "1")];
-        let address = read(&[&[("view", "logit-lens"), ("prompt", "One day")], &numbers[..]].concat());
+        let address = read(&[&numbers[..], &[("view", "logit-lens"), ("prompt", "One day")]].concat());
         assert_eq!((address.start.page, &address.problems), (Some(PageName::Inspect), &Vec::new()));
         let (view, prompt) = (Some(View::LogitLens), Some("One day".to_owned()));
         let wish = Wish { view, prompt, layer: Some(2), head: Some(1), step: Some(40), ..Wish::default() };

@@ -6,7 +6,7 @@ use super::*;
 use crate::pages::prelude::*;
 use crate::state::Message;
 use crate::theme::mix;
-use egui::UiBuilder;
+use egui::{Align, UiBuilder};
 use std::time::Duration;
 
 /// Height of the strip in points. Its room is kept without a message, too, so that nothing moves when one comes or goes.

@@ -61,7 +61,7 @@ impl App {
 
     fn serve(&mut self, on: bool, context: &egui::Context) {
         let before = match std::mem::take(&mut self.server) {
-            WindowServer::On(server) => Some(server.address().port()),
+            WindowServer::On(server) => Some(server.thread.address().port()),
             _ => None,
         };
         let chosen = self.preferences.serving.clone();

@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::pages::prelude::*;
+use egui::Align;
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {

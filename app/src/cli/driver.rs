@@ -102,8 +102,19 @@ impl Engine {
 
     /// Shows notices and progress, and returns the answer; fails without one.
     pub(super) async fn ask_for<A: Answer>(&mut self, command: impl Into<Command>) -> Result<A> {
+        self.ask_for_with(command, Vec::new()).await
+    }
+
+    /// Like [`ask_for`](Self::ask_for), with bytes of the command.
+    pub(super) async fn ask_for_with<A: Answer>(
+        &mut self,
+        command: impl Into<Command>,
+        bytes: Vec<Vec<u8>>,
+    ) -> Result<A> {
         let mut found = None;
-        self.ask(command, picking(&mut found)).await?;
+        let mut hear = picking(&mut found);
+        self.ask_with(command, bytes, |event, _| hear(event)).await?;
+        drop(hear);
         found.context("the engine did not answer; report it if it happens again")
     }
 

@@ -23,7 +23,7 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
     let shelf = window.shelf.clone().unwrap_or_else(shelf);
     drive(session::Options { shelf, ..session::Options::default() }, async |engine| {
         let remote = serve(engine, served, folder, false)?;
-        interrupt::flags("ending; a run in training is saved")?.on_stop(remote.stopper());
+        interrupt::flags("ending; a run in training is saved")?.on_stop(remote.thread.stopper());
         let hear = |report: Report| match report.event {
             Event::Failed { error } => bail!("{}", error.message),
             event => {
@@ -31,7 +31,7 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
                 Ok(())
             }
         };
-        engine.relay(remote.ended(), hear).await
+        engine.relay(remote.thread.ended(), hear).await
     })
 }
 

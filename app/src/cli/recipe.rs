@@ -201,11 +201,10 @@ fn tell(
     let (found, text) = match metric {
         RecipeMetric::Perplexity => {
             let losses = training.losses(run)?;
-            let first = losses.first().filter(|losses| losses.step == 0);
-            let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
-            let best = best.context("the run has no evaluation")?;
-            let before = first.map(|losses| losses.validation.exp());
-            let (step, after) = (best.step, best.validation.exp());
+            let before = losses.first().filter(|(step, _)| *step == 0).map(|(_, loss)| loss.exp());
+            let best = losses.iter().min_by(|(_, one), (_, other)| one.total_cmp(other));
+            let (step, loss) = best.context("the run has no evaluation")?;
+            let after = loss.exp();
             let found = json!({ "before": before, "after": after, "step": step });
             let before = before.map_or_else(|| "unknown".to_owned(), |before| format!("{before:.2}"));
             (found, format!("validation perplexity {before} before, {after:.2} after {step} steps"))

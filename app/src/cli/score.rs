@@ -59,13 +59,16 @@ impl TrainArguments {
         self.score(run, metric, task, vec![rows.join("\n").into_bytes()])
     }
 
-    /// The losses of a run's evaluations, in order.
-    pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
+    /// Step and validation loss per token of a run's evaluations, in order.
+    pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<(u64, f64)>> {
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, &self.project, false).await?;
             let history = Command::ReadRun { run: Some(run.name.clone()), points: 1 };
             let history: answer::History = engine.ask_for(history).await?;
-            Ok(history.events.iter().filter_map(Losses::of).collect())
+            let events = history.events.iter();
+            Ok(events
+                .filter_map(picked!(TrainEvent::Eval { step, val_loss, .. } => (*step, f64::from(*val_loss))))
+                .collect())
         })
     }
 
@@ -89,25 +92,13 @@ impl TrainArguments {
                     "this is a base model without a chat template; fine-tune it with --objective chat first";
                 ensure!(engine.ask_for::<answer::ModelOpened>(command).await?.chats, advice);
             }
-            let settings = EvaluateSettings {
-                likelihood: false,
-                baselines: false,
-                tasks: vec![task],
-                resamples: 0,
-                keep: false,
-                ..EvaluateSettings::default()
-            };
-            let command = Command::Evaluate { source, settings: Box::new(settings) };
-            let mut found = None;
-            let mut hear = shown(|event| {
-                if let Event::Evaluations(answer) = event {
-                    found = answer.evaluations.into_iter().flat_map(|evaluation| evaluation.tasks).next();
-                }
-                Ok(())
-            });
-            engine.ask_with(command, files, |event, _| hear(event)).await?;
-            drop(hear);
-            score(&found.context("the engine returned no evaluation")?)
+            let (likelihood, baselines, keep) = (false, false, false);
+            let plain = EvaluateSettings { likelihood, baselines, keep, ..EvaluateSettings::default() };
+            let settings = Box::new(EvaluateSettings { tasks: vec![task], resamples: 0, ..plain });
+            let command = Command::Evaluate { source, settings };
+            let found: answer::Evaluations = engine.ask_for_with(command, files).await?;
+            let mut tasks = found.evaluations.into_iter().flat_map(|evaluation| evaluation.tasks);
+            score(&tasks.next().context("the engine returned no evaluation")?)
         })
     }
 }
@@ -122,21 +113,6 @@ fn score(task: &TaskReport) -> Result<Score> {
         score.add(answer.scores.iter().rev().flatten().next().copied().unwrap_or_default());
     }
     Ok(score)
-}
-
-/// Mean losses per token of an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Losses {
-    pub(super) step: u64,
-    pub(super) train: f64,
-    pub(super) validation: f64,
-}
-
-impl Losses {
-    fn of(event: &TrainEvent) -> Option<Self> {
-        let TrainEvent::Eval { step, train_loss, val_loss, .. } = event else { return None };
-        Some(Self { step: *step, train: f64::from(*train_loss), validation: f64::from(*val_loss) })
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let answer::ModelOpened { run, step, device, .. } = model;
         tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
-        interrupt::flags("finishing the requests in progress")?.on_stop(server.stopper());
+        interrupt::flags("finishing the requests in progress")?.on_stop(server.thread.stopper());
         let hear = |report: Report| {
             match &report.event {
                 _ if board.hear(&report) => {}
@@ -50,7 +50,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             }
             Ok(())
         };
-        engine.relay(server.over(), hear).await
+        engine.relay(server.thread.ended(), hear).await
     })
 }
 

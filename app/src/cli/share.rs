@@ -24,13 +24,8 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
         let format = ExportFormat::Page { weights: arguments.weights, space };
         let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
-        let mut show = shown(|event| {
-            if let Event::Exported(export) = event {
-                export.files.iter().try_for_each(|file| say!("{file}"))?;
-            }
-            Ok(())
-        });
-        engine.ask_with(command, vec![template.into_bytes()], |event, _| show(event)).await
+        let exported: answer::Exported = engine.ask_for_with(command, vec![template.into_bytes()]).await?;
+        Ok(exported.files.iter().try_for_each(|file| say!("{file}"))?)
     })?;
     if let Some(repository) = &arguments.upload {
         return Ok(say!("upload it with: {}", upload_of(to, repository, "space"))?);

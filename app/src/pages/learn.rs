@@ -24,11 +24,7 @@ use quiz::Quiz;
 
 #[derive(Debug, Default)]
 pub struct LearnPage {
-    library: Library,
-    /// Opening number of the project whose lessons were requested.
-    asked: Option<u64>,
-    /// [`Lessons::revision`](crate::state::Lessons) of the files read last.
-    read: Option<u64>,
+    known: NextLessons,
     open: Option<String>,
     /// A lesson to open once lessons are read, counted from 1.
     wanted: Option<usize>,
@@ -39,23 +35,34 @@ pub struct LearnPage {
     quiz: Quiz,
 }
 
-/// The next lessons, as a row of the home page.
+/// The known lessons, and the next of them as a row of the home page.
 #[derive(Debug, Default)]
 pub struct NextLessons {
     library: Library,
-    /// As in [`LearnPage`].
+    /// Opening number of the project whose lessons were requested.
     asked: Option<u64>,
-    /// As in [`LearnPage`].
+    /// [`Lessons::revision`](crate::state::Lessons) of the files read last.
     read: Option<u64>,
 }
 
 impl NextLessons {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        request(&mut self.asked, context);
+    /// Requests a teacher's lessons and the progress in all lessons, once per opened project, and parses the files if they changed.
+    /// Returns whether they did.
+    fn read(&mut self, context: &mut Context<'_>) -> bool {
+        let openings = context.state.projects.openings;
+        if context.state.engine.is_some() && self.asked.replace(openings) != Some(openings) {
+            context.outbox.send(Command::ListLessons);
+        }
         let lessons = &context.state.lessons;
-        if self.read.replace(lessons.revision) != Some(lessons.revision) {
+        let changed = self.read.replace(lessons.revision) != Some(lessons.revision);
+        if changed {
             self.library = Library::of(&lessons.files);
         }
+        changed
+    }
+
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.read(context);
         let all = self.library.lessons.iter().enumerate();
         let next = all.filter(|(_, lesson)| !is_done(context, lesson)).take(columns(ui).0);
         let next: Vec<(usize, &Lesson)> = next.collect();
@@ -76,8 +83,9 @@ impl Page for LearnPage {
             hint_line(ui, lacks);
         }
         let name = self.open.as_ref();
-        let place = name.and_then(|name| self.library.lessons.iter().position(|lesson| lesson.name == *name));
-        match place.and_then(|place| Some((place, self.library.lessons.get(place)?.clone()))) {
+        let place =
+            name.and_then(|name| self.known.library.lessons.iter().position(|lesson| lesson.name == *name));
+        match place.and_then(|place| Some((place, self.known.library.lessons.get(place)?.clone()))) {
             Some((place, lesson)) => self.lesson_ui(ui, context, place, &lesson),
             None => self.list_ui(ui, context),
         }
@@ -107,14 +115,10 @@ impl LearnPage {
 
     /// Reads the lessons, and opens the one named in the address.
     fn read(&mut self, context: &mut Context<'_>) {
-        request(&mut self.asked, context);
-        let revision = context.state.lessons.revision;
-        // Parse the lesson files again if they changed.
-        if self.read.replace(revision) != Some(revision) {
-            self.library = Library::of(&context.state.lessons.files);
+        if self.known.read(context) {
             (self.shown, self.checking, self.quiz) = Default::default();
         }
-        let last = self.library.lessons.len();
+        let last = self.known.library.lessons.len();
         // A number beyond the built-in lessons may belong to a project that is still opening.
         let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
         let waits = asked || (context.state.projects.open.is_none() && !context.state.projects.listed);
@@ -130,26 +134,26 @@ impl LearnPage {
     }
 
     fn go(&mut self, place: usize) {
-        self.open = self.library.lessons.get(place).map(|lesson| lesson.name.clone());
+        self.open = self.known.library.lessons.get(place).map(|lesson| lesson.name.clone());
         (self.shown, self.checking, self.quiz) = Default::default();
     }
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         ui.horizontal_wrapped(|ui| {
-            quiet_text(ui, done(context, &self.library));
+            quiet_text(ui, done(context, &self.known.library));
             if quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
-                self.asked = None;
+                self.known.asked = None;
             }
             let begun = &context.state.lessons.progress;
             if !begun.is_empty() && quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
-                let file = answers::json(&self.library.lessons, begun);
+                let file = answers::json(&self.known.library.lessons, begun);
                 context.asks.save = Some((format::file_name("lesson answers", "json"), file));
             }
         });
         ui.add_space(space::SMALL);
         let mut chosen = None;
         let (columns, _) = columns(ui);
-        let lessons: Vec<(usize, &Lesson)> = self.library.lessons.iter().enumerate().collect();
+        let lessons: Vec<(usize, &Lesson)> = self.known.library.lessons.iter().enumerate().collect();
         for row in lessons.chunks(columns) {
             chosen = row_ui(ui, context, row).or(chosen);
             ui.add_space(space::SMALL);
@@ -157,7 +161,7 @@ impl LearnPage {
         if let Some(place) = chosen {
             self.go(place);
         }
-        for broken in &self.library.broken {
+        for broken in &self.known.library.broken {
             hint_line(ui, &format!("{broken}. The other lessons are unchanged."));
         }
     }
@@ -198,7 +202,7 @@ impl LearnPage {
 
     /// The header of a lesson: back, previous and next, and close.
     fn head_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
-        let last = self.library.lessons.len().saturating_sub(1);
+        let last = self.known.library.lessons.len().saturating_sub(1);
         ui.horizontal_wrapped(|ui| {
             if quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
                 self.open = None;
@@ -276,14 +280,6 @@ fn is_done(context: &Context<'_>, lesson: &Lesson) -> bool {
 fn done(context: &Context<'_>, library: &Library) -> String {
     let finished = library.lessons.iter().filter(|lesson| is_done(context, lesson)).count();
     format!("{finished} of {} done", library.lessons.len())
-}
-
-/// Requests a teacher's lessons and the progress in all lessons, once per opened project.
-fn request(asked: &mut Option<u64>, context: &mut Context<'_>) {
-    let openings = context.state.projects.openings;
-    if context.state.engine.is_some() && asked.replace(openings) != Some(openings) {
-        context.outbox.send(Command::ListLessons);
-    }
 }
 
 /// Lessons per row, and the width of each in points.

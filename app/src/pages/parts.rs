@@ -17,13 +17,14 @@ pub use blocks::{
 };
 pub use chips::{Chip, bytes_of, chips_ui, visible};
 pub use clock::StepClock;
-pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, variant_ui};
+pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, some_ui, variant_ui};
 pub use kept::Kept;
 pub use moderation::{moderation_of, moderation_ui};
 pub use ranked::{Ranked, Ranking, bar_rows};
 pub use runs::{called, distinctions, holds, offered, run_colour};
 
 use crate::pages::prelude::*;
+use egui::Align;
 
 /// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;

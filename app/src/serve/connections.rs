@@ -24,7 +24,65 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Delay before retrying if accepting fails.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+/// A server's thread. Dropping it stops accepting connections, and gives open ones up to ten seconds to finish.
+#[derive(Debug)]
+pub struct ServerThread {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    ended: async_channel::Receiver<()>,
+}
+
+impl ServerThread {
+    /// Binds an address, and serves the router that `route` makes for it. Returns also what else `route` makes.
+    ///
+    /// # Errors
+    /// A sentence: that of `route`, the port is in use, the address does not belong to this machine, or no thread could be started.
+    pub(super) fn start<T>(
+        wished: SocketAddr,
+        route: impl FnOnce(SocketAddr) -> Result<(Router, T), String>,
+    ) -> Result<(Self, T), String> {
+        let refused = |error: std::io::Error| format!("the server cannot start: {error}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        let listener = runtime.block_on(listen(wished))?;
+        let address = listener.local_addr().map_err(refused)?;
+        let (router, made) = route(address)?;
+        let (stop, stopped) = watch::channel(false);
+        let (last, ended) = async_channel::bounded::<()>(1);
+        let serve = move || {
+            runtime.block_on(accept(listener, router, stopped));
+            // Dropping the runtime aborts requests still in progress.
+            drop(runtime);
+            drop(last);
+        };
+        std::thread::Builder::new().name("server".to_owned()).spawn(serve).map_err(refused)?;
+        Ok((Self { address, stop, ended }, made))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A function that stops the server from any thread.
+    pub fn stopper(&self) -> impl Fn() + Send + 'static + use<> {
+        let stop = self.stop.clone();
+        move || {
+            stop.send_replace(true);
+        }
+    }
+
+    /// A channel that carries nothing and closes when the server has ended.
+    pub fn ended(&self) -> async_channel::Receiver<()> {
+        self.ended.clone()
+    }
+}
+
+impl Drop for ServerThread {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     let (host, port) = (address.ip(), address.port());
     let next = port.wrapping_add(1).max(1024);
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
@@ -46,7 +104,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Serves connections until `stopped`, then lets the open ones finish.
-pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS as usize)), TowerToHyperService::new(router));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);

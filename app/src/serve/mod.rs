@@ -18,6 +18,7 @@ mod stream;
 mod switchboard;
 mod wanted;
 
+pub use connections::ServerThread;
 pub use switchboard::{Ask, Switchboard};
 
 use glasshouse_protocol::{CheckpointChoice, Completion, Moderated, Moderation, WeightFormat};
@@ -125,13 +126,11 @@ impl Served {
     }
 }
 
-/// A running server. Dropping it stops it like [`stop`](Self::stop).
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     served: Arc<Served>,
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    over: async_channel::Receiver<()>,
+    pub thread: ServerThread,
 }
 
 /// Checks that a token fits into a header. The error does not quote it, since it is a secret.
@@ -149,36 +148,16 @@ impl Server {
     /// A sentence: the token or the origin is invalid, the port is in use, the address does not belong to this machine, or no thread could be started.
     pub fn start(settings: ServerSettings, board: Switchboard) -> Result<Self, String> {
         settings.token.as_deref().map_or(Ok(()), check_token)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("the server cannot start: {error}"))?;
-        let wished = SocketAddr::new(settings.host, settings.port);
-        let listener = runtime.block_on(connections::listen(wished))?;
-        let address = listener.local_addr().map_err(|error| format!("{wished}: {error}"))?;
+        let address = SocketAddr::new(settings.host, settings.port);
         let moderation = Mutex::new(settings.moderation.clone());
         let places = Arc::new(Semaphore::new(settings.places + settings.queue));
         let served = Arc::new(Served { settings, board, places, moderation, counts: Mutex::default() });
-        let router = routes::router(&served)?;
-        let (stop, stopped) = watch::channel(false);
-        let (last, over) = async_channel::bounded::<()>(1);
-        let serve = move || {
-            runtime.block_on(connections::accept(listener, router, stopped));
-            // Dropping the runtime aborts requests still in progress.
-            drop(runtime);
-            drop(last);
-        };
-        let thread = std::thread::Builder::new().name("server".to_owned()).spawn(serve);
-        thread.map_err(|error| format!("the server cannot start: {error}"))?;
-        Ok(Self { served, address, stop, over })
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
+        let (thread, ()) = ServerThread::start(address, |_| Ok((routes::router(&served)?, ())))?;
+        Ok(Self { served, thread })
     }
 
     pub fn base_url(&self) -> String {
-        let mut reached = self.address;
+        let mut reached = self.thread.address();
         if reached.ip().is_unspecified() {
             let loopback =
                 if reached.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
@@ -194,29 +173,5 @@ impl Server {
     /// Moderation hits in all texts so far.
     pub fn moderated(&self) -> Moderated {
         self.served.counts().moderated.clone()
-    }
-
-    /// Stops accepting connections, and gives open ones up to ten seconds to finish.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// A function that does the same as [`stop`](Self::stop) from any thread.
-    pub fn stopper(&self) -> impl Fn() + Send + 'static + use<> {
-        let stop = self.stop.clone();
-        move || {
-            stop.send_replace(true);
-        }
-    }
-
-    /// A channel that carries nothing and closes when the server has ended.
-    pub fn over(&self) -> async_channel::Receiver<()> {
-        self.over.clone()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

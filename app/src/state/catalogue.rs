@@ -72,36 +72,27 @@ mod tests {
 
     #[test]
     fn a_corpus_is_on_its_way_until_it_is_there_or_cannot_be_had() {
+        let (name, title) = ("plays".to_owned(), "Plays".to_owned());
+        let way = Fetching { request: 3, name: title.clone(), total: 100, ..Fetching::default() };
+        let corpus = CorpusSummary { name: name.clone(), title, bytes: 100, ..CorpusSummary::default() };
         let mut catalogue = Catalogue::default();
-        let corpus = CorpusSummary {
-            name: "plays".to_owned(),
-            title: "Plays".to_owned(),
-            bytes: 100,
-            ..CorpusSummary::default()
-        };
         catalogue.apply(None, &Event::Corpora { corpora: vec![corpus] });
-        let fetch = Command::FetchCorpus { name: "plays".to_owned(), to: None, add: true };
-        for end in
-            [Event::Finished, Event::Failed { error: ErrorReport::new(ErrorKind::Refused, String::new()) }]
-        {
+        let fetch = Command::FetchCorpus { name, to: None, add: true };
+        for end in [Event::Finished, Event::Failed { error: ErrorReport::new(ErrorKind::Refused, "") }] {
             catalogue.sent(3, &fetch);
             let receiving = FetchProgress::Receiving { done: 40, total: 100 };
-            catalogue.apply(Some(&fetch), &Event::Fetching { progress: receiving.clone() });
-            let way = Fetching {
-                request: 3,
-                name: "Plays".to_owned(),
-                done: 40,
-                total: 100,
-                ..Fetching::default()
-            };
-            assert_eq!(catalogue.fetching, Some(way.clone()));
-            let progress = FetchProgress::Retrying { reason: "no answer".to_owned(), seconds: 2.0 };
-            catalogue.apply(Some(&fetch), &Event::Fetching { progress });
-            let waits = Fetching { retrying: Some("no answer".to_owned()), ..way.clone() };
-            assert_eq!(catalogue.fetching, Some(waits));
-            catalogue.apply(Some(&fetch), &Event::Fetching { progress: receiving });
-            catalogue.apply(Some(&fetch), &Event::Fetching { progress: FetchProgress::Verifying });
-            assert_eq!(catalogue.fetching, Some(Fetching { verifying: true, ..way }));
+            let reason = Some("no answer".to_owned());
+            let retry = FetchProgress::Retrying { reason: "no answer".to_owned(), seconds: 2.0 };
+            for (progress, retrying, verifying) in [
+                (receiving.clone(), None, false),
+                (retry, reason, false),
+                (receiving, None, false),
+                (FetchProgress::Verifying, None, true),
+            ] {
+                catalogue.apply(Some(&fetch), &Event::Fetching { progress });
+                let now = Fetching { done: 40, retrying, verifying, ..way.clone() };
+                assert_eq!(catalogue.fetching, Some(now));
+            }
             catalogue.apply(Some(&Command::ListRuns), &Event::Finished);
             assert!(catalogue.fetching.is_some(), "another request ended");
             catalogue.apply(Some(&fetch), &end);

@@ -145,8 +145,8 @@ mod tests {
         Event::Documents { overview, search: String::new(), offset: 0, found: 0, documents: Vec::new() }
     }
 
-    fn failed(kind: ErrorKind) -> ErrorReport {
-        ErrorReport::new(kind, "stopped".to_owned())
+    fn done(report: CleaningReport) -> Event {
+        Event::Cleaning(CleaningStep::Done { report: Box::new(report) })
     }
 
     #[test]
@@ -171,76 +171,47 @@ mod tests {
     #[test]
     fn a_cleaning_has_progress_until_it_ends() {
         let mut cleaning = Cleaning::default();
+        let share = |cleaning: &Cleaning| cleaning.progress.as_ref().and_then(CleaningProgress::share);
         cleaning.sent(1, &Command::Clean);
-        assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), None);
+        assert!(cleaning.progress.is_some() && share(&cleaning).is_none());
         let phase = Phase::Reading;
         let progress = CleaningProgress { phase, done: 30, total: 120, documents: 12, kept: 9 };
-        let event = Event::Cleaning(CleaningStep::Progress(progress));
-        cleaning.apply(Some(&Command::Clean), &event);
-        assert_eq!(cleaning.progress.as_ref().and_then(CleaningProgress::share), Some(0.25));
+        cleaning.apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Progress(progress)));
         cleaning.apply(Some(&Command::ShowRecipe), &Event::Finished);
-        assert!(cleaning.progress.is_some(), "another request ended");
-        cleaning
-            .apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Done { report: Box::default() }));
+        assert_eq!(share(&cleaning), Some(0.25), "another request ended");
+        cleaning.apply(Some(&Command::Clean), &done(CleaningReport::default()));
         assert!(cleaning.progress.is_none(), "the report is there");
         cleaning.apply(Some(&Command::Clean), &Event::Finished);
-        assert!(cleaning.progress.is_none() && cleaning.report.is_some());
         cleaning.apply(None, &listed(true));
-        assert!(cleaning.report.is_some());
+        assert!(cleaning.progress.is_none() && cleaning.report.is_some());
         cleaning.apply(None, &listed(false));
         assert!(cleaning.report.is_none(), "raw documents have no report");
     }
 
     #[test]
-    fn a_cleaning_that_was_stopped_did_not_fail_and_one_that_failed_says_why() {
-        let mut cleaning = Cleaning::default();
-        let cancel = Command::Cancel { request: 2 };
-        cleaning.sent(1, &cancel);
-        assert!(!cleaning.stopping, "nothing is under way");
-        cleaning.sent(2, &Command::Clean);
-        cleaning.sent(3, &Command::Cancel { request: 1 });
-        assert!(!cleaning.stopping, "another request was cancelled");
-        cleaning.sent(4, &cancel);
-        assert!(cleaning.stopping);
-        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Cancelled) });
-        assert!(cleaning.progress.is_none() && cleaning.failed.is_none());
-        cleaning.sent(5, &Command::Clean);
-        let start = CleaningStart::Resumed { documents: 7 };
-        cleaning.apply(Some(&Command::Clean), &Event::Cleaning(CleaningStep::Started { start }));
-        assert_eq!(cleaning.resumed, Some(7));
-        cleaning.apply(Some(&Command::Clean), &Event::Failed { error: failed(ErrorKind::Refused) });
-        assert_eq!((cleaning.failed.take(), cleaning.resumed), (Some(failed(ErrorKind::Refused)), None));
-        cleaning.sent(6, &Command::Clean);
-        assert!(cleaning.failed.is_none());
-    }
-
-    #[test]
     fn a_page_of_dropped_documents_answers_its_own_question_alone() {
         let mut cleaning = Cleaning::default();
-        let stage = Some("length".to_owned());
-        cleaning.apply(
-            None,
-            &Event::Dropped(answer::Dropped { stage, offset: 50, found: 60, documents: Vec::new() }),
-        );
-        assert!(cleaning.dropped_page(Some("length"), 50).is_some());
-        assert!(cleaning.dropped_page(None, 50).is_none());
-        assert!(cleaning.dropped_page(Some("length"), 0).is_none());
-        cleaning.apply(None, &Event::Cleaning(CleaningStep::Done { report: Box::default() }));
+        let (stage, documents) = (Some("length".to_owned()), Vec::new());
+        let page = answer::Dropped { stage, offset: 50, found: 60, documents };
+        cleaning.apply(None, &Event::Dropped(page));
+        for (stage, offset, is_here) in
+            [(Some("length"), 50, true), (None, 50, false), (Some("length"), 0, false)]
+        {
+            assert_eq!(cleaning.dropped_page(stage, offset).is_some(), is_here, "{stage:?} {offset}");
+        }
+        cleaning.apply(None, &done(CleaningReport::default()));
         assert!(cleaning.dropped.is_none(), "they were dropped by an earlier cleaning");
     }
 
     #[test]
     fn a_stage_is_called_by_its_card_else_by_its_report_else_by_its_name() {
-        let mut cleaning = Cleaning::default();
+        let (mut cleaning, name) = (Cleaning::default(), "length".to_owned());
         assert_eq!(cleaning.title("length"), "length");
-        let mut report = CleaningReport::default();
         let mut stage = Stage::default();
-        (stage.about.name, stage.about.title) = ("length".to_owned(), "Length as it was".to_owned());
-        report.stages.push(stage);
-        cleaning.apply(None, &Event::Cleaning(CleaningStep::Done { report: Box::new(report) }));
+        (stage.about.name, stage.about.title) = (name.clone(), "Length as it was".to_owned());
+        cleaning.apply(None, &done(CleaningReport { stages: vec![stage], ..CleaningReport::default() }));
         assert_eq!(cleaning.title("length"), "Length as it was");
-        let card =
-            StageCard { name: "length".to_owned(), title: "Length".to_owned(), ..StageCard::default() };
+        let card = StageCard { name, title: "Length".to_owned(), ..StageCard::default() };
         let recipe = RecipeSummary { cards: vec![card], ..RecipeSummary::default() };
         cleaning.apply(None, &Event::Recipe { recipe });
         assert_eq!(cleaning.title("length"), "Length");

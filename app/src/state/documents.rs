@@ -59,66 +59,43 @@ fn are_others(before: &DocumentsOverview, now: &DocumentsOverview) -> bool {
 mod tests {
     use super::*;
 
-    fn listed(files: &[&str]) -> Event {
+    /// A list of documents in these files, with a change of its overview.
+    fn listed(files: &[&str], change: fn(&mut DocumentsOverview)) -> Event {
         let files = files.iter().map(|name| ((*name).to_owned(), 1)).collect();
-        let overview = DocumentsOverview { files, ..DocumentsOverview::default() };
+        let mut overview = DocumentsOverview { files, ..DocumentsOverview::default() };
+        change(&mut overview);
         Event::Documents { overview, search: String::new(), offset: 0, found: 0, documents: Vec::new() }
     }
 
     #[test]
     fn a_text_without_a_token_behind_its_first_window_is_too_short() {
-        let overview = DocumentsOverview {
-            documents: 2,
-            train: (1, 1000),
-            validation: (1, 127),
-            ..DocumentsOverview::default()
+        let (train, validation) = ((1, 1000), (1, 127));
+        let mut overview = DocumentsOverview { documents: 2, train, validation, ..Default::default() };
+        let is_short = |overview: &DocumentsOverview, length| {
+            Documents { overview: Some(overview.clone()), ..Documents::default() }.is_too_short(length)
         };
-        let mut documents = Documents { overview: Some(overview), ..Documents::default() };
-        assert!(documents.is_too_short(128) && !documents.is_too_short(127));
-        documents.overview.as_mut().unwrap().embedded = true;
-        assert!(!documents.is_too_short(128));
-        documents.overview = None;
-        assert!(!documents.is_too_short(128), "nothing is known of it");
+        assert!(is_short(&overview, 128) && !is_short(&overview, 127));
+        overview.embedded = true;
+        assert!(!is_short(&overview, 128) && !Documents::default().is_too_short(128));
     }
 
     #[test]
-    fn a_document_is_forgotten_when_the_files_change_and_not_when_they_are_listed_again() {
-        let mut documents = Documents::default();
-        documents.apply(&listed(&["a.txt"]));
-        documents.apply(&Event::Document(answer::Document {
-            number: 3,
-            text: "text".to_owned(),
-            learned: Vec::new(),
-            tokens: Vec::new(),
-            cut: false,
-        }));
-        documents.apply(&listed(&["a.txt"]));
+    fn other_documents_are_told_from_the_same_ones_listed_again() {
+        let (mut documents, nothing) = (Documents::default(), |_: &mut DocumentsOverview| ());
+        documents.apply(&listed(&["a.txt"], nothing));
+        let (number, text) = (3, "text".to_owned());
+        let read = answer::Document { number, text, learned: Vec::new(), tokens: Vec::new(), cut: false };
+        documents.apply(&Event::Document(read));
+        documents.apply(&listed(&["a.txt"], nothing));
         assert_eq!((documents.changes, documents.read.is_some()), (0, true));
-        documents.apply(&listed(&["a.txt", "b.txt"]));
+        documents.apply(&listed(&["a.txt"], |overview| overview.train = (3, 40)));
+        assert_eq!(documents.changes, 0, "another split of the same documents");
+        documents.apply(&listed(&["a.txt", "b.txt"], nothing));
         assert_eq!((documents.changes, documents.read.is_some()), (1, false));
+        documents.apply(&listed(&["a.txt", "b.txt"], |overview| overview.cleaned = true));
+        documents.apply(&listed(&["a.txt", "b.txt"], |now| (now.cleaned, now.bytes) = (true, 900)));
+        assert_eq!(documents.changes, 3, "cleaned, and cleaned by another recipe");
         documents.apply(&Event::Project { opened: None });
         assert!(documents.overview.is_none());
-    }
-
-    #[test]
-    fn a_cleaning_makes_other_documents_of_the_same_files_and_another_split_does_not() {
-        let mut documents = Documents::default();
-        let Event::Documents { mut overview, .. } = listed(&["a.html"]) else { panic!("a list") };
-        let mut tell = |documents: &mut Documents, change: fn(&mut DocumentsOverview)| {
-            change(&mut overview);
-            let (overview, search) = (overview.clone(), String::new());
-            documents.apply(&Event::Documents {
-                overview,
-                search,
-                offset: 0,
-                found: 0,
-                documents: Vec::new(),
-            });
-            documents.changes
-        };
-        assert_eq!(tell(&mut documents, |_| ()), 0);
-        assert_eq!(tell(&mut documents, |overview| overview.train = (3, 40)), 0);
-        assert_eq!(tell(&mut documents, |overview| overview.cleaned = true), 1);
-        assert_eq!(tell(&mut documents, |overview| overview.bytes = 900), 2, "cleaned by another recipe");
     }
 }

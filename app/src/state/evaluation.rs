@@ -120,60 +120,26 @@ pub(super) fn is_evaluating(command: &Command) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{AuditSettings, EvaluateSettings};
-
-    fn source(run: &str) -> WeightSource {
-        WeightSource::best_of(run)
-    }
+    use glasshouse_protocol::EvaluateSettings;
 
     fn evaluate(run: &str) -> Command {
-        Command::Evaluate { source: source(run), settings: Box::new(EvaluateSettings::default()) }
-    }
-
-    fn audit(run: &str) -> Command {
-        Command::Audit { source: source(run), settings: Box::new(AuditSettings::default()) }
+        let settings = Box::new(EvaluateSettings::default());
+        Command::Evaluate { source: WeightSource::best_of(run), settings }
     }
 
     fn read(runs: &[&str]) -> Command {
         Command::ReadEvaluations { runs: runs.iter().map(|run| (*run).to_owned()).collect() }
     }
 
-    fn found(run: &str, step: u64) -> Evaluation {
-        Evaluation { run: run.to_owned(), step, ..Evaluation::default() }
-    }
-
-    fn told(runs: &[&str]) -> Event {
-        let evaluations = runs.iter().map(|run| found(run, 1)).collect();
-        let comparisons = vec![Comparison::default()];
-        answer::Evaluations { evaluations, comparisons, ..answer::Evaluations::default() }.into()
-    }
-
     fn failed(kind: ErrorKind) -> Event {
         Event::Failed { error: ErrorReport::new(kind, "it stopped".to_owned()) }
     }
 
-    #[test]
-    fn an_evaluation_has_progress_until_it_ends_and_is_there_then() {
-        let mut state = Evaluations::default();
-        state.sent(3, &evaluate("1-a"));
-        state.sent(4, &audit("1-a"));
-        assert_eq!(state.under_way.len(), 2);
-        assert_eq!((state.under_way[&3].share(), state.under_way[&4].audits), (None, true));
-        let progress = Event::Progress { what: "scoring".to_owned(), done: 30, total: 120 };
-        state.apply(Some(3), Some(&evaluate("1-a")), &progress);
-        assert_eq!(state.under_way[&3].share(), Some(0.25));
-        assert_eq!(state.under_way[&4].what, "", "it waits for its turn");
-        let results =
-            |evaluations, audits| answer::Evaluations { evaluations, audits, comparisons: Vec::new() }.into();
-        let before = state.revision;
-        state.apply(Some(3), Some(&evaluate("1-a")), &results(vec![found("1-a", 7)], Vec::new()));
-        state.apply(Some(3), Some(&evaluate("1-a")), &Event::Finished);
-        assert_eq!((state.evaluations["1-a"].step, state.revision), (7, before + 1));
-        assert_eq!(state.under_way.keys().copied().collect::<Vec<_>>(), [4]);
-        let audited = Audit { run: "1-a".to_owned(), ..Audit::default() };
-        state.apply(Some(4), Some(&audit("1-a")), &results(Vec::new(), vec![audited]));
-        state.apply(Some(4), Some(&audit("1-a")), &Event::Finished);
-        assert!(state.under_way.is_empty() && state.audits.contains_key("1-a"));
+    fn results(runs: &[&str]) -> Event {
+        let evaluation = |run: &&str| Evaluation { run: (*run).to_owned(), ..Evaluation::default() };
+        let evaluations = runs.iter().map(evaluation).collect();
+        let comparisons = vec![Comparison::default()];
+        answer::Evaluations { evaluations, audits: Vec::new(), comparisons }.into()
     }
 
     #[test]
@@ -201,9 +167,9 @@ mod tests {
     #[test]
     fn what_is_kept_is_read_and_what_is_not_kept_any_more_goes() {
         let mut state = Evaluations::default();
-        state.apply(Some(1), Some(&read(&["1-a", "2-b"])), &told(&["1-a", "2-b"]));
+        state.apply(Some(1), Some(&read(&["1-a", "2-b"])), &results(&["1-a", "2-b"]));
         assert_eq!((state.evaluations.len(), state.comparisons.len()), (2, 1));
-        state.apply(Some(2), Some(&read(&["2-b", "3-c"])), &told(&["3-c"]));
+        state.apply(Some(2), Some(&read(&["2-b", "3-c"])), &results(&["3-c"]));
         assert_eq!(state.evaluations.keys().collect::<Vec<_>>(), ["1-a", "3-c"]);
         state.sent(3, &read(&["1-a"]));
         state.apply(Some(3), Some(&read(&["1-a"])), &failed(ErrorKind::BadFile));

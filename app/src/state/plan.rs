@@ -81,45 +81,26 @@ mod tests {
         let config = presets::preset("llama-tiny").unwrap();
         let asked = Command::Plan { config: Box::new(config.clone()) };
         let mut planning = Planning { plan: Some((config.clone(), plan())), ..Planning::default() };
-        let error = ErrorReport::new(ErrorKind::TooLarge, "too large".to_owned());
-        planning.sent(1, &asked);
-        let cancelled = ErrorReport { kind: ErrorKind::Cancelled, ..error.clone() };
-        planning.apply(Some(1), Some(&asked), &Event::Failed { error: cancelled });
-        assert!(planning.plan.is_some() && planning.refused.is_none(), "whoever cancels it learns nothing");
-        planning.sent(1, &asked);
-        planning.apply(Some(1), Some(&asked), &Event::Failed { error: error.clone() });
-        assert_eq!((&planning.plan, &planning.refused), (&None, &Some(error.clone())));
-        planning.sent(2, &asked);
-        planning.apply(Some(2), Some(&asked), &Event::Planned(Forecast::Run { plan: Box::new(plan()) }));
-        assert!(planning.plan.is_some() && planning.refused.is_none(), "mended settings train again");
-        // Other failures say nothing about the settings.
-        planning.refused = None;
-        planning.apply(Some(2), Some(&Command::ListRuns), &Event::Failed { error });
-        assert_eq!(planning.refused, None);
-        let measured = Event::Planned(Forecast::Speed(answer::Speed {
-            ms_per_step: 1.0,
-            tokens_per_s: 2.0,
-            flops_per_s: 3.0,
-            device: "CPU".to_owned(),
-            run_seconds: 4.0,
-        }));
-        let measure = Command::Measure { config: Box::new(config.clone()) };
-        planning.apply(Some(3), Some(&measure), &measured);
-        assert_eq!(planning.measured.and_then(|(config, _)| config), Some(config));
-    }
-
-    #[test]
-    fn another_project_begins_without_a_plan_and_hears_no_answer_to_the_last_ones_question() {
-        let config = presets::preset("llama-tiny").unwrap();
-        let asked = Command::Plan { config: Box::new(config) };
-        let mut planning = Planning::default();
-        let refuse = || ErrorReport::new(ErrorKind::TooLarge, String::new());
-        planning.sent(1, &asked);
-        planning.apply(Some(1), Some(&asked), &Event::Failed { error: refuse() });
-        planning.sent(2, &asked);
+        let failed = |kind| Event::Failed { error: ErrorReport::new(kind, "too large") };
+        let mut answered = |id, event: &Event| {
+            planning.sent(id, &asked);
+            planning.apply(Some(id), Some(&asked), event);
+            (planning.plan.is_some(), planning.refused.is_some())
+        };
+        assert_eq!(answered(1, &failed(ErrorKind::Cancelled)), (true, false), "it says nothing of them");
+        assert_eq!(answered(1, &failed(ErrorKind::TooLarge)), (false, true));
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan()) });
+        assert_eq!(answered(2, &planned), (true, false), "mended settings train again");
+        planning.apply(Some(2), Some(&Command::ListRuns), &failed(ErrorKind::TooLarge));
+        assert_eq!(planning.refused, None, "it is about something else");
+        planning.sent(3, &asked);
         planning.apply(None, None, &Event::Project { opened: None });
-        assert!(planning.refused.is_none() && planning.asked.is_none());
-        planning.apply(Some(2), Some(&asked), &Event::Failed { error: refuse() });
-        assert!(planning.refused.is_none(), "it was the last project's question");
+        planning.apply(Some(3), Some(&asked), &failed(ErrorKind::TooLarge));
+        assert!(planning.refused.is_none() && planning.asked.is_none(), "the last project's question");
+        let (device, [ms_per_step, tokens_per_s]) = ("CPU".to_owned(), [1.0, 2.0]);
+        let speed = answer::Speed { ms_per_step, tokens_per_s, flops_per_s: 3.0, device, run_seconds: 4.0 };
+        let measure = Command::Measure { config: Box::new(config.clone()) };
+        planning.apply(Some(3), Some(&measure), &Event::Planned(Forecast::Speed(speed)));
+        assert_eq!(planning.measured.and_then(|(config, _)| config), Some(config));
     }
 }

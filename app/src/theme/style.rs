@@ -159,18 +159,12 @@ fn widgets(palette: &Palette) -> Widgets {
         fg_stroke: Stroke::new(1.0, text),
         expansion: 0.0,
     };
+    let hairline = Stroke::new(1.0, palette.hairline);
     let mark = mix(palette.hairline, palette.quiet, 0.25);
     let outline = Stroke::new(1.0, mix(palette.hairline, palette.quiet, 0.6));
     let ring = Stroke::new(1.5, palette.accent);
     Widgets {
-        noninteractive: WidgetVisuals {
-            bg_fill: palette.panel,
-            weak_bg_fill: palette.panel,
-            bg_stroke: Stroke::new(1.0, palette.hairline),
-            corner_radius,
-            fg_stroke: Stroke::new(1.0, palette.text),
-            expansion: 0.0,
-        },
+        noninteractive: tone(palette.panel, palette.panel, hairline, palette.text),
         inactive: tone(palette.raised, Color32::TRANSPARENT, outline, palette.text),
         hovered: tone(palette.lit(), palette.lit(), outline, palette.text),
         active: tone(palette.lit(), mix(mark, palette.accent, 0.6), ring, palette.text),

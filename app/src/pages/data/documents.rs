@@ -4,19 +4,18 @@ use super::flow::counted;
 use super::*;
 use egui::text::TextWrapping;
 
-/// Row height in points.
+/// Height of a row, and of the buttons that turn pages, in points.
 const ROW: f32 = 48.0;
+pub(super) const TURNING: f32 = 40.0;
 
 impl DataPage {
     pub(super) fn documents_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         card(ui, |ui| {
-            let top = ui.cursor().top();
-            let listed = self.lists_ui(ui, context);
-            let taken = ui.cursor().top() - top;
-            match listed {
-                Listed::Text => self.text_list_ui(ui, context, height - taken),
-                Listed::Sample => self.sample_list_ui(ui, context, height - taken),
-                Listed::Dropped => self.dropped_list_ui(ui, context, height - taken),
+            let bottom = ui.cursor().top() + height;
+            match self.lists_ui(ui, context) {
+                Listed::Text => self.text_list_ui(ui, context, bottom),
+                Listed::Sample => self.sample_list_ui(ui, context, bottom),
+                Listed::Dropped => self.dropped_list_ui(ui, context, bottom),
             }
         });
     }
@@ -41,9 +40,8 @@ impl DataPage {
         listed
     }
 
-    fn text_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+    fn text_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, bottom: f32) {
         let state = context.state;
-        let top = ui.cursor().top();
         let name = "Search the text";
         if line_edit(ui, name, name, f32::INFINITY, &mut self.search).changed() {
             self.offset = 0;
@@ -61,14 +59,13 @@ impl DataPage {
             }
         };
         caption(ui, line);
-        let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
         let nothing = documents.overview.is_some() && documents.page.is_empty();
         let nothing = nothing.then_some("Nothing found.");
         let rows = documents
             .page
             .iter()
             .map(|document| (row(context, document), self.open == Some(document.number), document.number));
-        if let Some(number) = list_ui(ui, "documents", (left, nothing), context.palette, rows) {
+        if let Some(number) = list_ui(ui, "documents", (bottom - TURNING, nothing), context.palette, rows) {
             self.read(number, context);
         }
         turning_ui(ui, &mut self.offset, state.documents.found);
@@ -105,15 +102,16 @@ pub fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     });
 }
 
-/// A scrolled list below a note: rows, each with whether it is open, and its value. Returns the value of the clicked row.
+/// A scrolled list down to a height on the screen, below a note: rows, each with whether it is open, and its value. Returns the value of the clicked row.
 pub fn list_ui<T>(
     ui: &mut Ui,
     name: &str,
-    (height, note): (f32, Option<&str>),
+    (bottom, note): (f32, Option<&str>),
     palette: &Palette,
     rows: impl Iterator<Item = (TwoLineRow, bool, T)>,
 ) -> Option<T> {
     let mut chosen = None;
+    let height = (bottom - ui.cursor().top() - 32.0).max(120.0);
     scrolled(name, height).auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         if let Some(note) = note {

@@ -1,26 +1,24 @@
 //! The other lists: documents dropped by the last cleaning, and a sample judged by the current recipe.
 
-use super::documents::{TwoLineRow, list_ui, turning_ui};
+use super::documents::{TURNING, TwoLineRow, list_ui, turning_ui};
 use super::flow::counted;
 use super::*;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 
 impl DataPage {
     /// Documents dropped by the last cleaning, by stage.
-    pub(super) fn dropped_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+    pub(super) fn dropped_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, bottom: f32) {
         let cleaning = &context.state.cleaning;
-        let top = ui.cursor().top();
         self.stage_filter_ui(ui, context);
         let page = cleaning.dropped_page(self.dropped_by.as_deref(), self.dropped_offset);
         let found = cleaning.dropped.as_ref().map_or(0, |dropped| dropped.found);
         let dropped = |_| format!("{} dropped", counted(found as u64));
         caption(ui, page.map_or_else(|| "Listing documents…".to_owned(), dropped));
-        let left = (height - (ui.cursor().top() - top) - 32.0 - 40.0).max(120.0);
         let nothing = page.is_some_and(<[_]>::is_empty).then_some("Nothing was dropped here.");
         let rows = page.unwrap_or_default().iter().map(|dropped| {
             (self.dropped_row(context, dropped), self.looks_at(&dropped.id), looked_dropped(dropped))
         });
-        if let Some(chosen) = list_ui(ui, "dropped", (left, nothing), context.palette, rows) {
+        if let Some(chosen) = list_ui(ui, "dropped", (bottom - TURNING, nothing), context.palette, rows) {
             self.looked = Some(chosen);
         }
         turning_ui(ui, &mut self.dropped_offset, found);
@@ -61,18 +59,16 @@ impl DataPage {
     }
 
     /// A sample of the raw documents, with the current recipe's verdicts.
-    pub(super) fn sample_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
+    pub(super) fn sample_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, bottom: f32) {
         let cleaning = &context.state.cleaning;
-        let top = ui.cursor().top();
         let Some(sample) = &cleaning.judgement else { return quiet_text(ui, "Judging a sample…") };
         let all = counted(sample.documents as u64);
         caption(ui, format!("{} of {all} kept by the current recipe", sample.kept));
-        let left = (height - (ui.cursor().top() - top) - 32.0).max(120.0);
         let rows = sample
             .judged
             .iter()
             .map(|judged| (sample_row(context, judged), self.looks_at(&judged.id), looked_judged(judged)));
-        if let Some(chosen) = list_ui(ui, "sample", (left, None), context.palette, rows) {
+        if let Some(chosen) = list_ui(ui, "sample", (bottom, None), context.palette, rows) {
             self.looked = Some(chosen);
         }
     }

@@ -4,6 +4,7 @@ use super::judged::looked_kept;
 use super::leaves::parts_ui;
 use super::*;
 use crate::theme::mix;
+use egui::Align;
 use egui::text::{ByteIndex, CCursor};
 use glasshouse_protocol::answer::Document;
 

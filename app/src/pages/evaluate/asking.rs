@@ -160,11 +160,7 @@ impl Asking {
         let mut removed = None;
         for (place, file) in self.files.iter_mut().enumerate() {
             let name = link::own_name(&file.name);
-            let right = |ui: &mut Ui| {
-                widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
-            };
-            let left = |ui: &mut Ui| ui.add(Label::new(&name).truncate()).on_hover_text(&file.name);
-            if line_ui(ui, right, left) {
+            if leave_out_ui(ui, &name, &file.name) {
                 removed = Some(place);
             }
             field(ui, "Metrics", "", None, |ui| {
@@ -186,36 +182,12 @@ impl Asking {
     }
 
     pub fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let sections = &mut self.audits.sections;
-        for topic in AuditTopic::ALL {
-            let mut on = sections.is_empty() || sections.contains(&topic);
-            if ui.checkbox(&mut on, topic.title()).changed() {
-                if sections.is_empty() {
-                    *sections = AuditTopic::ALL.to_vec();
-                }
-                // At least one topic stays selected.
-                if on || sections.len() > 1 {
-                    sections.retain(|section| *section != topic);
-                }
-                if on {
-                    sections.push(topic);
-                }
-                // An empty list means all topics.
-                if sections.len() == AuditTopic::ALL.len() {
-                    sections.clear();
-                }
-            }
-        }
+        some_ui(ui, &mut self.audits.sections, &AuditTopic::ALL, AuditTopic::title);
         own_number_ui(ui, AuditSettings::setting("samples"), &mut self.audits.samples);
         own_number_ui(ui, AuditSettings::setting("seed"), &mut self.audits.seed);
         caption(ui, text::PAIRS);
-        if let Some(name) = self.pairs.clone() {
-            let right = |ui: &mut Ui| {
-                widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
-            };
-            if line_ui(ui, right, |ui| ui.add(Label::new(&name).truncate())) {
-                (self.pairs, self.audits.pairs) = (None, None);
-            }
+        if self.pairs.as_ref().is_some_and(|name| leave_out_ui(ui, name, name)) {
+            (self.pairs, self.audits.pairs) = (None, None);
         }
         if let Some(problem) = &self.problem {
             hint_line(ui, problem);
@@ -224,6 +196,12 @@ impl Asking {
             context.asks.wish = Some(Wish::SentencePairs);
         }
     }
+}
+
+/// A chosen file with a button to leave it out. Returns whether that was clicked.
+fn leave_out_ui(ui: &mut Ui, name: &str, path: &str) -> bool {
+    let right = |ui: &mut Ui| icon_button(ui, true, icons::ICON_CLOSE, &format!("Leave out {name}"));
+    line_ui(ui, right, |ui| ui.add(Label::new(name).truncate()).on_hover_text(path))
 }
 
 #[cfg(test)]

@@ -188,8 +188,8 @@ fn all_runs(context: &Context<'_>, compared: &[String]) -> Vec<Curve> {
             let points = history.events.iter().filter_map(evaluation);
             let series = context.palette.series;
             let colour = series.get(place % series.len()).copied().unwrap_or(context.palette.accent);
-            let layers = history.config.model.layers;
-            let name = format!("{} · {layers} {}", run.name, if layers == 1 { "layer" } else { "layers" });
+            let layers = format::counted(history.config.model.layers as u64, "layer");
+            let name = format!("{} · {layers}", run.name);
             Curve { marks: true, dashed: place >= series.len(), ..Curve::new(name, colour, points.collect()) }
         };
     known.enumerate().map(of).collect()

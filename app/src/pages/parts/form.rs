@@ -104,3 +104,28 @@ pub fn own_number_ui(ui: &mut Ui, setting: Option<Setting>, number: &mut dyn Num
     let title = setting.title;
     field(ui, title, "", None, |ui| ui.add(drag(Some(&setting), number)).accessible_name(title));
 }
+
+/// Check boxes for some of `all`. None means all, so the last one stays selected.
+pub fn some_ui<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    chosen: &mut Vec<T>,
+    all: &[T],
+    title: fn(T) -> &'static str,
+) {
+    for one in all {
+        let mut on = chosen.is_empty() || chosen.contains(one);
+        let is_last = on && chosen.len() == 1;
+        if ui.add_enabled(!is_last, Checkbox::new(&mut on, title(*one))).changed() {
+            if chosen.is_empty() {
+                chosen.extend(all);
+            }
+            match on {
+                true => chosen.push(*one),
+                false => chosen.retain(|other| other != one),
+            }
+            if chosen.len() == all.len() {
+                chosen.clear();
+            }
+        }
+    }
+}

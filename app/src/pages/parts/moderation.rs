@@ -14,26 +14,9 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.label("From severity");
     described_ui(ui, "From severity", &mut settings.severity);
     ui.label("Categories");
-    let all = settings.categories.is_empty();
-    ui.horizontal_wrapped(|ui| {
-        for category in Category::ALL {
-            let mut on = all || settings.categories.contains(&category);
-            // An empty list means all categories, so the last one stays selected.
-            let is_last = on && settings.categories.len() == 1;
-            let choice = Checkbox::new(&mut on, category.title());
-            if ui.add_enabled(!is_last, choice).changed() {
-                if all {
-                    settings.categories.extend(Category::ALL);
-                }
-                if !settings.categories.remove(&category) {
-                    settings.categories.insert(category);
-                }
-                if settings.categories.len() == Category::ALL.len() {
-                    settings.categories.clear();
-                }
-            }
-        }
-    });
+    let mut categories = settings.categories.iter().copied().collect();
+    ui.horizontal_wrapped(|ui| some_ui(ui, &mut categories, &Category::ALL, Category::title));
+    settings.categories = categories.into_iter().collect();
     let rules = chosen.rules_of.as_ref().map(|file| format!("those in {file}"));
     let rules = rules.unwrap_or_else(|| "the project's (moderation.jsonl)".to_owned());
     caption(ui, format!("With Glasshouse's own rules and {rules}."));

@@ -1,7 +1,7 @@
 //! Byte-pair encoding merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
 
 use super::*;
-use egui::TextWrapMode;
+use egui::{Align, TextWrapMode};
 
 /// The pieces after some merges, and the indices of those that the last merge created.
 pub fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {

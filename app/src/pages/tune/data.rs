@@ -90,24 +90,29 @@ pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, re
     }
 }
 
+/// The number of rows of feedback for the objective.
+fn told(context: &Context<'_>) -> usize {
+    let (train, said) = (&context.draft.train, &context.state.feedback);
+    match train.objective {
+        Objective::Preference if train.judges_answers() => said.judged,
+        Objective::Preference => said.pairs,
+        Objective::Classify => said.labelled,
+        _ => said.learned,
+    }
+}
+
 fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let said = &context.state.feedback;
-    if let Some(reason) = &said.failed {
+    if let Some(reason) = &context.state.feedback.failed {
         hint_line(ui, &format!("The feedback could not be read: {}.", reason.trim_end_matches('.')));
     } else {
-        let words = match context.draft.train.objective {
-            Objective::Preference if context.draft.train.judges_answers() => {
-                format!("{} with your rating.", replies(said.judged as u64))
-            }
+        let (told, train) = (told(context) as u64, &context.draft.train);
+        let words = match train.objective {
+            Objective::Preference if train.judges_answers() => format!("{} with your rating.", replies(told)),
             Objective::Preference => {
-                format!("{} of replies with your preference.", format::counted(said.pairs as u64, "pair"))
+                format!("{} of replies with your preference.", format::counted(told, "pair"))
             }
-            Objective::Classify => {
-                format!("{} with your label.", format::counted(said.labelled as u64, "text"))
-            }
-            Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil => {
-                format!("{} rated good or rewritten by you.", replies(said.learned as u64))
-            }
+            Objective::Classify => format!("{} with your label.", format::counted(told, "text")),
+            _ => format!("{} rated good or rewritten by you.", replies(told)),
         };
         quiet_text(ui, words);
     }
@@ -215,17 +220,14 @@ fn replies(count: u64) -> String {
 
 /// Warnings if the run reads its rows too often.
 pub fn repeats(context: &Context<'_>, from: LearnsFrom) -> Vec<String> {
-    let (draft, said) = (&*context.draft, &context.state.feedback);
-    let rows = match (from, draft.train.objective) {
-        (LearnsFrom::Documents, _) => {
+    let draft = &*context.draft;
+    let rows = match from {
+        LearnsFrom::Documents => {
             let plan = context.state.planning.plan_of(draft);
             return plan.map(|plan| plan.proportions.clone()).unwrap_or_default();
         }
-        (LearnsFrom::Tasks, _) => return Vec::new(),
-        (LearnsFrom::Feedback, Objective::Preference) if draft.train.judges_answers() => said.judged,
-        (LearnsFrom::Feedback, Objective::Preference) => said.pairs,
-        (LearnsFrom::Feedback, Objective::Classify) => said.labelled,
-        (LearnsFrom::Feedback, _) => said.learned,
+        LearnsFrom::Tasks => return Vec::new(),
+        LearnsFrom::Feedback => told(context),
     };
     let of_step = (draft.train.batch_size * draft.train.accumulate) as u64;
     let read = draft.train.epochs.is_none() && rows > 0;
@@ -234,27 +236,27 @@ pub fn repeats(context: &Context<'_>, from: LearnsFrom) -> Vec<String> {
 
 /// Why there is no data to learn from, if so.
 pub fn missing(context: &Context<'_>, from: LearnsFrom, recipe: Option<&TuningRecipe>) -> Option<String> {
-    let (objective, said) = (context.draft.train.objective, &context.state.feedback);
+    let objective = context.draft.train.objective;
     let missing = match from {
         LearnsFrom::Documents if objective.learns_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of training rows."),
-        LearnsFrom::Feedback => match objective {
-            Objective::Preference if context.draft.train.judges_answers() => (said.judged < MIN_ROWS).then_some(
-                "Rate at least two replies on the Chat page first; the last one is held out.",
-            ),
-            Objective::Preference => (said.pairs < MIN_ROWS).then_some(
-                "Compare replies on the Chat page first, or write better ones: at least two pairs; the last one is held out.",
-            ),
-            Objective::Chat => (said.learned < MIN_ROWS).then_some(
-                "Rate at least two replies on the Chat page as good first, or write better ones; the last one is held out.",
-            ),
-            Objective::Classify => (said.labelled < MIN_ROWS).then_some(
-                "Label texts on Chat first, under What to label next: at least two, with different labels.",
-            ),
-            Objective::Text | Objective::Reward | Objective::Distil => {
-                Some("This objective cannot be trained on feedback. Choose files.")
+        LearnsFrom::Feedback if matches!(objective, Objective::Text | Objective::Reward | Objective::Distil) => {
+            Some("This objective cannot be trained on feedback. Choose files.")
+        }
+        LearnsFrom::Feedback => (told(context) < MIN_ROWS).then_some(match objective {
+            Objective::Preference if context.draft.train.judges_answers() => {
+                "Rate at least two replies on the Chat page first; the last one is held out."
             }
-        },
+            Objective::Preference => {
+                "Compare replies on the Chat page first, or write better ones: at least two pairs; the last one is held out."
+            }
+            Objective::Classify => {
+                "Label texts on Chat first, under What to label next: at least two, with different labels."
+            }
+            _ => {
+                "Rate at least two replies on the Chat page as good first, or write better ones; the last one is held out."
+            }
+        }),
         LearnsFrom::Tasks if recipe.is_some() || objective.learns_tasks() => None,
         LearnsFrom::Tasks => Some("There are no instruction tasks for this objective. Choose files."),
     };

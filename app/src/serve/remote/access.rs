@@ -3,7 +3,6 @@
 use super::super::routes::is_host;
 use axum::http::header::{COOKIE, HOST, HeaderValue, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 use subtle::ConstantTimeEq as _;
@@ -24,19 +23,9 @@ pub(super) struct Access {
     invite: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-impl std::fmt::Debug for Access {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Access").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
 impl Access {
     pub(super) fn new(address: SocketAddr, invite: Box<dyn Fn(&str) + Send + Sync>) -> Result<Self, String> {
         Ok(Self { address, cookie: secret()?, token: Mutex::new(secret()?), invite })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Passes on a link with the current token.
@@ -68,10 +57,8 @@ impl Access {
     /// Refuses other machines' names, which may resolve to this one (DNS rebinding).
     pub(super) fn host(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let is_ours = |host: &HeaderValue| host.to_str().is_ok_and(|host| is_host(host, |_| true));
-        match headers.get(HOST).is_some_and(is_ours) {
-            true => Ok(()),
-            false => Err((StatusCode::FORBIDDEN, "open the page by localhost or an IP address\n")),
-        }
+        let ours = headers.get(HOST).is_some_and(is_ours);
+        ours.then_some(()).ok_or((StatusCode::FORBIDDEN, "open the page by localhost or an IP address\n"))
     }
 
     /// Refuses requests without the cookie.
@@ -81,20 +68,16 @@ impl Access {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let mut shown =
             cookies.flat_map(|cookies| cookies.split("; ")).filter_map(|one| one.strip_prefix(&name));
-        match shown.any(|shown| bool::from(shown.as_bytes().ct_eq(self.cookie.as_bytes()))) {
-            true => Ok(()),
-            false => Err(REFUSED),
-        }
+        let known = shown.any(|shown| bool::from(shown.as_bytes().ct_eq(self.cookie.as_bytes())));
+        known.then_some(()).ok_or(REFUSED)
     }
 
     /// Refuses WebSockets of other pages, which browsers allow and send with cookies.
     pub(super) fn same_origin(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let origin = text(ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
-        match origin.is_some() && origin == text(HOST) {
-            true => Ok(()),
-            false => Err((StatusCode::FORBIDDEN, "only the page itself may connect\n")),
-        }
+        let own = origin.is_some() && origin == text(HOST);
+        own.then_some(()).ok_or((StatusCode::FORBIDDEN, "only the page itself may connect\n"))
     }
 }
 
@@ -102,10 +85,7 @@ impl Access {
 fn secret() -> Result<String, String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| format!("the system has no random numbers: {error}"))?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    }))
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// The address by which other machines reach this one. Nothing is sent.

@@ -294,11 +294,7 @@ impl Hub {
         let size = head.files.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length));
         if is_next && size.is_none_or(|size| size > MAX_UPLOAD) {
             (browser.received, browser.partial) = (head.message, None);
-            state.refuse(
-                &connection.browser,
-                number_of(&head.request),
-                ErrorReport::new(ErrorKind::TooLarge, TOO_LARGE),
-            );
+            state.refuse(&connection.browser, number_of(&head.request), ErrorKind::TooLarge, TOO_LARGE);
         } else if is_next && !goes_on {
             browser.partial = Some((head, Vec::new()));
         }
@@ -355,11 +351,7 @@ impl Hub {
                     let reason = format!(
                         "the page sent a request that this program does not know; reload it ({error})"
                     );
-                    state.refuse(
-                        name,
-                        number_of(&head.request),
-                        ErrorReport::new(ErrorKind::Invalid, reason),
-                    );
+                    state.refuse(name, number_of(&head.request), ErrorKind::Invalid, &reason);
                 }
             }
         }
@@ -412,7 +404,7 @@ impl Hub {
             (!is_of_own && command.names_path(!bytes.is_empty())).then_some((ErrorKind::Refused, CONFINED))
         };
         if let Some((kind, reason)) = refused {
-            return state.refuse(name, own, ErrorReport::new(kind, reason));
+            return state.refuse(name, own, kind, reason);
         }
         let Some(requests) = self.requests.upgrade() else { return };
         state.sent += 1;
@@ -459,8 +451,8 @@ impl State {
         event.into_iter().chain([Event::Finished]).for_each(|event| self.tell(name, own, &event));
     }
 
-    fn refuse(&mut self, name: &str, own: u64, error: ErrorReport) {
-        self.tell(name, own, &Event::Failed { error });
+    fn refuse(&mut self, name: &str, own: u64, kind: ErrorKind, reason: &str) {
+        self.tell(name, own, &Event::Failed { error: ErrorReport::new(kind, reason) });
     }
 
     /// Keeps an event for one browser.

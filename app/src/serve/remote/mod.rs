@@ -48,19 +48,16 @@ pub struct RemoteSettings {
     pub page: PathBuf,
 }
 
-#[derive(Debug)]
 struct Served {
     hub: Arc<Hub>,
     access: Access,
     page: PathBuf,
 }
 
-/// A running server. Dropping it ends all connections.
-#[derive(Debug)]
+/// A running server.
 pub struct Remote {
     served: Arc<Served>,
-    stop: watch::Sender<bool>,
-    ended: async_channel::Receiver<()>,
+    pub thread: ServerThread,
 }
 
 impl Remote {
@@ -81,35 +78,20 @@ impl Remote {
                 page.display()
             ));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("the page cannot be served: {error}"))?;
-        let listener =
-            runtime.block_on(connections::listen(SocketAddr::new(settings.host, settings.port)))?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let access = Access::new(address, Box::new(invite))?;
-        let served = Arc::new(Served { hub, access, page });
-        let router = Router::new()
-            .route("/", get(index))
-            .route("/index.html", get(index))
-            .route("/link", get(link))
-            .route("/{*file}", get(file))
-            .with_state(served.clone());
-        let (stop, stopped) = watch::channel(false);
-        let (last, ended) = async_channel::bounded::<()>(1);
-        let serve = move || {
-            runtime.block_on(connections::accept(listener, router, stopped));
-            drop(last);
-        };
-        let thread = std::thread::Builder::new().name("page".to_owned()).spawn(serve);
-        thread.map_err(|error| format!("the page cannot be served: {error}"))?;
+        let address = SocketAddr::new(settings.host, settings.port);
+        let (thread, served) = ServerThread::start(address, |address| {
+            let access = Access::new(address, Box::new(invite))?;
+            let served = Arc::new(Served { hub, access, page });
+            let router = Router::new()
+                .route("/", get(index))
+                .route("/index.html", get(index))
+                .route("/link", get(link))
+                .route("/{*file}", get(file))
+                .with_state(served.clone());
+            Ok((router, served))
+        })?;
         served.access.invite();
-        Ok(Self { served, stop, ended })
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.served.access.address()
+        Ok(Self { served, thread })
     }
 
     /// Waits until browsers received the last reports, at most two seconds.
@@ -120,25 +102,6 @@ impl Remote {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    /// A channel that carries nothing and closes when the server has ended.
-    pub fn ended(&self) -> async_channel::Receiver<()> {
-        self.ended.clone()
-    }
-
-    /// A function that stops the server, from any thread.
-    pub fn stopper(&self) -> impl Fn() + Send + 'static + use<> {
-        let stop = self.stop.clone();
-        move || {
-            stop.send_replace(true);
-        }
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
     }
 }
 

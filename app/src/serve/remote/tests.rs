@@ -2,8 +2,8 @@
 
 use super::*;
 use glasshouse_protocol::{
-    Command, DeviceSummary, Envelope, ErrorKind, Event, Export, Report, Request, Steer, StorageSummary,
-    answer, message,
+    Command, DeviceSummary, DocumentsChange, Drafts, Envelope, ErrorKind, Event, Export, OpenedProject,
+    ProjectSummary, Report, Request, Steer, StorageSummary, TrainingState, answer, message, presets,
 };
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,7 @@ use tungstenite::{Message, WebSocket};
 
 struct Server {
     remote: Remote,
-    hub: std::sync::Arc<Hub>,
+    hub: Arc<Hub>,
     _requests: async_channel::Sender<Envelope<Request>>,
     inbox: async_channel::Receiver<Envelope<Request>>,
     links: mpsc::Receiver<String>,
@@ -31,8 +31,7 @@ fn server(watches: bool) -> Server {
     )
     .unwrap();
     let (requests, inbox) = async_channel::unbounded();
-    let hub =
-        std::sync::Arc::new(Hub::new(requests.downgrade(), Some(PathBuf::from("/projects/own")), watches));
+    let hub = Arc::new(Hub::new(requests.downgrade(), Some(PathBuf::from("/projects/own")), watches));
     let (invite, links) = mpsc::channel();
     let settings = RemoteSettings { host: [127, 0, 0, 1].into(), port: 0, page: page.path().to_owned() };
     let remote =
@@ -43,7 +42,7 @@ fn server(watches: bool) -> Server {
 impl Server {
     /// Status, head and body of the answer to a request with these further lines in its head.
     fn get(&self, path: &str, lines: &str) -> (u16, String, String) {
-        let address = self.remote.address();
+        let address = self.remote.thread.address();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n").unwrap();
         let mut answer = String::new();
@@ -53,7 +52,7 @@ impl Server {
     }
 
     fn host(&self) -> String {
-        format!("Host: {}\r\n", self.remote.address())
+        format!("Host: {}\r\n", self.remote.thread.address())
     }
 
     /// The cookie for the next link.
@@ -68,7 +67,7 @@ impl Server {
     }
 
     fn socket(&self, cookie: &str, query: &str, origin: &str) -> Result<Browser, u16> {
-        let address = self.remote.address();
+        let address = self.remote.thread.address();
         let request = tungstenite::http::Request::builder()
             .uri(format!("ws://{address}/link?{query}"))
             .header("Host", address.to_string())
@@ -92,7 +91,7 @@ impl Server {
     }
 
     fn browser(&self, cookie: &str, query: &str) -> Browser {
-        self.socket(cookie, query, &format!("http://{}", self.remote.address())).unwrap()
+        self.socket(cookie, query, &format!("http://{}", self.remote.thread.address())).unwrap()
     }
 
     /// The next request that reached the session.
@@ -105,6 +104,10 @@ impl Server {
     fn tell(&self, request: Option<u64>, event: Event) -> bool {
         self.hub.receive(&Envelope::plain(Report { request, event }))
     }
+}
+
+fn open(id: &str) -> Command {
+    Command::OpenProject { id: id.to_owned() }
 }
 
 struct Browser {
@@ -174,12 +177,23 @@ impl Browser {
     fn ask(&mut self, id: u64, command: impl Into<Command>) {
         self.head(&Request::new(id, command.into()), &[]);
     }
+
+    /// Hears that a request was refused.
+    fn is_refused(&mut self, request: u64, kind: ErrorKind) {
+        let heard = self.heard();
+        assert_eq!((heard.request, &heard.event["error"]["kind"]), (Some(request), &json!(kind.name())));
+    }
+
+    /// Hears that it steers, or that it does not.
+    fn steers(&mut self, steers: bool) {
+        self.note(|note| note["steers"] == steers);
+    }
 }
 
 #[test]
 fn a_link_works_once_and_nothing_is_served_without_it() {
     let server = server(false);
-    let (address, host) = (server.remote.address(), server.host());
+    let (address, host) = (server.remote.thread.address(), server.host());
     assert_eq!(server.get("/", &host).0, 401);
     assert_eq!(server.get("/boot.js", &host).0, 401);
     assert_eq!(server.get("/?token=0123456789abcdef", &host).0, 401);
@@ -215,9 +229,9 @@ fn two_browsers_see_the_same_and_one_steers() {
     let server = server(false);
     let cookie = server.cookie();
     let mut first = server.browser(&cookie, "browser=a");
-    first.note(|note| note["steers"] == true);
+    first.steers(true);
     let mut second = server.browser(&cookie, "browser=b");
-    second.note(|note| note["steers"] == false);
+    second.steers(false);
     // Both number their requests from 1, and get their own answers.
     first.ask(1, Command::ListDevices);
     let of_first = server.asked().body.id;
@@ -231,16 +245,15 @@ fn two_browsers_see_the_same_and_one_steers() {
     assert_eq!((to_second.request, to_second.event["event"].as_str()), (Some(1), Some("runs")));
     // The second may not steer, and is told so.
     second.ask(2, Steer::Pause);
-    let refused = second.heard();
-    assert_eq!((refused.request, &refused.event["error"]["kind"]), (Some(2), &json!(ErrorKind::Busy.name())));
+    second.is_refused(2, ErrorKind::Busy);
     second.socket.send(Message::Text("{\"steer\":true}".into())).unwrap();
-    second.note(|note| note["steers"] == true);
-    first.note(|note| note["steers"] == false);
+    second.steers(true);
+    first.steers(false);
     second.ask(3, Steer::Pause);
     let asked = server.asked();
     assert_eq!(asked.body.command, Steer::Pause.into());
     // Everybody sees its effect, and only the sender that it is done.
-    let state = Event::TrainingState { state: glasshouse_protocol::TrainingState::Paused, step: 7, steps: 9 };
+    let state = Event::TrainingState { state: TrainingState::Paused, step: 7, steps: 9 };
     server.tell(Some(asked.body.id), state);
     server.tell(Some(asked.body.id), Event::Finished);
     server.tell(None, Event::Runs { runs: Vec::new() });
@@ -252,14 +265,14 @@ fn two_browsers_see_the_same_and_one_steers() {
     assert_eq!(heard, wanted);
     // Paths of this machine stay out of reach.
     second.ask(4, Command::ImportProject { name: None, from: Some("/etc/passwd".to_owned()) });
-    assert_eq!(second.heard().event["error"]["kind"], json!(ErrorKind::Refused.name()));
-    second.ask(5, Command::OpenProject { id: "/projects/own".to_owned() });
-    assert_eq!(server.asked().body.command, Command::OpenProject { id: "/projects/own".to_owned() });
+    second.is_refused(4, ErrorKind::Refused);
+    second.ask(5, open("/projects/own"));
+    assert_eq!(server.asked().body.command, open("/projects/own"));
     let out = |id: &str| Export::Project { id: id.to_owned() }.to(None, true);
     second.ask(50, out("/projects/own"));
     assert_eq!(server.asked().body.command, out("/projects/own"));
     second.ask(51, out("/projects/other"));
-    assert_eq!(second.heard().event["error"]["kind"], json!(ErrorKind::Refused.name()));
+    second.is_refused(51, ErrorKind::Refused);
     // A cancellation names the request by the number that the session knows.
     second.ask(6, Command::ListRuns);
     let listing = server.asked().body.id;
@@ -269,11 +282,7 @@ fn two_browsers_see_the_same_and_one_steers() {
     second.sent += 1;
     let none = json!({ "message": second.sent, "request": "{\"id\":8,\"command\":{\"command\":\"fly\"}}", "files": [] });
     second.socket.send(Message::Text(none.to_string().into())).unwrap();
-    let refused = second.heard();
-    assert_eq!(
-        (refused.request, &refused.event["error"]["kind"]),
-        (Some(8), &json!(ErrorKind::Invalid.name()))
-    );
+    second.is_refused(8, ErrorKind::Invalid);
     // A request of the program itself is not for the browsers, but for it.
     assert!(!server.tell(Some(1), Event::Finished));
 }
@@ -283,19 +292,16 @@ fn a_lost_connection_loses_nothing() {
     let server = server(false);
     let cookie = server.cookie();
     let mut browser = server.browser(&cookie, "browser=a");
-    browser.note(|note| note["steers"] == true);
+    browser.steers(true);
     // The connection ends within an upload.
     let file: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[1] ^ at.to_le_bytes()[0]).collect();
-    let add =
-        glasshouse_protocol::DocumentsChange::Add { names: vec!["a.txt".to_owned(), "b.txt".to_owned()] };
+    let add = DocumentsChange::Add { names: vec!["a.txt".to_owned(), "b.txt".to_owned()] };
     let add = Request::new(1, add.into());
     browser.head(&add, &[file.len(), 3]);
     browser.socket.send(Message::Binary(file[..1 << 20].to_vec().into())).unwrap();
     browser.note(|note| note["partial"] == 1 << 20);
-    let at = {
-        server.tell(None, Event::Runs { runs: Vec::new() });
-        browser.heard().number
-    };
+    server.tell(None, Event::Runs { runs: Vec::new() });
+    let at = browser.heard().number;
     drop(browser);
     // Meanwhile, the session reports.
     server.tell(None, Event::Devices { devices: Vec::new() });
@@ -344,42 +350,31 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     let cookie = server.cookie();
     let hello = |device: &str| Command::Hello { version: message::VERSION, device: device.to_owned() };
     let mut first = server.browser(&cookie, "browser=a");
-    first.note(|note| note["steers"] == true);
+    first.steers(true);
     let opened = |opening, id: &str| {
-        let project = glasshouse_protocol::ProjectSummary { id: id.to_owned(), ..Default::default() };
-        let drafts =
-            glasshouse_protocol::Drafts::new(glasshouse_protocol::presets::preset("first-stories").unwrap());
-        let opened = glasshouse_protocol::OpenedProject {
-            opening,
-            project,
-            drafts,
-            tokenizer: None,
-            runs: Vec::new(),
-        };
+        let project = ProjectSummary { id: id.to_owned(), ..ProjectSummary::default() };
+        let drafts = Drafts::new(presets::preset("first-stories").unwrap());
+        let opened = OpenedProject { opening, project, drafts, tokenizer: None, runs: Vec::new() };
         Event::Project { opened: Some(Box::new(opened)) }
     };
-    first.ask(1, Command::OpenProject { id: "stories".to_owned() });
+    first.ask(1, open("stories"));
     server.tell(Some(server.asked().body.id), opened(1, "stories"));
     assert_eq!(first.heard().event["event"], "project");
     let mut second = server.browser(&cookie, "browser=b");
-    second.note(|note| note["steers"] == false);
+    second.steers(false);
     second.ask(1, hello("gpu"));
     let asked = server.asked();
     let hello_of_second = asked.body.id;
     assert_eq!(asked.body.command, hello("gpu"), "nobody chose before");
-    second.ask(2, Command::OpenProject { id: "other".to_owned() });
+    second.ask(2, open("other"));
     let asked = server.asked();
-    assert_eq!(asked.body.command, Command::OpenProject { id: "stories".to_owned() });
+    assert_eq!(asked.body.command, open("stories"));
     // The session answers one greeting; later browsers get the device that was chosen.
     let device = DeviceSummary { name: "gpu".to_owned(), ..DeviceSummary::default() };
     let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
-    let ready = Event::Ready(answer::Ready {
-        version: message::VERSION,
-        app_version: String::new(),
-        device,
-        storage,
-    });
-    server.tell(Some(hello_of_second), ready);
+    let (version, app_version) = (message::VERSION, String::new());
+    let ready = answer::Ready { version, app_version, device, storage };
+    server.tell(Some(hello_of_second), Event::Ready(ready));
     server.tell(Some(hello_of_second), Event::Finished);
     assert_eq!([second.heard(), second.heard()].map(|heard| heard.request), [Some(1), Some(1)]);
     first.ask(9, hello("cpu"));
@@ -388,13 +383,10 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     // The first is not told again of its own project.
     server.tell(Some(asked.body.id), opened(1, "stories"));
     assert_eq!(second.heard().request, Some(2));
-    first.ask(2, Command::OpenProject { id: "other".to_owned() });
+    first.ask(2, open("other"));
     server.tell(Some(server.asked().body.id), opened(2, "other"));
-    assert_eq!(
-        (first.heard().request, second.heard().request),
-        (Some(2), None),
-        "both are in the other project"
-    );
+    let heard = [first.heard().request, second.heard().request];
+    assert_eq!(heard, [Some(2), None], "both are in the other project");
 }
 
 #[test]
@@ -402,10 +394,10 @@ fn a_watched_run_is_steered_and_no_other_begins() {
     let server = server(true);
     let cookie = server.cookie();
     let mut browser = server.browser(&cookie, "browser=a");
-    browser.ask(1, Command::OpenProject { id: "/projects/own".to_owned() });
-    assert_eq!(server.asked().body.command, Command::OpenProject { id: "/projects/own".to_owned() });
+    browser.ask(1, open("/projects/own"));
+    assert_eq!(server.asked().body.command, open("/projects/own"));
     browser.ask(2, Command::create("another"));
-    assert_eq!(browser.heard().event["error"]["kind"], json!(ErrorKind::Refused.name()));
+    browser.is_refused(2, ErrorKind::Refused);
     browser.ask(3, Steer::Stop);
     assert_eq!(server.asked().body.command, Steer::Stop.into());
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::pages::learn::lesson::Lesson;
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::answer;
-use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary};
+use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
     let checkpoint = CheckpointSummary {
