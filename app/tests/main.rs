@@ -18,6 +18,7 @@ mod auditing;
 #[cfg(feature = "window")]
 mod beginnings;
 mod benches;
+#[cfg(feature = "cluster")]
 mod bundle;
 mod chat;
 #[cfg(feature = "window")]

@@ -160,7 +160,10 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             let method = Compression::Store { weights: WeightFormat::PRESELECTED };
             context.asks.compress = Some((name.to_owned(), Some(method)));
         }
-        let to_do = has_weights && run.state != RunState::Imported && run.step < run.steps;
+        let to_do = cfg!(feature = "cluster")
+            && has_weights
+            && run.state != RunState::Imported
+            && run.step < run.steps;
         let hint = "For training on many GPUs, with a check that results there are the same";
         if press(ui, to_do, icons::ICON_LAN, "Export a bundle", hint) {
             context.asks.wish = Some(Wish::ExportBundle { run: name.to_owned() });

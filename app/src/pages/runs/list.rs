@@ -108,7 +108,7 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let is_shown = |wish: &Wish| match wish {
         Wish::ImportModelFile => FOLDERS,
         // Without runs, none can have been trained elsewhere.
-        Wish::ImportBundle => !context.state.runs.list.is_empty(),
+        Wish::ImportBundle => cfg!(feature = "cluster") && !context.state.runs.list.is_empty(),
         _ => true,
     };
     let ways: Vec<_> = ways.into_iter().filter(|(.., wish)| is_shown(wish)).collect();

@@ -154,6 +154,10 @@ pub(super) fn is_transient(place: &Path) -> bool {
     if first == DOCUMENTS_BEFORE {
         return true;
     }
+    // Also in an archive: its files would stand in for those of its documents.
+    if place.starts_with(Path::new(claim::DATA).join(PROSE_FOLDER)) {
+        return true;
+    }
     let depth = place.components().count();
     if first == DOCUMENTS && depth > 1 {
         return false;
@@ -162,7 +166,6 @@ pub(super) fn is_transient(place: &Path) -> bool {
         1 => [PROJECT_LOCK, claim::USE_LOCK, shelf::DELETED].contains(&&*name),
         2 => {
             (first == RUNS && name == crate::RUNS_LOCK)
-                || (first == claim::DATA && name == PROSE_FOLDER)
                 || (first == CLEANED && name.starts_with('.'))
                 || (first == SWEEPS && name.ends_with(".lock"))
         }

@@ -97,7 +97,9 @@ impl Operation for Attention {
         expect(self.window != Some(0), || "an empty sliding window".to_owned())?;
         let (batch, time) = (qkv.shape[0], qkv.shape[1]);
         // Masks are drawn by 32-bit numbers, and would repeat.
-        let count = (batch * heads.heads * time).saturating_mul(time) as u64;
+        let count = [heads.heads, time, time]
+            .iter()
+            .fold(batch as u64, |count, size| count.saturating_mul(*size as u64));
         expect(self.dropout.is_none() || count <= 1 << 32, || {
             format!(
                 "dropout supports at most 2³² attention probabilities in a batch (got {count}); lower train.batch_size and raise \
