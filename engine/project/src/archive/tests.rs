@@ -64,6 +64,14 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     std::fs::create_dir(&aside).unwrap();
     std::fs::write(aside.join("a.txt"), "old").unwrap();
     assert!(bytes == pack(project.folder()).unwrap());
+    // Nor is extracted prose, which another archive could claim for any document.
+    let prose = project.folder().join("data/prose");
+    std::fs::create_dir(&prose).unwrap();
+    std::fs::write(prose.join("0".repeat(64)), "claimed").unwrap();
+    assert!(bytes == pack(project.folder()).unwrap());
+    let planted = format!("data/prose/{}", "0".repeat(64));
+    let entries = [OURS, (planted.as_str(), &b"claimed"[..]), ("notes.txt", b"x")];
+    assert_eq!(read(Cursor::new(packed(&entries))).unwrap().bytes(), OURS.1.len() as u64 + 1);
     let archive = read(Cursor::new(&bytes)).unwrap();
     assert_eq!(archive.name(), "Eulen & Käuze");
     let total: u64 =
