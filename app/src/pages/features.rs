@@ -20,6 +20,8 @@ const DESCRIBED: usize = 12;
 #[derive(Debug, Default)]
 pub struct FeaturesPage {
     source: WeightSource,
+    /// The run that `dictionary` and `feature` belong to.
+    run: Option<String>,
     settings: DictionarySettings,
     /// Of the run; `None` for the latest.
     dictionary: Option<u64>,
@@ -41,6 +43,10 @@ impl Page for FeaturesPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let run = run_of(&self.source, context.state).map(|run| run.name.clone());
+        if self.run != run {
+            (self.run, self.dictionary, self.feature) = (run, None, None);
+        }
         self.ask(ui, context);
         self.new_ui(ui, context);
         ui.add_space(space::SMALL);

@@ -219,14 +219,20 @@ impl<'run> DictionaryTraining<'run> {
         folder: DictionaryFolder,
         record: Dictionary,
     ) -> Result<Dictionary> {
-        let (mut training, place) = Self::open(subject, batches, settings, folder, record).await?;
+        let place = Place::named(&subject.config.model, &settings.at)?;
         if weights.columns() != place.columns {
-            let (own, at) = (weights.columns(), &training.record.settings.at);
+            let (own, at) = (weights.columns(), &settings.at);
             refuse!("the dictionary has {own} columns, but {at} of this model has {}", place.columns);
         }
+        let (mut training, _) = Self::open(subject, batches, settings, folder, record).await?;
         training.executor.set_weights(weights).await?;
         training.mean = training.measure(0).await?.mean();
-        training.record.recovery = Some(training.recovery().await?);
+        let recovery = training.recovery().await?;
+        // Other numbers are null in JSON, and the record could not be read again.
+        if !recovery.reconstruction.is_finite() || !recovery.explained_variance.is_finite() {
+            refuse!("the dictionary's reconstruction is not finite on this model; its weights are too large");
+        }
+        training.record.recovery = Some(recovery);
         training.folder.save(&training.record, &training.executor.weights)?;
         Ok(training.record)
     }

@@ -27,8 +27,8 @@ use std::sync::Arc;
 /// Fraction of dead features that is reported as a problem.
 const TOO_MANY_DEAD: f64 = 0.5;
 
-/// Held-out text as the features of a run's dictionary read it, with checksums of both.
-pub(super) type KnownReading = ((String, [u32; 3]), Reading);
+/// Held-out text as the features of a run's dictionary read it, with the dictionary's number and checksums of both.
+pub(super) type KnownReading = ((String, u64, [u32; 3]), Reading);
 
 /// Maximum characters of a feature's name, and bytes of an imported file.
 const MAX_NAME: usize = 80;
@@ -245,7 +245,7 @@ impl Session {
         };
         let weights = folder.weights(&record)?;
         let key = [parameters, &weights.encoder, &weights.encoder_bias].map(weights_crc32c);
-        let key = (record.run.clone(), key);
+        let key = (record.run.clone(), record.number, key);
         // Kept for the next query.
         let known = self.reading.take().filter(|(of, _)| *of == key);
         let mut reading = known.map(|(_, reading)| reading);
