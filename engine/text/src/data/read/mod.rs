@@ -194,7 +194,7 @@ fn open(source: SourceFile, problems: &Problems) -> Pieces {
             return Some(piece);
         }
         if let Some(kept) = kept.take() {
-            kept.finish(!own.is_empty());
+            kept.finish(blank || !own.is_empty());
         }
         if !std::mem::take(&mut blank) {
             // The file was read, at least in part.
