@@ -459,8 +459,8 @@ impl Session {
             Command::ReadDictionaries { source, settings } => {
                 tell(apart(self.read_dictionaries(&source, &settings)).await?.into());
             }
-            Command::ImportDictionary { source, from } => {
-                tell(apart(self.import_dictionary(&source, from, bytes)).await?.into());
+            Command::ImportDictionary { source, from, at } => {
+                tell(apart(self.import_dictionary(&source, from, at, bytes)).await?.into());
             }
             Command::NameFeature { run, dictionary, feature, name } => {
                 tell(self.name_feature(&run, dictionary, feature, &name)?.into());

@@ -3,8 +3,7 @@
 // without: half half_out cooperative8 cooperative16
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it divides by four.
-// In the other files operands may be f16 (`half`), and results too (`half_out`). Of a w that is too large to bind, some rows are O here, and y, b
-// and r are bound from the column of the first on.
+// Of a w that is too large to bind, some rows are O here, and y, b and r are bound from the column of the first on.
 
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;

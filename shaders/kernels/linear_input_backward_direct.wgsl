@@ -3,9 +3,9 @@
 // never: left4+scalar
 // without: left_half half partial cooperative8 cooperative16
 //
-// dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
-// elsewhere left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
-// to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx.
+// dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four),
+// w across it (vec4: likewise for I). Of a w that is too large to bind, some rows are O here, dy is bound from the column of the first
+// on, and each part after the first adds to dx.
 // Where I does not divide by four, an f32 dy is read float by float too.
 // If N·I is small and O large, O is cut into slices, each written to a [N,I] of its own in `dx`, here scratch, and sum_rows.wgsl
 // adds them up (without r, and f32 only).

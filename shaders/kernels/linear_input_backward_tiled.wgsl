@@ -4,8 +4,9 @@
 // never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_input_backward_direct.wgsl; sums of slices are `partial`, in f32 whatever dx is. The workgroup stages some inner steps of its tile at a
-// time, a block of each operand an invocation, and all multiply what they find there.
+// Shapes and operands are those of linear_input_backward_direct.wgsl; dy (`left_half`) or w and dx (`half`) may be f16, and sums of slices
+// (`partial`) are f32. The workgroup copies a few inner steps of both operands to workgroup memory, and each invocation multiplies its rows
+// and columns of them.
 
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};

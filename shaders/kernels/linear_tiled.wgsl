@@ -4,8 +4,8 @@
 // never: large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_direct.wgsl. The workgroup stages some inner steps of its tile at a time, a block of
-// each operand an invocation, and all multiply what they find there.
+// Shapes and operands are those of linear_direct.wgsl; operands may be f16 (`half`), and results too (`half_out`). The workgroup copies a
+// few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
 import package::shared::linear::{arguments, left, product, right};

@@ -4,7 +4,7 @@
 // without: left_half half cooperative8 cooperative16
 //
 // dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, vec4: in vectors of four, where O or I
-// divides by four; elsewhere left_half, half: of f16). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of
+// divides by four). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of
 // its own in `dw`, here a scratch, and sum_rows.wgsl adds them up. Of a dw that is too large to bind, some rows are O here, and dy is
 // bound from the column of the first on.
 

@@ -3,8 +3,8 @@
 // never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes, operands and slices are those of linear_weight_backward_direct.wgsl. The workgroup stages some inner steps of its tile at a time,
-// a block of each operand an invocation, and all multiply what they find there.
+// Shapes, operands and slices are those of linear_weight_backward_direct.wgsl; dy (`left_half`) and x (`half`) may be f16. The workgroup
+// copies a few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
 import package::shared::linear_weight_backward::{arguments, left_guarded, right_guarded, slice_steps, store};

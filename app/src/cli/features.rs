@@ -156,10 +156,10 @@ fn name(arguments: &NameArguments) -> Result<()> {
 }
 
 fn import(arguments: &ImportDictionaryArguments) -> Result<()> {
-    let ImportDictionaryArguments { model, from, device, json } = arguments;
+    let ImportDictionaryArguments { model, from, at, device, json } = arguments;
     drive(device.options(), async |engine| {
         let source = trained::source(engine, model).await?;
-        let command = Command::ImportDictionary { source, from: Some(from.clone()) };
+        let command = Command::ImportDictionary { source, from: Some(from.clone()), at: at.clone() };
         let imported: answer::Dictionary = engine.ask_for(command).await?;
         if *json { say_json(&imported) } else { Ok(report::print(&imported.blocks())?) }
     })
@@ -301,6 +301,9 @@ pub struct ImportDictionaryArguments {
     /// Folder with cfg.json and sae_weights.safetensors
     #[arg(long, value_name = "FOLDER")]
     pub from: PathBuf,
+    /// Hook point, such as blocks.1.mlp.output [default: the one in cfg.json]
+    #[arg(long, value_name = "POINT")]
+    pub at: Option<String>,
     #[command(flatten)]
     pub device: DeviceArguments,
     /// Print one JSON object

@@ -43,6 +43,11 @@ impl Values {
     }
 }
 
+pub(crate) fn diverged() -> Error {
+    let told = "the dictionary's loss is not finite; lower the learning rate (what was saved before is kept)";
+    Error::Refused(told.to_owned())
+}
+
 /// The graphs of [`dictionary_graphs`] on a device, with the model's and the dictionary's weights.
 #[derive(Debug)]
 pub struct DictionaryExecutor {
@@ -106,9 +111,7 @@ impl DictionaryExecutor {
     pub(crate) async fn train(&mut self, steps: &[StepInput]) -> Result<f64> {
         let reports = self.executor.train(steps).await?;
         if reports.iter().any(|report| report.skipped || !report.loss.is_finite()) {
-            return Err(Error::Refused(
-                "the dictionary's loss is not finite; lower the learning rate (what was saved before is kept)".to_owned(),
-            ));
+            return Err(diverged());
         }
         Ok(reports.iter().map(|report| f64::from(report.loss)).sum::<f64>() / reports.len().max(1) as f64)
     }

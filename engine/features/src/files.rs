@@ -2,11 +2,12 @@
 //! as SAELens reads them.
 
 use crate::weights::Weights;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Error, Result, files, refuse, storage};
 use glasshouse_project::Run;
 use glasshouse_protocol::features::{Dictionary, DictionarySettings};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Files of a dictionary that SAELens reads, and the record.
@@ -15,9 +16,11 @@ pub const CONFIG_FILE: &str = "cfg.json";
 const RECORD_FILE: &str = "dictionary.json";
 /// Folder in a run.
 const FOLDER: &str = "features";
-/// Maximum bytes of the record and of the weights.
-const MAX_RECORD: u64 = 1 << 24;
-const MAX_WEIGHTS: u64 = 1 << 33;
+/// Maximum bytes of the record, or of `cfg.json`, and of the weights.
+pub const MAX_RECORD: u64 = 1 << 24;
+pub const MAX_WEIGHTS: u64 = 1 << 33;
+/// Maximum training tokens of an imported dictionary.
+const MAX_TOKENS: u64 = 1 << 40;
 
 /// A dictionary's folder.
 #[derive(Clone, Debug)]
@@ -93,34 +96,46 @@ impl DictionaryFolder {
     }
 }
 
-/// Settings and weights of an autoencoder in SAELens' format, from `cfg.json` and `sae_weights.safetensors`. ReLU autoencoders (`standard`) are
-/// TopK ones in which all features may be active. Fails with the name of what does not fit.
-pub fn read_sae_lens(config: &[u8], weights: &[u8]) -> Result<(DictionarySettings, Weights)> {
+/// Settings and weights of an autoencoder in SAELens' format, from `cfg.json` (up to version 6) and `sae_weights.safetensors`. ReLU
+/// autoencoders are TopK ones in which all features may be active. `at` replaces the hook point of the file. Fails with the name of
+/// what does not fit.
+pub fn read_sae_lens(
+    config: &[u8],
+    weights: &[u8],
+    at: Option<String>,
+) -> Result<(DictionarySettings, Weights)> {
     let config: SaeLensConfig =
         serde_json::from_slice(config).map_err(|error| Error::Refused(format!("{CONFIG_FILE}: {error}")))?;
-    let SaeLensConfig { architecture, d_in, d_sae, k, metadata, .. } = config;
-    let k = match (architecture.as_str(), k) {
-        ("topk", Some(k)) => k,
-        ("standard", _) => d_sae,
-        ("topk", None) => refuse!("{CONFIG_FILE} has no k"),
+    let SaeLensConfig { architecture, d_in, d_sae, metadata, .. } = config;
+    let k = match (architecture.as_str(), config.activation_fn_str.as_deref()) {
+        ("topk", None | Some("topk")) | ("standard", Some("topk")) => {
+            let k = config.k.or(config.activation_fn_kwargs.and_then(|own| own.k));
+            k.ok_or_else(|| Error::Refused(format!("{CONFIG_FILE} has no k")))?
+        }
+        ("standard", None | Some("relu")) => d_sae,
+        ("topk" | "standard", Some(other)) => refuse!(
+            "{CONFIG_FILE} has the activation function {other:?} in the architecture {architecture:?}; relu in standard, and topk, can be read"
+        ),
         _ => refuse!("{CONFIG_FILE} has the architecture {architecture:?}; topk and standard can be read"),
     };
     for (name, value) in [
         ("normalize_activations", &config.normalize_activations),
         ("reshape_activations", &config.reshape_activations),
+        ("finetuning_scaling_factor", &config.finetuning_scaling_factor),
     ] {
-        if value.as_deref().is_some_and(|value| value != "none") {
-            refuse!(
-                "{CONFIG_FILE} has {name} {:?}; only \"none\" can be read",
-                value.as_deref().unwrap_or("")
-            );
+        // Heads are always concatenated here, as `hook_z` asks.
+        let is_plain = matches!(value, Value::Null | Value::Bool(false))
+            || matches!(value.as_str(), Some("none" | "hook_z"));
+        if !is_plain {
+            refuse!("{CONFIG_FILE} has {name} {value}; only dictionaries without it can be read");
         }
     }
+    let named = || hook_point(&metadata.hook_name.or(config.hook_name).unwrap_or_default());
     let settings = DictionarySettings {
-        at: metadata.hook_name.or(config.hook_name).unwrap_or_default(),
+        at: at.unwrap_or_else(named),
         width: d_sae,
         k,
-        tokens: metadata.training_tokens.unwrap_or(0).max(d_sae as u64),
+        tokens: metadata.training_tokens.unwrap_or(0).clamp(d_sae as u64, MAX_TOKENS.max(d_sae as u64)),
         ..DictionarySettings::default()
     };
     settings.check().map_err(Error::Refused)?;
@@ -137,6 +152,27 @@ pub fn read_sae_lens(config: &[u8], weights: &[u8]) -> Result<(DictionarySetting
     Ok((settings, weights))
 }
 
+/// The name here of a TransformerLens hook point, such as `blocks.1.hook_mlp_out`; other names stay.
+fn hook_point(name: &str) -> String {
+    let known = || {
+        let (block, hook) = name.strip_prefix("blocks.")?.split_once('.')?;
+        let block: usize = block.parse().ok()?;
+        Some(match hook {
+            "hook_resid_pre" => HookPoint::Stream(block),
+            "ln1.hook_normalized" => HookPoint::AttentionInput(block),
+            "attn.hook_z" => HookPoint::Attended(block),
+            "hook_attn_out" => HookPoint::AttentionOutput(block),
+            "hook_resid_mid" | "hook_mlp_in" => HookPoint::Between(block),
+            "ln2.hook_normalized" => HookPoint::MlpInput(block),
+            "mlp.hook_post" => HookPoint::Hidden(block),
+            "hook_mlp_out" => HookPoint::MlpOutput(block),
+            "hook_resid_post" => HookPoint::Stream(block.checked_add(1)?),
+            _ => return None,
+        })
+    };
+    known().map_or_else(|| name.to_owned(), |point| point.to_string())
+}
+
 #[derive(Deserialize)]
 #[serde(default)]
 struct SaeLensConfig {
@@ -146,11 +182,21 @@ struct SaeLensConfig {
     k: Option<usize>,
     apply_b_dec_to_input: bool,
     rescale_acts_by_decoder_norm: bool,
-    normalize_activations: Option<String>,
-    reshape_activations: Option<String>,
-    /// Before SAELens 6.
-    hook_name: Option<String>,
+    normalize_activations: Value,
+    reshape_activations: Value,
     metadata: SaeLensMetadata,
+    // The rest is from before SAELens 6.
+    #[serde(alias = "activation_fn")]
+    activation_fn_str: Option<String>,
+    activation_fn_kwargs: Option<SaeLensActivation>,
+    finetuning_scaling_factor: Value,
+    #[serde(alias = "hook_point")]
+    hook_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SaeLensActivation {
+    k: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -163,23 +209,26 @@ struct SaeLensMetadata {
 impl Default for SaeLensConfig {
     fn default() -> Self {
         Self {
-            architecture: String::new(),
+            architecture: "standard".to_owned(),
             d_in: 0,
             d_sae: 0,
             k: None,
             // SAELens subtracts the decoder bias unless the configuration says otherwise.
             apply_b_dec_to_input: true,
             rescale_acts_by_decoder_norm: false,
-            normalize_activations: None,
-            reshape_activations: None,
-            hook_name: None,
+            normalize_activations: Value::Null,
+            reshape_activations: Value::Null,
             metadata: SaeLensMetadata::default(),
+            activation_fn_str: None,
+            activation_fn_kwargs: None,
+            finetuning_scaling_factor: Value::Null,
+            hook_name: None,
         }
     }
 }
 
 /// `cfg.json` of SAELens 6 for a TopK autoencoder. Ours subtracts no decoder bias from its input (`apply_b_dec_to_input`).
-fn sae_lens_config(record: &Dictionary) -> serde_json::Value {
+fn sae_lens_config(record: &Dictionary) -> Value {
     json!({
         "architecture": "topk",
         "d_in": record.columns,

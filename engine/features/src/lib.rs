@@ -1,6 +1,6 @@
-//! Sparse dictionaries of a trained model: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like any other
-//! graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a dictionary is stored in its run's folder in the
-//! format of SAELens.
+//! Sparse dictionaries of a trained model: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like
+//! any other graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a
+//! dictionary is stored in its run's folder in the format of SAELens.
 
 mod executor;
 mod files;
@@ -13,7 +13,7 @@ mod training;
 mod weights;
 
 pub use executor::{DictionaryExecutor, Subject};
-pub use files::{CONFIG_FILE, DictionaryFolder, WEIGHTS_FILE, read_sae_lens};
+pub use files::{CONFIG_FILE, DictionaryFolder, MAX_RECORD, MAX_WEIGHTS, WEIGHTS_FILE, read_sae_lens};
 pub use steering::{Clamped, steered};
 pub use survey::{Reading, Survey};
 pub use training::{DictionaryTraining, config_of};

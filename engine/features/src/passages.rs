@@ -68,3 +68,35 @@ pub fn top_passages(
     }
     passages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::random::nth;
+
+    #[test]
+    fn the_largest_peaks_come_first_and_passages_hold_them() {
+        // Six windows of 48 tokens, whose ids are their places in the text.
+        let window = |number: u32| {
+            let tokens: Vec<u32> = (48 * number..48 * (number + 1)).collect();
+            let activations = tokens.iter().map(|at| (nth(5, 0, u64::from(*at)) >> 40) as f32).collect();
+            ActivationWindow::new(tokens, activations)
+        };
+        let windows: Vec<ActivationWindow> = (0..6).map(window).collect();
+        let all: Vec<f32> = windows.iter().flat_map(|own| own.activations.clone()).collect();
+        let largest = |values: &[f32]| values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let passages = top_passages(windows, 6, |id| TokenText { id, text: String::new() });
+        let peaks: Vec<f32> = passages.iter().map(|own| own.activations[own.peak]).collect();
+        assert_eq!((peaks.len(), peaks[0]), (6, largest(&all)));
+        assert!(peaks.windows(2).all(|pair| pair[0] >= pair[1]), "{peaks:?}");
+        let mut shown = vec![false; all.len()];
+        for passage in &passages {
+            let ids: Vec<usize> = passage.tokens.iter().map(|token| token.id as usize).collect();
+            assert!((MIN_PASSAGE..=PASSAGE).contains(&ids.len()), "{ids:?}");
+            assert!(ids[0] / 48 == ids[ids.len() - 1] / 48, "of one window: {ids:?}");
+            assert_eq!(passage.activations, all[ids[0]..ids[0] + ids.len()]);
+            assert_eq!(passage.activations[passage.peak], largest(&passage.activations));
+            assert!(ids.into_iter().all(|id| !std::mem::replace(&mut shown[id], true)), "they overlap");
+        }
+    }
+}

@@ -3,7 +3,6 @@
 
 use crate::Place;
 use crate::weights::Weights;
-
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;

@@ -90,7 +90,8 @@ impl Reading {
         largest.map_or((0.0, 0), |(window, at, value)| (*value, self.windows[*window as usize][*at as usize]))
     }
 
-    /// The pattern with the largest F1 = 2·(active there) / (occurrences + activations); of equals the first of token, token before, both.
+    /// The pattern with the largest F1 = 2·(active there) / (occurrences + activations); of equals the first of token, token before,
+    /// both.
     pub(crate) fn pattern(&self, feature: usize, text: impl Fn(u32) -> String) -> Option<TokenPattern> {
         let own = &self.activations[feature];
         if own.len() < MIN_ACTIVATIONS {
@@ -143,7 +144,8 @@ impl Reading {
 }
 
 impl Survey<'_> {
-    /// Answers a query. `text` holds the tokens of its text; `known` is the held-out text as it was read before, and afterwards. Fails if the feature does not exist, or the device fails.
+    /// Answers a query. `text` holds the tokens of its text. Held-out text is read unless `known` has it, and left there for the next
+    /// query. Fails if the feature does not exist, or the device fails.
     pub async fn answer(
         &mut self,
         weights: Weights,
@@ -256,7 +258,8 @@ impl Survey<'_> {
         Ok(found)
     }
 
-    /// What the final norm multiplies each column by, ones after it or without it; `None` for hook points that do not write to the residual stream.
+    /// Factor of the final norm for each column, ones after it or without it; `None` for hook points that do not write to the
+    /// residual stream.
     fn head_scale(&self, at: HookPoint) -> Result<Option<Vec<f32>>> {
         let model = &self.subject.config.model;
         let mut scale = vec![1.0; model.width];
@@ -279,8 +282,8 @@ impl Survey<'_> {
         Ok(Some(scale))
     }
 
-    /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it. Empty for hook
-    /// points that do not write to the residual stream.
+    /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it.
+    /// Empty for hook points that do not write to the residual stream.
     async fn effects(
         &mut self,
         at: HookPoint,

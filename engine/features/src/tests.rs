@@ -274,7 +274,7 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
     let mut weights = Weights::new(4, 3);
     (weights.encoder, weights.decoder, weights.decoder_bias) = (random(4, 12), random(5, 12), random(6, 3));
     let bytes = weights.to_safetensors().unwrap();
-    let read = |changes| read_sae_lens(&sae_lens(changes), &bytes);
+    let read = |changes| read_sae_lens(&sae_lens(changes), &bytes, None);
     let (settings, own) = read(serde_json::json!({})).unwrap();
     assert_eq!((settings.at.as_str(), settings.width, settings.k, settings.tokens), ("stream.1", 4, 2, 70));
     assert_eq!(own, weights);
@@ -291,7 +291,9 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
     for (changes, named) in [
         (serde_json::json!({"architecture": "jumprelu"}), "jumprelu"),
         (serde_json::json!({"normalize_activations": "layer_norm"}), "normalize_activations"),
-        (serde_json::json!({"k": null}), "k"),
+        (serde_json::json!({"activation_fn_str": "tanh-relu"}), "tanh-relu"),
+        (serde_json::json!({"finetuning_scaling_factor": true}), "finetuning_scaling_factor true"),
+        (serde_json::json!({"k": null}), "has no k"),
         (serde_json::json!({"k": 9}), "k up to the width"),
         (serde_json::json!({"d_in": 2}), "W_enc is F32 [3, 4]"),
         (serde_json::json!({"d_sae": 1_000_000_000}), "more weights"),
@@ -299,7 +301,72 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
         let refused = read(changes).unwrap_err().to_string();
         assert!(refused.contains(named), "{refused}");
     }
-    assert!(read_sae_lens(b"{}", &bytes).is_err() && read_sae_lens(b"[", &bytes).is_err());
+    for config in [&b"{}"[..], b"["] {
+        assert!(read_sae_lens(config, &bytes, None).is_err());
+    }
+}
+
+#[test]
+fn configurations_of_sae_lens_5_and_6_are_read() {
+    let mut weights = Weights::new(4, 3);
+    (weights.encoder, weights.decoder, weights.decoder_bias) = (random(4, 12), random(5, 12), random(6, 3));
+    let bytes = weights.to_safetensors().unwrap();
+    let fifth = |activation: &str, kwargs: serde_json::Value, hook: &str| {
+        serde_json::json!({
+            "architecture": "standard", "d_in": 3, "d_sae": 4, "activation_fn_str": activation,
+            "activation_fn_kwargs": kwargs, "apply_b_dec_to_input": false, "finetuning_scaling_factor": false,
+            "context_size": 128, "model_name": "a-model", "hook_name": hook, "hook_layer": 1,
+            "hook_head_index": null, "prepend_bos": true, "dataset_path": "a/text",
+            "dataset_trust_remote_code": true, "normalize_activations": "none", "dtype": "torch.float32",
+            "device": "cpu", "sae_lens_training_version": "5.5.1", "neuronpedia_id": null,
+            "model_from_pretrained_kwargs": {}, "seqpos_slice": [null],
+        })
+    };
+    let sixth = serde_json::json!({
+        "d_in": 3, "d_sae": 4, "dtype": "float32", "device": "cpu", "apply_b_dec_to_input": true,
+        "normalize_activations": "none", "reshape_activations": "none", "k": 2,
+        "rescale_acts_by_decoder_norm": true, "architecture": "topk",
+        "metadata": {
+            "sae_lens_version": "6.12.1", "sae_lens_training_version": "6.12.1", "dataset_path": "a/text",
+            "hook_name": "blocks.0.hook_resid_post", "model_name": "a-model",
+            "model_class_name": "HookedTransformer", "hook_head_index": null, "context_size": 128,
+            "seqpos_slice": [null], "model_from_pretrained_kwargs": {}, "prepend_bos": true,
+            "exclude_special_tokens": false, "sequence_separator_token": "bos",
+        },
+    });
+    let read = |config: &serde_json::Value, at: Option<&str>| {
+        read_sae_lens(&serde_json::to_vec(config).unwrap(), &bytes, at.map(str::to_owned)).unwrap()
+    };
+    let (settings, own) =
+        read(&fifth("topk", serde_json::json!({"k": 2}), "blocks.1.hook_mlp_out"), None);
+    assert_eq!((&*settings.at, settings.width, settings.k, &own), ("blocks.1.mlp.output", 4, 2, &weights));
+    let relu = fifth("relu", serde_json::json!({}), "blocks.1.hook_resid_pre");
+    let (settings, own) = read(&relu, None);
+    assert_eq!((&*settings.at, settings.k, &own), ("stream.1", 4, &weights));
+    assert_eq!(read(&relu, Some("norm.output")).0.at, "norm.output");
+    let (settings, own) = read(&sixth, None);
+    assert_eq!((&*settings.at, settings.k), ("stream.1", 2));
+    // |W_dec|·(W_enc·(x − b_dec) + b_enc), and unit columns.
+    let x = random(7, 3);
+    let less: Vec<f32> = x.iter().zip(&weights.decoder_bias).map(|(x, d)| x - d).collect();
+    for feature in 0..4 {
+        let norm = crate::weights::norm(&weights.direction(feature));
+        let [ours, theirs] = [own.activation(feature, 4, &x), norm * weights.activation(feature, 4, &less)];
+        assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+        assert!((crate::weights::norm(&own.direction(feature)) - 1.0).abs() < 1e-6);
+    }
+    for (hook, name) in [
+        ("blocks.0.attn.hook_z", "blocks.0.attention.heads"),
+        ("blocks.0.hook_attn_out", "blocks.0.attention.output"),
+        ("blocks.0.hook_mlp_in", "blocks.0.between"),
+        ("blocks.0.ln2.hook_normalized", "blocks.0.mlp.input"),
+        ("blocks.0.mlp.hook_post", "blocks.0.mlp.hidden"),
+        ("blocks.1.hook_resid_post", "stream.2"),
+    ] {
+        let (settings, _) = read(&fifth("relu", serde_json::json!({}), hook), None);
+        assert_eq!(settings.at, name);
+        assert!(Place::named(&model().0.model, name).is_ok(), "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Training of a dictionary, with measurements, revival of dead features, and the loss that the model recovers.
 
 use crate::Place;
-use crate::executor::{DictionaryExecutor, Subject, Values};
+use crate::executor::{DictionaryExecutor, Subject, Values, diverged};
 use crate::files::DictionaryFolder;
 use crate::weights::{Weights, norm};
 use glasshouse_compiler::step::{IGNORED, MicroBatch, StepInput};
@@ -227,12 +227,7 @@ impl<'run> DictionaryTraining<'run> {
         let (mut training, _) = Self::open(subject, batches, settings, folder, record).await?;
         training.executor.set_weights(weights).await?;
         training.mean = training.measure(0).await?.mean();
-        let recovery = training.recovery().await?;
-        // Other numbers are null in JSON, and the record could not be read again.
-        if !recovery.reconstruction.is_finite() || !recovery.explained_variance.is_finite() {
-            refuse!("the dictionary's reconstruction is not finite on this model; its weights are too large");
-        }
-        training.record.recovery = Some(recovery);
+        training.record.recovery = Some(training.recovery().await?);
         training.folder.save(&training.record, &training.executor.weights)?;
         Ok(training.record)
     }
@@ -280,6 +275,9 @@ impl<'run> DictionaryTraining<'run> {
         self.step = end;
         self.executor.settle(|_| ()).await?;
         let measured = self.measure(self.record.curve.len() as u64 + 1).await?;
+        if !measured.loss().is_finite() {
+            return Err(diverged());
+        }
         for (idle, fired) in self.idle.iter_mut().zip(&measured.fired) {
             *idle = if *fired == 0 { *idle + 1 } else { 0 };
         }
@@ -344,7 +342,7 @@ impl<'run> DictionaryTraining<'run> {
         Ok(dead.len())
     }
 
-    /// The loss on held-out text with reconstruction, zeros and mean.
+    /// The loss on held-out text with reconstruction, zeros and mean. Fails if one is not finite.
     async fn recovery(&mut self) -> Result<LossRecovery> {
         let count = HELD_OUT_TOKENS.div_ceil(train_tokens(&self.config) as usize);
         let batches = self.batches.full(Split::Validation).take(count).collect::<Result<Vec<_>>>()?;
@@ -363,13 +361,18 @@ impl<'run> DictionaryTraining<'run> {
         let mean = self.loss_with(constant(&self.mean.clone()), &batches).await?;
         self.executor.set_weights(trained).await?;
         let clean = clean[0] / clean[1].max(1.0);
+        let explained_variance = measured.explained_variance();
+        // Other numbers are null in JSON, and the record could not be read again.
+        if ![clean, reconstruction, zero, mean, explained_variance].iter().all(|number| number.is_finite()) {
+            refuse!("the loss with the dictionary is not finite; its weights are too large for this model");
+        }
         Ok(LossRecovery {
             clean,
             reconstruction,
             zero,
             mean,
             recovered: (zero > clean).then(|| (zero - reconstruction) / (zero - clean)),
-            explained_variance: measured.explained_variance(),
+            explained_variance,
             l0: measured.l0(),
             dead: measured.dead(),
             tokens: measured.rows,

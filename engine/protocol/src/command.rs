@@ -298,8 +298,8 @@ pub enum Command {
     /// Lists hook points of a model and dictionaries of its run, and plans another one. Answered by `Dictionaries`.
     ReadDictionaries { source: WeightSource, settings: Box<DictionarySettings> },
     /// Reads a dictionary in SAELens' format for a model, and measures it. `from` is a folder; without it, the bytes of `cfg.json` and
-    /// `sae_weights.safetensors` are attached. Answered by `Dictionary`.
-    ImportDictionary { source: WeightSource, from: Option<PathBuf> },
+    /// `sae_weights.safetensors` are attached. `at` replaces the file's hook point. Answered by `Dictionary`.
+    ImportDictionary { source: WeightSource, from: Option<PathBuf>, at: Option<String> },
     /// Names a feature; an empty name removes it. Answered by `Dictionary`.
     NameFeature { run: String, dictionary: Option<u64>, feature: usize, name: String },
     /// Lists a dictionary's features, or describes one. Answered by `Features`.

@@ -245,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn a_view_that_gives_no_answer_leaves_the_others_and_is_listed_with_the_reason() {
+        let mut config = presets::preset("first-stories").unwrap();
+        // The long prompt has more probabilities per head than the view computes.
+        (config.model.layers, config.model.context_length) = (1, 4_097);
+        let measured = measure_views(&config, "cpu", Some(1), (&[View::Head], 1), &mut |_| {});
+        let measured = pollster::block_on(measured).unwrap().0;
+        let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
+        assert_eq!((time.view, time.prompt_tokens), (View::Head, 64));
+        let [missing] = measured.unmeasured.as_slice() else { panic!("{measured:?}") };
+        assert_eq!((missing.view, missing.part, missing.prompt_tokens), (View::Head, None, 4_097));
+        assert!(missing.reason.contains("4097 × 4097 probabilities"), "{}", missing.reason);
+    }
+
+    #[test]
     fn a_device_that_breaks_down_ends_the_bench_whatever_was_measured_before() {
         let mut config = presets::preset("first-stories").unwrap();
         (config.model.layers, config.model.context_length) = (1, 64);

@@ -4,8 +4,8 @@ use super::Session;
 use super::models::{Generations, Model, Weights};
 use crate::data::prepare;
 use crate::features::{
-    CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, Place, Reading, Subject, Survey,
-    WEIGHTS_FILE, config_of, read_sae_lens, steered,
+    CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, MAX_RECORD, MAX_WEIGHTS, Place, Reading,
+    Subject, Survey, WEIGHTS_FILE, config_of, read_sae_lens, steered,
 };
 use crate::generation::{Batch, Writer, prompt_tokens, request};
 use crate::model::dictionary_graphs;
@@ -27,12 +27,12 @@ use std::sync::Arc;
 /// Fraction of dead features that is reported as a problem.
 const TOO_MANY_DEAD: f64 = 0.5;
 
-/// Held-out text as the features of a run's dictionary read it, with the dictionary's number and checksums of both.
-pub(super) type KnownReading = ((String, u64, [u32; 3]), Reading);
+/// Held-out text as the features of a run's dictionary read it, with the dictionary's number and settings, and checksums of model and
+/// encoder.
+pub(super) type KnownReading = ((String, u64, DictionarySettings, [u32; 3]), Reading);
 
-/// Maximum characters of a feature's name, and bytes of an imported file.
+/// Maximum characters of a feature's name.
 const MAX_NAME: usize = 80;
-const MAX_IMPORTED: u64 = 1 << 33;
 
 /// The folder and record of a run's next dictionary.
 fn record_of(run: &Run, model: &Model, parameters: &[f32]) -> (DictionaryFolder, Dictionary) {
@@ -135,16 +135,17 @@ impl Session {
         Ok(DictionaryPlan { bytes: needs.bytes, seconds: self.alone_seconds(&config, needs.flops_per_token) })
     }
 
-    /// Imports a dictionary in SAELens' format from a folder, or from attached files.
+    /// Imports a dictionary in SAELens' format from a folder, or from attached files, to the hook point `at`, or that of the file.
     pub(super) async fn import_dictionary(
         &mut self,
         source: &WeightSource,
         from: Option<PathBuf>,
+        at: Option<String>,
         bytes: Vec<Vec<u8>>,
     ) -> Result<Dictionary> {
         let files = match from {
-            Some(folder) => [CONFIG_FILE, WEIGHTS_FILE]
-                .map(|name| storage::read_within(&folder.join(name), MAX_IMPORTED))
+            Some(folder) => [(CONFIG_FILE, MAX_RECORD), (WEIGHTS_FILE, MAX_WEIGHTS)]
+                .map(|(name, limit)| storage::read_within(&folder.join(name), limit))
                 .into_iter()
                 .collect::<Result<Vec<_>>>()?,
             None => bytes,
@@ -154,7 +155,7 @@ impl Session {
                 "a dictionary in SAELens' format has two files, {CONFIG_FILE} and {WEIGHTS_FILE}; attach both"
             );
         };
-        let (settings, weights) = read_sae_lens(config, weights)?;
+        let (settings, weights) = read_sae_lens(config, weights, at)?;
         let model = self.weights(source, None).await?;
         let run = self.run_named(&model.key.0)?;
         let config = config_of(&run, &model.config, &settings)?;
@@ -245,7 +246,7 @@ impl Session {
         };
         let weights = folder.weights(&record)?;
         let key = [parameters, &weights.encoder, &weights.encoder_bias].map(weights_crc32c);
-        let key = (record.run.clone(), record.number, key);
+        let key = (record.run.clone(), record.number, record.settings.clone(), key);
         // Kept for the next query.
         let known = self.reading.take().filter(|(of, _)| *of == key);
         let mut reading = known.map(|(_, reading)| reading);

@@ -400,7 +400,7 @@ impl Offer {
 /// Deserializes a view by the name used in commands and addresses.
 fn named_view<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<View>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    View::named("view", &name).map(Some).map_err(D::Error::custom)
+    name.parse().map(Some).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -65,9 +65,10 @@ pub fn dictionary_points(model: &ModelConfig) -> Result<Vec<(HookPoint, usize)>>
     Ok(points.map(|(point, value)| (point, graph.ty(value).columns())).collect())
 }
 
-/// The graphs that train a dictionary on a hook point of a frozen model. The training graph ends at the value that the dictionary reconstructs.
-/// The evaluation graph has the whole model twice from there on: its loss is that with the reconstruction in place of the value, and [`Dictionary::PROBES`] are its probes. Of `train`, only batch, targets and optimizer are used. Fails if the model has no such
-/// hook point, or k is beyond the width.
+/// The graphs that train a dictionary on a hook point of a frozen model. The training graph ends at the value that the dictionary
+/// reconstructs. The evaluation graph has the whole model twice from there on: its loss is that with the reconstruction in place of
+/// the value, and [`Dictionary::PROBES`] are its probes. Of `train`, only batch, targets and optimizer are used. Fails if the model has
+/// no such hook point, or k is beyond the width.
 pub fn dictionary_graphs(
     model: &ModelConfig,
     train: &TrainConfig,

@@ -27,6 +27,11 @@ fn name(feature: usize, name: &str) -> (Option<Trigger>, Command) {
     after(Command::NameFeature { run: "1".to_owned(), dictionary: Some(1), feature, name })
 }
 
+fn import(from: &Path, at: Option<&str>) -> (Option<Trigger>, Command) {
+    let (from, at) = (Some(from.to_owned()), at.map(str::to_owned));
+    after(Command::ImportDictionary { source: WeightSource::Current, from, at })
+}
+
 fn steer(feature: usize, by: f32) -> (Option<Trigger>, Command) {
     let config = GenerateConfig { max_tokens: 12, temperature: 0.0, ..GenerateConfig::default() };
     let steering = Box::new(Steering { feature, by, clamp: false, prompt: "One day".to_owned(), config });
@@ -55,17 +60,15 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
             name(7, "heroes"),
             read(FeatureQuery { feature: Some(7), ..FeatureQuery::default() }),
             // It comes back with the same weights, as the run's second dictionary.
-            after(Command::ImportDictionary { source: WeightSource::Current, from: Some(to.clone()) }),
+            import(&to, None),
             // These fail.
             after(export("1", true)),
             read(FeatureQuery { feature: Some(48), ..FeatureQuery::default() }),
             train_dictionary("blocks.9.mlp.output"),
             steer(48, 1.0),
             name(48, "none"),
-            after(Command::ImportDictionary {
-                source: WeightSource::Current,
-                from: Some(out.path().to_owned()),
-            }),
+            import(out.path(), None),
+            import(&to, Some("blocks.0.mlp.hidden")),
         ],
     );
     let mut dictionaries: Vec<_> =
@@ -124,6 +127,7 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
         "has no feature 48",
         "has no feature 48",
         "cfg.json",
+        "but blocks.0.mlp.hidden of this model has",
     ];
     assert_eq!(failures.len(), wanted.len(), "{failures:?}");
     assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
