@@ -249,7 +249,8 @@ mod tests {
         let mut config = presets::preset("first-stories").unwrap();
         // The long prompt has more probabilities per head than the view computes.
         (config.model.layers, config.model.context_length) = (1, 4_097);
-        let measured = measure_views(&config, "cpu", Some(1), (&[View::Head], 1), &mut |_| {});
+        let mut tell = |_: &ViewTime| {};
+        let measured = measure_views(&config, "cpu", Some(1), (&[View::Head], 1), &mut tell);
         let measured = pollster::block_on(measured).unwrap().0;
         let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
         assert_eq!((time.view, time.prompt_tokens), (View::Head, 64));
