@@ -1,8 +1,8 @@
 //! Preparation of a run's text: its tokenizer and token store.
 //!
-//! The text is streamed twice: to count it and train the tokenizer on the training split, and to encode it. Only if documents too long to
-//! wait for the split are divided, or few long ones are held out, the tokenizer reads it once more. Web pages, PDFs and the like are
-//! extracted once.
+//! The text is streamed twice: to count it and train the tokenizer on the training split, and to encode it. The tokenizer reads it once
+//! more only if a document is too long to wait for the split, or few long ones are held out. Web pages, PDFs and the like are extracted
+//! once.
 
 mod conversations;
 mod corpus;
@@ -22,6 +22,7 @@ use super::read::{self, Problems, TextPiece};
 use super::rewards::Judge;
 use super::store::{INDEX_FILE, Index, Split, TokenStore, Writer};
 use super::windows::Windows;
+use crate::tokenizer::cut::{Cut, CutRule};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
 use glasshouse_platform::storage::{self, Staging};
@@ -295,12 +296,13 @@ pub type Progress = (PreparationStage, u64, u64);
 /// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
 /// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs. Fails if reading,
-/// training or writing failed; nothing is left on disk.
+/// training or writing failed; then only extracted documents are left on disk.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
     block_on(prepare_in_turns(config, None, project, progress, &Yielder::none()))
 }
 
-/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves nothing on disk.
+/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves only documents extracted
+/// so far, for the next preparation.
 pub async fn prepare_in_turns(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
@@ -572,15 +574,19 @@ async fn scan(
         (own, corpus.training_pieces(problems)),
         (Some(Split::Validation), corpus.held_out_pieces(problems)),
     ];
+    // Documents of known split go to the trainer piece by piece.
+    let no_cut = || Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
+    let cut = learner.as_ref().map_or_else(no_cut, |learner| learner.cut());
     for (own, pieces) in all {
-        for piece in pieces {
+        for piece in read::recut(pieces, cut.clone()) {
             let piece = piece?;
             yielder.maybe_yield().await;
+            let split = piece.mark.as_ref().and_then(|mark| mark.split).or(own);
             let characters = piece.text.chars().count() as u64;
             length += characters;
             key.add(&piece.text);
             if let Some(learner) = &mut learner {
-                learner.add(&piece.text);
+                learner.add(&piece.text, split);
             }
             if piece.ends_document {
                 let characters = std::mem::take(&mut length);
@@ -588,7 +594,7 @@ async fn scan(
                 if let Some(own) = own {
                     copies.note(own, key);
                 }
-                let (key, split) = (key.unwrap_or_default(), piece.mark.and_then(|mark| mark.split).or(own));
+                let key = key.unwrap_or_default();
                 if let Some(learner) = &mut learner {
                     learner.end(key, split);
                 }

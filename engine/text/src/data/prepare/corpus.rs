@@ -5,7 +5,7 @@ use crate::data::read::{self, Mark, Problems, Prose, SourceFile, TextPiece};
 use crate::data::store::{SourceRecord, Split};
 use crate::data::stories;
 use glasshouse_platform::Result;
-use glasshouse_protocol::{DataConfig, Synthetic, TokenizerConfig};
+use glasshouse_protocol::{DataConfig, PreTokenizerKind, Synthetic, TokenizerConfig};
 use glasshouse_stories::synthetic::{self, Row};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -185,10 +185,16 @@ impl Corpus {
             mixture if mixture.is_empty() => String::new(),
             mixture => format!("; mixture {mixture:?}"),
         };
+        let TokenizerConfig { kind, vocabulary, min_frequency, pre_tokenizer, special_tokens } = tokenizer;
+        // Left out if it changes nothing: texts prepared before the setting existed are reused.
+        let words = match *pre_tokenizer {
+            words if !kind.is_trained() || words == PreTokenizerKind::default() => String::new(),
+            words => format!("; words {words:?}"),
+        };
         format!(
-            "version {}; {:?}; {held_out}; {}{mixture}",
+            "version {}; TokenizerConfig {{ kind: {kind:?}, vocabulary: {vocabulary}, min_frequency: {min_frequency}, special_tokens: \
+             {special_tokens:?} }}{words}; {held_out}; {}{mixture}",
             env!("CARGO_PKG_VERSION"),
-            tokenizer,
             sources.join("; ")
         )
     }

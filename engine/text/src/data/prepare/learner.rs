@@ -5,6 +5,7 @@ use super::split::{Splitter, draw};
 use crate::data::read::TextPiece;
 use crate::data::store::Split;
 use crate::tokenizer::TokenizerTrainer;
+use crate::tokenizer::cut::Cut;
 use glasshouse_protocol::DataConfig;
 use std::collections::BTreeMap;
 
@@ -43,24 +44,35 @@ impl Learner {
         }
     }
 
-    /// Takes a piece of the current document.
-    pub(super) fn add(&mut self, piece: &str) {
-        if let Some(text) = &mut self.text {
-            text.push_str(piece);
-            if text.len() > self.room {
-                self.text = None;
+    /// Where documents may be split before [`Self::add`].
+    pub(super) fn cut(&self) -> Cut {
+        self.trainer.cut()
+    }
+
+    /// Takes a piece of the current document, with its split if that is known.
+    pub(super) fn add(&mut self, piece: &str, split: Option<Split>) {
+        match split {
+            Some(Split::Train) => self.trainer.feed(piece),
+            Some(Split::Validation) => {}
+            None => {
+                if let Some(text) = &mut self.text {
+                    text.push_str(piece);
+                    if text.len() > self.room {
+                        self.text = None;
+                    }
+                }
             }
         }
     }
 
-    /// Ends the current document, with the key of its content and its split if that is known.
+    /// Ends the current document, with the key of its content and the split given for its pieces.
     pub(super) fn end(&mut self, key: u64, split: Option<Split>) {
         let number = self.placed.len();
-        self.placed.push(None);
-        let Some(text) = self.text.replace(String::new()) else { return };
-        if let Some(split) = split {
-            return self.place(number, split, &text);
+        self.placed.push(split);
+        if split.is_some() {
+            return;
         }
+        let Some(text) = self.text.replace(String::new()) else { return };
         let draw = draw(self.seed, key);
         let probable = if draw < self.limit { Split::Validation } else { Split::Train };
         self.bytes += text.len();
@@ -124,7 +136,7 @@ mod tests {
         let mut count = Count { characters: 0, bytes: 0, documents: Vec::new(), held_out: None };
         for (text, key) in texts.iter().zip(0..) {
             let (first, second) = text.split_at(text.len() / 2);
-            [first, second].iter().for_each(|piece| learner.add(piece));
+            [first, second].iter().for_each(|piece| learner.add(piece, None));
             learner.end(key, None);
             let characters = text.chars().count() as u64;
             count.documents.push(DocumentSize { characters, key, split: None });
@@ -165,5 +177,20 @@ mod tests {
         let one = ["abcdefghij".to_owned()];
         assert_eq!(learned(&one, 100), (Some("abcdefgh".to_owned()), None));
         assert_eq!(learned(&one, 5).0, None);
+    }
+
+    #[test]
+    fn documents_whose_split_is_known_do_not_wait() {
+        let trainer = TokenizerTrainer::new(&TokenizerConfig::new(TokenizerKind::Char, 0)).unwrap();
+        let mut learner = Learner { room: 0, ..Learner::new(trainer, &DataConfig::default()) };
+        let mut count = Count { characters: 6, bytes: 6, documents: Vec::new(), held_out: None };
+        for (text, split) in [("abc", Split::Train), ("xyz", Split::Validation)] {
+            learner.add(text, Some(split));
+            learner.end(0, Some(split));
+            count.documents.push(DocumentSize { characters: 3, key: 0, split: Some(split) });
+        }
+        count.held_out = held_out(&count.documents, 0.1, 0);
+        let tokenizer = learner.finish(&count, 0.1).unwrap().finish(true).unwrap();
+        assert_eq!(tokenizer.unknown_characters("abcxyz"), ['x', 'y', 'z']);
     }
 }

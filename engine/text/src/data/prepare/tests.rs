@@ -5,9 +5,10 @@ mod skipped;
 
 use super::*;
 use crate::data::{Batches, IGNORED, Split, stories};
-use glasshouse_protocol::{TokenizerKind, presets};
+use glasshouse_protocol::{PreTokenizerKind, TokenizerKind, presets};
 use skipped::skip;
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 const REUSED: Progress = (PreparationStage::Reused, 0, 0);
 
@@ -138,6 +139,18 @@ fn an_unchanged_text_is_prepared_once() {
     std::fs::write(&path, "another text, and a little longer. ".repeat(101)).unwrap();
     assert_ne!(run(&config, &project).unwrap().0.folder, first.folder);
     assert!(open(&first.folder).is_ok());
+    // So does another pre-tokenizer than the default one, unless the vocabulary has no words.
+    let mut other = config.clone();
+    other.tokenizer.pre_tokenizer = PreTokenizerKind::Gpt4;
+    let settings = "TokenizerConfig { kind: Bpe, vocabulary: 640, min_frequency: 2, special_tokens: [] }; ";
+    for (config, is_default) in [(&config, true), (&other, false)] {
+        let recipe = run(config, &project).unwrap().0.store.index().unwrap().recipe.clone();
+        assert!(recipe.contains(settings) && recipe.contains("words Gpt4") != is_default, "{recipe}");
+    }
+    other.tokenizer.kind = TokenizerKind::Char;
+    let characters = run(&other, &project).unwrap().0.folder;
+    other.tokenizer.pre_tokenizer = PreTokenizerKind::Gpt2;
+    assert_eq!(run(&other, &project).unwrap().0.folder, characters);
     // A damaged folder is prepared again.
     let folder = run(&config, &project).unwrap().0.folder;
     std::fs::write(folder.join("train-00000.bin"), b"x").unwrap();
@@ -194,11 +207,25 @@ fn a_page_is_extracted_once() {
         || -> BTreeSet<_> { std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()).collect() };
     let before = names();
     for path in &before {
-        std::fs::write(path, std::fs::read_to_string(path).unwrap().replace("owl", "cat")).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }
     let again = texts(&prepare(&config, &first, &mut |_| ()).unwrap());
-    assert!(again.contains("Page 5 says that the \"cat\"") && again.contains("Page 6 says that the \"owl\""));
-    assert_eq!((before.len(), names().len()), (6, 7));
+    assert!((0..7).all(|number| again.contains(&format!("Page {number} says that the \"owl\""))));
+    let is_old =
+        |path: &&PathBuf| std::fs::metadata(path).unwrap().modified().unwrap() == SystemTime::UNIX_EPOCH;
+    assert_eq!((before.len(), before.iter().filter(is_old).count(), names().len()), (6, 6, 7));
+    // Documents that others damage or remove are extracted again.
+    let (damaged, removed) = (before.first().unwrap(), before.last().unwrap());
+    std::fs::write(damaged, "[]\n").unwrap();
+    let mut other = config.clone();
+    other.tokenizer.vocabulary = 600;
+    let other = prepare(&other, &first, &mut |(stage, ..)| {
+        if stage == PreparationStage::Training {
+            std::fs::remove_file(removed).ok();
+        }
+    });
+    assert_eq!(texts(&other.unwrap()), again);
 }
 
 #[test]

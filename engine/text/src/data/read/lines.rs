@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::PathBuf;
 
 /// Maximum row size in bytes; a longer row suggests a damaged file.
-const MAX_ROW_BYTES: usize = 256 << 20;
+pub(super) const MAX_ROW_BYTES: usize = 256 << 20;
 
 /// A row's location in its file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;
 pub use problems::Problems;
+use prose::KeptProse;
 pub use prose::{Prose, tidy};
 use serde_json::{Map, Value};
 pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
@@ -171,11 +172,10 @@ pub fn recut(
 }
 
 fn open(source: SourceFile, problems: &Problems) -> Pieces {
-    let mut kept = match source.prose.as_ref().and_then(|prose| prose.open(&source)) {
-        Some(Ok(documents)) => return documents,
-        Some(Err(kept)) => Some(kept),
-        None => None,
-    };
+    if let Some(documents) = source.prose.as_ref().and_then(|prose| prose.documents(&source)) {
+        return documents;
+    }
+    let mut kept = KeptProse::new(&source);
     let SourceFile { path, kind, named, .. } = source;
     let own = Problems::default();
     let mut pieces = match opened(&path, kind, &own) {

@@ -1,14 +1,16 @@
 //! The documents of web pages, PDFs and the like, which take long to extract: kept for the other readings of a preparation, and for later
 //! preparations of the project.
+//!
+//! A kept file that is absent, cut short or damaged costs time only: the documents are extracted again.
 
-use super::lines::{Lines, RowLocation};
+use super::lines::{Lines, MAX_ROW_BYTES};
 use super::source::{SourceFile, SourceKind};
 use super::{Pieces, TextPiece};
-use glasshouse_platform::{Error, files};
+use glasshouse_platform::files;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +20,10 @@ const EDITION: u32 = 1;
 /// Maximum bytes kept for later preparations.
 const KEPT_BYTES: u64 = 1 << 30;
 
+/// Maximum bytes of a file, and of its documents, that are hashed at once without delaying progress and Cancel. Larger ones are kept for
+/// one preparation only.
+const HASHED_BYTES: u64 = 256 << 20;
+
 /// Where the documents of a source are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prose {
@@ -25,85 +31,115 @@ pub struct Prose {
     once: PathBuf,
     /// The folder for later ones, in which files are named by their source's content.
     kept: Option<PathBuf>,
-    /// The file in which the documents are, shared by the preparation's readings.
-    place: Arc<OnceLock<PathBuf>>,
+    /// The file in that folder, known from the first reading on.
+    later: Arc<OnceLock<Option<PathBuf>>>,
 }
 
 impl Prose {
     pub fn new(once: PathBuf, kept: Option<PathBuf>) -> Self {
-        Self { once, kept, place: Arc::default() }
+        Self { once, kept, later: Arc::default() }
     }
 
-    /// The documents, or the file to write them to. `None` without room for one: the next reading extracts again.
-    pub(super) fn open(&self, source: &SourceFile) -> Option<Result<Pieces, KeptProse>> {
-        if self.place.get().is_none()
-            && let Some(folder) = &self.kept
-            && let Ok(name) = content_name(source)
-        {
-            let path = folder.join(name);
-            if !files::exists(&path) {
-                return Some(Err(KeptProse::new(self, source, Some(path)).ok()?));
+    fn later(&self, source: &SourceFile) -> Option<&Path> {
+        self.later.get_or_init(|| Some(self.kept.as_ref()?.join(content_name(source)?))).as_deref()
+    }
+
+    /// The kept documents; `None` if they must be extracted.
+    pub(super) fn documents(&self, source: &SourceFile) -> Option<Pieces> {
+        let (path, file) = match files::File::open(&self.once) {
+            // No other preparation writes this file, and the last reading compares the number of documents and characters.
+            Ok(file) => (self.once.as_path(), file),
+            Err(_) => {
+                let path = self.later(source)?;
+                (path, open_whole(path)?)
             }
-            self.place.set(path).ok();
-        }
-        match self.place.get() {
-            Some(path) => Some(Ok(documents(path))),
-            None => Some(Err(KeptProse::new(self, source, None).ok()?)),
-        }
+        };
+        let piece = |line: &str, _| {
+            let value: Value = serde_json::from_slice(line.as_bytes())
+                .map_err(|error| format!("is damaged: {error}; run again"))?;
+            // The first and the last line are arrays.
+            let Value::String(text) = value else { return Ok(None) };
+            Ok(Some(TextPiece { text, ends_document: true, mark: None }))
+        };
+        Some(Box::new(Lines::new(file, path.to_owned(), piece)))
     }
 }
 
-/// The documents of a file as JSON strings, one per line after the source's path.
-fn documents(path: &Path) -> Pieces {
-    let piece = |line: &str, place: RowLocation| {
-        if place == RowLocation::Line(1) {
-            return Ok(None);
-        }
-        let text = serde_json::from_slice(line.as_bytes()).map_err(|error| format!("is damaged: {error}"))?;
-        Ok(Some(TextPiece { text, ends_document: true, mark: None }))
-    };
-    match files::File::open(path).map_err(Error::io(path)) {
-        Ok(file) => Box::new(Lines::new(file, path.to_owned(), piece)),
-        Err(error) => Box::new(std::iter::once(Err(error))),
+/// Opens a kept file; `None` unless it is there and whole. It stays readable if another preparation removes it.
+fn open_whole(path: &Path) -> Option<files::File> {
+    let mut file = BufReader::new(files::File::open(path).ok()?);
+    let (mut lines, mut checksum) = (0, 0);
+    let (mut last, mut next) = (Vec::<u8>::new(), Vec::new());
+    while file.read_until(b'\n', &mut next).ok()? > 0 {
+        lines += u64::from(!last.is_empty());
+        checksum = crc32c::crc32c_append(checksum, &last);
+        std::mem::swap(&mut last, &mut next);
+        next.clear();
     }
+    let mut file = file.into_inner();
+    file.rewind().ok()?;
+    (last == last_line(lines, checksum).as_bytes()).then_some(file)
 }
 
-/// A file in writing, which is removed unless it is finished.
+/// The end of a kept file: the number and the CRC-32C of the lines before it.
+fn last_line(lines: u64, checksum: u32) -> String {
+    format!("[{lines},{checksum}]\n")
+}
+
+/// A file in writing, which is removed unless it is finished: the source's path, and the documents as JSON strings, one per line.
 pub(super) struct KeptProse {
     prose: Prose,
-    later: Option<PathBuf>,
+    source: SourceFile,
     partial: PathBuf,
     file: BufWriter<files::File>,
+    lines: u64,
+    checksum: u32,
 }
 
 impl KeptProse {
-    fn new(prose: &Prose, source: &SourceFile, later: Option<PathBuf>) -> io::Result<Self> {
+    /// `None` if the source's documents are not kept, or there is no room for them: the next reading extracts again.
+    pub(super) fn new(source: &SourceFile) -> Option<Self> {
+        let prose = source.prose.clone()?;
         let partial = prose.once.with_extension("partial");
-        let mut file = BufWriter::new(files::File::create(&partial)?);
-        let path = std::path::absolute(&source.path)?;
-        writeln!(file, "{}", json!([path.to_string_lossy(), member(source)]))?;
-        Ok(Self { prose: prose.clone(), later, partial, file })
+        let file = BufWriter::new(files::File::create(&partial).ok()?);
+        let mut kept = Self { prose, source: source.clone(), partial, file, lines: 0, checksum: 0 };
+        // A browser has no current folder.
+        let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+        kept.write(&json!([path.to_string_lossy(), member(source)])).ok()?;
+        Some(kept)
     }
 
     pub(super) fn add(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.file, "{}", Value::from(text))
+        self.write(&Value::from(text))
     }
 
-    /// Puts the file in place; only files without problems are kept for later, since reading them again reports nothing.
+    fn write(&mut self, line: &Value) -> io::Result<()> {
+        let line = format!("{line}\n");
+        if line.len() > MAX_ROW_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.lines += 1;
+        self.checksum = crc32c::crc32c_append(self.checksum, line.as_bytes());
+        self.file.write_all(line.as_bytes())
+    }
+
+    /// Puts the file in place. It is kept for later only without problems, which later readings could not report, and if the source is
+    /// still the one whose content was hashed.
     pub(super) fn finish(mut self, has_problems: bool) {
-        if self.file.flush().is_err() {
+        let end = last_line(self.lines, self.checksum);
+        if self.file.write_all(end.as_bytes()).and_then(|()| self.file.flush()).is_err() {
             return;
         }
-        let later = self.later.take().filter(|_| !has_problems).filter(|later| {
+        let is_small = || files::metadata(&self.partial).is_ok_and(|now| now.len() <= HASHED_BYTES);
+        let may_last = !has_problems && self.source.is_unchanged() && is_small();
+        let later = self.prose.later(&self.source).filter(|_| may_last);
+        let is_kept = later.is_some_and(|later| {
             later.parent().is_some_and(|folder| files::create_dir_all(folder).is_ok())
                 && files::rename(&self.partial, later).is_ok()
         });
-        let place = match later {
-            Some(later) => later,
-            None if files::rename(&self.partial, &self.prose.once).is_ok() => self.prose.once.clone(),
-            None => return,
-        };
-        self.prose.place.set(place).ok();
+        if !is_kept {
+            files::rename(&self.partial, &self.prose.once).ok();
+        }
     }
 }
 
@@ -118,8 +154,9 @@ fn member(source: &SourceFile) -> Option<String> {
     reader.member.as_ref().map(|member| format!("{member:?}"))
 }
 
-/// A name by the content of a source and all that decides its extraction. A member of an archive has a checksum in it.
-fn content_name(source: &SourceFile) -> io::Result<String> {
+/// A name by the content of a source and all that decides its extraction; `None` if it cannot be read or is too large to hash. A member of
+/// an archive has a checksum in it.
+fn content_name(source: &SourceFile) -> Option<String> {
     let mut hash = Sha256::new();
     hash.update(format!("{EDITION} {}", env!("CARGO_PKG_VERSION")));
     if let SourceKind::Reader(reader) = &source.kind {
@@ -127,24 +164,29 @@ fn content_name(source: &SourceFile) -> io::Result<String> {
     }
     match member(source) {
         Some(member) => hash.update(format!("{} {} {member}", source.path.display(), source.bytes)),
+        None if source.bytes > HASHED_BYTES => return None,
         None => {
-            let mut file = files::File::open(&source.path)?;
+            let mut file = files::File::open(&source.path).ok()?.take(HASHED_BYTES);
             let mut buffer = vec![0; 256 << 10];
             loop {
-                match file.read(&mut buffer)? {
+                match file.read(&mut buffer).ok()? {
                     0 => break,
                     count => hash.update(buffer.get(..count).unwrap_or_default()),
                 }
             }
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Removes kept documents of files that are gone or have changed, and the oldest beyond 1 GiB.
 pub fn tidy(folder: &Path) {
     let entries = files::read_dir(folder).into_iter().flatten().flatten();
     let mut kept: Vec<_> = entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            name.len() == 64 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
         .filter_map(|entry| {
             let metadata = files::metadata(entry.path()).ok()?;
             Some((metadata.modified().ok()?, metadata.len(), entry.path()))
@@ -158,9 +200,10 @@ pub fn tidy(folder: &Path) {
         let fields: Vec<Value> = serde_json::from_str(&source).unwrap_or_default();
         let is_there =
             fields.first().and_then(Value::as_str).is_some_and(|path| files::exists(Path::new(path)));
-        total += bytes;
-        if read.is_err() || !is_there || total > KEPT_BYTES || !known.insert(source) {
+        if read.is_err() || !is_there || total + bytes > KEPT_BYTES || !known.insert(source) {
             files::remove_file(&path).ok();
+        } else {
+            total += bytes;
         }
     }
     // Fails unless it is empty.
@@ -172,34 +215,119 @@ mod tests {
     use super::*;
     use crate::data::read::{Problems, find_sources, pieces};
 
+    /// The source of a page, kept in the folder `once` for one preparation and in `kept` for later ones.
+    fn source(page: &Path, once: &Path, kept: Option<&Path>) -> SourceFile {
+        let mut source = find_sources(&[page], &Problems::default()).unwrap().remove(0);
+        std::fs::create_dir_all(once).unwrap();
+        source.prose = Some(Prose::new(once.join("0"), kept.map(Path::to_owned)));
+        source
+    }
+
+    fn read(source: &SourceFile) -> String {
+        pieces(vec![source.clone()], &Problems::default()).map(|piece| piece.unwrap().text).collect()
+    }
+
+    fn files_in(folder: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Writes a page with these words, and returns its text.
+    fn write(page: &Path, words: &str) -> String {
+        let text = words.repeat(9);
+        std::fs::write(page, format!("<article><p>{text}</p></article>")).unwrap();
+        text.trim().to_owned()
+    }
+
+    const OWL: &str = "The owl and the mouse met at the old mill by the river. ";
+
     #[test]
     fn kept_documents_follow_their_file() {
         let folder = tempfile::tempdir().unwrap();
-        let [page, kept] = ["a.html", "kept"].map(|name| folder.path().join(name));
-        let write =
-            |words: &str| std::fs::write(&page, format!("<article><p>{words}</p></article>")).unwrap();
-        let read = |number: usize| {
-            let mut sources = find_sources(&[&page], &Problems::default()).unwrap();
-            let once = folder.path().join(number.to_string());
-            sources[0].prose = Some(Prose::new(once, Some(kept.clone())));
-            let texts: Vec<String> =
-                pieces(sources, &Problems::default()).map(|piece| piece.unwrap().text).collect();
+        let [page, once, kept] = ["a.html", "once", "kept"].map(|name| folder.path().join(name));
+        let prepare = || {
+            let text = read(&source(&page, &once, Some(&kept)));
             tidy(&kept);
-            (texts.concat(), std::fs::read_dir(&kept).map_or(0, Iterator::count))
+            (text, files_in(&kept).len())
         };
-        let first = "The owl and the mouse met at the old mill by the river. ".repeat(9);
-        write(&first);
-        assert_eq!(read(0), (first.trim().to_owned(), 1));
-        // Extracted before: the kept documents are read.
-        let path = std::fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("owl", "cat")).unwrap();
-        assert_eq!(read(1), (first.replace("owl", "cat").trim().to_owned(), 1));
-        // Another content, and none.
-        write(&first.replace("owl", "dog"));
-        assert_eq!(read(2), (first.replace("owl", "dog").trim().to_owned(), 1));
+        let text = write(&page, OWL);
+        assert_eq!(prepare(), (text.clone(), 1));
+        // Another preparation reads the kept documents.
+        let path = files_in(&kept).remove(0);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let (lines, _) = whole.trim_end().rsplit_once('\n').unwrap();
+        let other = format!("{}\n", lines.replace("owl", "cat"));
+        std::fs::write(&path, format!("{other}{}", last_line(2, crc32c::crc32c(other.as_bytes())))).unwrap();
+        assert_eq!(prepare(), (text.replace("owl", "cat"), 1));
+        // Another content, and none. Other files stay.
+        let text = write(&page, &OWL.replace("owl", "dog"));
+        assert_eq!(prepare(), (text, 1));
+        std::fs::write(kept.join("notes.txt"), "").unwrap();
         std::fs::remove_file(&page).unwrap();
         tidy(&kept);
+        assert_eq!(files_in(&kept), [kept.join("notes.txt")]);
+        std::fs::remove_file(kept.join("notes.txt")).unwrap();
+        tidy(&kept);
         assert!(!kept.exists());
+    }
+
+    #[test]
+    fn damaged_documents_are_extracted_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [page, once, kept] = ["a.html", "once", "kept"].map(|name| folder.path().join(name));
+        let text = write(&page, OWL);
+        assert_eq!(read(&source(&page, &once, Some(&kept))), text);
+        let path = files_in(&kept).remove(0);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+        assert_eq!(ends.len(), 3, "path, document and end");
+        let cut = [0, ends[0] - 2, ends[0], ends[1] - 9, ends[1], ends[2] - 1];
+        let cut = cut.iter().map(|end| whole[..*end].to_owned());
+        let without = [ends[0]..ends[1], 0..ends[0]].map(|lines| {
+            let mut rest = whole.clone();
+            rest.replace_range(lines, "");
+            rest
+        });
+        for damaged in cut.chain(without).chain([whole.replacen("owl", "cat", 1)]) {
+            std::fs::write(&path, &damaged).unwrap();
+            assert_eq!(read(&source(&page, &once, Some(&kept))), text, "{damaged:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), whole, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn documents_that_vanish_between_readings_are_extracted_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [page, once, kept] = ["a.html", "once", "kept"].map(|name| folder.path().join(name));
+        let text = write(&page, OWL);
+        for (kept, own) in [(Some(&*kept), &kept), (None, &once)] {
+            let source = source(&page, &once, kept);
+            assert_eq!(read(&source), text);
+            let path = files_in(own).remove(0);
+            // The change of the page shows which one is read.
+            let other = write(&page, &OWL.replace("owl", "tawny owl"));
+            assert_eq!(read(&source), text);
+            std::fs::remove_file(path).unwrap();
+            assert_eq!(read(&source), other);
+            std::fs::remove_file(once.join("0")).unwrap();
+            write(&page, OWL);
+        }
+        // Once open, also while another preparation removes the file.
+        let source = source(&page, &once, Some(&kept));
+        read(&source);
+        let mut documents = source.prose.as_ref().unwrap().documents(&source).unwrap();
+        files_in(&kept).iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(documents.next().unwrap().unwrap().text, text);
+        assert!(documents.next().is_none());
+    }
+
+    #[test]
+    fn a_page_that_changes_after_it_was_found_is_kept_for_one_preparation() {
+        let folder = tempfile::tempdir().unwrap();
+        let [page, once, kept] = ["a.html", "once", "kept"].map(|name| folder.path().join(name));
+        write(&page, OWL);
+        let source = source(&page, &once, Some(&kept));
+        let text = write(&page, &OWL.replace("owl", "tawny owl"));
+        assert_eq!((read(&source), read(&source)), (text.clone(), text));
+        assert_eq!((files_in(&kept).len(), files_in(&once).len()), (0, 1));
     }
 }

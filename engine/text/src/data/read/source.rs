@@ -35,6 +35,12 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// Whether the file still has the size and modification time that it was found with.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let now = files::metadata(&self.path);
+        now.is_ok_and(|now| (now.len(), modified(&now)) == (self.bytes, self.modified))
+    }
+
     /// Whether it is an uncompressed CSV file.
     pub fn is_csv(&self) -> bool {
         let SourceKind::Reader(source) = &self.kind else { return false };
@@ -110,9 +116,13 @@ pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
 
 fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
     let metadata = files::metadata(&path).map_err(Error::io(&path))?;
-    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified = modified.map_or(0, |time| time.as_nanos() as u64);
+    let modified = modified(&metadata);
     Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named, prose: None })
+}
+
+fn modified(metadata: &files::Metadata) -> u64 {
+    let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    time.map_or(0, |time| time.as_nanos() as u64)
 }
 
 /// UTF-8 text is read by our own reader, which can stream long documents in pieces.

@@ -212,6 +212,12 @@ fn rows_of_an_array_are_read_as_lines_are() {
         read,
         [Ok(first), wrong("line 4: `label`: empty"), Ok(unlabelled), wrong("line 6: `text`: empty")]
     );
+    for (header, column) in [("text,label,Text", "text"), ("LABEL,text,label", "label")] {
+        let path = file(folder.path(), "twice.csv", format!("{header}\na,b,c\n"));
+        let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
+        let error = labelled_texts(&source).err().unwrap().to_string();
+        assert!(error.contains("twice.csv") && error.contains(&format!("`{column}`")), "{error}");
+    }
     // Among unnamed files, content that does not start an array is not taken for one.
     for (name, content, may) in
         [("d.json", "\u{feff} \n[", true), ("e.json", "{\"a\": []}", false), ("f.jsonl", "{", true)]
