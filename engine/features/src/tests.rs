@@ -337,8 +337,7 @@ fn configurations_of_sae_lens_5_and_6_are_read() {
     let read = |config: &serde_json::Value, at: Option<&str>| {
         read_sae_lens(&serde_json::to_vec(config).unwrap(), &bytes, at.map(str::to_owned)).unwrap()
     };
-    let (settings, own) =
-        read(&fifth("topk", serde_json::json!({"k": 2}), "blocks.1.hook_mlp_out"), None);
+    let (settings, own) = read(&fifth("topk", serde_json::json!({"k": 2}), "blocks.1.hook_mlp_out"), None);
     assert_eq!((&*settings.at, settings.width, settings.k, &own), ("blocks.1.mlp.output", 4, 2, &weights));
     let relu = fifth("relu", serde_json::json!({}), "blocks.1.hook_resid_pre");
     let (settings, own) = read(&relu, None);
