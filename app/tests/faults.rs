@@ -12,10 +12,11 @@ use std::time::Duration;
 
 const MODEL: &str = "nanogpt-cpu";
 /// No intermediate checkpoints, evaluations and samples.
-const QUIET: [&str; 4] = [
+const QUIET: [&str; 5] = [
     "train.eval_interval=0",
     "train.checkpoint_interval=1000000",
     "train.milestones=off",
+    "train.milestone_interval=0",
     "train.sample_interval=0",
 ];
 

@@ -201,7 +201,8 @@ fn the_cases_reach_every_variant_of_every_kernel() {
         };
         let software = Target::new(true);
         let [small, large] = [Side::Eight, Side::Sixteen].map(cooperative);
-        let whole = [Target::new(false), software, subgroups, small, large];
+        let tiled = Target::new(false).with(&everywhere(Tier::Tiled));
+        let whole = [Target::new(false), tiled, software, subgroups, small, large];
         // A binding limit small enough to split weights of 256 rows or more.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
         for target in whole.into_iter().chain(parts).map(|target| target.with_fusions(Fusions::NONE)) {

@@ -214,8 +214,10 @@ impl FeaturesPage {
         let state = context.state;
         let Some(own) = self.dictionary(state) else {
             let waits = state.is_waiting(|command| matches!(command, Command::ReadDictionaries { .. }));
-            if waits && self.overview(state).is_none() {
-                spinning(ui, "Reading the dictionaries…");
+            match busy(state) {
+                Some(why) if state.dictionaries.training.is_none() => caption(ui, why),
+                None if waits && self.overview(state).is_none() => spinning(ui, "Reading the dictionaries…"),
+                _ => {}
             }
             return;
         };

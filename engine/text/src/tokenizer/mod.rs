@@ -59,6 +59,8 @@ const KEPT_WORD_BYTES: usize = 64;
 /// Maximum size of a `tokenizer.json`; the largest published ones have about 40 MB.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
+type TokensOfWords = HashMap<Box<str>, Box<[u32]>>;
+
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -68,7 +70,7 @@ pub struct Tokenizer {
     /// If texts are split into words, each word's tokens do not depend on the others.
     words: Option<Words>,
     /// The tokens of words met before, shared by clones.
-    kept: Arc<RwLock<HashMap<Box<str>, Box<[u32]>>>>,
+    kept: Arc<RwLock<TokensOfWords>>,
     end_of_text: Option<u32>,
     /// Other tokens that end generation (`generation_config.json`).
     other_ends: Vec<u32>,

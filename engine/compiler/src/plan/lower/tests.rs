@@ -200,10 +200,17 @@ fn every_variant_is_one_that_a_model_takes() {
         let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
         take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
     }
-    // Slices of gradients in f16 take long sums of few rows.
-    for (width, vocabulary) in [(768, 50_257), (1024, 50_304)] {
+    // Slices of gradients in f16 take long sums of few rows, large tiles large matrices.
+    for (width, vocabulary, rows, precision) in [
+        (768, 50_257, 1024, Precision::Mixed),
+        (1024, 50_304, 1024, Precision::Mixed),
+        (768, 50_257, 64, Precision::Mixed),
+        (1024, 50_304, 64, Precision::Mixed),
+        (768, 50_257, 1024, Precision::F32),
+    ] {
         let mut large = presets::preset("gpt2-124m").unwrap();
-        (large.train.precision, large.train.batch_size, large.train.accumulate) = (Precision::Mixed, 1, 1);
+        (large.train.precision, large.train.batch_size, large.train.accumulate) = (precision, 1, 1);
+        large.model.context_length = rows;
         (large.model.width, large.model.head_size, large.model.vocabulary) = (width, width / 12, vocabulary);
         large.model.layers = 1;
         let graphs = training_graphs(&large.model, &large.train).unwrap();

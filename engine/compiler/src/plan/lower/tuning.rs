@@ -449,7 +449,7 @@ mod tests {
         // A part takes the whole product's choice if it can.
         let bucket = ShapeBucket::from_product(Family::Linear, sizes, Operands::F16);
         let chosen = device(true).with(&Choices::from_iter([(bucket, cooperative)]));
-        for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
+        for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Small)] {
             let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::F16);
             assert_eq!(part.0, tier);
         }

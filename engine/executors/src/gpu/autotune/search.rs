@@ -255,7 +255,7 @@ mod tests {
         assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
         assert_eq!(
             found[0].candidates.len(),
-            if found[0].bucket.family == Family::LinearWeightBackward { 5 } else { 3 }
+            if found[0].bucket.family == Family::LinearWeightBackward { 4 } else { 2 }
         );
     }
 
