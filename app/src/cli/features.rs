@@ -148,10 +148,11 @@ fn name(arguments: &NameArguments) -> Result<()> {
         if *json {
             return say_json(&named);
         }
-        Ok(match named.name(*feature) {
+        match named.name(*feature) {
             Some(name) => say!("feature {feature} of dictionary {} is {name:?}", named.number)?,
             None => say!("feature {feature} of dictionary {} has no name", named.number)?,
-        })
+        }
+        Ok(())
     })
 }
 

@@ -258,7 +258,7 @@ fn an_activation_counts_only_among_the_k_largest() {
 }
 
 /// SAELens' `cfg.json` with other values.
-fn sae_lens(changes: serde_json::Value) -> Vec<u8> {
+fn sae_lens(changes: &serde_json::Value) -> Vec<u8> {
     let mut config = serde_json::json!({
         "architecture": "topk", "d_in": 3, "d_sae": 4, "k": 2, "dtype": "float32", "apply_b_dec_to_input": false,
         "normalize_activations": "none", "metadata": {"hook_name": "stream.1", "training_tokens": 70},
@@ -274,7 +274,7 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
     let mut weights = Weights::new(4, 3);
     (weights.encoder, weights.decoder, weights.decoder_bias) = (random(4, 12), random(5, 12), random(6, 3));
     let bytes = weights.to_safetensors().unwrap();
-    let read = |changes| read_sae_lens(&sae_lens(changes), &bytes, None);
+    let read = |changes: serde_json::Value| read_sae_lens(&sae_lens(&changes), &bytes, None);
     let (settings, own) = read(serde_json::json!({})).unwrap();
     assert_eq!((settings.at.as_str(), settings.width, settings.k, settings.tokens), ("stream.1", 4, 2, 70));
     assert_eq!(own, weights);
