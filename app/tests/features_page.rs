@@ -4,6 +4,7 @@ use crate::support;
 use crate::support::dictionaries;
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
+use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
@@ -117,6 +118,8 @@ fn a_feature_is_found_by_text_named_and_steered() {
     assert_eq!(texts(&mut scene).as_deref(), Some("the red kite"));
     scene.press("Feature 1  \" said\" 87.5 %, 2.5000");
     scene.type_into("Name of the feature", "speech");
+    scene.harness.key_press(Key::Enter);
+    scene.settle();
     scene.press_role(Role::RadioButton, "Clamp");
     let named = scene.sent_of(|command| matches!(command, Command::NameFeature { .. }));
     let wanted = Command::NameFeature {
