@@ -1,7 +1,7 @@
 //! Words: the parts of a text within which pieces are merged, split as the pre-tokenizer of our `tokenizer.json` splits them.
 //!
 //! The patterns look ahead only in `\s+(?!\S)|\s+`: a run of white space leaves its last character to the word after it. Without that
-//! alternative, an automaton finds the words, many times as fast as the backtracking of the `tokenizers` crate; [`Words::split`] then
+//! alternative, an automaton finds the words, many times as fast as the backtracking of the `tokenizers` crate; `Words::split` then
 //! shortens the runs.
 
 use super::cut::CutRule;
