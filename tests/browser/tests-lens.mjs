@@ -150,7 +150,7 @@ export async function every_view_answers_in_the_tab_and_on_webgpu(site) {
   };
   const cpu = await everyView(page, "cpu");
   assert.equal(cpu.place, "memory");
-  assert.equal(Object.keys(cpu.said).length, 14);
+  assert.equal(Object.keys(cpu.said).length, 13);
   check(cpu);
   // A software adapter stands in for a GPU.
   const adapter = await everyView(page, "gpu");
