@@ -158,8 +158,9 @@ fn check_attention(
     let case = format!("{batch}×{time} {heads:?} {dropout:?} {documents}");
     let results = run(gpu, &SOFTWARE, &graph, &inputs, &[forward[0], forward[1], delta, dqkv]);
     let truths = [&truth.y, &truth.lse, &truth.delta, &truth.dqkv];
-    // Each head that shares a key adds to the rounding of its gradient.
-    let tolerance = 2e-5 * ((heads.heads / heads.kv_heads) as f64).sqrt();
+    // Many heads that share a key add to the rounding of its gradient.
+    let sharers = heads.heads / heads.kv_heads;
+    let tolerance = if sharers > 16 { 2e-5 * (sharers as f64).sqrt() } else { 2e-5 };
     for ((name, ours), truth) in ["y", "lse", "delta", "dqkv"].iter().zip(&results).zip(truths) {
         assert_close(&format!("{name} of {case}"), ours, truth, tolerance);
     }
