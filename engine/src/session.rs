@@ -397,11 +397,7 @@ impl Session {
             Command::TrainFirst { project, seconds } => {
                 let config = apart(self.first_config(seconds)).await?;
                 tell(apart(self.create_project(id, &project, Some(&config), (&[], Vec::new()))).await?);
-                return Ok(RequestOutcome::Train(Box::new(RunRequest::start(
-                    id,
-                    config,
-                    RunLaunch::default(),
-                ))));
+                return Ok(RequestOutcome::Train(Box::new(RunRequest::first(id, config, seconds))));
             }
             Command::Resume { run, launch } => {
                 return Ok(RequestOutcome::Train(Box::new(RunRequest::resume(id, run, launch))));
@@ -454,13 +450,13 @@ impl Session {
                 apart(self.inspect(id, &source, &prompts, &views, &settings, live)).await?;
             }
             Command::TrainDictionary { source, settings } => {
-                tell(apart(self.train_dictionary(id, &source, *settings)).await?.into());
+                tell(apart(self.make_dictionary(id, &source, *settings, None)).await?.into());
             }
             Command::ReadDictionaries { source, settings } => {
                 tell(apart(self.read_dictionaries(&source, &settings)).await?.into());
             }
             Command::ImportDictionary { source, from, at } => {
-                tell(apart(self.import_dictionary(&source, from, at, bytes)).await?.into());
+                tell(apart(self.import_dictionary(id, &source, from, at, bytes)).await?.into());
             }
             Command::NameFeature { run, dictionary, feature, name } => {
                 tell(self.name_feature(&run, dictionary, feature, &name)?.into());

@@ -4,8 +4,8 @@ use super::Session;
 use super::models::{Generations, Model, Weights};
 use crate::data::prepare;
 use crate::features::{
-    CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, MAX_RECORD, MAX_WEIGHTS, Place, Reading,
-    Subject, Survey, WEIGHTS_FILE, config_of, read_sae_lens, steered,
+    self, CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, MAX_RECORD, MAX_WEIGHTS, Place,
+    Reading, Subject, Survey, WEIGHTS_FILE, config_of, read_sae_lens, steered,
 };
 use crate::generation::{Batch, Writer, prompt_tokens, request};
 use crate::model::dictionary_graphs;
@@ -34,27 +34,14 @@ pub(super) type KnownReading = ((String, u64, DictionarySettings, [u32; 3]), Rea
 /// Maximum characters of a feature's name.
 const MAX_NAME: usize = 80;
 
-/// The folder and record of a run's next dictionary.
-fn record_of(run: &Run, model: &Model, parameters: &[f32]) -> (DictionaryFolder, Dictionary) {
-    let (folder, number) = DictionaryFolder::next(run);
-    let record = Dictionary {
-        run: run.name(),
-        number,
-        checkpoint: model.key.1.clone(),
-        step: model.step,
-        weights_crc32c: weights_crc32c(parameters),
-        ..Dictionary::default()
-    };
-    (folder, record)
-}
-
 impl Session {
-    /// Trains a dictionary, with an answer before and after each part of the training.
-    pub(super) async fn train_dictionary(
+    /// Trains a dictionary, with an answer before and after each part of the training, or keeps and measures one with `imported` weights.
+    pub(super) async fn make_dictionary(
         &mut self,
         id: u64,
         source: &WeightSource,
         settings: DictionarySettings,
+        imported: Option<features::Weights>,
     ) -> Result<Dictionary> {
         let model = self.weights(source, None).await?;
         let run = self.run_named(&model.key.0)?;
@@ -63,9 +50,20 @@ impl Session {
         let prepared = prepare::open_aside(run.data_folder()?).await?;
         let batches = prepared.batches(&config)?;
         let parameters = model.parameters().await?;
-        let (folder, record) = record_of(&run, &model, parameters);
+        let (folder, number) = DictionaryFolder::next(&run);
+        let record = Dictionary {
+            run: run.name(),
+            number,
+            checkpoint: model.key.1.clone(),
+            step: model.step,
+            weights_crc32c: weights_crc32c(parameters),
+            ..Dictionary::default()
+        };
         let (device, threads) = (self.device.request.as_str(), self.options.threads);
         let subject = Subject { config: &config, parameters, device, threads };
+        if let Some(weights) = imported {
+            return DictionaryTraining::import(&subject, batches, (settings, weights), folder, record).await;
+        }
         let mut training = DictionaryTraining::begin(&subject, batches, settings, folder, record).await?;
         let mut warned = false;
         loop {
@@ -138,6 +136,7 @@ impl Session {
     /// Imports a dictionary in SAELens' format from a folder, or from attached files, to the hook point `at`, or that of the file.
     pub(super) async fn import_dictionary(
         &mut self,
+        id: u64,
         source: &WeightSource,
         from: Option<PathBuf>,
         at: Option<String>,
@@ -156,16 +155,7 @@ impl Session {
             );
         };
         let (settings, weights) = read_sae_lens(config, weights, at)?;
-        let model = self.weights(source, None).await?;
-        let run = self.run_named(&model.key.0)?;
-        let config = config_of(&run, &model.config, &settings)?;
-        let prepared = prepare::open_aside(run.data_folder()?).await?;
-        let batches = prepared.batches(&config)?;
-        let parameters = model.parameters().await?;
-        let (folder, record) = record_of(&run, &model, parameters);
-        let (device, threads) = (self.device.request.as_str(), self.options.threads);
-        let subject = Subject { config: &config, parameters, device, threads };
-        DictionaryTraining::import(&subject, batches, (settings, weights), folder, record).await
+        self.make_dictionary(id, source, settings, Some(weights)).await
     }
 
     pub(super) fn name_feature(

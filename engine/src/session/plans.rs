@@ -32,7 +32,7 @@ const LARGE: &str = "first-stories";
 const SMALL: &str = "first-stories-small";
 /// Minimum steps for sensible sentences, for the large and for the small model.
 const MIN_STEPS: u64 = 1200;
-const MIN_STEPS_SMALL: u64 = 500;
+pub(super) const MIN_STEPS_SMALL: u64 = 500;
 /// Steps after which the small model hardly improves.
 const MAX_STEPS_SMALL: u64 = 4000;
 

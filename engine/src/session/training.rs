@@ -4,6 +4,7 @@ mod control;
 
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
+use super::plans::MIN_STEPS_SMALL;
 use super::projects::learns_other_text;
 use super::{After, Session, device};
 use crate::data::{self, Prepared};
@@ -31,6 +32,11 @@ pub(super) const PREPARING: &str = "preparing the run";
 const TOLD: Duration = Duration::from_millis(200);
 /// Interval between reports of the time left.
 const TIMED: Duration = Duration::from_secs(1);
+/// Share of a first run's time after which its number of steps is fitted again, at the run's own pace: the page was idle when the device
+/// was measured, and draws now.
+const REFITTED: f64 = 0.15;
+/// Smallest change of the number of steps that is worth it.
+const REFIT_TOLERANCE: f64 = 0.1;
 /// Target seconds of a group of steps (requests are served between groups), while the window is visible and while it is not.
 const GROUP: f64 = 0.05;
 const UNSEEN_GROUP: f64 = 0.2;
@@ -46,16 +52,31 @@ pub(super) struct RunRequest {
     pub(super) sweep: Option<Box<SweptRun>>,
     /// The run whose tokenizer a new one uses, instead of training its own.
     pub(super) tokenizer_of: Option<Run>,
+    /// The seconds that a new run should take.
+    within: Option<f64>,
     launch: RunLaunch,
 }
 
 impl RunRequest {
     pub(super) fn start(id: u64, config: RunConfig, launch: RunLaunch) -> Self {
-        Self { id, config: Some(Box::new(config)), run: None, sweep: None, tokenizer_of: None, launch }
+        Self {
+            id,
+            config: Some(Box::new(config)),
+            run: None,
+            sweep: None,
+            tokenizer_of: None,
+            within: None,
+            launch,
+        }
+    }
+
+    /// A first run of about `seconds`.
+    pub(super) fn first(id: u64, config: RunConfig, seconds: f64) -> Self {
+        Self { within: Some(seconds), ..Self::start(id, config, RunLaunch::default()) }
     }
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
-        Self { id, config: None, run, sweep: None, tokenizer_of: None, launch }
+        Self { id, config: None, run, sweep: None, tokenizer_of: None, within: None, launch }
     }
 
     /// Whether its settings name its text: a version of an ablation's text.
@@ -136,7 +157,7 @@ impl Session {
     async fn prepare_and_follow(&mut self, request: RunRequest) -> Result<(RunSummary, bool)> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let (id, sweep) = (request.id, request.sweep.clone());
+        let (id, sweep, mut within) = (request.id, request.sweep.clone(), request.within);
         let RunLaunch { stop_after, seconds, evaluate_whole_split, steps: mut more_steps, .. } =
             request.launch;
         let title = request.launch.title.clone();
@@ -190,7 +211,7 @@ impl Session {
                 let event = trainer.change(None, Some(steps)).await?;
                 self.sink.answer(id, Event::Training { events: vec![event], seconds: None });
             }
-            let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
+            let Err(error) = self.follow(id, &mut trainer, &control, &prepared, &mut within).await else {
                 return Ok((run.summary()?, control.stopping()));
             };
             drop(trainer);
@@ -390,6 +411,7 @@ impl Session {
         trainer: &mut Trainer<'_>,
         control: &Control,
         prepared: &Prepared,
+        within: &mut Option<f64>,
     ) -> Result<()> {
         // The project and its text then survive closing the tab before the first checkpoint.
         self.keep_files_meanwhile(control, trainer).await;
@@ -478,6 +500,17 @@ impl Session {
                 Progress::Over => break,
             }
             told.tell_time(&self.sink, trainer);
+            if let (Some(seconds), Some(times)) = (*within, trainer.seconds())
+                && times.0 >= REFITTED * seconds
+            {
+                *within = None;
+                let at = (trainer.step(), trainer.config().train.steps);
+                if let Some(steps) = refitted_steps(at, times, seconds) {
+                    told.events.push(trainer.change(None, Some(steps)).await?);
+                    told.tell(id, &self.sink);
+                    self.say_state(control.state(), at.0, steps);
+                }
+            }
             if !trainer.has_news() {
                 self.carry_on_writing().await;
                 if !control.stopping() {
@@ -545,6 +578,13 @@ impl Session {
     }
 }
 
+/// The steps that fit into `within` seconds at a run's own pace, if they are clearly fewer than planned.
+fn refitted_steps((step, steps): (u64, u64), (spent, left): (f64, f64), within: f64) -> Option<u64> {
+    let fitting = step + ((within - spent) / left * (steps.checked_sub(step)? as f64)) as u64;
+    let fewer = |fitting: &u64| *fitting > step && (*fitting as f64) < (1.0 - REFIT_TOLERANCE) * steps as f64;
+    Some(fitting.max(MIN_STEPS_SMALL)).filter(fewer)
+}
+
 /// Events of a run, collected to be sent together.
 struct PendingEvents {
     events: Vec<TrainEvent>,
@@ -568,5 +608,22 @@ impl PendingEvents {
             self.timed = Some(Instant::now());
             sink.say(Event::Training { events: Vec::new(), seconds });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refitted_steps;
+
+    #[test]
+    fn a_slow_first_run_gets_fewer_steps() {
+        // 300 steps in 30 s, where 2,700 were planned for 150 s more.
+        assert_eq!(refitted_steps((300, 3000), (30.0, 270.0), 180.0), Some(1800));
+        // As planned, or faster.
+        assert_eq!(refitted_steps((300, 1800), (30.0, 155.0), 180.0), None);
+        // Sentences need some steps.
+        assert_eq!(refitted_steps((30, 3000), (30.0, 2970.0), 180.0), Some(500));
+        // No time is left: the machine slept.
+        assert_eq!(refitted_steps((600, 3000), (900.0, 10.0), 180.0), None);
     }
 }
