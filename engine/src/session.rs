@@ -36,6 +36,7 @@ mod feedback;
 mod generation;
 mod imports;
 mod inbox;
+mod influence;
 mod inspection;
 mod ladder;
 mod lessons;
@@ -463,6 +464,9 @@ impl Session {
             }
             Command::ReadFeatures { run, dictionary, query } => {
                 tell(apart(self.read_features(id, &run, dictionary, &query)).await?.into());
+            }
+            Command::Influence { run, query } => {
+                tell(apart(self.influence(id, &run, *query)).await?.into());
             }
             Command::SteerFeature { run, dictionary, steering } => {
                 tell(apart(self.steer_feature(id, &run, dictionary, *steering)).await?.into());

@@ -111,10 +111,10 @@ fn point_of(dictionary: &answer::Dictionary) -> Value {
 }
 
 fn show(arguments: &ShowArguments) -> Result<()> {
-    let ShowArguments { of, feature, text, count, json, .. } = arguments;
+    let ShowArguments { of, feature, text, count, history, json, .. } = arguments;
     drive(arguments.device.options(), async |engine| {
         let (run, _) = trained::settings_of(engine, &of.of).await?;
-        let query = FeatureQuery { feature: *feature, text: text.clone(), count: *count };
+        let query = FeatureQuery { feature: *feature, text: text.clone(), count: *count, history: *history };
         let features: answer::Features =
             engine.ask_for(Command::ReadFeatures { run, dictionary: of.dictionary, query }).await?;
         if *json { say_json(&features) } else { Ok(report::print(&features.blocks())?) }
@@ -233,6 +233,9 @@ pub struct ShowArguments {
     /// Number of features, passages, tokens or neighbours to list
     #[arg(long, value_name = "N", default_value_t = FeatureQuery::default().count)]
     pub count: usize,
+    /// Also measure at which steps of the run's training the features were active
+    #[arg(long)]
+    pub history: bool,
     #[command(flatten)]
     pub device: DeviceArguments,
     /// Print one JSON object

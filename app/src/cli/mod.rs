@@ -44,6 +44,7 @@ mod fetch;
 mod generate;
 mod hints;
 mod import;
+mod influence;
 mod inspect;
 mod interrupt;
 mod merge;
@@ -181,6 +182,8 @@ commands! {
         /// Take a model apart: train a sparse dictionary on a hook point, show its features, steer with them
         #[command(subcommand)]
         Features(features::FeaturesCommand) = features::features;
+        /// Find the training passages that made a completion more or less likely, by gradients at the run's checkpoints
+        Influence(influence::InfluenceArguments) = influence::influence;
         /// Find the longest spans of a text that occur in the training text
         Provenance(inspect::ProvenanceArguments) = inspect::provenance;
         /// List, rename, tag, delete and restore runs

@@ -28,6 +28,8 @@ pub struct FeaturesPage {
     /// List the features that are active in this text.
     search: String,
     feature: Option<usize>,
+    /// The feature whose density at the run's checkpoints is wanted.
+    history: Option<usize>,
     steering: Steering,
     planning: Debounce<(WeightSource, DictionarySettings, u64)>,
     listing: Debounce<Query>,
@@ -115,9 +117,13 @@ impl FeaturesPage {
         }
         let Some(own) = self.dictionary(state) else { return };
         let text = Some(self.search.clone()).filter(|text| !text.trim().is_empty());
-        let list = FeatureQuery { feature: None, text, count: LISTED };
-        let card =
-            self.feature.map(|feature| FeatureQuery { feature: Some(feature), text: None, count: DESCRIBED });
+        let list = FeatureQuery { text, count: LISTED, ..FeatureQuery::default() };
+        let card = self.feature.map(|feature| FeatureQuery {
+            feature: Some(feature),
+            count: DESCRIBED,
+            history: self.history == Some(feature),
+            ..FeatureQuery::default()
+        });
         for (query, debounce) in [(Some(list), &mut self.listing), (card, &mut self.describing)] {
             let Some(query) = query else { continue };
             if debounce.due(ui, &(own.run.clone(), own.number, query.clone(), revision)) {

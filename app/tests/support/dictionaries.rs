@@ -72,6 +72,7 @@ pub fn features(own: &answer::Dictionary, query: &FeatureQuery) -> answer::Featu
         max: 3.5,
         token: token.to_owned(),
         raises: vec![" Mia".to_owned()],
+        life: None,
         in_text: query.text.as_ref().map(|_| (2.5, token.to_owned())),
     };
     let effect = |token: &str, effect| LogitEffect { token: token.to_owned(), effect };
@@ -93,6 +94,10 @@ pub fn features(own: &answer::Dictionary, query: &FeatureQuery) -> answer::Featu
             lowers: vec![effect(" the", -0.5)],
             neighbours: vec![(9, 0.92), (2, 0.5)],
             passages,
+            history: match query.history {
+                true => vec![(10, 0.0), (20, 0.01)],
+                false => Vec::new(),
+            },
         }
     };
     let all = [" named", " said", ".", "\"", " and", " fox", " was", " ball", " rain"];

@@ -1,9 +1,10 @@
-//! Sparse dictionaries of a trained model: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like
+//! Sparse dictionaries of a trained model, and the influence of its training text. Dictionaries: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like
 //! any other graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a
 //! dictionary is stored in its run's folder in the format of SAELens.
 
 mod executor;
 mod files;
+pub mod influence;
 mod passages;
 mod steering;
 mod survey;
@@ -15,8 +16,8 @@ mod weights;
 pub use executor::{DictionaryExecutor, Subject};
 pub use files::{CONFIG_FILE, DictionaryFolder, MAX_RECORD, MAX_WEIGHTS, WEIGHTS_FILE, read_sae_lens};
 pub use steering::{Clamped, steered};
-pub use survey::{Reading, Survey};
-pub use training::{DictionaryTraining, config_of};
+pub use survey::{Reading, Survey, densities};
+pub use training::{DictionaryTraining, check_learns_tokens, config_of};
 pub use weights::Weights;
 
 use glasshouse_compiler::model::{self, HookPoint, dictionary_points};

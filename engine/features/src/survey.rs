@@ -8,12 +8,12 @@ use glasshouse_compiler::model::{HookPoint, model_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{IGNORED, MicroBatch};
 use glasshouse_inspection::Lens;
-use glasshouse_platform::{Error, OrInternal, Result};
-use glasshouse_protocol::NormKind;
+use glasshouse_platform::{Error, OrInternal, Result, yield_now};
 use glasshouse_protocol::features::{
     Dictionary, FeatureCard, FeatureQuery, FeatureSummary, Features, LogitEffect, TokenPattern,
 };
 use glasshouse_protocol::inspect::TokenText;
+use glasshouse_protocol::{NormKind, RunConfig};
 use glasshouse_text::data::batch::Batches;
 use glasshouse_text::data::store::Split;
 use glasshouse_text::tokenizer::Tokenizer;
@@ -52,6 +52,23 @@ pub struct Reading {
 impl Reading {
     pub(crate) fn new(width: usize) -> Self {
         Self { activations: vec![Vec::new(); width], ..Self::default() }
+    }
+
+    /// Reads held-out text.
+    async fn of(
+        executor: &mut DictionaryExecutor,
+        config: &RunConfig,
+        batches: &Batches<'_>,
+    ) -> Result<Self> {
+        let time = config.model.context_length;
+        let mut reading = Self::new(executor.weights.width());
+        let count = TOKENS.div_ceil(config.train.batch_size * time);
+        for batch in batches.full(Split::Validation).take(count) {
+            let batch = batch?;
+            reading.add(&executor.values(&batch).await?.features, &batch, time);
+            yield_now().await;
+        }
+        Ok(reading)
     }
 
     /// Adds the rows of a batch. `time` is the length of a window.
@@ -143,6 +160,21 @@ impl Reading {
     }
 }
 
+/// Fraction of held-out tokens on which each feature is active, at the subject's weights.
+pub async fn densities(
+    subject: &Subject<'_>,
+    record: &Dictionary,
+    weights: &Weights,
+    batches: &Batches<'_>,
+) -> Result<Vec<f64>> {
+    let place = Place::named(&subject.config.model, &record.settings.at)?;
+    let dictionary = place.dictionary(weights.width(), record.settings.k);
+    let mut executor = DictionaryExecutor::open(subject, dictionary, place.columns).await?;
+    executor.set_weights(weights.clone()).await?;
+    let reading = Reading::of(&mut executor, subject.config, batches).await?;
+    Ok((0..weights.width()).map(|feature| reading.density(feature)).collect())
+}
+
 impl Survey<'_> {
     /// Answers a query. `text` holds the tokens of its text. Held-out text is read unless `known` has it, and left there for the next
     /// query. Fails if the feature does not exist, or the device fails.
@@ -163,13 +195,7 @@ impl Survey<'_> {
             let mut executor = DictionaryExecutor::open(&self.subject, dictionary, place.columns).await?;
             executor.set_weights(weights.clone()).await?;
             if known.is_none() {
-                let mut reading = Reading::new(width);
-                let count = TOKENS.div_ceil(config.train.batch_size * time);
-                for batch in self.batches.full(Split::Validation).take(count) {
-                    let batch = batch?;
-                    reading.add(&executor.values(&batch).await?.features, &batch, time);
-                }
-                *known = Some(reading);
+                *known = Some(Reading::of(&mut executor, config, &self.batches).await?);
             }
             if let Some(text) = text {
                 in_text = Some(self.strongest_in(&mut executor, text).await?);
@@ -201,6 +227,7 @@ impl Survey<'_> {
                 max,
                 token: name(token),
                 raises: raises.into_iter().map(|effect| effect.token).collect(),
+                life: None,
                 in_text: in_text.as_ref().map(|found| (found[feature].0, name(found[feature].1))),
             });
         }
@@ -223,6 +250,7 @@ impl Survey<'_> {
                     lowers,
                     neighbours: weights.neighbours(feature, query.count),
                     passages,
+                    history: Vec::new(),
                 })
             }
         };

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::executor::Subject;
+use crate::influence::{Gradients, Passage, half, passage, passages, rank_correlation};
 use crate::survey::Reading;
 use glasshouse_compiler::model::model_parameters;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_inspection::Lens;
-use glasshouse_platform::block_on;
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{NormPlacement, RunConfig, presets};
+use glasshouse_text::data::store::TokenStore;
 
 fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|at| (nth(seed, 0, at) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
@@ -400,4 +402,57 @@ fn a_pattern_is_what_predicts_a_feature_best() {
     });
     let peaks: Vec<_> = passages.iter().map(|own| (own.peak, own.activations[own.peak])).collect();
     assert_eq!(peaks, [(2, 1.0), (2, 1.0)]);
+}
+
+#[test]
+fn influence_is_the_change_of_a_loss_by_a_step_on_a_passage() {
+    let (config, mut parameters) = model();
+    let subject = Subject { config: &config, parameters: &parameters, device: "cpu", threads: Some(2) };
+    let mut gradients = block_on(Gradients::open(&subject)).unwrap();
+    let tokens = |seed| (0..9).map(|at| (nth(seed, 1, at) % 29) as u32).collect();
+    let (query, own) = (Passage::new(tokens(5), 4), Passage::new(tokens(6), 1));
+    let passages = [query.clone(), own.clone()];
+    let mut scores = [0.0; 2];
+    let given = (1.0, true);
+    let added = gradients.add_influences(&query, &passages, given, &mut scores, |_| (), &Yielder::none());
+    let loss = block_on(added).unwrap();
+    assert!(scores[0] > 0.0, "a text does not help itself: {scores:?}");
+    // Five of nine tokens are predicted.
+    assert!((5.0 * 2.0..5.0 * 6.0).contains(&loss), "{loss}");
+    // One step of gradient descent on the passage.
+    let (_, gradient) = block_on(gradients.of(&own)).unwrap();
+    let rate = 1e-4;
+    parameters.iter_mut().zip(&gradient).for_each(|(weight, entry)| *weight -= rate * entry);
+    block_on(gradients.set_weights(&config.model, &parameters)).unwrap();
+    let (after, _) = block_on(gradients.of(&query)).unwrap();
+    let measured = (loss - f64::from(after)) / f64::from(rate);
+    assert!(
+        (measured - scores[1]).abs() < 0.05 * scores[1].abs().max(1.0),
+        "{measured}, predicted {}",
+        scores[1]
+    );
+}
+
+#[test]
+fn passages_are_documents_cut_to_the_window() {
+    let tokens = vec![1, 2, 9, 3, 4, 5, 6, 7, 9, 9, 8];
+    let store = TokenStore::in_memory(tokens, vec![0; 9]);
+    let ranges = |end, window| block_on(passages(&store, end, window, &Yielder::none())).unwrap();
+    // Of the empty document after the first two nothing can be predicted, nor of a single token.
+    assert_eq!(ranges(Some(9), 3), [0..3, 3..7, 7..9]);
+    assert_eq!(ranges(None, 4), [0..5, 5..10]);
+    assert_eq!(
+        passage(&store, &(3..7)).unwrap(),
+        Passage { tokens: vec![3, 4, 5, 6], predicted: vec![true; 4] }
+    );
+}
+
+#[test]
+fn halves_hold_half_and_ranks_correlate() {
+    let halves: Vec<Vec<bool>> = (0..4).map(|number| half(7, number, 11)).collect();
+    assert!(halves.iter().all(|half| half.iter().filter(|is_in| **is_in).count() == 6));
+    assert!(halves.windows(2).all(|pair| pair[0] != pair[1]) && halves[0] == half(7, 0, 11));
+    assert_eq!(rank_correlation(&[1.0, 2.0, 30.0], &[-5.0, 0.0, 0.1]), 1.0);
+    assert_eq!(rank_correlation(&[1.0, 2.0, 30.0], &[3.0, 2.0, 1.0]), -1.0);
+    assert_eq!(rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]), 0.8);
 }

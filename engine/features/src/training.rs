@@ -31,19 +31,25 @@ const REVIVALS: u64 = 0x7265_7669;
 /// Share of noise in a direction, so that features of equal tokens differ.
 const NOISE: f32 = 0.01;
 
+/// Fails for a run without text of its own, or one that learns labels, pairs or rewards.
+pub fn check_learns_tokens(run: &Run, config: &RunConfig) -> Result<()> {
+    run.check_has_text()?;
+    let objective = config.train.objective;
+    if objective.compares_answers() || objective.learns_labels() {
+        refuse!(
+            "this needs a run on text or conversations, but {} learns from labels, preferences or rewards; choose the run it started from",
+            run.name()
+        );
+    }
+    Ok(())
+}
+
 /// The settings of a run, as the executors train a dictionary on its text: batches, Adam, and a warm-up and linear decay of the learning
 /// rate. Fails for a run without text of its own, or one that learns labels, pairs or rewards.
 pub fn config_of(run: &Run, model: &ModelConfig, settings: &DictionarySettings) -> Result<RunConfig> {
     settings.check().map_err(glasshouse_platform::Error::Refused)?;
-    run.check_has_text()?;
     let mut config = RunConfig { model: model.clone(), ..run.config()? };
-    let objective = config.train.objective;
-    if objective.compares_answers() || objective.learns_labels() {
-        refuse!(
-            "dictionaries are trained on text or conversations, but {} learns from labels, preferences or rewards; choose the run it started from",
-            run.name()
-        );
-    }
+    check_learns_tokens(run, &config)?;
     let train = &mut config.train;
     train.batch_size = (STEP_TOKENS / model.context_length).max(1);
     let of_step = (train.batch_size * model.context_length) as u64;

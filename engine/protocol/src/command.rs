@@ -14,6 +14,7 @@ pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
 use crate::features::{DictionarySettings, FeatureQuery, Steering};
+use crate::influence::InfluenceQuery;
 use crate::{
     Drafts, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings,
     RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
@@ -312,6 +313,8 @@ pub enum Command {
     },
     /// Continues a prompt with the model as it is, and with a feature added to its hook point. Answered by `Steered`.
     SteerFeature { run: String, dictionary: Option<u64>, steering: Box<Steering> },
+    /// Finds the passages of a run's training text that made a completion more or less likely. Answered by `Influence`.
+    Influence { run: String, query: Box<InfluenceQuery> },
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
@@ -534,6 +537,7 @@ impl Command {
             Self::ReadDictionaries { .. } | Self::ImportDictionary { .. } => "reading the dictionaries",
             Self::ReadFeatures { .. } => "reading the features",
             Self::SteerFeature { .. } => "steering the model",
+            Self::Influence { .. } => "measuring influence",
             Self::Classify { .. } => "classifying texts",
             Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
             Self::Audit { .. } => AUDITING,
@@ -563,6 +567,7 @@ impl Command {
                 | Self::ImportDictionary { .. }
                 | Self::ReadFeatures { .. }
                 | Self::SteerFeature { .. }
+                | Self::Influence { .. }
                 | Self::Propose { .. }
                 | Self::LookAtModel { from: Some(_) }
                 | Self::ImportModel { .. }

@@ -199,6 +199,7 @@ pub enum Event {
     Dictionary(answer::Dictionary),
     Features(answer::Features),
     Steered(answer::Steered),
+    Influence(answer::Influence),
     Classified(answer::Classified),
     /// Progress of an evaluation, an audit or an import.
     Progress {

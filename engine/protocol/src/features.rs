@@ -1,7 +1,7 @@
 //! Sparse dictionaries of a model's hook points, their features, and steering with them.
 
 use crate::GenerateConfig;
-use crate::blocks::{Block, Fact};
+use crate::blocks::{Bar, Block, Fact};
 use crate::evaluation::{Cell, Table};
 use crate::inspect::TokenText;
 use crate::quantity::{bytes, counted, duration, figures, percent, whole};
@@ -222,11 +222,16 @@ pub struct FeatureQuery {
     pub text: Option<String>,
     /// Maximum number of features, passages, tokens or neighbours to list.
     pub count: usize,
+    /// Also measure when the features appeared in the run's training: at each of up to [`CHECKPOINTS`] checkpoints.
+    pub history: bool,
 }
+
+/// Maximum number of checkpoints of a history.
+pub const CHECKPOINTS: usize = 8;
 
 impl Default for FeatureQuery {
     fn default() -> Self {
-        Self { feature: None, text: None, count: 20 }
+        Self { feature: None, text: None, count: 20, history: false }
     }
 }
 
@@ -272,9 +277,38 @@ pub struct FeatureSummary {
     pub token: String,
     /// Tokens whose logits it raises most.
     pub raises: Vec<String>,
+    /// If the query asks for the history, and it is active at a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Life>,
     /// Largest activation in the query's text, and its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_text: Option<(f32, String)>,
+}
+
+/// The part of a run's training in which a feature is active.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Life {
+    /// Step of the first checkpoint at which it is active.
+    pub born: u64,
+    /// Step of the first checkpoint after the last one at which it is active.
+    pub died: Option<u64>,
+}
+
+impl Life {
+    /// `None` for a feature that is never active. `history` holds steps and densities.
+    pub fn new(history: &[(u64, f64)]) -> Option<Self> {
+        let is_active = |(_, density): &(u64, f64)| *density > 0.0;
+        let first = history.iter().position(is_active)?;
+        let last = history.iter().rposition(is_active)?;
+        Some(Self { born: history[first].0, died: history.get(last + 1).map(|(step, _)| *step) })
+    }
+
+    fn text(self) -> String {
+        match self.died {
+            None => format!("from {}", whole(self.born)),
+            Some(died) => format!("{} to {}", whole(self.born), whole(died)),
+        }
+    }
 }
 
 /// The direct effect of a feature on logits: the change per unit of activation if only the head reads the hook point.
@@ -311,6 +345,9 @@ pub struct FeatureCard {
     pub neighbours: Vec<(usize, f32)>,
     /// Passages of held-out text with its largest activations.
     pub passages: Vec<ActivatingPassage>,
+    /// Steps of checkpoints, and the density at each, if the query asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<(u64, f64)>,
 }
 
 /// Features of a dictionary, measured on held-out text.
@@ -343,7 +380,8 @@ impl Features {
             });
             marked.collect::<String>()
         };
-        vec![self.facts_of(card), Block::List(card.passages.iter().map(passage).collect())]
+        let passages = Block::List(card.passages.iter().map(passage).collect());
+        self.card_blocks(card).into_iter().chain([passages]).collect()
     }
 
     pub fn about(&self) -> String {
@@ -357,10 +395,11 @@ impl Features {
     }
 
     fn list(&self) -> Vec<Block> {
+        let has_history = self.features.iter().any(|own| own.life.is_some());
         let row = |own: &FeatureSummary| {
             let (strongest, token) = own.in_text.clone().unwrap_or_else(|| (own.max, own.token.clone()));
             let raises: Vec<String> = own.raises.iter().map(|token| format!("{token:?}")).collect();
-            [
+            let mut cells: Vec<Cell> = vec![
                 (own.feature as u64).into(),
                 own.name.clone().unwrap_or_default().into(),
                 own.pattern.as_ref().map_or_else(String::new, TokenPattern::text).into(),
@@ -369,9 +408,12 @@ impl Features {
                 figures(strongest).into(),
                 format!("{token:?}").into(),
                 raises.join(" ").into(),
-            ]
+            ];
+            cells.extend(has_history.then(|| own.life.map_or_else(String::new, Life::text).into()));
+            cells
         };
         let columns = ["feature", "name", "pattern", "precision", "density", "strongest", "at", "raises"];
+        let columns = columns.into_iter().chain(has_history.then_some("active (steps)"));
         vec![Block::Table(Table {
             about: self.about(),
             ..Table::new("Features", columns, self.features.iter().map(row))
@@ -379,7 +421,7 @@ impl Features {
     }
 
     /// A card without its passages.
-    pub fn facts_of(&self, card: &FeatureCard) -> Block {
+    pub fn card_blocks(&self, card: &FeatureCard) -> Vec<Block> {
         let effects = |effects: &[LogitEffect]| {
             let all = effects.iter().map(|own| format!("{:?} {:+.2}", own.token, own.effect));
             all.collect::<Vec<_>>().join("  ")
@@ -409,7 +451,13 @@ impl Features {
             facts.push(Fact::new("lowers", effects(&card.lowers)));
         }
         facts.push(Fact::new("neighbours", neighbours.collect::<Vec<_>>().join("  ")));
-        Block::Facts(facts)
+        let bar = |(step, density): &(u64, f64)| Bar {
+            name: format!("density at step {}", whole(*step)),
+            length: *density,
+            text: percent(*density),
+        };
+        let history = Block::Bars(card.history.iter().map(bar).collect());
+        std::iter::once(Block::Facts(facts)).chain((!card.history.is_empty()).then_some(history)).collect()
     }
 }
 

@@ -29,6 +29,7 @@ mod guard;
 mod guard_kind;
 mod hint;
 mod hub;
+pub mod influence;
 pub mod inspect;
 pub mod json;
 mod lessons;

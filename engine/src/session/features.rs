@@ -1,6 +1,7 @@
 //! Sparse dictionaries: training, features, steering and export.
 
 use super::Session;
+use super::influence::spread;
 use super::models::{Generations, Model, Weights};
 use crate::data::prepare;
 use crate::features::{
@@ -14,10 +15,10 @@ use crate::platform::{self, Yielder, files};
 use crate::project::{Run, archive, weights_crc32c};
 use crate::protocol::answer;
 use crate::protocol::features::{
-    Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, Steering,
+    CHECKPOINTS, Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, Life, Steering,
 };
 use crate::protocol::quantity::{bytes, percent, whole};
-use crate::protocol::{CheckpointChoice, GenerateConfig, ModelConfig, WeightFormat, WeightSource};
+use crate::protocol::{CheckpointChoice, GenerateConfig, ModelConfig, RunConfig, WeightFormat, WeightSource};
 use crate::sampler::{Sampling, draw, masked, sample};
 use crate::storage::{self, Staging};
 use crate::{Error, Result, refuse};
@@ -235,6 +236,7 @@ impl Session {
             lens,
         };
         let weights = folder.weights(&record)?;
+        let own_weights = query.history.then(|| weights.clone());
         let key = [parameters, &weights.encoder, &weights.encoder_bias].map(weights_crc32c);
         let key = (record.run.clone(), record.number, record.settings.clone(), key);
         // Kept for the next query.
@@ -242,7 +244,43 @@ impl Session {
         let mut reading = known.map(|(_, reading)| reading);
         let answer = survey.answer(weights, &mut reading, query, text.as_deref()).await;
         self.reading = reading.map(|reading| (key, reading));
-        answer
+        let mut answer = answer?;
+        if let Some(weights) = own_weights {
+            self.add_history(&run, &config, &record, &weights, &mut answer).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Adds the density of features at the run's checkpoints.
+    async fn add_history(
+        &mut self,
+        run: &Run,
+        config: &RunConfig,
+        record: &Dictionary,
+        weights: &features::Weights,
+        answer: &mut answer::Features,
+    ) -> Result<()> {
+        let prepared = prepare::open_aside(run.data_folder()?).await?;
+        let checkpoints = spread(run.summary()?.checkpoints, CHECKPOINTS);
+        let mut history = Vec::with_capacity(checkpoints.len());
+        for (at, checkpoint) in checkpoints.iter().enumerate() {
+            let source = WeightSource::Checkpoint { run: run.name(), checkpoint: checkpoint.choice() };
+            let model = self.weights(&source, None).await?;
+            let (device, threads) = (self.device.request.as_str(), self.options.threads);
+            let subject = Subject { config, parameters: model.parameters().await?, device, threads };
+            let densities =
+                features::densities(&subject, record, weights, &prepared.batches(config)?).await?;
+            history.push((checkpoint.step, densities));
+            self.sink.progress(at as u64 + 1, checkpoints.len() as u64);
+        }
+        let of = |feature: usize| -> Vec<(u64, f64)> {
+            history.iter().map(|(step, densities)| (*step, densities[feature])).collect()
+        };
+        answer.features.iter_mut().for_each(|own| own.life = Life::new(&of(own.feature)));
+        if let Some(card) = &mut answer.card {
+            card.history = of(card.feature);
+        }
+        Ok(())
     }
 
     pub(super) async fn steer_feature(

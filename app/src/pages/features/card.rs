@@ -42,7 +42,10 @@ impl FeaturesPage {
                 let (run, dictionary) = (own.run.clone(), Some(own.number));
                 context.outbox.send(Command::NameFeature { run, dictionary, feature, name });
             }
-            blocks_ui(ui, context, "features:card", &[found.facts_of(described)]);
+            blocks_ui(ui, context, "features:card", &found.card_blocks(described));
+            if described.history.is_empty() && quiet(ui, None, "Over the training").clicked() {
+                self.history = Some(feature);
+            }
             ui.horizontal_wrapped(|ui| {
                 for (other, cosine) in described.neighbours.iter().take(DESCRIBED / 2) {
                     if quiet(ui, None, &format!("Feature {other} ({cosine:.2})")).clicked() {

@@ -1,7 +1,8 @@
 //! Dictionaries of a run's model.
 
 use super::*;
-use crate::protocol::features::{DictionarySettings, FeatureQuery, Steering};
+use crate::protocol::features::{DictionarySettings, FeatureQuery, Life, Steering};
+use crate::protocol::influence::{InfluenceQuery, InfluentialPassage};
 
 fn settings(at: &str) -> Box<DictionarySettings> {
     Box::new(DictionarySettings {
@@ -208,4 +209,72 @@ fn a_stopped_dictionary_is_kept_and_one_of_other_weights_is_refused() {
     assert!(failures[0].contains("has no dictionary; train one"), "{failures:?}");
     assert!(failures.last().unwrap().contains("whose weights the run no longer has"), "{failures:?}");
     assert!(failures.iter().any(|told| told.contains("cancel")), "{failures:?}");
+}
+
+#[test]
+fn passages_behind_a_completion_are_found_and_checked_by_retraining() {
+    let query = InfluenceQuery {
+        prompt: "One day".to_owned(),
+        completion: " a".to_owned(),
+        passages: 1 << 20,
+        checkpoints: 2,
+        retrained: 3,
+        ..InfluenceQuery::default()
+    };
+    let ask =
+        |query: InfluenceQuery| after(Command::Influence { run: "1".to_owned(), query: Box::new(query) });
+    let some = InfluenceQuery { passages: 20, retrained: 0, ..query.clone() };
+    let heard = play_trained(
+        tiny(12),
+        vec![
+            ask(query.clone()),
+            ask(some.clone()),
+            ask(InfluenceQuery { retrained: 3, ..some.clone() }),
+            ask(InfluenceQuery { completion: "word ".repeat(200), ..some.clone() }),
+            ask(InfluenceQuery { completion: String::new(), ..some }),
+        ],
+    );
+    let found: Vec<_> = told!(heard, Event::Influence(found) => found.clone()).collect();
+    let [whole, some] = found.as_slice() else { panic!("{} answers", found.len()) };
+    let scores = |passages: &[InfluentialPassage]| passages.iter().map(|own| own.score).collect::<Vec<_>>();
+    for found in [whole, some] {
+        assert!(found.helpful.iter().all(|own| own.score > 0.0 && !own.text.is_empty()));
+        assert!(scores(&found.helpful).is_sorted_by(|one, next| one >= next));
+        assert!(scores(&found.harmful).is_sorted() && found.harmful.iter().all(|own| own.score < 0.0));
+        assert!(found.loss > 0.0 && found.tokens > 0);
+    }
+    assert_eq!(whole.steps.last(), Some(&12));
+    assert_eq!((whole.measured, some.measured, some.all), (whole.all, 20, whole.all));
+    let check = whole.check.as_ref().unwrap();
+    assert_eq!((check.losses.len(), check.predicted.len()), (3, 3));
+    assert!(check.losses[0] != check.losses[1] && check.correlation.abs() <= 1.0);
+    let failures = failures(&heard);
+    assert!(failures[0].contains("raise --passages") && failures[1].contains("takes 2 to"), "{failures:?}");
+    assert!(failures[2].contains("completion is empty"), "{failures:?}");
+}
+
+#[test]
+fn features_have_a_history_over_the_checkpoints_of_their_run() {
+    let history = FeatureQuery { count: 48, history: true, ..FeatureQuery::default() };
+    let heard = play_trained(
+        tiny(40),
+        vec![
+            train_dictionary("blocks.0.mlp.output"),
+            read(history.clone()),
+            read(FeatureQuery { feature: Some(7), ..history }),
+        ],
+    );
+    let answers: Vec<_> = told!(heard, Event::Features(features) => features.clone()).collect();
+    let [list, described] = &answers[..] else { panic!("{answers:?}") };
+    let card = described.card.as_ref().unwrap();
+    assert!(card.history.len() > 1 && card.history.is_sorted_by_key(|(step, _)| *step), "{card:?}");
+    // The dictionary was trained on the weights of the last step.
+    assert_eq!(card.history.last(), Some(&(40, card.density)));
+    assert!(
+        list.features.iter().all(|own| own.life.is_some_and(|life| life.born <= 40 && life.died.is_none()))
+    );
+    let life =
+        |densities: &[f64]| Life::new(&(10..).step_by(10).zip(densities.iter().copied()).collect::<Vec<_>>());
+    assert_eq!(life(&[0.0, 0.1, 0.0, 0.2, 0.0, 0.0]), Some(Life { born: 20, died: Some(50) }));
+    assert_eq!((life(&[0.1]), life(&[0.0, 0.0])), (Some(Life { born: 10, died: None }), None));
 }
