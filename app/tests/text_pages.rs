@@ -125,14 +125,11 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
 
 #[test]
 fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
-    let mut scene = wide(Engine::full(), PageName::Write);
-    for _ in 0..3 {
-        scene.press_last("Write");
-    }
-    for open in [true, false] {
-        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "History");
+    let mut scene = wide(Engine::full(), PageName::Lab);
+    for open in [false, true] {
+        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "As a file");
         let node = head.accesskit_node();
-        assert_eq!(node.description().as_deref(), Some("2"), "two beside the one that is shown");
+        assert_eq!(node.description().as_deref(), Some("TOML"));
         assert_eq!((node.data().is_expanded(), node.toggled()), (Some(open), None));
         head.click_accesskit();
         scene.settle();

@@ -331,9 +331,6 @@ pub struct WindowArguments {
     /// Folder of all projects [default: Glasshouse in the home folder]
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,
-    /// Record all messages between window and engine to a file, one JSON object per line
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
 }
 
 /// The device of a command other than `train`.

@@ -2,7 +2,6 @@
 //! with their runs.
 
 mod about;
-mod beyond;
 mod boxes;
 mod decoder;
 mod diagram;
@@ -12,7 +11,6 @@ mod settings;
 use crate::pages::prelude::*;
 use decoder::Component;
 use forecast::past_ui;
-use glasshouse_protocol::cluster::ClusterRequest;
 
 pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
@@ -26,14 +24,11 @@ pub struct ModelPage {
     chosen: Option<Component>,
     /// The chosen component's settings still have to be opened.
     reveal: bool,
-    /// The forecast request for other GPUs.
-    beyond: ClusterRequest,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
-        let beyond = ClusterRequest::default();
-        Self { open: true, pointed: None, chosen: None, reveal: false, beyond }
+        Self { open: true, pointed: None, chosen: None, reveal: false }
     }
 }
 
@@ -54,7 +49,6 @@ impl Page for ModelPage {
             Breakpoint::Phone => {
                 self.dial_ui(ui, context);
                 self.forecast_ui(ui, context, &draft);
-                self.beyond_ui(ui, context, &draft);
                 past_ui(ui, context);
                 self.diagram_ui(ui, context, &draft);
                 self.settings_ui(ui, context, &draft);
@@ -69,7 +63,6 @@ impl Page for ModelPage {
                     }
                 });
                 self.forecast_ui(ui, context, &draft);
-                self.beyond_ui(ui, context, &draft);
                 past_ui(ui, context);
             }
             Breakpoint::Desktop => {
@@ -86,8 +79,6 @@ impl Page for ModelPage {
                         past_ui(ui, context);
                     }
                 });
-                // It is tall when open, so it goes below the columns.
-                self.beyond_ui(ui, context, &draft);
             }
         }
     }

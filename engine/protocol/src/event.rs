@@ -5,7 +5,7 @@ use crate::bench::BenchReport;
 use crate::cleaning::{CleaningStep, ComparedDocument, RecipeSummary, SampleJudgement};
 use crate::setting::choices;
 use crate::summary::{
-    CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
+    CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
     FetchProgress, FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
     StorageSummary, TokenizerSummary, WrittenToken,
 };
@@ -98,11 +98,6 @@ pub enum Event {
     },
     Tokens(answer::Tokens),
     Vocabulary(answer::Vocabulary),
-    /// A comparison of tokenizers on the project's text.
-    Compression {
-        /// One row per tokenizer.
-        rows: Vec<CompressionSummary>,
-    },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
     Planned(Forecast),

@@ -16,7 +16,7 @@ pub use text::{
     CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, RowFile, TextSummary,
 };
 pub use token::{
-    Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
+    Candidate, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
 

@@ -1,4 +1,4 @@
-//! Sweeps: the form, the file as text, and the runs as a table, small multiples and parallel coordinates.
+//! Sweeps: the form, the file as text, and the runs as a table and small multiples.
 
 use super::*;
 
@@ -74,10 +74,6 @@ impl SweepForm {
             section_ui(ui, context, "lab", &rules, None, |_, _| ());
             return;
         }
-        ui.add_space(space::LARGE);
-        let about = "One line per run, from its settings to its lowest validation loss. The best run is drawn last and thick.";
-        let lines = Section::new("Parallel coordinates", [Block::Note(about.to_owned())]);
-        section_ui(ui, context, "lab", &lines, None, |ui, _| parallel::parallel_ui(ui, sweep));
         ui.add_space(space::LARGE);
         let each = Section::new("Validation loss of each run", []);
         section_ui(ui, context, "lab", &each, None, |ui, context| multiples_ui(ui, context, sweep));

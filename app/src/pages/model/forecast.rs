@@ -36,8 +36,7 @@ impl ModelPage {
             }
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
-                    let advice = "Reduce it, press Fit to my device, or see Beyond this machine.";
-                    hint_line(ui, &format!("This does not fit the device. {advice}"));
+                    hint_line(ui, "This does not fit the device. Reduce it, or press Fit to my device.");
                 } else if let Some(binding) =
                     device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
                 {
