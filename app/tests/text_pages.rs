@@ -154,7 +154,7 @@ fn what_is_written_is_moderated_as_on_chat() {
         other => panic!("{other:?}"),
     });
     assert_eq!(modes.collect::<Vec<_>>(), [ModerationMode::Off, ModerationMode::Replace]);
-    assert_eq!(scene.harness.state_mut().preferences().moderation.settings.mode, ModerationMode::Replace);
+    assert_eq!(scene.harness.state_mut().preferences().moderation.mode, ModerationMode::Replace);
     assert!(scene.harness.query_by_label("Moderation replaced: 2 profanity, 1 self harm.").is_some());
     let text = scene.harness.get_by_label_contains("Text of the first column");
     let shown = text.accesskit_node().value().unwrap();

@@ -64,7 +64,6 @@ fn words(wish: &Wish) -> (&'static str, &'static str, Place) {
         Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl", Place::File),
         Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl", Place::File),
         Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl", Place::File),
-        Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl", Place::File),
         Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html", Place::New),
         Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle", Place::Folder),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf", Place::File),

@@ -58,7 +58,6 @@ pub enum Wish {
     TaskFiles,
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
-    ModerationRules,
     /// Choose where to save a run's model card.
     WriteCard {
         run: String,
@@ -120,7 +119,6 @@ pub const ENDINGS: &[&str] = &[
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Extensions of task files, and of sentence pairs.
 pub const TASKS: [&str; 7] = ["jsonl", "ndjson", "json", "csv", "tsv", "yaml", "yml"];
-pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

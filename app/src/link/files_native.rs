@@ -1,7 +1,7 @@
 //! Native file access: system dialogs, each awaited in its own thread so that the window stays responsive.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish, model_file};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, TASKS, Wish, model_file};
 use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
@@ -60,7 +60,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
         Wish::TaskFiles => several(dialog, "Choose task files", "Tasks", &TASKS),
         Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
-        Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
         Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
         Wish::ImportBundle => folder(dialog, "Choose a trained bundle"),
         Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),

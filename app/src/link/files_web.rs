@@ -1,6 +1,6 @@
 //! Files in a browser: the page's dialogs and downloads. Files arrive as bytes, because a page learns no paths.
 
-use super::files::{Answer, Chosen, NoFiles, PROMPTS, RULES, TASKS, Wish};
+use super::files::{Answer, Chosen, NoFiles, PROMPTS, TASKS, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -40,7 +40,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
-        Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
         Wish::ImportBundle => (".zip".to_owned(), false),
         Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
@@ -61,7 +60,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     };
     let (context, answers) = (context.clone(), answers.clone());
     // Small files that the app itself reads.
-    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs | Wish::ModerationRules);
+    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs);
     let picking = boot().pick_files(&accept, several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());

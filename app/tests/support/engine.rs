@@ -3,10 +3,10 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Ablation, Candidate, ChatMessage, Command, Completion, Conversation,
-    ConversationChange, Cut, DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview,
-    Drafts, Ending, ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law,
-    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
+    Ablation, Candidate, ChatMessage, Command, Completion, Conversation, ConversationChange, Cut,
+    DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Drafts, Ending,
+    ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress,
+    MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
     PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig,
     RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
     TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, answer,

@@ -5,8 +5,8 @@ use crate::bench::BenchReport;
 use crate::cleaning::{CleaningStep, ComparedDocument, RecipeSummary, SampleJudgement};
 use crate::setting::choices;
 use crate::summary::{
-    CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
-    FetchProgress, FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
+    CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport, FetchProgress,
+    FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
     StorageSummary, TokenizerSummary, WrittenToken,
 };
 use crate::{Compressed, Drafts, Feedback, Hint, TrainEvent};

@@ -6,8 +6,8 @@ use crate::platform::Yielder;
 use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary,
-    VocabularyEntry, VocabularyOrder, answer, order,
+    DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary, VocabularyEntry,
+    VocabularyOrder, answer, order,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
