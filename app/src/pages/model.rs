@@ -1,5 +1,4 @@
-//! Model: a diagram of the next run's decoder, its settings, its memory and time on the device, and earlier forecasts compared
-//! with their runs.
+//! Model: a diagram of the next run's decoder, its settings, and its memory and time on the device.
 
 mod about;
 mod boxes;
@@ -10,7 +9,6 @@ mod settings;
 
 use crate::pages::prelude::*;
 use decoder::Component;
-use forecast::past_ui;
 
 pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
@@ -49,7 +47,6 @@ impl Page for ModelPage {
             Breakpoint::Phone => {
                 self.dial_ui(ui, context);
                 self.forecast_ui(ui, context, &draft);
-                past_ui(ui, context);
                 self.diagram_ui(ui, context, &draft);
                 self.settings_ui(ui, context, &draft);
             }
@@ -63,7 +60,6 @@ impl Page for ModelPage {
                     }
                 });
                 self.forecast_ui(ui, context, &draft);
-                past_ui(ui, context);
             }
             Breakpoint::Desktop => {
                 let rest = width - 2.0 * gap;
@@ -76,7 +72,6 @@ impl Page for ModelPage {
                     }
                     _ => {
                         self.forecast_ui(ui, context, &draft);
-                        past_ui(ui, context);
                     }
                 });
             }

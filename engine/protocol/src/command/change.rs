@@ -77,12 +77,6 @@ pub enum RecipeChange {
     File { stage: String, file: String },
     /// The action for a class of personal data.
     Personal { class: String, action: PersonalAction },
-    /// The weights of the sources.
-    Mixture {
-        weights: BTreeMap<String, f64>,
-        /// Temperature, at least 1.
-        temperature: f64,
-    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
