@@ -37,7 +37,7 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     window.state_mut().answer(lack());
     window.run_steps(2);
     forget(window.state_mut());
-    let field = window.get_by_role_and_label(Role::TextInput, "Path of the text");
+    let field = window.get_by_role_and_label(Role::TextInput, "Choose documents");
     assert!(field.is_focused(), "one has to press the field before typing");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.txt").display().to_string();
@@ -45,7 +45,7 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     window.run_steps(2);
     window.key_press(Key::Enter);
     window.run_steps(3);
-    assert!(is_shown(&window, "There is no file here.") && is_shown(&window, "Path of the text"));
+    assert!(is_shown(&window, "There is no file here.") && is_shown(&window, "Choose documents"));
     let makes = |command: &Command| {
         matches!(
             command,
@@ -58,7 +58,7 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     press(&mut window, "Use this path");
     let names = vec![path];
     assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
-    assert!(!is_shown(&window, "Path of the text"));
+    assert!(!is_shown(&window, "Choose documents"));
 }
 
 #[test]

@@ -65,10 +65,6 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
-    pub fn is_sent(&self, value: &T) -> bool {
-        self.sent.as_ref() == Some(value)
-    }
-
     /// Sends the last value again, because its answer is out of date.
     pub fn forget(&mut self) {
         self.sent = None;

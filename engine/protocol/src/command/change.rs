@@ -4,7 +4,6 @@ use super::Command;
 use crate::cleaning::PersonalAction;
 use crate::{CheckpointChoice, Compression, RunConfig};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
