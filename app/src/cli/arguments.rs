@@ -119,7 +119,7 @@ pub struct ConfigArguments {
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
-    #[arg(long, alias = "vocab", value_name = "N", help = about("tokenizer.vocabulary"))]
+    #[arg(long, value_name = "N", help = about("tokenizer.vocabulary"))]
     pub vocabulary: Option<usize>,
     #[arg(long, value_name = "N", help = about("train.steps"))]
     pub steps: Option<u64>,
