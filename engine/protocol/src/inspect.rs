@@ -126,9 +126,6 @@ impl std::str::FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if name == "neurons" {
-            return Err("the view `neurons` was replaced by Features: see `glasshouse features`".to_owned());
-        }
         Self::named("view", name)
     }
 }
@@ -451,7 +448,6 @@ mod tests {
         }
         let error = "atention".parse::<View>().unwrap_err();
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
-        assert!("neurons".parse::<View>().unwrap_err().contains("Features"));
     }
 
     /// Writes an outdated list anew and fails, so that the change is reviewed.
