@@ -13,8 +13,8 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
-    Command, Envelope, ErrorKind, ErrorReport, Event, Forecast, FoundModel, ImportStep, ModelSource, Report,
-    Request, answer,
+    Command, Envelope, ErrorKind, ErrorReport, Event, FoundModel, ImportStep, ModelSource, Report, Request,
+    answer,
 };
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
