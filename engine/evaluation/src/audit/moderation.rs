@@ -75,7 +75,7 @@ pub(super) async fn moderation(
 pub(super) fn classifier_of(auditor: &Auditor<'_>) -> Result<Option<Classifier>> {
     let project = auditor.subject.run.project()?;
     let classifier = project.moderation_classifier()?.map(|kept| Classifier::read(&kept)).transpose();
-    classifier.map_err(|reason| Error::bad_file(&project.folder().join(CLASSIFIER_FILE), reason))
+    classifier.map_err(|reason| Error::bad_file(project.folder().join(CLASSIFIER_FILE), reason))
 }
 
 fn section(
