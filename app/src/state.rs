@@ -1,4 +1,5 @@
-//! The front end's state: a fold over the engine's events. Nothing else changes it. Choices in the interface (open page, texts in fields) are stored in the pages.
+//! The front end's state: a fold over the engine's events. Nothing else changes it. Choices in the interface (open page, texts in
+//! fields) are stored in the pages.
 
 mod catalogue;
 mod cleaning;
