@@ -226,7 +226,7 @@ export interface GenerateOptions {
 
 export type ModerationMode = "off" | "note" | "filter" | "replace" | "stop";
 
-export type ModerationCategory = "profanity" | "insults" | "violence" | "sexual" | "self_harm" | "drugs" | "other";
+export type ModerationCategory = "profanity" | "insults" | "violence" | "sexual" | "self_harm" | "drugs";
 
 export interface Moderation {
   mode: ModerationMode;
@@ -234,8 +234,6 @@ export interface Moderation {
   severity?: "mild" | "medium" | "severe";
   /** Default: all. */
   categories?: ModerationCategory[];
-  /** Rules in addition to the built-in ones, as JSON Lines (docs/moderation.md). Default: the project's rules. */
-  rules?: string;
   /** Whether to apply the project's classifier to each sentence (`glasshouse evaluate moderate --train` trains one). Default false. */
   classifier?: boolean;
 }

@@ -37,8 +37,7 @@ export function renamed(options, names) {
 export function viewsOf(views) {
   return [views ?? []].flat().map((view) => {
     if (view === DIFF || VIEWS.includes(view)) return view;
-    const former = view === "neurons" ? " (the application's Features replaced it)" : "";
-    const reason = `no view is called ${JSON.stringify(view)}${former}; there are ${VIEWS.join(", ")}`;
+    const reason = `no view is called ${JSON.stringify(view)}; there are ${VIEWS.join(", ")}`;
     throw new GlasshouseError("invalid", reason, "views");
   });
 }

@@ -10,7 +10,6 @@ mod importing;
 mod incoming;
 mod keys;
 mod messages;
-mod record;
 mod remedies;
 mod scripting;
 #[cfg(feature = "command-line")]
@@ -20,7 +19,6 @@ mod typed_path;
 
 pub use address::Address;
 pub use incoming::ACCEPTED;
-pub use record::Recorder;
 
 use crate::asks::{Asks, Toast, Undo};
 use crate::link::{self, Answer, Link, Outbox};
@@ -28,7 +26,6 @@ use crate::pages::{Context, PageName, Pages, inspect};
 use crate::preferences::Preferences;
 use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
-use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
     Command, Drafts, ErrorKind, Event, Export, Precision, ProjectChange, ProjectSummary, RunConfig,
     StorageSummary, message, presets,
@@ -53,7 +50,6 @@ pub struct AppOptions {
     pub embed: bool,
     /// Initial request of the Inspect page.
     pub inspect: inspect::Wish,
-    pub record: Option<Recorder>,
 }
 
 #[derive(Debug)]
@@ -200,9 +196,6 @@ impl App {
     /// Receives the engine's events since the last frame and runs the automatic follow-ups.
     pub fn receive(&mut self) {
         while let Some(report) = self.link.receive() {
-            if let Some(recorder) = &mut self.start.record {
-                recorder.write(LogMessage::Report(Box::new(report.body.clone())));
-            }
             self.asks.hear(&report.body);
             if let (Some(request), Event::Finished) = (report.body.request, &report.body.event) {
                 self.origins.remove(&request);
@@ -482,9 +475,6 @@ impl App {
         }
         let pending = self.outbox.take();
         for request in pending.into_iter().chain(requests) {
-            if let Some(recorder) = &mut self.start.record {
-                recorder.write(LogMessage::Request(Box::new(request.body.clone())));
-            }
             self.state.sent(request.body.id, &request.body.command);
             self.link.send(request);
         }
@@ -493,7 +483,7 @@ impl App {
     fn keep_preferences(&mut self) {
         if self.preferences != self.kept {
             self.kept = self.preferences.clone();
-            // A replayed recording does not change the stored preferences.
+            // A scripted session does not change the stored preferences.
             if matches!(self.link, Link::Engine(_)) {
                 link::store_preferences(&self.kept);
             }

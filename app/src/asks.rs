@@ -98,12 +98,6 @@ impl Asks {
         self.export = Some((run.to_owned(), ExportFormat::PAGE));
     }
 
-    /// Copies numbers to the clipboard.
-    pub fn copy_csv(&mut self, ui: &Ui, text: String) {
-        ui.ctx().copy_text(text);
-        self.tell("Copied as CSV");
-    }
-
     /// Saves a part of the page as a picture. What is scrolled away is not drawn, and other content may cover it.
     pub fn picture(&mut self, ui: &Ui, rect: Rect, title: &str) {
         let seen = rect.intersect(ui.clip_rect());

@@ -28,7 +28,7 @@ pub use crate::places::shelf;
 pub use address_native::page_address;
 #[cfg(target_arch = "wasm32")]
 pub use address_web::page_address;
-pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file, own_name};
+pub use files::{Answer, Chosen, NoFiles, Picks, Wish, is_document, own_name};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, bytes_of, expanded, here, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]

@@ -25,7 +25,7 @@ pub struct Preferences {
     pub loss_unit: LossUnit,
     /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
-    pub moderation: ChosenModeration,
+    pub moderation: Moderation,
     /// Settings of the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub serving: ChosenServing,
@@ -53,15 +53,6 @@ pub enum LossUnit {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct ChosenModeration {
-    /// The settings, with the person's own rules.
-    pub settings: Moderation,
-    /// Name of the file with those rules.
-    pub rules_of: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct ChosenServing {
     /// 0 takes 8080, or any free port.
     pub port: u16,
@@ -69,13 +60,6 @@ pub struct ChosenServing {
     pub token: String,
     /// Origin of web pages that may send requests, or `*`; empty for none.
     pub cors: String,
-}
-
-impl ChosenModeration {
-    /// The settings for a project with or without a classifier: without one, only rules apply.
-    pub fn holding(&self, has_classifier: bool) -> Moderation {
-        Moderation { classifier: self.settings.classifier && has_classifier, ..self.settings.clone() }
-    }
 }
 
 /// The default for unknown values, so that a value of another version does not discard all preferences.
@@ -97,7 +81,7 @@ impl Default for Preferences {
             single_keys: true,
             folds: BTreeMap::new(),
             loss_unit: LossUnit::default(),
-            moderation: ChosenModeration::default(),
+            moderation: Moderation::default(),
             serving: ChosenServing::default(),
         }
     }
@@ -111,11 +95,10 @@ mod tests {
     fn preferences_survive_json_and_other_versions() {
         let mut preferences = Preferences { scale: 1.25, ..Preferences::default() };
         preferences.folds.insert("what:train".to_owned(), false);
-        preferences.moderation.settings.mode = glasshouse_protocol::ModerationMode::Filter;
+        preferences.moderation.mode = glasshouse_protocol::ModerationMode::Filter;
         let text = serde_json::to_string(&preferences).unwrap();
         assert_eq!(serde_json::from_str::<Preferences>(&text).unwrap(), preferences);
-        let other =
-            r#"{"theme": "light", "something_new": 3, "moderation": {"settings": {"mode": "another"}}}"#;
+        let other = r#"{"theme": "light", "something_new": 3, "moderation": {"mode": "another"}}"#;
         let read: Preferences = serde_json::from_str(other).unwrap();
         assert_eq!((read.theme, read.scale), (ThemeChoice::Light, 1.0));
         let words = [r#""dark""#, r#""system""#, r#""sepia""#, "3"];

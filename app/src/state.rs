@@ -1,5 +1,5 @@
-//! The front end's state: a fold over the engine's events. Nothing else changes it, so a recorded event log reproduces the same
-//! state. Choices in the interface (open page, texts in fields) are stored in the pages.
+//! The front end's state: a fold over the engine's events. Nothing else changes it. Choices in the interface (open page, texts in
+//! fields) are stored in the pages.
 
 mod catalogue;
 mod cleaning;
@@ -41,7 +41,6 @@ pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Text, TextEnding, Writing};
 
 use glasshouse_protocol::cleaning::CleaningStep;
-use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -243,7 +242,7 @@ impl State {
                 self.underway.remove(&request.unwrap_or_default());
                 // A form shows a broken rule next to its setting, and so does the Inspect page.
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
-                    || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }))
+                    || matches!(asked, Some(Command::Inspect { .. }))
                     || asked.as_ref().is_some_and(evaluation::is_evaluating);
                 // The data bench shows a failed cleaning itself, cancellations need no message, and the new project's pages repeat what
                 // was only to be read.
@@ -263,18 +262,6 @@ impl State {
             }
             _ => {}
         }
-    }
-
-    /// Rebuilds the state from a recorded session.
-    pub fn replay(lines: impl IntoIterator<Item = LogLine>) -> Self {
-        let mut state = Self::default();
-        for line in lines {
-            match line.message {
-                LogMessage::Request(request) => state.sent(request.id, &request.command),
-                LogMessage::Report(report) => state.apply(Envelope::plain(*report)),
-            }
-        }
-        state
     }
 
     /// Whether an unfinished request satisfies `is`.

@@ -46,7 +46,7 @@ pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
 pub use switch::{switch, switch_line};
-pub use table::{Align, Column, Table, csv, csv_row};
+pub use table::{Align, Column, Table, csv};
 use term::title;
 pub use term::{explain, term};
 

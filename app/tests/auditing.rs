@@ -262,11 +262,11 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let found = audit(folder, &["--section", "canaries", "--samples", "3"]);
     let skipped = section(&found, "canaries")["skipped"].as_str().unwrap().to_owned();
     assert!(skipped.contains("data.canaries"), "{skipped}");
-    std::fs::write(folder.join("first/moderation.jsonl"), "\n{\"wods\":[\"a\"]}\n").unwrap();
+    std::fs::write(folder.join("first/moderation-classifier.json"), "{}").unwrap();
     let asked =
         ["evaluate", "audit", "--project", "first", "--device", "cpu", "--section", "moderation,canaries"];
     let error = error_of(folder, &asked);
-    assert!(error.contains("moderation.jsonl") && error.contains("line 2"), "{error}");
+    assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--canaries", "5"];
     let error = error_of(folder, &[&from[..], &["--objective", "chat", "--data", "rows.jsonl"]].concat());
     assert!(error.contains("data.canaries = 5 "), "{error}");

@@ -6,7 +6,6 @@ use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
     Command, ErrorKind, ErrorReport, Event, Forecast, ModelSource, Objective, PlanSummary, RunState,
     RunSummary, Start, TokenizerKind,
@@ -45,56 +44,6 @@ fn a_fine_tune_is_begun_from_a_run_and_leaves_the_next_new_run_alone() {
     let config = started(&mut window);
     assert_eq!((config.start, config.tokenizer.kind), (None, TokenizerKind::Bpe));
     assert_eq!(config.train.objective, Objective::Text);
-}
-
-#[test]
-fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
-    let mut window = on(PageName::Model, [1400.0, 1400.0]);
-    window.get_by_label("Beyond this machine").click_accesskit();
-    window.run_steps(3);
-    let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
-    assert!(sent(window.state_mut()).iter().any(asked), "an open fold asks");
-    let plan = ClusterPlan {
-        gpus: 4,
-        fewest: Some(4),
-        memory: vec![("weights".to_owned(), 1_000_000_000), ("gathered weights".to_owned(), 0)],
-        bytes: 2_000_000_000,
-        available: 80_000_000_000,
-        fits: true,
-        windows: 8,
-        accumulate: 2,
-        seconds: 7200.0,
-        dollars: 20.5,
-        assumptions: vec!["training reaches 40 % of that peak".to_owned()],
-        ..ClusterPlan::default()
-    };
-    answer(
-        window.state_mut(),
-        asked,
-        [Event::Planned(Forecast::Cluster { plan: Box::new(plan) }), Event::Finished],
-    );
-    window.run_steps(3);
-    assert!(contains(&window, "training reaches 40 % of that peak"));
-    assert!(!contains(&window, "Gathered weights"), "what takes no memory is not listed");
-    assert!(is_shown(&window, "Export a bundle"));
-}
-
-#[test]
-fn a_run_that_does_not_fit_the_device_is_offered_to_many_gpus() {
-    for fits in [true, false] {
-        let mut app = support::app("dark");
-        tell(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
-        let plan = PlanSummary { fits: Some(fits), ..support::plan() };
-        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
-        answer(&mut app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
-        app.open(PageName::Model);
-        let mut window = support::window(app, 1400.0, 1400.0);
-        window.run_steps(3);
-        assert_eq!(contains(&window, "This does not fit the device."), !fits);
-        assert_eq!(is_shown(&window, "Export a bundle"), !fits, "the fold stands open where it is needed");
-        let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
-        assert_eq!(sent(window.state_mut()).iter().any(asked), !fits);
-    }
 }
 
 #[test]

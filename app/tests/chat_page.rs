@@ -834,7 +834,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
 }
 
 #[test]
-fn categories_severity_and_rules_of_moderation_are_chosen() {
+fn categories_and_severity_of_moderation_are_chosen() {
     let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
     choose(&mut scene, "Moderation", "Replace");
     choose(&mut scene, "From severity", "Mild");
@@ -844,40 +844,20 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     let chosen = moderation(&mut scene);
     assert_eq!((chosen.severity, chosen.categories.len()), (Severity::Mild, Category::ALL.len() - 2));
     assert!(!chosen.counts(Category::Drugs, Severity::Severe));
-    assert!(chosen.counts(Category::Other, Severity::Mild));
+    assert!(chosen.counts(Category::Violence, Severity::Mild));
     scene.press("Drugs");
     scene.press("Self harm");
     say(&mut scene, "Who was it?");
     assert!(moderation(&mut scene).categories.is_empty(), "all of them again");
-    for name in ["Profanity", "Insults", "Violence", "Sexual", "Self harm", "Drugs"] {
+    for name in ["Profanity", "Insults", "Violence", "Sexual", "Self harm"] {
         scene.press(name);
     }
-    assert!(scene.is_disabled("Other"), "one of them stays");
+    assert!(scene.is_disabled("Drugs"), "one of them stays");
 
-    // The person's own rules, named by file; an invalid file is reported and changes nothing.
-    assert!(!scene.is_disabled("Choose rules"));
-    let picked = |name: &str, bytes: &[u8]| Answer {
-        wish: Wish::ModerationRules,
-        files: Ok(vec![Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) }]),
-    };
-    let rules = "{\"words\":[\"blorb\"]}\n";
-    scene.harness.state_mut().answer(picked("mine.jsonl", rules.as_bytes()));
-    scene.settle();
-    assert!(scene.harness.query_by_label("With Glasshouse's own rules and those in mine.jsonl.").is_some());
-    scene.harness.state_mut().answer(picked("photo.jsonl", &[0xff, 0xfe]));
-    scene.settle();
-    assert!(scene.says("photo.jsonl is not UTF-8"));
-    scene.harness.state_mut().answer(picked("long.jsonl", &vec![b' '; (1 << 20) + 1]));
-    scene.settle();
-    assert!(scene.says("long.jsonl is too long for rules"));
-    say(&mut scene, "Who was it?");
-    assert_eq!(moderation(&mut scene).rules.as_deref(), Some(rules));
-    scene.press("Without these rules");
-    say(&mut scene, "Who was it?");
-    assert_eq!(moderation(&mut scene).rules, None);
     // The setting is stored, and applies to all projects.
+    say(&mut scene, "Who was it?");
     let kept = scene.harness.state_mut().preferences().moderation.clone();
-    assert_eq!((kept.settings, kept.rules_of), (moderation(&mut scene), None));
+    assert_eq!(kept, moderation(&mut scene));
 }
 
 #[test]
@@ -900,7 +880,7 @@ fn the_projects_classifier_is_switched_on_where_there_is_one() {
     scene.settle();
     say(&mut scene, "And then?");
     assert!(!moderation(&mut scene).classifier && scene.is_disabled(name));
-    assert!(scene.harness.state_mut().preferences().moderation.settings.classifier);
+    assert!(scene.harness.state_mut().preferences().moderation.classifier);
 }
 
 #[test]
@@ -933,7 +913,7 @@ fn both_pages_stay_within_the_edges() {
         let tall = [size[0], 2600.0];
         let engine = Engine { feedback: feedback.clone(), ..Engine::full() };
         let mut scene = Scene::new(engine.clone(), PageName::Chat, tall, theme);
-        scene.harness.state_mut().preferences().moderation.settings.mode = ModerationMode::Note;
+        scene.harness.state_mut().preferences().moderation.mode = ModerationMode::Note;
         send(&mut scene, "Who was it?");
         scene.harness.get_by_label_contains("Reply 1, choose tokens").focus();
         scene.settle();

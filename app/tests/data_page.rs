@@ -389,20 +389,6 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
 }
 
 #[test]
-fn the_mixture_is_sent_when_it_rests() {
-    let mut window = cleaned();
-    assert!(contains(&window, "Its share") || contains(&window, "×"));
-    forget(window.state_mut());
-    window.get_by_role_and_label(Role::Slider, "Temperature of the mixture").set_value_accesskit(2.0);
-    rest(&mut window);
-    let weights = [("forum".to_owned(), 0.5)].into();
-    assert_eq!(
-        sent(window.state_mut()),
-        [Command::ChangeRecipe(RecipeChange::Mixture { weights, temperature: 2.0 })]
-    );
-}
-
-#[test]
 fn every_state_fits_every_width_and_can_be_read_by_others() {
     let made =
         || [bench::recipe(), bench::judged(), bench::cleaned(), bench::compared(), bench::dropped(None)];

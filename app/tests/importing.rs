@@ -12,10 +12,9 @@ use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
-use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
-    Command, Envelope, ErrorKind, ErrorReport, Event, Forecast, FoundModel, ImportStep, ModelSource, Report,
-    Request, answer,
+    Command, Envelope, ErrorKind, ErrorReport, Event, FoundModel, ImportStep, ModelSource, Report, Request,
+    answer,
 };
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -593,42 +592,5 @@ fn an_export_stands_within_a_phone() {
         window.run_steps(3);
         assert!(contains(&window, "For llama.cpp"));
         assert_whole(&window, "Export 2-llama-tiny", "Choose a place");
-    }
-}
-
-#[test]
-fn what_lies_beyond_this_machine_stands_within_a_phone() {
-    let plan = ClusterPlan {
-        gpus: 65_536,
-        fewest: Some(4096),
-        memory: vec![("weights, gradients and optimizer state".to_owned(), 1_000_000_000)],
-        bytes: 79_900_000_000,
-        available: 80_000_000_000,
-        fits: false,
-        windows: 1024,
-        accumulate: 1024,
-        seconds: 1e9,
-        dollars: 1e12,
-        assumptions: vec![
-            "training reaches 40 % of the published peak, which nobody measured here".to_owned(),
-        ],
-        ..ClusterPlan::default()
-    };
-    let planned = |window: &mut Harness<'_, App>| {
-        let event = Event::Planned(Forecast::Cluster { plan: Box::new(plan.clone()) });
-        let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
-        answer(window.state_mut(), asked, [event, Event::Finished]);
-        window.run_steps(3);
-    };
-    for theme in ["light", "dark"] {
-        let mut window = phone(theme, PageName::Model);
-        planned(&mut window);
-        // Unchecked, it leaves a number field.
-        window.get_by_role_and_label(Role::CheckBox, "The fewest GPUs").click_accesskit();
-        window.run_steps(3);
-        planned(&mut window);
-        assert!(contains(&window, "training reaches 40 %"));
-        window.get_by_role_and_label(Role::SpinButton, "GPUs");
-        assert_within_sides(&window, theme);
     }
 }

@@ -73,6 +73,7 @@ mod readable;
 mod recipes;
 #[cfg(feature = "window")]
 mod recording;
+mod remote;
 mod reward_model;
 mod rewards;
 mod safe_clicks;

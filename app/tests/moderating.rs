@@ -47,24 +47,19 @@ fn metric(figures: &Value, name: &str) -> f64 {
 }
 
 #[test]
-fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
+fn the_list_is_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // Two true positives, one false negative, one false positive, two true negatives; four invalid lines.
     write(
         folder,
         "rows.jsonl",
-        "{\"text\":\"What a load of shit.\",\"label\":\"toxic\"}\n{\"text\":\"You blorb!\",\"label\":1}\n\
-         {\"text\":\"Go away, we play without you.\",\"label\":true}\n{\"text\":\"A blorb is a bird.\",\"label\":\"innocent\"}\n\
+        "{\"text\":\"What a load of shit.\",\"label\":\"toxic\"}\n{\"text\":\"You idiot!\",\"label\":1}\n\
+         {\"text\":\"Go away, we play without you.\",\"label\":true}\n{\"text\":\"Such an idiot.\",\"label\":\"innocent\"}\n\
          {\"text\":\"Scunthorpe is a town.\",\"label\":\"ok\"}\n{\"txt\":\"a\",\"label\":1}\n{\"text\":\"a\"}\n\
          {\"text\":\" \",\"label\":0}\nnothing\n{\"text\":\"Kill the process.\",\"label\":0}\n",
     );
-    write(
-        folder,
-        "rules.jsonl",
-        "{\"category\":\"insults\",\"severity\":\"severe\",\"words\":[\"blorb*\"]}\n",
-    );
-    let asked = ["--rules", "rules.jsonl", "--check", "rows.jsonl"];
+    let asked = ["--check", "rows.jsonl"];
     let checked = moderate(folder, &asked)["checked"].clone();
     let figures = &checked["rules"];
     assert!(checked["classifier"].is_null(), "there is none: {checked}");
@@ -87,8 +82,7 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     for part in ["line 6", "`txt`", "line 7", "`label`", "line 8", "line 9"] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    // For the built-in rules, a blorb is harmless.
-    let looked = moderate(folder, &["--text", "You blorb, oh shit"]);
+    let looked = moderate(folder, &["--text", "You bird, oh shit"]);
     let findings = looked["texts"][0]["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{looked}");
     assert_eq!((&findings[0]["category"], &findings[0]["rule"]), (&json!("profanity"), &json!("shit")));
@@ -98,20 +92,12 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
 fn a_bad_file_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    write(folder, "category.jsonl", "\n{\"category\":\"profanty\",\"words\":[\"x\"]}\n");
-    write(folder, "field.jsonl", "{\"wrods\":[\"x\"]}\n");
     write(folder, "none.jsonl", "{\"words\":[\"x\"]}\n");
     write(folder, "broken.jsonl", "{\"txt\":\"a\",\"label\":1}\n");
     write(folder, "few.jsonl", &rows(&LEARNED[..3]));
     std::fs::write(folder.join("latin.jsonl"), [b'{', 0xe9, b'}']).unwrap();
     for (more, parts) in [
-        (
-            &["--text", "a", "--rules", "category.jsonl"][..],
-            &["category.jsonl: line 2", "`profanty`", "profanity"][..],
-        ),
-        (&["--text", "a", "--rules", "field.jsonl"], &["field.jsonl: line 1", "words"]),
-        (&["--text", "a", "--rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
-        (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl"]),
+        (&["--check", "latin.jsonl"][..], &["latin.jsonl"][..]),
         (&["--check", "broken.jsonl"], &["broken.jsonl"]),
         (&["--check", "none.jsonl"], &["none.jsonl"]),
         (&["--train", "few.jsonl"], &["no such folder"]),
@@ -161,63 +147,6 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
     write(folder, "p/moderation-classifier.json", &other.to_string());
     let error = error_of(folder, &["evaluate", "moderate", "--project", "p", "--text", "a"]);
     assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
-}
-
-/// A rule for a word of a text, and the word's number of letters. The first word is excluded, since it may continue one of the
-/// prompt.
-fn rule_of(text: &str) -> (usize, String) {
-    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_alphabetic());
-    let word = text.split([' ', '\n', ',', '.', '?']).skip(1).filter(is_word).max_by_key(|word| word.len());
-    let word = word.unwrap_or_else(|| panic!("{text:?} has no word"));
-    let rule = json!({ "category": "other", "severity": "severe", "words": [word] });
-    (word.len(), format!("{rule}\n"))
-}
-
-#[test]
-fn what_the_server_answers_is_moderated_with_counts() {
-    let folder = trained(128);
-    let folder = folder.path();
-    let asked = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
-    let plain = Serving::start(folder, "p", &[]).complete(&asked).choice();
-    let text = plain["text"].as_str().unwrap();
-    assert!(plain["moderated"].is_null(), "{plain}");
-    let (letters, rule) = rule_of(text);
-    write(folder, "p/moderation.jsonl", &rule);
-    for mode in ["note", "filter", "replace", "stop"] {
-        let serving = Serving::start(folder, "p", &["--moderation", mode]);
-        let choice = serving.complete(&asked).choice();
-        let own = choice["text"].as_str().unwrap();
-        let found = choice["moderated"]["other"].as_u64().unwrap_or_else(|| panic!("{mode}: {choice}"));
-        assert!(found >= 1, "{choice}");
-        match mode {
-            "note" => assert_eq!(own, text),
-            "replace" => {
-                assert_eq!(own.chars().count(), text.chars().count(), "{own:?} {text:?}");
-                assert!(own.matches('█').count() >= letters, "{own:?}");
-            }
-            "filter" => assert!(own.len() < text.len() && !own.contains('█'), "{own:?} {text:?}"),
-            _ => {
-                assert!(text.starts_with(own) && own.len() < text.len(), "{own:?} {text:?}");
-                assert_eq!(choice["finish_reason"], "content_filter");
-            }
-        }
-        // A stream gives the same result, with the counts in its last chunk.
-        let mut streamed = asked.clone();
-        streamed["stream"] = json!(true);
-        let events = pieces(&serving.complete(&streamed).text);
-        let texts = events.iter().filter_map(|event| event["choices"][0]["text"].as_str());
-        assert_eq!(texts.collect::<String>(), own, "{mode}");
-        assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
-    }
-    // Invalid rules are reported to clients, and when a server starts.
-    let serving = Serving::start(folder, "p", &["--moderation", "stop"]);
-    write(folder, "p/moderation.jsonl", "{\"wods\":[\"a\"]}\n");
-    let refused = serving.complete(&asked);
-    assert_eq!(refused.status, 400, "{}", refused.text);
-    assert!(refused.text.contains("moderation.jsonl: line 1"), "{}", refused.text);
-    let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu", "--moderation", "stop"];
-    let told = error_of(folder, &serve);
-    assert!(told.contains("moderation.jsonl: line 1"), "{told}");
 }
 
 /// A server like the window's, whose moderation is changed while it runs.
@@ -283,49 +212,6 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
 }
 
 #[test]
-fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
-    let folder = trained(128);
-    let folder = folder.path();
-    let written = |mode: &str| -> Value {
-        let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
-        let own = ["--prompt", "One", "--temperature", "1", "--moderation", mode];
-        last(&succeed(folder, &[&asked[..], &own].concat()))
-    };
-    let text = written("off")["text"].as_str().unwrap().to_owned();
-    write(folder, "p/moderation.jsonl", &rule_of(&text).1);
-    let texts = ["note", "filter", "replace", "stop"].map(|mode| {
-        let told = written(mode);
-        assert!(told["moderated"]["other"].as_u64().is_some_and(|found| found >= 1), "{mode}: {told}");
-        told["text"].as_str().unwrap().to_owned()
-    });
-    let [noted, filtered, replaced, stopped] = texts;
-    assert_eq!(noted, text);
-    assert!(filtered.len() < text.len() && replaced.contains('█') && text.starts_with(&stopped));
-    // The settings in effect are reported, including the rules' file, which replaces the project's.
-    let with = |more: &[&str]| -> Value {
-        let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
-        let own = ["--prompt", "One", "--temperature", "1", "--moderation", "replace"];
-        last(&succeed(folder, &[&asked[..], &own, more].concat()))
-    };
-    write(folder, "none.jsonl", "\n");
-    for more in [&["--moderation-categories", "drugs,profanity"][..], &["--moderation-rules", "none.jsonl"]] {
-        assert_eq!(with(more)["text"], json!(text), "{more:?}");
-    }
-    assert_eq!(with(&["--moderation-severity", "severe"])["text"], json!(replaced));
-    for (more, parts) in [
-        (&["--moderation", "note", "--moderation-categories", "drug"][..], &["'drug'"][..]),
-        (&["--moderation", "note", "--moderation-severity", "mildly"], &["'mildly'"]),
-        (&["--moderation", "note", "--moderation-rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
-        (&["--moderation-categories", "drugs"], &["required"]),
-    ] {
-        let error = error_of(folder, &[&["generate", "--project", "p", "--prompt", "One"], more].concat());
-        for part in parts {
-            assert!(error.contains(part), "{more:?}: {part}: {error}");
-        }
-    }
-}
-
-#[test]
 fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switched_on() {
     let folder = trained(128);
     let folder = folder.path();
@@ -363,20 +249,38 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let rules_alone = written(&["--moderation", "replace"]);
     assert_eq!((&rules_alone["text"], &rules_alone["moderated"]), (&json!(text), &json!({})));
 
-    let serving = Serving::start(folder, "p", &switched("replace"));
-    let choice = serving.complete(&body).choice();
-    assert_eq!(choice["text"], json!(replaced));
-    assert!(choice["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{choice}");
+    let [replacing, stopping] = ["replace", "stop"].map(|mode| Serving::start(folder, "p", &switched(mode)));
+    for (mode, serving, expected) in [("replace", &replacing, &replaced), ("stop", &stopping, &stopped)] {
+        let choice = serving.complete(&body).choice();
+        assert_eq!(choice["text"], json!(expected));
+        assert!(choice["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{choice}");
+        assert_eq!(choice["finish_reason"] == "content_filter", mode == "stop", "{choice}");
+        // A stream gives the same result, with the counts in its last chunk.
+        let mut streamed = body.clone();
+        streamed["stream"] = json!(true);
+        let events = pieces(&serving.complete(&streamed).text);
+        let texts = events.iter().filter_map(|event| event["choices"][0]["text"].as_str());
+        assert_eq!(texts.collect::<String>(), *expected, "{mode}");
+        assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
+    }
+    for (more, part) in [
+        (&["--moderation", "note", "--moderation-categories", "drug"][..], "'drug'"),
+        (&["--moderation", "note", "--moderation-severity", "mildly"], "'mildly'"),
+        (&["--moderation-categories", "drugs"], "required"),
+    ] {
+        let error = error_of(folder, &[&asked[..], more].concat());
+        assert!(error.contains(part), "{more:?}: {error}");
+    }
     let audited =
         ["evaluate", "audit", "--project", "p", "--device", "cpu", "--json", "--section", "moderation"];
     let audited: Value =
         serde_json::from_str(&succeed(folder, &[&audited[..], &["--samples", "4"]].concat())).unwrap();
     let section = &audited["sections"][0];
     assert!(section["sample"].as_str().unwrap().contains("the project's classifier"), "{section}");
-    assert_eq!(section["tables"][0]["rows"][7][0], "classifier", "{section}");
+    assert_eq!(section["tables"][0]["rows"][6][0], "classifier", "{section}");
 
     write(folder, "p/moderation-classifier.json", "{}");
     assert!(error_of(folder, &[&asked[..], &switched("note")].concat()).contains("train it again"));
-    let refused = serving.complete(&body);
+    let refused = replacing.complete(&body);
     assert_eq!(refused.status, 400, "{}", refused.text);
 }

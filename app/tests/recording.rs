@@ -2,7 +2,7 @@
 //! a cleaned corpus. It produces the README's pictures.
 //!
 //! If `docs/record` sets `GLASSHOUSE_RECORD` to a folder, the session is complete: pictures and their descriptions
-//! (`recording.json`) are stored there, and projects and the message log in `GLASSHOUSE_RECORD_WORK`. Otherwise the session is
+//! (`recording.json`) are stored there, and projects in `GLASSHOUSE_RECORD_WORK`. Otherwise the session is
 //! brief, but must complete and draw the same pictures.
 
 mod lens;
@@ -487,19 +487,6 @@ fn both_themes(session: &mut Session, name: &str, shows: &str) {
     session.settle();
 }
 
-/// The forecast of GPT-2's settings on many GPUs.
-fn beyond(session: &mut Session) {
-    let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
-    let config = presets::preset("gpt2-124m").unwrap();
-    session.ask(Command::SaveDrafts { drafts: Box::new(Drafts::new(config)) });
-    session.ask(Command::OpenProject { id });
-    session.show(PageName::Model, "light");
-    session.window.set_size(egui::vec2(SIZE[0], 1700.0));
-    session.press("Beyond this machine");
-    session.picture("beyond", "estimates for gpt2-124m on other machines, with their assumptions");
-    session.window.set_size(SIZE.into());
-}
-
 #[test]
 fn whole_session_of_the_pages() {
     let own = tempfile::tempdir().unwrap();
@@ -598,7 +585,6 @@ fn whole_session_of_the_pages() {
     experimented(&mut session, presets::preset("nanogpt-cpu").unwrap(), extent.tried);
     guarded(&mut session, raised, extent.raised);
     served(&mut session);
-    beyond(&mut session);
 
     // A corpus: the project's own pages and sources.
     session.ask(Command::create("Glasshouse's own pages"));

@@ -125,14 +125,11 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
 
 #[test]
 fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
-    let mut scene = wide(Engine::full(), PageName::Write);
-    for _ in 0..3 {
-        scene.press_last("Write");
-    }
-    for open in [true, false] {
-        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "History");
+    let mut scene = wide(Engine::full(), PageName::Lab);
+    for open in [false, true] {
+        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "As a file");
         let node = head.accesskit_node();
-        assert_eq!(node.description().as_deref(), Some("2"), "two beside the one that is shown");
+        assert_eq!(node.description().as_deref(), Some("TOML"));
         assert_eq!((node.data().is_expanded(), node.toggled()), (Some(open), None));
         head.click_accesskit();
         scene.settle();
@@ -157,7 +154,7 @@ fn what_is_written_is_moderated_as_on_chat() {
         other => panic!("{other:?}"),
     });
     assert_eq!(modes.collect::<Vec<_>>(), [ModerationMode::Off, ModerationMode::Replace]);
-    assert_eq!(scene.harness.state_mut().preferences().moderation.settings.mode, ModerationMode::Replace);
+    assert_eq!(scene.harness.state_mut().preferences().moderation.mode, ModerationMode::Replace);
     assert!(scene.harness.query_by_label("Moderation replaced: 2 profanity, 1 self harm.").is_some());
     let text = scene.harness.get_by_label_contains("Text of the first column");
     let shown = text.accesskit_node().value().unwrap();

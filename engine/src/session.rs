@@ -383,9 +383,6 @@ impl Session {
             Command::ListVocabulary { search, order, offset, count } => {
                 tell(self.list_vocabulary(&search, order, offset, count)?.into());
             }
-            Command::CompareTokenizers { candidates } => {
-                tell(apart(self.compare_tokenizers(&candidates)).await?);
-            }
 
             Command::Plan { config } => tell(apart(self.plan(&config)).await?),
             Command::Measure { config } => tell(apart(self.measure(&config)).await?),

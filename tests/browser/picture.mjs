@@ -105,22 +105,6 @@ try {
   pictures.push({ file: "browser-share.png", shows: `${run} as a shared page, opened from a file without a network` });
   rmSync(`${folder}/shared.html`);
 
-  // What GPT-2's settings would take on many GPUs.
-  const large = await page.evaluate(() => globalThis.glasshouse.engine.configure({ preset: "gpt2-124m" }));
-  const { projects } = event(await send(page, { command: "list_projects" }), "projects");
-  const { id } = projects.find(({ name }) => name === PROJECT);
-  await send(page, { command: "save_drafts", drafts: { train: large } });
-  await send(page, { command: "open_project", id });
-  await press("tab", "Model");
-  await page.setViewportSize({ width: 1280, height: 1700 });
-  await until(page, ({ waiting }) => waiting === 0, "the plan");
-  await page.waitForTimeout(1500);
-  // Where the model is too large for this tab, it is open by itself.
-  const price = page.getByLabel("Dollars per hour", { exact: true }).first();
-  if ((await price.count()) === 0) await page.getByLabel("Beyond this machine", { exact: true }).first().dispatchEvent("click");
-  await price.waitFor();
-  await picture("browser-beyond", "estimates for gpt2-124m on other machines, in the browser");
-
   const about = { device: state.device.name, browser };
   console.log(JSON.stringify(pictures.map((picture) => ({ ...picture, ...about }))));
 } finally {

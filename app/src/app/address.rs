@@ -34,10 +34,7 @@ impl Address {
             let known = presets::preset(&name).map(|_| name);
             known.map_err(|problem| problems.push(format!("The preset in the URL: {problem}."))).ok()
         });
-        // The features of a dictionary replaced the view of single neurons.
-        let view = parameter("view");
-        let is_former = view.as_deref() == Some("neurons");
-        let view = view.filter(|_| !is_former).and_then(|name| {
+        let view = parameter("view").and_then(|name| {
             let view = name.parse::<View>();
             view.map_err(|problem| problems.push(format!("The view in the URL: {problem}."))).ok()
         });
@@ -50,7 +47,6 @@ impl Address {
             fits
         });
         // A preset's only use is to train it.
-        let page = is_former.then_some(PageName::Features).or(page);
         let page = page.or(lesson.map(|_| PageName::Learn)).or(preset.as_ref().map(|_| PageName::Train));
         let start = AppOptions {
             page: page.or(view.map(|_| PageName::Inspect)),
@@ -232,8 +228,6 @@ mod tests {
         let (view, prompt) = (Some(View::LogitLens), Some("One day".to_owned()));
         let wish = Wish { view, prompt, layer: Some(2), head: Some(1), step: Some(40), ..Wish::default() };
         assert_eq!(address.start.inspect, wish);
-        let former = read(&[("view", "neurons")]);
-        assert_eq!((former.start.page, former.problems.len()), (Some(PageName::Features), 0));
         let long = "x".repeat(MAX_PROMPT_CHARACTERS + 1);
         let Address { start, problems } =
             read(&[("view", "atention"), ("layer", "-1"), ("head", "two"), ("prompt", &long)]);

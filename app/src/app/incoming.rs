@@ -6,7 +6,6 @@ use super::*;
 use crate::link::{Chosen, NoFiles, Wish};
 use crate::{asks, format};
 use egui::Context;
-use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{
     DocumentsChange, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS, file_kind,
 };
@@ -135,7 +134,6 @@ impl App {
             }
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),
-            Wish::ModerationRules => self.take_rules(files),
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {
                     self.outbox.send(Command::OpenProject { id });
@@ -150,24 +148,6 @@ impl App {
                 }
             }
             Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),
-        }
-    }
-
-    /// Adds moderation rules to the built-in ones; the engine reports broken lines.
-    fn take_rules(&mut self, files: Vec<Chosen>) {
-        let Some(file) = files.into_iter().next() else { return };
-        let name = link::own_name(&file.name);
-        let read = link::bytes_of(file, MAX_RULES_BYTES).and_then(|bytes| match bytes.len() {
-            0..=MAX_RULES_BYTES => String::from_utf8(bytes)
-                .map_err(|_| format!("{name} is not UTF-8: convert it, and choose it again")),
-            _ => Err(format!("{name} is too long for rules: at most {MAX_RULES_BYTES} bytes are allowed")),
-        });
-        match read {
-            Ok(rules) => {
-                let moderation = &mut self.preferences.moderation;
-                (moderation.settings.rules, moderation.rules_of) = (Some(rules), Some(name));
-            }
-            Err(reason) => self.state.say(None, ErrorKind::BadFile, reason),
         }
     }
 

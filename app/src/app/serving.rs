@@ -53,7 +53,7 @@ impl App {
             }
             WindowServer::On(server) => {
                 let has_classifier = self.state.projects.has_classifier();
-                server.set_moderation(&self.preferences.moderation.holding(has_classifier));
+                server.set_moderation(&self.preferences.moderation.in_project(has_classifier));
                 self.asks.serving.moderated = server.moderated();
             }
         }
@@ -85,7 +85,7 @@ impl App {
             run: None,
             checkpoint: CheckpointChoice::Best,
             weights: None,
-            moderation: self.preferences.moderation.holding(self.state.projects.has_classifier()),
+            moderation: self.preferences.moderation.in_project(self.state.projects.has_classifier()),
         };
         let (sender, started) = channel();
         let context = context.clone();

@@ -119,7 +119,7 @@ pub struct ConfigArguments {
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
-    #[arg(long, alias = "vocab", value_name = "N", help = about("tokenizer.vocabulary"))]
+    #[arg(long, value_name = "N", help = about("tokenizer.vocabulary"))]
     pub vocabulary: Option<usize>,
     #[arg(long, value_name = "N", help = about("train.steps"))]
     pub steps: Option<u64>,
@@ -331,9 +331,6 @@ pub struct WindowArguments {
     /// Folder of all projects [default: Glasshouse in the home folder]
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,
-    /// Record all messages between window and engine to a file, one JSON object per line
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
 }
 
 /// The device of a command other than `train`.

@@ -21,7 +21,8 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
         noise: arguments.noise,
     };
     test.check().map_err(usage)?;
-    let curve = driven(&arguments.run, async |engine| {
+    check_experiment(&arguments.run)?;
+    let curve = drive(arguments.run.options(), async |engine| {
         let (command, _) = started(&arguments.run, RunLaunch::default(), engine).await?;
         let Command::Train { config, .. } = command else { return Ok(None) };
         let bar = bar::bar(test.steps, "{bar:30} step {pos}/{len}  {wide_msg}");
@@ -45,12 +46,6 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
         Some(curve) => print_curve(&curve),
         None => Ok(()),
     }
-}
-
-/// Opens a session for options that `train` has too.
-fn driven<T>(arguments: &TrainArguments, front: impl AsyncFnOnce(&mut Engine) -> Result<T>) -> Result<T> {
-    check_experiment(arguments)?;
-    drive(arguments.options(), front)
 }
 
 fn check_experiment(arguments: &TrainArguments) -> Result<()> {
@@ -87,10 +82,7 @@ pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
 }
 
 pub(super) fn scale(arguments: &ScaleArguments) -> Result<()> {
-    let ScaleArguments { name, sizes, tokens_per_parameter, budget, smallest, largest, run, .. } = arguments;
-    if arguments.coordinate_check {
-        return driven(run, async |engine| super::coordinates::check(run, engine).await);
-    }
+    let ScaleArguments { name, sizes, tokens_per_parameter, budget, smallest, largest, run } = arguments;
     let (sizes, tokens_per_parameter, minutes) = (*sizes, *tokens_per_parameter, *budget);
     let (smallest, largest, points) = (*smallest, *largest, Vec::new());
     let ladder = Ladder { sizes, tokens_per_parameter, minutes, smallest, largest, points };
@@ -256,9 +248,6 @@ pub struct ScaleArguments {
     /// Maximum number of parameters
     #[arg(long, value_name = "N")]
     pub largest: Option<u64>,
-    /// Instead of a ladder, compare the size of activations at four widths after up to four steps, in standard and muP parametrisation
-    #[arg(long, conflicts_with_all = ["budget", "smallest", "largest"])]
-    pub coordinate_check: bool,
     /// Name of the ladder, and tag of its runs
     ///
     /// All other options are those of `train`: they describe the base model, whose width, layers and MLP are scaled with its number of

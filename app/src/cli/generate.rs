@@ -13,7 +13,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         seed: arguments.seed,
         stop: arguments.stop.clone(),
         weights: arguments.weights.format,
-        moderation: Box::new(moderation(&arguments.moderation)?),
+        moderation: Box::new(moderation(&arguments.moderation)),
         ..drawn
     })
 }

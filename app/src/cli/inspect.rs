@@ -350,10 +350,7 @@ pub struct ProvenanceArguments {
 
 /// Parses a view; help, completions and errors list all of them.
 fn views() -> impl TypedValueParser<Value = View> {
-    // Its error names the replacement.
-    let former = PossibleValue::new("neurons").hide(true);
-    let known = View::ALL.map(|view| PossibleValue::new(view.name()));
-    PossibleValuesParser::new(known.into_iter().chain([former])).try_map(|name| name.parse::<View>())
+    PossibleValuesParser::new(View::ALL.map(View::name)).try_map(|name| name.parse::<View>())
 }
 
 fn edit(text: &str) -> Result<Edit, String> {

@@ -30,7 +30,6 @@ mod carry;
 mod chat;
 mod classify;
 mod compress;
-mod coordinates;
 mod corpus;
 mod data;
 mod devices;

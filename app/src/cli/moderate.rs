@@ -1,10 +1,9 @@
-//! `glasshouse evaluate moderate`: finds offensive words and phrases by rules and by a classifier trained on the user's rows.
+//! `glasshouse evaluate moderate`: finds offensive words and phrases by a word list and by a classifier trained on the user's rows.
 
 use super::prelude::*;
 use glasshouse_engine::metrics::moderation::{
-    CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
+    CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, figures, find,
 };
-use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::storage;
 
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -12,17 +11,12 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 const TOLD: usize = 5;
 
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
-    let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
+    let ModerateArguments { project, train, check, text, seed, json } = arguments;
     if train.is_none() && check.is_none() && text.is_empty() {
         misuse!(
-            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)"
+            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure word list and classifier (--check ROWS)"
         );
     }
-    let own = rules.clone().or_else(|| Some(project.join(RULES_FILE)).filter(|path| path.is_file()));
-    let rules = match &own {
-        Some(path) => own_rules(path)?.1,
-        None => Rules::ours().map_err(|reason| anyhow!(reason))?,
-    };
     let kept = project.join(CLASSIFIER_FILE);
     let mut answer = json!({});
     if let Some(path) = train {
@@ -42,7 +36,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let classifier = classifier.map_err(|reason| anyhow!("{} {reason}", kept.display()))?;
     if let Some(path) = check {
         let rows = rows(path)?;
-        let by_rules = |text: &str| !rules.find(text).is_empty();
+        let by_rules = |text: &str| !find(text, None).is_empty();
         let mut judges = vec![("rules", judged(&rows, *seed, by_rules))];
         if let Some(classifier) = &classifier {
             let by_classifier = |text: &str| classifier.is_harmful(text);
@@ -60,7 +54,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     }
     let mut looked = Vec::new();
     for text in text {
-        let findings = rules.find(text);
+        let findings = find(text, None);
         let probability = classifier.as_ref().map(|classifier| classifier.probability(text));
         if !json {
             tell(text, &findings, probability)?;
@@ -74,18 +68,10 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
-    let ModerationArguments { mode, severity, categories, rules, classifier } = arguments;
-    let rules = rules.as_ref().map(|path| own_rules(path)).transpose()?.map(|(text, _)| text);
+pub(super) fn moderation(arguments: &ModerationArguments) -> Moderation {
+    let ModerationArguments { mode, severity, categories, classifier } = arguments;
     let categories = categories.iter().copied().collect();
-    Ok(Moderation { mode: *mode, severity: *severity, categories, rules, classifier: *classifier })
-}
-
-/// A file of rules, and its rules combined with the built-in ones.
-fn own_rules(path: &Path) -> Result<(String, Rules)> {
-    let text = storage::read_text(path, MAX_RULES_BYTES as u64)?;
-    let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
-    Ok((text, rules))
+    Moderation { mode: *mode, severity: *severity, categories, classifier: *classifier }
 }
 
 fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()> {
@@ -125,7 +111,7 @@ fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
 /// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ModerationArguments {
-    /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
+    /// Moderation of the generated text, by the built-in word list (docs/moderation.md)
     #[arg(long = "moderation", id = "moderation", value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
     pub mode: ModerationMode,
     /// Minimum severity of findings
@@ -134,9 +120,6 @@ pub struct ModerationArguments {
     /// Categories, separated by commas [default: all]
     #[arg(long = "moderation-categories", value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
     pub categories: Vec<Category>,
-    /// Rules file to use instead of the project's
-    #[arg(long = "moderation-rules", value_name = "FILE", requires = "moderation")]
-    pub rules: Option<PathBuf>,
     /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
     #[arg(long = "moderation-classifier", requires = "moderation")]
     pub classifier: bool,
@@ -144,7 +127,7 @@ pub struct ModerationArguments {
 
 #[derive(Args, Debug)]
 pub struct ModerateArguments {
-    /// Project folder with rules (moderation.jsonl) and classifier (moderation-classifier.json)
+    /// Project folder with the classifier (moderation-classifier.json)
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Train the project's classifier on rows {"text", "label"}
@@ -152,12 +135,9 @@ pub struct ModerateArguments {
     /// Labels such as `innocent`, `ok`, `clean` and 0 are innocent; all others are harmful.
     #[arg(long, value_name = "ROWS")]
     pub train: Option<PathBuf>,
-    /// Measure rules and classifier on rows {"text", "label"}: precision, recall, F1, false alarms
+    /// Measure word list and classifier on rows {"text", "label"}: precision, recall, F1, false alarms
     #[arg(long, value_name = "ROWS")]
     pub check: Option<PathBuf>,
-    /// Rules file to use instead of the project's (docs/moderation.md)
-    #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
     /// Text to check; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,

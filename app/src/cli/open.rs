@@ -15,8 +15,8 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
         }
         return window::window(window);
     }
-    let WindowArguments { page_name, lesson, preset, seed, record, .. } = window;
-    if record.is_some() || page_name.is_some() || lesson.is_some() || preset.is_some() || seed.is_some() {
+    let WindowArguments { page_name, lesson, preset, seed, .. } = window;
+    if page_name.is_some() || lesson.is_some() || preset.is_some() || seed.is_some() {
         misuse!("--remote serves the whole window; leave the other options except --project and --shelf out");
     }
     let folder = project(window, Path::new(DEFAULT_PROJECT))?.map(PathBuf::from);

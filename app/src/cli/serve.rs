@@ -4,7 +4,7 @@ use super::arguments::host;
 use super::moderate::{ModerationArguments, moderation};
 use super::prelude::*;
 use crate::serve::{Server, ServerSettings, check_token};
-use glasshouse_engine::project::ParsedJudges;
+use glasshouse_engine::project::ParsedClassifier;
 use glasshouse_engine::protocol::completion::PLACES;
 use std::net::IpAddr;
 
@@ -13,12 +13,12 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     checked.map_err(|reason| usage(format!("--token: {reason}")))?;
     glasshouse_engine::use_small_pages();
     let options = arguments.device.options();
-    let moderation = moderation(&arguments.moderation)?;
+    let moderation = moderation(&arguments.moderation);
     drive(options, async |engine| {
         let weights = arguments.weights.format;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
         let (_, model) = trained::open(engine, &arguments.model, weights).await?;
-        ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.of.project)?))?;
+        ParsedClassifier::default().of(&moderation, Some(&Project::open(&arguments.model.of.project)?))?;
         let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,

@@ -3,12 +3,10 @@
 use super::arguments::{DEFAULT_PROJECT, WindowArguments};
 use super::open::project;
 use super::prelude::*;
-use crate::app::{App, AppOptions, Recorder};
+use crate::app::{App, AppOptions};
 use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
-use std::fs::File;
-use std::io::BufWriter;
 
 /// The sample project, created by `assets/make-sample`.
 const SAMPLE: &[u8] = include_bytes!("../../assets/sample.glasshouse");
@@ -40,12 +38,6 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
         }),
     );
     made.map_err(|error| {
-        // Without a window nothing was recorded.
-        if let Some(path) = &arguments.record
-            && std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
-        {
-            std::fs::remove_file(path).ok();
-        }
         let reason = reason(&error.to_string());
         anyhow!("the window cannot open: {reason}; without a display, use `glasshouse train`")
     })
@@ -66,10 +58,6 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         presets::preset(name).map_err(usage)?;
     }
     let project = project(arguments, Path::new(DEFAULT_PROJECT))?;
-    let record = arguments.record.as_ref().map(|path| {
-        let file = File::create_new(path).with_context(|| path.display().to_string())?;
-        anyhow::Ok(Recorder::new(BufWriter::new(file)))
-    });
     let WindowArguments { lesson, preset, seed, .. } = arguments;
     Ok(AppOptions {
         page,
@@ -77,7 +65,6 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         preset: preset.clone(),
         seed: *seed,
         project,
-        record: record.transpose()?,
         sample: Some(SAMPLE.to_vec()),
         ..AppOptions::default()
     })

@@ -3,6 +3,7 @@
 //!
 //! Natively a chosen file is passed as its path, and the engine reads it; in a browser its bytes are passed.
 
+use crate::format::file_name;
 use glasshouse_protocol::{ExportFormat, Uncertainty, WeightSource};
 use std::path::Path;
 
@@ -58,7 +59,6 @@ pub enum Wish {
     TaskFiles,
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
-    ModerationRules,
     /// Choose where to save a run's model card.
     WriteCard {
         run: String,
@@ -70,8 +70,70 @@ pub enum Wish {
     },
 }
 
+/// What a request's dialog chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picks {
+    Documents,
+    /// A file of a kind with one of these extensions.
+    File(&'static str, &'static [&'static str]),
+    /// Several of them.
+    Files(&'static str, &'static [&'static str]),
+    /// A folder to read.
+    Folder,
+    /// A file to write, by its proposed name, or a folder to write in.
+    Target(Option<String>),
+    Nothing,
+}
+
+impl Wish {
+    /// The dialog's title, a path as an example, and what it chooses.
+    pub fn question(&self) -> (&'static str, &'static str, Picks) {
+        let target = |name: &str, ending| Picks::Target(Some(file_name(name, ending)));
+        match self {
+            Self::AddDocuments => ("Choose documents", "~/texts/letters.txt", Picks::Documents),
+            Self::AddFolder => ("Choose a folder of documents", "~/texts", Picks::Folder),
+            Self::ImportProject => {
+                let picks = Picks::File("Glasshouse projects", &["glasshouse"]);
+                ("Open a project file", "~/letters.glasshouse", picks)
+            }
+            Self::OpenProjectFolder => ("Open a project's folder", "~/letters", Picks::Folder),
+            Self::ExportProject { name, .. } => {
+                ("Save the project", "~/letters.glasshouse", target(name, "glasshouse"))
+            }
+            Self::ExportReport { name } => {
+                ("Save the report", "~/cleaning.html", target(&format!("{name} cleaning"), "html"))
+            }
+            Self::ExportModel { run, format } => match model_file(run, *format) {
+                Some(name) => ("Save the model", "~/model.gguf", Picks::Target(Some(name))),
+                None => ("Choose a folder for the model", "~/models", Picks::Target(None)),
+            },
+            Self::ImportModel => ("Choose a Hugging Face folder", "~/models/SmolLM2-135M", Picks::Folder),
+            Self::ImportModelFile => {
+                ("Choose a GGUF file", "~/models/smollm2.gguf", Picks::File("GGUF", &["gguf"]))
+            }
+            Self::ImportModelAddress => ("URL of the model", "HuggingFaceTB/SmolLM2-135M", Picks::Nothing),
+            Self::ExportBundle { .. } => ("Choose a folder for the bundle", "~/bundles", Picks::Target(None)),
+            Self::ImportBundle => ("Choose a trained bundle", "~/bundles/1-stories-bundle", Picks::Folder),
+            Self::ExportFeedback { .. } => {
+                ("Choose a folder for the feedback", "~/data", Picks::Target(None))
+            }
+            Self::Propose { .. } => {
+                ("Choose a file", "~/data/prompts.jsonl", Picks::File("Prompts or texts", &PROMPTS))
+            }
+            Self::TaskFiles => ("Choose task files", "~/data/questions.jsonl", Picks::Files("Tasks", &TASKS)),
+            Self::SentencePairs => {
+                ("Choose pairs of sentences", "~/data/pairs.jsonl", Picks::File("Pairs", &TASKS))
+            }
+            Self::WriteCard { run } => {
+                ("Save the card", "~/card.html", target(&format!("{run} card"), "html"))
+            }
+            Self::Dropped | Self::Saved { .. } => ("", "", Picks::Nothing),
+        }
+    }
+}
+
 /// File name for a run's model in a format; `None` if the format is a folder.
-pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
+fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
         ExportFormat::HuggingFace { .. } | ExportFormat::Peft => None,
         ExportFormat::Gguf { quantization: Some(own) } => Some(format!("{run}-{}.gguf", own.name())),
@@ -117,10 +179,9 @@ pub const ENDINGS: &[&str] = &[
     "toml", "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
 ];
 /// Extensions of prompt files, and of texts to classify.
-pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
+const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Extensions of task files, and of sentence pairs.
-pub const TASKS: [&str; 7] = ["jsonl", "ndjson", "json", "csv", "tsv", "yaml", "yml"];
-pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
+const TASKS: [&str; 7] = ["jsonl", "ndjson", "json", "csv", "tsv", "yaml", "yml"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

@@ -1,8 +1,7 @@
 //! Native file access: system dialogs, each awaited in its own thread so that the window stays responsive.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish, model_file};
-use crate::format::file_name;
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Picks, Wish};
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use std::future::Future;
@@ -31,40 +30,26 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         context.request_repaint();
         return;
     }
-    let dialog = AsyncFileDialog::new();
-    let picking: Picking = match &wish {
-        Wish::AddDocuments => {
+    let (title, _, picks) = wish.question();
+    let dialog = AsyncFileDialog::new().set_title(title);
+    let picking: Picking = match picks {
+        Picks::Documents => {
             let endings: Vec<&str> = ENDINGS.iter().chain(PACKED).copied().collect();
-            let dialog = dialog.set_title("Choose documents");
             // A README has no extension; macOS applies one filter to all and would hide it.
             let dialog = match cfg!(target_os = "macos") {
                 true => dialog,
                 false => dialog.add_filter("Documents", &endings).add_filter("All files", ANY),
             };
-            Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
+            several(dialog)
         }
-        Wish::ImportProject => file(dialog, "Open a project file", "Glasshouse projects", &["glasshouse"]),
-        Wish::AddFolder => folder(dialog, "Choose a folder of documents"),
-        Wish::OpenProjectFolder => folder(dialog, "Open a project's folder"),
-        Wish::ExportProject { name, .. } => target(dialog, "Save the project", file_name(name, "glasshouse")),
-        Wish::ExportReport { name } => {
-            target(dialog, "Save the report", file_name(&format!("{name} cleaning"), "html"))
+        Picks::Files(kind, endings) => several(dialog.add_filter(kind, endings)),
+        Picks::File(kind, endings) => {
+            let dialog = dialog.add_filter(kind, endings);
+            one(async move { dialog.pick_file().await })
         }
-        Wish::ExportModel { run, format } => match model_file(run, *format) {
-            Some(name) => target(dialog, "Save the model", name),
-            None => folder(dialog, "Choose a folder for the model"),
-        },
-        Wish::ImportModel => folder(dialog, "Choose a Hugging Face folder"),
-        Wish::ExportBundle { .. } => folder(dialog, "Choose a folder for the bundle"),
-        Wish::ExportFeedback { .. } => folder(dialog, "Choose a folder for the feedback"),
-        Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
-        Wish::TaskFiles => several(dialog, "Choose task files", "Tasks", &TASKS),
-        Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
-        Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
-        Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
-        Wish::ImportBundle => folder(dialog, "Choose a trained bundle"),
-        Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),
-        Wish::ImportModelAddress | Wish::Dropped | Wish::Saved { .. } => return,
+        Picks::Folder | Picks::Target(None) => one(async move { dialog.pick_folder().await }),
+        Picks::Target(Some(name)) => one(async move { dialog.set_file_name(name).save_file().await }),
+        Picks::Nothing => return,
     };
     await_in_thread(wish, context, answers, move || {
         let files = pollster::block_on(picking);
@@ -72,24 +57,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     });
 }
 
-fn folder(dialog: AsyncFileDialog, title: &str) -> Picking {
-    let dialog = dialog.set_title(title);
-    one(async move { dialog.pick_folder().await })
-}
-
-fn target(dialog: AsyncFileDialog, title: &str, name: String) -> Picking {
-    let dialog = dialog.set_title(title).set_file_name(name);
-    one(async move { dialog.save_file().await })
-}
-
-/// Picks a file with one of these extensions.
-fn file(dialog: AsyncFileDialog, title: &str, kind: &str, endings: &[&str]) -> Picking {
-    let dialog = dialog.set_title(title).add_filter(kind, endings);
-    one(async move { dialog.pick_file().await })
-}
-
-fn several(dialog: AsyncFileDialog, title: &str, kind: &str, endings: &[&str]) -> Picking {
-    let dialog = dialog.set_title(title).add_filter(kind, endings);
+fn several(dialog: AsyncFileDialog) -> Picking {
     Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
 }
 

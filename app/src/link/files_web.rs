@@ -1,6 +1,6 @@
 //! Files in a browser: the page's dialogs and downloads. Files arrive as bytes, because a page learns no paths.
 
-use super::files::{Answer, Chosen, NoFiles, PROMPTS, RULES, TASKS, Wish};
+use super::files::{Answer, Chosen, NoFiles, Picks, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -34,34 +34,23 @@ pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>,
 
 /// Opens a dialog and sends an answer when files were chosen.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
-    let (accept, several) = match &wish {
+    let (_, _, picks) = wish.question();
+    let several = matches!(picks, Picks::Documents | Picks::Files(..)) || wish == Wish::ImportModel;
+    let accept = match picks {
         // A README has no extension to filter by.
-        Wish::AddDocuments => (String::new(), true),
-        Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
-        Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
-        Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
-        Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
-        Wish::ImportProject => (".glasshouse".to_owned(), false),
-        Wish::ImportBundle => (".zip".to_owned(), false),
-        Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
-        Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
+        Picks::Documents => String::new(),
+        Picks::File(_, endings) | Picks::Files(_, endings) => format!(".{}", endings.join(",.")),
+        Picks::Folder if wish == Wish::ImportBundle => ".zip".to_owned(),
+        Picks::Folder if wish == Wish::ImportModel => ".safetensors,.gguf,.json,.jinja".to_owned(),
+        Picks::Target(_) => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Wish::ExportBundle { .. } | Wish::ExportFeedback { .. } | Wish::WriteCard { .. } => {
-            answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
-            return;
-        }
-        Wish::AddFolder
-        | Wish::OpenProjectFolder
-        | Wish::ImportModelFile
-        | Wish::ImportModelAddress
-        | Wish::Dropped
-        | Wish::Saved { .. } => return,
+        Picks::Folder | Picks::Nothing => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
     // Small files that the app itself reads.
-    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs | Wish::ModerationRules);
+    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs);
     let picking = boot().pick_files(&accept, several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());

@@ -199,7 +199,6 @@ impl DataPage {
         if !std::mem::replace(&mut self.asked, true) {
             context.outbox.send(Command::ShowRecipe);
         }
-        self.bench.ask(ui, context);
         let cleaning = &context.state.cleaning;
         if cleaning.progress.is_some() || !self.own(context) {
             return;

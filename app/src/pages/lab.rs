@@ -1,6 +1,5 @@
-//! Lab: experiments that choose settings. A range test of learning rates, and sweeps with their table, curves and parallel coordinates.
+//! Lab: experiments that choose settings. A range test of learning rates, and sweeps with their table and curves.
 
-mod parallel;
 mod search;
 mod sweep;
 

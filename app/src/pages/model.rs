@@ -1,8 +1,6 @@
-//! Model: a diagram of the next run's decoder, its settings, its memory and time on the device, and earlier forecasts compared
-//! with their runs.
+//! Model: a diagram of the next run's decoder, its settings, and its memory and time on the device.
 
 mod about;
-mod beyond;
 mod boxes;
 mod decoder;
 mod diagram;
@@ -11,8 +9,6 @@ mod settings;
 
 use crate::pages::prelude::*;
 use decoder::Component;
-use forecast::past_ui;
-use glasshouse_protocol::cluster::ClusterRequest;
 
 pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
@@ -26,14 +22,11 @@ pub struct ModelPage {
     chosen: Option<Component>,
     /// The chosen component's settings still have to be opened.
     reveal: bool,
-    /// The forecast request for other GPUs.
-    beyond: ClusterRequest,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
-        let beyond = ClusterRequest::default();
-        Self { open: true, pointed: None, chosen: None, reveal: false, beyond }
+        Self { open: true, pointed: None, chosen: None, reveal: false }
     }
 }
 
@@ -54,8 +47,6 @@ impl Page for ModelPage {
             Breakpoint::Phone => {
                 self.dial_ui(ui, context);
                 self.forecast_ui(ui, context, &draft);
-                self.beyond_ui(ui, context, &draft);
-                past_ui(ui, context);
                 self.diagram_ui(ui, context, &draft);
                 self.settings_ui(ui, context, &draft);
             }
@@ -69,8 +60,6 @@ impl Page for ModelPage {
                     }
                 });
                 self.forecast_ui(ui, context, &draft);
-                self.beyond_ui(ui, context, &draft);
-                past_ui(ui, context);
             }
             Breakpoint::Desktop => {
                 let rest = width - 2.0 * gap;
@@ -83,11 +72,8 @@ impl Page for ModelPage {
                     }
                     _ => {
                         self.forecast_ui(ui, context, &draft);
-                        past_ui(ui, context);
                     }
                 });
-                // It is tall when open, so it goes below the columns.
-                self.beyond_ui(ui, context, &draft);
             }
         }
     }

@@ -12,9 +12,7 @@ mod ranked;
 mod runs;
 
 pub use bars::{Bar, bars_ui};
-pub use blocks::{
-    Export, Line, blocks_ui, export_ui, facts_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui,
-};
+pub use blocks::{Line, blocks_ui, facts_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui};
 pub use chips::{Chip, bytes_of, chips_ui, visible};
 pub use clock::StepClock;
 pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, some_ui, variant_ui};
@@ -65,10 +63,6 @@ impl<T: Clone + PartialEq> Debounce<T> {
         self.sent = Some(value.clone());
         self.last = None;
         true
-    }
-
-    pub fn is_sent(&self, value: &T) -> bool {
-        self.sent.as_ref() == Some(value)
     }
 
     /// Sends the last value again, because its answer is out of date.

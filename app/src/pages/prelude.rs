@@ -2,13 +2,12 @@
 
 // The button that may be disabled, rather than that of the widgets.
 pub use super::parts::icon_button;
-// The export of blocks and the accessible role, rather than those of the protocol.
-pub use super::parts::Export;
 pub use super::parts::*;
 pub use super::{Context, Dot, ENTRIES, Models, Needs, Page, PageName};
 pub use crate::link::{FOLDERS, Wish};
 pub use crate::state::{History, InspectionAnswer, State, Tensor, Text, Training, ViewData};
 pub use crate::widgets::{self, prelude::*};
+// The accessible role, rather than that of the protocol.
 pub use egui::Role;
 pub use glasshouse_protocol::blocks::{Block, Fact, Section};
 pub use glasshouse_protocol::cleaning::RecipeSummary;

@@ -1,7 +1,6 @@
 //! Tokenizer: how text becomes tokens. Settings and training on the left; on the right, a text of the person's own in coloured
-//! tokens, the merges that built them, the vocabulary, and a comparison with other tokenizers on the project's text.
+//! tokens, the merges that built them, and the vocabulary.
 
-mod compression;
 mod replay;
 mod settings;
 mod text;
@@ -85,7 +84,6 @@ impl TokenizerPage {
         }
         self.text_ui(ui, context);
         self.replay_ui(ui, context);
-        compression::compression_ui(ui, context);
         self.vocabulary_ui(ui, context);
     }
 

@@ -68,7 +68,7 @@ impl Page for TrainPage {
     }
 
     fn for_project(self, _: bool) -> Self {
-        Self { plots: self.plots.without_runs(), ..Self::default() }
+        Self { plots: self.plots, ..Self::default() }
     }
 
     fn dot(&self, state: &State) -> Option<Dot> {
@@ -107,9 +107,6 @@ impl TrainPage {
                     self.past = None;
                 }
             }
-        }
-        for run in self.plots.overlaid.clone() {
-            want_history(context, &mut self.asked, &run);
         }
     }
 

@@ -2,7 +2,6 @@
 //! there. Two columns compare two sources or settings with the same seed.
 
 mod column;
-mod history;
 
 use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
 use crate::pages::prelude::*;
@@ -53,24 +52,13 @@ impl Page for WritePage {
             self.prompt_ui(ui, context);
             self.columns_ui(ui, context);
             self.settings_ui(ui, context);
-            self.history_ui(ui, context);
         } else {
-            let wide = width >= WIDE && self.earlier(context).next().is_some();
             let right = 248.0;
-            // On wide pages the history is a column on the left.
-            let before = if wide { (width * 0.22).floor() } else { 0.0 };
-            let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
-            let widths = [width - right - before - gaps, before, right];
-            let widths: Vec<f32> = widths.into_iter().filter(|width| *width > 0.0).collect();
-            columns_ui(ui, space::LARGE, &widths, |ui, place| match place {
+            columns_ui(ui, space::LARGE, &[width - right - space::LARGE, right], |ui, place| match place {
                 0 => {
                     self.prompt_ui(ui, context);
                     self.columns_ui(ui, context);
-                    if !wide {
-                        self.history_ui(ui, context);
-                    }
                 }
-                1 if wide => self.history_ui(ui, context),
                 _ => self.settings_ui(ui, context),
             });
         }

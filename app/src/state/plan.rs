@@ -1,6 +1,5 @@
 //! Plans and forecasts of the current settings.
 
-use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
 use glasshouse_protocol::{
     Command, ErrorKind, ErrorReport, Event, Fit, Forecast, PlanSummary, RunConfig, answer,
 };
@@ -17,8 +16,6 @@ pub struct Planning {
     pub measured: Option<(Option<RunConfig>, answer::Speed)>,
     /// Settings that fit the device, and the changes made for that.
     pub fitted: Option<answer::Fitted>,
-    /// A forecast for many GPUs, or why there is none.
-    pub cluster: Option<(RunConfig, ClusterRequest, Result<ClusterPlan, String>)>,
 }
 
 impl Planning {
@@ -51,12 +48,6 @@ impl Planning {
                 }
             }
             (Event::Finished, Some(Command::Plan { .. })) if newest => self.asked = None,
-            (Event::Planned(Forecast::Cluster { plan }), Some(Command::PlanCluster { config, request })) => {
-                self.cluster = Some(((**config).clone(), request.clone(), Ok((**plan).clone())));
-            }
-            (Event::Failed { error }, Some(Command::PlanCluster { config, request })) => {
-                self.cluster = Some(((**config).clone(), request.clone(), Err(error.message.clone())));
-            }
             (Event::Planned(Forecast::Speed(speed)), _) => {
                 let config = asked.and_then(picked!(Command::Measure { config } => (**config).clone()));
                 self.measured = Some((config, speed.clone()));

@@ -1,6 +1,6 @@
 //! The open project's tokenizer, and answers about it.
 
-use glasshouse_protocol::{Command, CompressionSummary, Event, PreparationStage, TokenizerSummary, answer};
+use glasshouse_protocol::{Command, Event, PreparationStage, TokenizerSummary, answer};
 
 #[derive(Debug, Default)]
 pub struct Tokenizing {
@@ -11,7 +11,6 @@ pub struct Tokenizing {
     /// The text tokenized last.
     pub tokens: Option<answer::Tokens>,
     pub vocabulary: Option<answer::Vocabulary>,
-    pub compression: Vec<CompressionSummary>,
     /// Number of trainings so far; each outdates earlier answers.
     pub trained: u64,
 }
@@ -43,7 +42,6 @@ impl Tokenizing {
             Event::Failed { .. } | Event::TrainingStarted { .. } => self.preparing = None,
             Event::Tokens(tokens) => self.tokens = Some(tokens.clone()),
             Event::Vocabulary(page) => self.vocabulary = Some(page.clone()),
-            Event::Compression { rows } => self.compression.clone_from(rows),
             _ => {}
         }
     }

@@ -155,7 +155,7 @@ pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = R
     text
 }
 
-pub fn csv_row<Cell: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = Cell>) {
+fn csv_row<Cell: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = Cell>) {
     for (number, cell) in cells.into_iter().enumerate() {
         if number > 0 {
             text.push(',');

@@ -145,8 +145,6 @@ pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
             class("ip_address", "ip_address", PersonalAction::Mask),
             class("phone", "phone", PersonalAction::Replace),
         ],
-        weights: [("forum".to_owned(), 0.5)].into(),
-        temperature: 1.0,
         validation: 0.1,
     }
 }

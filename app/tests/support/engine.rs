@@ -3,10 +3,10 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Ablation, Candidate, ChatMessage, Command, Completion, CompressionSummary, Conversation,
-    ConversationChange, Cut, DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview,
-    Drafts, Ending, ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law,
-    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
+    Ablation, Candidate, ChatMessage, Command, Completion, Conversation, ConversationChange, Cut,
+    DeviceSummary, DeviceType, DocumentSummary, DocumentsChange, DocumentsOverview, Drafts, Ending,
+    ErrorKind, ErrorReport, Event, Feedback, Fit, Forecast, GenerateConfig, LadderSize, Law, LessonProgress,
+    MemoryKind, MergeStep, Moderated, ModerationMode, OpenedProject, PlanSummary, Prediction,
     PreparationStage, ProjectSummary, Prompt, Proposal, RangeCurve, Role, RowFile, RuleEffect, RunConfig,
     RunLaunch, RunState, RunSummary, Scaling, SweepRow, SweepState, SweepSummary, TextVersion, TokenSummary,
     TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, answer,
@@ -161,7 +161,6 @@ impl Engine {
                 merges: Some(merges(text)),
             })],
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
-            Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
                 Ok(()) => vec![Event::Planned(Forecast::Run { plan: Box::new(plan(config)) })],
                 Err(broken) => vec![Event::Failed { error: broken.into() }],
@@ -464,24 +463,6 @@ fn merges(text: &str) -> (Vec<String>, Vec<MergeStep>) {
         steps.push(MergeStep { rank: rank * 3, left, right, whole, at });
     }
     (first, steps)
-}
-
-fn compression(others: usize) -> Event {
-    let row = |name: &str, vocabulary, bytes_per_token, current| CompressionSummary {
-        name: name.to_owned(),
-        vocabulary,
-        bytes_per_token,
-        current,
-    };
-    let all = [
-        row("bpe 1024", 1024, 3.087, true),
-        row("byte", 257, 1.0, false),
-        row("char", 72, 1.01, false),
-        row("bpe 2048", 2048, 3.51, false),
-        row("wordpiece 1024", 1024, 2.94, false),
-        row("unigram 1024", 1024, 3.02, false),
-    ];
-    Event::Compression { rows: all.into_iter().take(others + 1).collect() }
 }
 
 fn plan(config: &RunConfig) -> PlanSummary {

@@ -3,13 +3,12 @@
 use super::{theme_of, window};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use glasshouse::app::{App, AppOptions, Recorder};
+use glasshouse::app::{App, AppOptions};
 use glasshouse::link::{EngineLink, Link};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::session;
-use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
     Command, Envelope, ErrorKind, Event, Request, RunConfig, RunLaunch, RunState, TrainingState,
 };
@@ -31,7 +30,6 @@ const MAX_WAITS: usize = 50;
 pub struct Session {
     pub window: Harness<'static, App>,
     engine: Link,
-    log: Recorder,
     /// Number of the last request sent directly.
     asked: u64,
     pause: Duration,
@@ -53,10 +51,9 @@ impl Session {
             Preferences { theme: theme_of("dark"), device: "cpu".to_owned(), ..Preferences::default() };
         let app = App::new(Link::script(), preferences, start).unwrap();
         let window = window(app, SIZE[0], SIZE[1]);
-        let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
         std::fs::create_dir_all(folder).unwrap();
         let (folder, pictures) = (folder.to_owned(), Vec::new());
-        Self { window, engine, log, asked: 1 << 30, pause, patience, folder, pictures }
+        Self { window, engine, asked: 1 << 30, pause, patience, folder, pictures }
     }
 
     /// The application's state.
@@ -70,11 +67,9 @@ impl Session {
         let mut heard = Vec::new();
         let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
         for request in sent.drain(..) {
-            self.log.write(LogMessage::Request(Box::new(request.body.clone())));
             self.engine.send(request);
         }
         while let Some(report) = self.engine.receive() {
-            self.log.write(LogMessage::Report(Box::new(report.body.clone())));
             heard.push((report.body.request, report.body.event.clone()));
             reports.push_back(report);
         }
@@ -138,9 +133,7 @@ impl Session {
     /// Sends a command without waiting. Returns the request number.
     pub fn send(&mut self, command: impl Into<Command>) -> u64 {
         self.asked += 1;
-        let request = Request::new(self.asked, command.into());
-        self.log.write(LogMessage::Request(Box::new(request.clone())));
-        self.engine.send(Envelope::plain(request));
+        self.engine.send(Envelope::plain(Request::new(self.asked, command.into())));
         self.asked
     }
 

@@ -50,8 +50,6 @@ impl Recipe {
             toml: self.to_toml()?,
             cards,
             personal: personal.collect(),
-            weights: self.mixture.weights.clone(),
-            temperature: self.mixture.temperature,
             validation: self.validation,
         })
     }

@@ -1,10 +1,11 @@
 //! Batched generation: texts fill the decoder's places, and each one that ends makes room for the next.
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
-use glasshouse_metrics::moderation::Judges;
+use glasshouse_metrics::moderation::Classifier;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub struct Request<Decode> {
@@ -12,8 +13,8 @@ pub struct Request<Decode> {
     /// Sampling settings with their own seed, and limits.
     pub config: GenerateConfig,
     pub ends: Vec<u32>,
-    /// Moderation judges, if other than our rules or already parsed.
-    pub judges: Option<Judges>,
+    /// Judges sentences in addition to moderation's word list.
+    pub classifier: Option<Arc<Classifier>>,
     /// Decodes tokens to text, as in [`super::Writer::new`].
     pub decode: Decode,
 }

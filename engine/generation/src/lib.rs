@@ -181,8 +181,8 @@ struct Generation<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     /// The prompt to prefill, and the generation.
-    fn new(Request { prompt, config, ends, judges, decode }: Request<Decode>) -> (Vec<u32>, Self) {
-        let writer = Writer::new(&config, ends, judges, decode);
+    fn new(Request { prompt, config, ends, classifier, decode }: Request<Decode>) -> (Vec<u32>, Self) {
+        let writer = Writer::new(&config, ends, classifier, decode);
         (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
     }
 

@@ -37,7 +37,7 @@ fn a_generation_ends_at_its_limit_at_an_end_token_or_when_interrupted() {
             prompt: vec![1, 2, 3],
             config: config.clone(),
             ends,
-            judges: None,
+            classifier: None,
             decode: spell,
         };
         let mut batch = Batch::new(&mut decoder, [request(Vec::new())]).unwrap();
@@ -74,7 +74,7 @@ fn more_texts_than_places_wait_and_end_on_their_own() {
         prompt: vec![number as u32 + 1; number + 1],
         config: GenerateConfig { max_tokens: *length, seed: number as u64, ..GenerateConfig::default() },
         ends: Vec::new(),
-        judges: None,
+        classifier: None,
         decode: spell,
     };
     let requests = || lengths.iter().enumerate().map(request);

@@ -31,7 +31,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Request { prompt: prompt.to_vec(), config, ends, judges: None, decode }
+    Request { prompt: prompt.to_vec(), config, ends, classifier: None, decode }
 }
 
 /// Tokenizes a prompt.

@@ -1,7 +1,7 @@
 //! Turns tokens into output text, with stop strings, end tokens and the maximum length.
 
-use glasshouse_metrics::moderation::{Judges, Moderator, Rules};
-use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation, ModerationMode};
+use glasshouse_metrics::moderation::{Classifier, Moderator};
+use glasshouse_protocol::{Ending, GenerateConfig, Moderated};
 use std::sync::Arc;
 
 /// Turns tokens into final text. Text that may be the start of a stop string is held back until that is decided, so a
@@ -22,9 +22,14 @@ pub struct Writer<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     /// `decode` takes a token and returns the text completed by it (like the tokenizer's `DecodeStream::push`), or with
-    /// `None` the remaining text (`DecodeStream::flush`). `ends` are the tokens that end a text. `judges` are
-    /// moderation's judges, if it is on; our rules by default.
-    pub fn new(config: &GenerateConfig, ends: Vec<u32>, judges: Option<Judges>, decode: Decode) -> Self {
+    /// `None` the remaining text (`DecodeStream::flush`). `ends` are the tokens that end a text. If
+    /// moderation is on, `classifier` judges sentences in addition to the word list.
+    pub fn new(
+        config: &GenerateConfig,
+        ends: Vec<u32>,
+        classifier: Option<Arc<Classifier>>,
+        decode: Decode,
+    ) -> Self {
         Self {
             decode,
             stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
@@ -32,7 +37,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
             min_tokens: config.min_tokens,
             max_tokens: config.max_tokens,
             held: String::new(),
-            moderator: moderator(&config.moderation, judges),
+            moderator: Moderator::new(&config.moderation, classifier),
             text: String::new(),
             tokens: Vec::new(),
             end: None,
@@ -141,18 +146,12 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     }
 }
 
-fn moderator(settings: &Moderation, judges: Option<Judges>) -> Option<Moderator> {
-    if settings.mode == ModerationMode::Off {
-        return None;
-    }
-    let judges = judges.or_else(|| Rules::ours().ok().map(|ours| Arc::new(ours).into()))?;
-    Moderator::new(settings, &judges)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_metrics::moderation::{Category, Classifier, LabelledRow};
+    use glasshouse_metrics::moderation::LabelledRow;
+    use glasshouse_protocol::config::Category;
+    use glasshouse_protocol::{Moderation, ModerationMode};
     use proptest::prelude::*;
 
     /// Uses characters as tokens.
@@ -229,13 +228,12 @@ mod tests {
             .flat_map(|(line, noun)| ["hate", "like"].map(|verb| row(line, verb, noun)))
             .collect();
         let classifier = Some(Arc::new(Classifier::train(&rows, 1, |_, _| ()).unwrap()));
-        let judges = Judges { rules: Arc::new(Rules::ours().unwrap()), classifier };
         let run = |mode: ModerationMode| {
             let moderation = Box::new(Moderation { mode, classifier: true, ..Moderation::default() });
             let config =
                 GenerateConfig { stop: vec!["|".to_owned()], moderation, ..GenerateConfig::default() };
             let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
-            let mut writer = Writer::new(&config, Vec::new(), Some(judges.clone()), decode);
+            let mut writer = Writer::new(&config, Vec::new(), classifier.clone(), decode);
             let text = "I like you. I hate your shoe. So I like it|no";
             let written: String = text.chars().map(|letter| writer.push(u32::from(letter))).collect();
             assert_eq!(written, writer.text());

@@ -4,7 +4,7 @@
 //! project.json                       format, version and the project's display name
 //! next.json                          settings of the next run, and the tokenizer trained for it
 //! documents/                         the project's documents
-//! moderation.jsonl                   moderation rules; a classifier trained on rows is in moderation-classifier.json
+//! moderation-classifier.json         a classifier of harmful sentences, trained on the user's rows
 //! conversations.jsonl                conversations with the project's models, one per line
 //! feedback.jsonl                     the user's feedback on replies, one row per line in TRL's format
 //! sweeps/<name>.json                 sweep files, each with the settings that do not vary
@@ -54,7 +54,7 @@ pub use claim::Claim;
 pub use feedback::{FEEDBACK_FILE, FEEDBACK_FOLDER};
 pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
-pub use moderation::ParsedJudges;
+pub use moderation::ParsedClassifier;
 pub use next::{Next, TrainedTokenizer};
 pub use run::{About, Curve, Run, RunLock, RunRecord, SweepPlace, crc32c_of};
 pub use staged::StagedRun;

@@ -174,11 +174,6 @@ pub enum Command {
         /// Maximum number of entries to list.
         count: usize,
     },
-    /// Compares the bytes per token of several tokenizers on the project's text. Answered by `Compression`.
-    CompareTokenizers {
-        /// Tokenizers to compare with the project's own.
-        candidates: Vec<TokenizerConfig>,
-    },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
     /// Estimates the resources of a run without touching a device. Answered by `Planned`.
@@ -504,7 +499,6 @@ impl Command {
     pub fn label(&self) -> Option<&'static str> {
         Some(match self {
             Self::TrainTokenizer { .. } => "training a tokenizer",
-            Self::CompareTokenizers { .. } => "comparing tokenizers",
             Self::Measure { .. }
             | Self::Bench(_)
             | Self::Fit(Fit::First { .. })

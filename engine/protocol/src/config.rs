@@ -26,7 +26,7 @@ pub use early_stopping::EarlyStopping;
 pub use generate::{GenerateConfig, MAX_ENDS};
 pub use guard::{GuardAction, GuardMode, GuardSettings};
 pub use milestones::{MAX_MILESTONES, Milestones};
-pub use moderation::{Category, MAX_RULES_BYTES, Moderated, Moderation, ModerationMode, Severity};
+pub use moderation::{Category, Moderated, Moderation, ModerationMode, Severity};
 pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
 pub use reward::{RewardLoss, RewardRule, RewardSettings};

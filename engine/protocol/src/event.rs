@@ -5,8 +5,8 @@ use crate::bench::BenchReport;
 use crate::cleaning::{CleaningStep, ComparedDocument, RecipeSummary, SampleJudgement};
 use crate::setting::choices;
 use crate::summary::{
-    CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport,
-    FetchProgress, FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
+    CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview, ErrorReport, FetchProgress,
+    FileProblem, FoundModel, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary, RunSummary,
     StorageSummary, TokenizerSummary, WrittenToken,
 };
 use crate::{Compressed, Drafts, Feedback, Hint, TrainEvent};
@@ -98,11 +98,6 @@ pub enum Event {
     },
     Tokens(answer::Tokens),
     Vocabulary(answer::Vocabulary),
-    /// A comparison of tokenizers on the project's text.
-    Compression {
-        /// One row per tokenizer.
-        rows: Vec<CompressionSummary>,
-    },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
     Planned(Forecast),

@@ -35,15 +35,12 @@ choices! {
         /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
         Residual = "residual", "Residual stream";
         /// The prediction after every layer.
-        #[serde(alias = "logit_lens")]
         LogitLens = "logit-lens", "Logit lens";
         /// The next token's distribution before and after each sampling setting.
-        #[serde(alias = "next_token")]
         NextToken = "next-token", "Next token";
         /// Weights and gradients by parameter, and over the run.
         Weights = "weights", "Weights and gradients";
         /// Ablation, scaling and activation patching of parts of the model.
-        #[serde(alias = "what_if")]
         WhatIf = "what-if", "What if";
         /// The longest spans of a text that occur in the training text.
         Provenance = "provenance", "Provenance";
@@ -129,9 +126,6 @@ impl std::str::FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if name == "neurons" {
-            return Err("the view `neurons` was replaced by Features: see `glasshouse features`".to_owned());
-        }
         Self::named("view", name)
     }
 }
@@ -454,7 +448,6 @@ mod tests {
         }
         let error = "atention".parse::<View>().unwrap_err();
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
-        assert!("neurons".parse::<View>().unwrap_err().contains("Features"));
     }
 
     /// Writes an outdated list anew and fails, so that the change is reviewed.

@@ -100,9 +100,9 @@ pub use range_test::{NoiseScale, RangeCurve, RangePoint, RangeTest};
 pub use scaling::{Ladder, LadderPoint, LadderSize, Law, LawOf, MIN_SIZES, Prediction, Scaling};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
-    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
-    HeldOut, MIN_HELD_OUT_TOKENS, MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry,
+    Candidate, CheckpointSummary, CorpusSummary, Cut, DeviceSummary, DeviceType, DocumentSummary,
+    DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel, HeldOut,
+    MIN_HELD_OUT_TOKENS, MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry,
     ProjectSummary, RowFile, RunState, RunSummary, SpeedFrom, StorageSummary, TextSummary, TokenSummary,
     TokenizerSummary, ValidationLoss, VocabularyEntry, WrittenToken,
 };

@@ -3,7 +3,7 @@
 use crate::{Command, Event};
 use serde::{Deserialize, Serialize};
 
-/// Version of the protocol. A page and its worker are built together, but a recorded log or a page cached by a browser may be older.
+/// Version of the protocol. A page and its worker are built together, but a page cached by a browser may be older.
 pub const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,21 +46,4 @@ impl<T> Envelope<T> {
     pub fn plain(body: T) -> Self {
         Self { body, bytes: Vec::new() }
     }
-}
-
-/// A line of a recorded session, as written by `--record FILE` and replayed by a test. Attachments are omitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// Milliseconds since the start of the recording.
-    pub at_ms: u64,
-    #[serde(flatten)]
-    pub message: LogMessage,
-}
-
-/// Direction of a recorded message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogMessage {
-    Request(Box<Request>),
-    Report(Box<Report>),
 }

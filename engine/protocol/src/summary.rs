@@ -15,10 +15,7 @@ pub use run::{
 pub use text::{
     CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, RowFile, TextSummary,
 };
-pub use token::{
-    Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
-    WrittenToken,
-};
+pub use token::{Candidate, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

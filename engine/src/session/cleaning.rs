@@ -141,11 +141,6 @@ impl Session {
             }
             RecipeChange::File { stage, file } => recipe.set_file(&stage, &file)?,
             RecipeChange::Personal { class, action } => recipe.set_personal(&class, action)?,
-            RecipeChange::Mixture { weights, temperature } => {
-                recipe.mixture.weights = weights;
-                recipe.mixture.temperature = temperature;
-                recipe.validate()?;
-            }
         }
         let path = self.recipe_file()?;
         files::write(&path, recipe.to_toml()?.into_bytes()).map_err(Error::io(&path))?;

@@ -126,7 +126,7 @@ impl Session {
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let (config, judges) = self.with_judges(config)?;
+        let classifier = self.classifier(config)?;
         let count = samples.unwrap_or(1);
         if !(1..=MAX_SAMPLES).contains(&count) {
             refuse!("the number of texts must be 1 to {MAX_SAMPLES} (got {count})");
@@ -169,7 +169,7 @@ impl Session {
             };
             let (model, prompt, settings) = (model.clone(), prompt.clone(), CompletionSettings::default());
             let asked = Asked { id, number, seed, model, prompt, settings, special: false, form };
-            (Request { judges: judges.clone(), ..request }, asked)
+            (Request { classifier: classifier.clone(), ..request }, asked)
         };
         for (request, asked) in (0..count).map(text) {
             self.generations.batches.push(pool, request, asked);
@@ -195,8 +195,7 @@ impl Session {
         if settings.no_tokens {
             config.max_tokens = 1;
         }
-        config.validate()?;
-        let (mut config, judges) = self.with_judges(&config)?;
+        let classifier = self.classifier(&config)?;
         if config.moderation.mode.hides() && !settings.no_tokens && settings.log_probabilities.is_some() {
             refuse!(
                 "log-probabilities show every token, but moderation hides some; request no log-probabilities, or set moderation to note"
@@ -219,7 +218,7 @@ impl Session {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
         }
         let request =
-            Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
+            Request { classifier, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
         let (prompt, special) = (Arc::new(prompt), config.special_tokens);
         let asked = Asked {

@@ -14,9 +14,9 @@ use crate::data::prepare;
 use crate::generation::{Decoder, Opening, check};
 use crate::gpu::Gpu;
 use crate::inspection::Indices;
-use crate::metrics::moderation::Judges;
+use crate::metrics::moderation::Classifier;
 use crate::platform::Yielder;
-use crate::project::{ParsedJudges, Run, StoredModel, Trained};
+use crate::project::{ParsedClassifier, Run, StoredModel, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat,
@@ -83,7 +83,7 @@ pub(super) struct Model {
 pub(super) struct Generations {
     pub(super) batches: Batches,
     pub(super) scoring: Scoring,
-    judges: ParsedJudges,
+    classifier: ParsedClassifier,
     models: Models,
     /// Idle decoders, with the weights and requested format they can be reused for.
     decoders: Vec<(Key, Option<WeightFormat>, Decoder)>,
@@ -202,18 +202,11 @@ impl Session {
         Ok(())
     }
 
-    /// Separates the moderation rules from the settings and returns the open project's judges. Fails if the settings are out of range, or
-    /// [`ParsedJudges::judges`] fails.
-    pub(super) fn with_judges(
-        &mut self,
-        config: &GenerateConfig,
-    ) -> Result<(GenerateConfig, Option<Judges>)> {
+    /// The open project's classifier, if moderation applies it. Fails if the settings are out of range, or it is missing or damaged.
+    pub(super) fn classifier(&mut self, config: &GenerateConfig) -> Result<Option<Arc<Classifier>>> {
         config.validate()?;
         let project = self.project.as_ref().map(|open| &open.project);
-        let judges = self.generations.judges.judges(&config.moderation, project)?;
-        let mut config = config.clone();
-        config.moderation.rules = None;
-        Ok((config, judges))
+        self.generations.classifier.of(&config.moderation, project)
     }
 
     /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.

@@ -611,7 +611,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let text = shelf.path().join("words.txt");
     std::fs::write(&text, words.repeat(2)).unwrap();
     let tokenizer = |kind| crate::protocol::TokenizerConfig { kind, vocabulary: 30_000, ..tiny(1).tokenizer };
-    let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
+    let unigram = crate::protocol::TokenizerKind::Unigram;
     let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
     let short_passages = Command::Bench(Bench::Decode {
         batches: Vec::new(),
@@ -633,21 +633,19 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
             cancel(4),
             after(Command::TrainTokenizer { tokenizer: tokenizer(unigram), validation: 0.1 }),
             cancel(6),
-            after(Command::CompareTokenizers { candidates: vec![tokenizer(bpe), tokenizer(unigram)] }),
-            cancel(8),
             after(train(RunConfig { tokenizer: tokenizer(unigram), ..slow(10) }, None)),
             (Some(underway), Command::Steer(Steer::Stop)),
             after(Bench::Step { config: Box::new(slow(1)), repeats: 100 }),
-            cancel(12),
+            cancel(10),
             after(short_passages),
-            cancel(14),
+            cancel(12),
             after(Command::ListRuns),
         ],
     );
-    for request in [4, 6, 8, 10, 12, 14] {
+    for request in [4, 6, 8, 10, 12] {
         assert_eq!(ended(&heard, request), Some(ErrorKind::Cancelled), "request {request}");
     }
-    for request in [5, 7, 9, 11, 13, 15, 16] {
+    for request in [5, 7, 9, 11, 13, 14] {
         assert_eq!(ended(&heard, request), None, "request {request}");
     }
     assert!(

@@ -1,4 +1,4 @@
-//! The open project's tokenizer: training, trying it on texts, listing its vocabulary, and comparisons.
+//! The open project's tokenizer: training, trying it on texts, and listing its vocabulary.
 
 use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
@@ -6,8 +6,8 @@ use crate::platform::Yielder;
 use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CompressionSummary, DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary,
-    VocabularyEntry, VocabularyOrder, answer, order,
+    DataConfig, Event, FileProblem, TokenSummary, TokenizerConfig, TokenizerSummary, VocabularyEntry,
+    VocabularyOrder, answer, order,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -19,8 +19,6 @@ use std::sync::Arc;
 const LOOKED_AT: usize = 5_000;
 /// Maximum number of characters whose merges are replayed.
 const REPLAYED: usize = 400;
-/// Bytes of the project's text for comparing tokenizers.
-const COMPARED: usize = 400_000;
 /// Tokens counted at a time.
 const COUNTED: usize = 1 << 16;
 
@@ -193,39 +191,4 @@ impl Session {
         let entries = found.iter().skip(offset).take(count).map(entry).collect();
         Ok(answer::Vocabulary { found: found.len(), offset, entries })
     }
-
-    pub(super) async fn compare_tokenizers(&mut self, candidates: &[TokenizerConfig]) -> Result<Event> {
-        let texts = self.survey().await?.sample(COMPARED)?;
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let bytes: usize = texts.iter().map(|text| text.len()).sum();
-        let row = |tokenizer: &Tokenizer, config: &TokenizerConfig, current| {
-            let tokens: usize = tokenizer.encode_many(&texts)?.iter().map(Vec::len).sum();
-            Ok::<_, Error>(CompressionSummary {
-                name: name_of(config),
-                vocabulary: tokenizer.vocabulary_size(),
-                bytes_per_token: bytes as f64 / tokens.max(1) as f64,
-                current,
-            })
-        };
-        let mut rows = Vec::new();
-        let own = self.opened()?.config.tokenizer.clone();
-        if let Ok(Prepared { tokenizer, .. }) = self.prepared() {
-            rows.push(row(tokenizer, &own, true)?);
-        }
-        let yielder = Yielder::new();
-        for (done, config) in candidates.iter().enumerate() {
-            self.sink.progress(done as u64, candidates.len() as u64);
-            let trained = Tokenizer::train(config, &texts, &yielder).await?;
-            yielder.maybe_yield().await;
-            rows.push(row(&trained, config, false)?);
-            yielder.maybe_yield().await;
-        }
-        Ok(Event::Compression { rows })
-    }
-}
-
-fn name_of(config: &TokenizerConfig) -> String {
-    // In this list, WordPiece is written as one word.
-    let name = config.kind.name().replace('_', "");
-    if config.kind.is_trained() { format!("{name} {}", config.vocabulary) } else { name }
 }

@@ -1,10 +1,6 @@
 //! `glasshouse diff`: what changed between two models, as text or JSON.
 
-use super::summary::Words;
 use super::*;
-
-/// Backgrounds of tokens in the 256 colours of terminals, from the smallest change to the largest.
-const SHADES: [u8; 5] = [17, 18, 19, 20, 27];
 
 pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
     let (project, count) = (&arguments.project, arguments.count);
@@ -54,34 +50,6 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     steps.dedup();
     let steps = steps.join(", ");
     misuse!("{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {steps}")
-}
-
-/// The text with the change of each token as its background, if the terminal has colours.
-pub(super) fn print_text(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
-    if !console::colors_enabled() {
-        return Ok(());
-    }
-    let named = |name: &str| Some(&tensors.iter().find(|tensor| tensor.own.summary.name == name)?.own);
-    let shown = named("divergence").map(|tensor| ("KL(before ‖ after)", tensor));
-    let shown = shown.or_else(|| Some(("change", named("change")?)));
-    let (Some(ids), Some((name, values))) = (named("ids"), shown) else { return Ok(()) };
-    let most = values.floats.iter().copied().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
-    let mut text = String::new();
-    for (id, value) in ids.integers.iter().zip(&values.floats) {
-        let token = terminal::visible(words.texts.get(id).copied().unwrap_or_default());
-        let shade = (value.abs() / most * SHADES.len() as f32) as usize;
-        let shade = shade.checked_sub(1).map(|shade| SHADES[shade.min(SHADES.len() - 1)]);
-        for piece in token.split_inclusive('\n') {
-            let line = piece.trim_end_matches('\n');
-            match shade.filter(|_| !line.is_empty()) {
-                Some(shade) => text += &console::style(line).white().on_color256(shade).to_string(),
-                None => text += line,
-            }
-            text.extend(piece.ends_with('\n').then_some('\n'));
-        }
-    }
-    let head = format!("\nThe text, darker to brighter by {name}, up to {} bits:", figures(most));
-    Ok(terminal::say_styled(&format!("{head}\n{text}"))?)
 }
 
 #[derive(Args, Debug)]

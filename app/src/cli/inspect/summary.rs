@@ -38,9 +38,10 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         inspected.details.iter().filter(is_first).try_for_each(tell_detail)?;
         match inspected.view {
             View::Attention => heads::print(&tensors, &words, settings)?,
+            // Its details list the tokens.
+            View::Diff => {}
             // Spans count from the text's first token, this tensor from the first in the context.
             View::Provenance if *cut > 0 => {}
-            View::Diff => diff::print_text(&tensors, &words)?,
             _ => show(&tensors, &words)?,
         }
         for detail in inspected.details.iter().filter(|detail| !is_first(detail)) {

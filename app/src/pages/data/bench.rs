@@ -1,7 +1,6 @@
 //! The right side of the page: the split of the text, the recipe as cards with switches and settings, and the result of the last cleaning.
 
 mod cards;
-mod mixture;
 mod own;
 mod personal;
 mod tables;
@@ -9,7 +8,6 @@ mod tables;
 use super::flow::counted;
 use super::*;
 use glasshouse_protocol::cleaning::SampleJudgement;
-use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.
 const RECIPES: [(&str, &str, &str); 4] = [
@@ -41,17 +39,9 @@ pub enum Side {
 #[derive(Debug, Default)]
 pub struct Bench {
     side: Option<Side>,
-    mixing: Mixing,
     /// The recipe's text while it is edited.
     text: Option<String>,
     report: tables::ReportBlocks,
-}
-
-impl Bench {
-    /// Sends settled changes.
-    pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        self.mixing.ask(ui, context);
-    }
 }
 
 impl DataPage {
@@ -103,7 +93,6 @@ impl DataPage {
                 _ => {}
             }
         }
-        self.bench.mixing.ui(ui, context, recipe);
         self.own_ui(ui, context, recipe);
     }
 }

@@ -3,12 +3,15 @@
 use super::flow::counted;
 use super::*;
 use egui::TextWrapMode;
+use glasshouse_protocol::blocks;
 use std::path::Path;
 
 /// Minimum width of a file's line in points.
 const FILE_WIDTH: f32 = 340.0;
 /// Height in points from which the list of files scrolls.
 const FILES_HEIGHT: f32 = 220.0;
+/// Number of characters listed by frequency.
+const FREQUENT: usize = 24;
 const READ: &str = "Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.";
 
 impl DataPage {
@@ -19,7 +22,9 @@ impl DataPage {
         if !cleaned {
             self.split_ui(ui, context);
         }
-        histograms_ui(ui, context);
+        for section in overview.iter().flat_map(|overview| histograms(overview)) {
+            section_ui(ui, context, "data", &section, |_, _| ());
+        }
     }
 
     /// The files, and a place to drop more.
@@ -203,57 +208,21 @@ fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
 }
 
 /// Document lengths and character frequencies.
-fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let palette = context.palette;
-    let Some(overview) = &context.state.documents.overview else { return };
-    let bars = lengths(overview, palette.series[0]);
-    let name = ["Document lengths", "characters up to", "documents"];
-    histogram_ui(ui, context, name, &bars, |ui| {
-        bars_ui(ui, palette, name[0], 96.0, &bars);
-        caption(ui, name[1]);
+fn histograms(overview: &DocumentsOverview) -> [Section; 2] {
+    let lengths = overview.lengths.iter().map(|(end, count)| blocks::Bar {
+        name: format!("up to {} characters", format::whole(*end)),
+        length: *count as f64,
+        text: counted(*count),
     });
-    let bars = frequent(overview, palette.series[2]);
-    let name = ["Most frequent characters", "character", "count"];
-    histogram_ui(ui, context, name, &bars, |ui| {
-        let shown = (ui.available_width() / 12.0) as usize;
-        bars_ui(ui, palette, name[0], 96.0, bars.get(..shown.min(bars.len())).unwrap_or_default());
-    });
-}
-
-/// A card with a title and column names for its numbers.
-fn histogram_ui(
-    ui: &mut Ui,
-    context: &mut Context<'_>,
-    [title, label, value]: [&str; 3],
-    bars: &[Bar],
-    draw: impl FnOnce(&mut Ui),
-) {
-    let rows = || bars.iter().map(|bar| [bar.label.clone(), bar.value.to_string()]);
-    let csv = || widgets::csv(&[label, value], rows());
-    section_ui(ui, context, "data", &Section::new(title, []), Some(&csv), |ui, _| draw(ui));
-}
-
-fn lengths(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
-    let bar = |(end, count): &(u64, u64)| Bar {
-        label: if *end < 1024 { end.to_string() } else { format!("{} k", end / 1024) },
-        value: *count as f64,
-        hover: format!("{} of up to {} characters", counted(*count), format::whole(*end)),
-        colour,
-    };
-    overview.lengths.iter().map(bar).collect()
-}
-
-fn frequent(overview: &DocumentsOverview, colour: Color32) -> Vec<Bar> {
     let all = overview.characters.max(1) as f64;
-    let bar = |(letter, count): &(char, u64)| {
-        let label = visible(&letter.to_string());
-        let share = format::percent(*count as f64 / all);
-        Bar {
-            hover: format!("{label}: {} times, {share}", format::whole(*count)),
-            label,
-            value: *count as f64,
-            colour,
-        }
-    };
-    overview.characters_by_count.iter().map(bar).collect()
+    let frequent = overview.characters_by_count.iter().take(FREQUENT);
+    let frequent = frequent.map(|(letter, count)| blocks::Bar {
+        name: visible(&letter.to_string()),
+        length: *count as f64,
+        text: format::percent(*count as f64 / all),
+    });
+    [
+        Section::new("Document lengths", [Block::Bars(lengths.collect())]),
+        Section::new("Most frequent characters", [Block::Bars(frequent.collect())]),
+    ]
 }

@@ -80,10 +80,9 @@ pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary])
     let pairs: Vec<Comparison> = pairs
         .map(|pair| Comparison { first: called(&pair.first), second: called(&pair.second), ..pair.clone() })
         .collect();
-    let section = blocks::compared("Paired differences", &pairs);
-    let draw = |ui: &mut Ui, context: &mut Context<'_>, place: usize| match place {
-        0 => _ = report_ui(ui, context, "evaluate", &side_by_side),
-        _ => _ = section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ()),
+    let sections = [side_by_side, blocks::compared("Paired differences", &pairs).block()];
+    let draw = |ui: &mut Ui, context: &mut Context<'_>, place: usize| {
+        report_ui(ui, context, "evaluate", &sections[place]);
     };
     if ui.available_width() < super::TWO_COLUMNS || pairs.is_empty() {
         (0..2).for_each(|place| draw(ui, context, place));
@@ -175,18 +174,6 @@ fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Optio
     let likelihood = evaluation.likelihood.as_ref()?;
     let calibrated = || likelihood.calibration.as_ref().map(|calibration| &calibration.ece);
     metric_of(&likelihood.metrics, name).or_else(|| calibrated().filter(|_| name == "ece"))
-}
-
-fn csv(pairs: &[Comparison]) -> String {
-    let columns = ["what", "first", "second", "first_value", "second_value", "difference", "verdict"];
-    let rows = pairs.iter().map(|pair| {
-        let [first, second] = [pair.first_value, pair.second_value].map(Cell::Number);
-        let texts =
-            [&pair.what, &pair.first, &pair.second, &pair.verdict].map(|text| Cell::from(text.as_str()));
-        let [what, one, other, verdict] = texts;
-        [what, one, other, first, second, (&pair.difference).into(), verdict]
-    });
-    report_csv(&Table::new("", columns, rows))
 }
 
 #[cfg(test)]
@@ -293,6 +280,5 @@ mod tests {
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(of("bits_per_byte").title(), "Bits per byte");
         assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
-        assert_eq!(csv(&[pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
     }
 }

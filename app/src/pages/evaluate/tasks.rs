@@ -58,7 +58,7 @@ pub fn tasks_ui(
         // Two files may have the same name.
         let filter = answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
         let key = format!("evaluate:{place}");
-        let pressed = section_ui(ui, context, &key, section, Some(&|| csv(task)), |ui, context| {
+        let pressed = section_ui(ui, context, &key, section, |ui, context| {
             answers_ui(ui, context, (evaluation, task), filter);
         });
         look(context, &evaluation.run, &evaluation.checkpoint, pressed);
@@ -155,25 +155,6 @@ fn answer_ui(ui: &mut Ui, task: &TaskReport, answer: &TaskAnswer) -> bool {
         }
         plain(ui, icons::ICON_BIOTECH, "Look inside").clicked()
     })
-}
-
-fn csv(task: &TaskReport) -> String {
-    let mut head = vec!["line", "group", "prompt", "answer", "expected"];
-    head.extend(task.metrics.iter().map(|metric| metric.name.as_str()));
-    let rows = task.answers.iter().map(|answer| {
-        let mut row = vec![
-            answer.line.to_string(),
-            answer.group.clone().unwrap_or_default(),
-            answer.prompt.clone(),
-            answer.answer.clone(),
-            answer.expected.join(" / "),
-        ];
-        let score = |place: usize| answer.scores.get(place).copied().flatten();
-        let number = |score: Option<f64>| score.map_or_else(String::new, |score| score.to_string());
-        row.extend((0..task.metrics.len()).map(|place| number(score(place))));
-        row
-    });
-    widgets::csv(&head, rows)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A view's section: header, formula, export buttons, and the view of one source or two side by side.
+//! A view's section: header, formula, tools, and the view of one source or two side by side.
 
 use super::{InspectPage, Shown, attention, beginning, table, view_ui};
 use crate::pages::prelude::*;
@@ -8,8 +8,6 @@ use egui::Align;
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
 const PATIENCE: f64 = 0.5;
-/// Size in bytes from which a CSV is saved as a file: more burdens the clipboard and the program it is pasted into.
-const COPIED: usize = 8 << 20;
 /// Opacity of an outdated view.
 const FADED: f32 = 0.5;
 
@@ -33,18 +31,23 @@ fn old_since(ui: &Ui) -> egui::Id {
 impl InspectPage {
     pub(super) fn sections_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         for view in self.views() {
-            let (wanted, card) = card_with(ui, context.palette.panel, |ui| {
+            let (saves, card) = card_with(ui, context.palette.panel, |ui| {
                 ui.push_id(view, |ui| self.section_ui(ui, context, view)).inner
             });
             if self.going == Some(view) {
                 self.going = None;
                 ui.scroll_to_rect(card.rect, Some(Align::TOP));
             }
-            self.give(ui, context, view, wanted, card.rect);
+            if saves == Some(true)
+                && let Some(seen) = self.asking.seen(usize::from(view == View::Diff), view)
+            {
+                let title = format!("{} {}", seen.answer.inspection.run, view.title());
+                context.asks.picture(ui, card.rect, &title);
+            }
         }
     }
 
-    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<Export> {
+    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<bool> {
         let column = usize::from(view == View::Diff);
         let ms = self.asking.seen(column, view).map(|seen| format!("{:.1} ms", seen.data.ms));
         let note = ms.unwrap_or_default();
@@ -53,7 +56,7 @@ impl InspectPage {
         let preferences = &mut *context.preferences;
         let head = (view.title(), note.as_str());
         widgets::fold(ui, preferences, &fold(view), head, open_at_first, |ui, _| {
-            let wanted = self.tools_ui(ui, view);
+            let saves = self.tools_ui(ui, view);
             let beside = self.chosen.beside.is_some();
             if !beside || view == View::Diff {
                 self.column_ui(ui, palette, column, view);
@@ -62,13 +65,12 @@ impl InspectPage {
                     ui.push_id(column, |ui| self.column_ui(ui, palette, column, view));
                 });
             }
-            wanted
+            saves
         })
-        .flatten()
     }
 
-    /// The formula and the export buttons.
-    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Export> {
+    /// Draws the formula and the tools. Returns whether a picture is to be saved.
+    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> bool {
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
@@ -79,7 +81,7 @@ impl InspectPage {
             {
                 self.tables.insert(view);
             }
-            export_ui(ui, view.title())
+            icon_button(ui, true, icons::ICON_IMAGE, &format!("PNG of {}", view.title()))
         })
         .inner
     }
@@ -151,30 +153,6 @@ impl InspectPage {
             && let Some(layer) = attention::left_out(&shown, &self.chosen)
         {
             self.chosen.one_layer = Some(layer);
-        }
-    }
-
-    fn give(&self, ui: &Ui, context: &mut Context<'_>, view: View, wanted: Option<Export>, rect: Rect) {
-        let first = usize::from(view == View::Diff);
-        let Some(seen) = self.asking.seen(first, view) else { return };
-        let title = format!("{} {}", seen.answer.inspection.run, view.title());
-        match wanted {
-            Some(Export::Csv) => {
-                let columns = if self.chosen.beside.is_some() { 2 } else { 1 };
-                let shown = (first..columns).filter_map(|column| {
-                    let seen = self.asking.seen(column, view)?;
-                    Some(Shown::new(&seen.answer, &seen.data, column, context.palette))
-                });
-                match table::csv(&shown.collect::<Vec<_>>()) {
-                    Ok(text) if text.len() > COPIED => {
-                        context.asks.save = Some((format::file_name(&title, "csv"), text.into_bytes()));
-                    }
-                    Ok(text) => context.asks.copy_csv(ui, text),
-                    Err(reason) => context.asks.tell(reason),
-                }
-            }
-            Some(Export::Png) => context.asks.picture(ui, rect, &title),
-            None => {}
         }
     }
 }

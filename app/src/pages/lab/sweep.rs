@@ -1,4 +1,4 @@
-//! Sweeps: the form, the file as text, and the runs as a table, small multiples and parallel coordinates.
+//! Sweeps: the form, the file as text, and the runs as a table and small multiples.
 
 use super::*;
 
@@ -60,27 +60,23 @@ impl SweepForm {
         let Some(sweep) = &context.state.lab.sweep else { return };
         let table = self.table.get(context.state.lab.reports, || table(sweep));
         ui.add_space(space::LARGE);
-        section_ui(ui, context, "lab", table, None, |_, _| ());
+        section_ui(ui, context, "lab", table, |_, _| ());
         if let Some(scaling) = &sweep.scaling {
             ui.add_space(space::LARGE);
             let laws = Section::new("Scaling", scaling.blocks());
-            section_ui(ui, context, "lab", &laws, None, |ui, context| {
+            section_ui(ui, context, "lab", &laws, |ui, context| {
                 scaling_ui(ui, context, sweep, scaling);
             });
         }
         if let Some(ablation) = &sweep.ablation {
             ui.add_space(space::LARGE);
             let rules = Section::new("Gain of each rule", ablation.blocks());
-            section_ui(ui, context, "lab", &rules, None, |_, _| ());
+            section_ui(ui, context, "lab", &rules, |_, _| ());
             return;
         }
         ui.add_space(space::LARGE);
-        let about = "One line per run, from its settings to its lowest validation loss. The best run is drawn last and thick.";
-        let lines = Section::new("Parallel coordinates", [Block::Note(about.to_owned())]);
-        section_ui(ui, context, "lab", &lines, None, |ui, _| parallel::parallel_ui(ui, sweep));
-        ui.add_space(space::LARGE);
         let each = Section::new("Validation loss of each run", []);
-        section_ui(ui, context, "lab", &each, None, |ui, context| multiples_ui(ui, context, sweep));
+        section_ui(ui, context, "lab", &each, |ui, context| multiples_ui(ui, context, sweep));
     }
 
     fn form_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {

@@ -1,4 +1,4 @@
-//! Forecast of a run: memory on the device, time, compute; and earlier forecasts compared with their runs.
+//! Forecast of a run: memory on the device, time, compute.
 
 use super::*;
 
@@ -36,8 +36,7 @@ impl ModelPage {
             }
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
-                    let advice = "Reduce it, press Fit to my device, or see Beyond this machine.";
-                    hint_line(ui, &format!("This does not fit the device. {advice}"));
+                    hint_line(ui, "This does not fit the device. Reduce it, or press Fit to my device.");
                 } else if let Some(binding) =
                     device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
                 {
@@ -122,32 +121,5 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
             (_, None, None) => "Estimating…".to_owned(),
         };
         caption(ui, line);
-    });
-}
-
-/// Runs with an estimated time, and their actual time.
-pub fn past_ui(ui: &mut Ui, context: &Context<'_>) {
-    let done: Vec<(&RunSummary, f64)> = context
-        .state
-        .runs
-        .list
-        .iter()
-        .filter(|run| run.state == RunState::Finished && run.seconds > 0.0)
-        .filter_map(|run| run.estimated_seconds.map(|estimated| (run, estimated)))
-        .collect();
-    if done.is_empty() {
-        return;
-    }
-    card(ui, |ui| {
-        head(ui, "Estimated and actual times");
-        ui.spacing_mut().item_spacing.y = 2.0;
-        for (run, estimated) in done.iter().rev().take(6) {
-            let off = format!("{} %", format::signed((run.seconds / estimated - 1.0) * 100.0, 0));
-            let exact = format!("{:.1} s estimated, {:.1} s taken", estimated, run.seconds);
-            stat_row(ui, &run.name, &off, &exact);
-            let (estimated, took) = (format::duration(*estimated), format::duration(run.seconds));
-            caption(ui, format!("estimated {estimated}, took {took}"));
-            ui.add_space(space::TIGHT);
-        }
     });
 }

@@ -26,7 +26,7 @@ pub fn report_ui(
     for (place, block) in blocks.into_iter().enumerate() {
         ui.push_id(place, |ui| {
             let found = match block.borrow() {
-                Block::Section(section) => section_ui(ui, context, key, section, None, |_, _| ()),
+                Block::Section(section) => section_ui(ui, context, key, section, |_, _| ()),
                 block => block_ui(ui, context, key, block),
             };
             pressed = found.or(pressed.take());
@@ -35,41 +35,27 @@ pub fn report_ui(
     pressed
 }
 
-/// How a section's contents are exported.
-#[derive(Clone, Copy)]
-pub enum Export {
-    Csv,
-    Png,
-}
-
-/// The export buttons of the contents called `title`.
-pub fn export_ui(ui: &mut Ui, title: &str) -> Option<Export> {
-    let csv = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &format!("CSV of {title}"));
-    let png = widgets::icon_button(ui, icons::ICON_IMAGE, &format!("PNG of {title}"));
-    if csv.clicked() { Some(Export::Csv) } else { png.clicked().then_some(Export::Png) }
-}
-
-/// Draws a section as a card, and `more` below its blocks. `csv` replaces the numbers of the blocks.
+/// Draws a section as a card, and `more` below its blocks.
 pub fn section_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     key: &str,
     section: &Section,
-    csv: Option<&dyn Fn() -> String>,
     more: impl FnOnce(&mut Ui, &mut Context<'_>),
 ) -> Option<Passage> {
     let Section { title, note, is_closed, blocks, .. } = section;
     let key = format!("{key}:{}", section.key);
-    let mut wanted = None;
+    let (mut copies, mut saves) = (false, false);
     let (pressed, card) = card_with(ui, context.palette.panel, |ui| {
         ui.push_id(&key, |ui| {
             if !fold_row(ui, context.preferences, &key, (title, note), !is_closed) {
                 return None;
             }
-            if csv.is_some() || has_numbers(blocks) {
+            if has_numbers(blocks) {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = space::SMALL;
-                    wanted = export_ui(ui, title);
+                    copies = icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("CSV of {title}"));
+                    saves = icon_button(ui, true, icons::ICON_IMAGE, &format!("PNG of {title}"));
                 });
             }
             let pressed = blocks_ui(ui, context, &key, blocks);
@@ -78,12 +64,12 @@ pub fn section_ui(
         })
         .inner
     });
-    match wanted {
-        Some(Export::Csv) => {
-            context.asks.copy_csv(ui, csv.map_or_else(|| numbers(blocks).join("\n"), |csv| csv()));
-        }
-        Some(Export::Png) => context.asks.picture(ui, card.rect, title),
-        None => {}
+    if copies {
+        ui.ctx().copy_text(numbers(blocks).join("\n"));
+        context.asks.tell("Copied as CSV");
+    }
+    if saves {
+        context.asks.picture(ui, card.rect, title);
     }
     pressed
 }

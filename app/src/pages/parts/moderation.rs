@@ -4,8 +4,7 @@ use crate::pages::prelude::*;
 
 /// Draws the mode, and the categories if it is on.
 pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let chosen = &mut context.preferences.moderation;
-    let settings = &mut chosen.settings;
+    let settings = &mut context.preferences.moderation;
     ui.label("Moderation");
     described_ui(ui, "Moderation", &mut settings.mode);
     if settings.mode == ModerationMode::Off {
@@ -17,22 +16,11 @@ pub fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let mut categories = settings.categories.iter().copied().collect();
     ui.horizontal_wrapped(|ui| some_ui(ui, &mut categories, &Category::ALL, Category::title));
     settings.categories = categories.into_iter().collect();
-    let rules = chosen.rules_of.as_ref().map(|file| format!("those in {file}"));
-    let rules = rules.unwrap_or_else(|| "the project's (moderation.jsonl)".to_owned());
-    caption(ui, format!("With Glasshouse's own rules and {rules}."));
-    ui.horizontal_wrapped(|ui| {
-        if plain(ui, icons::ICON_UPLOAD_FILE, "Choose rules").clicked() {
-            context.asks.wish = Some(Wish::ModerationRules);
-        }
-        if chosen.rules_of.is_some() && quiet(ui, icons::ICON_CLOSE, "Without these rules").clicked() {
-            (chosen.settings.rules, chosen.rules_of) = (None, None);
-        }
-    });
     let has_classifier = context.state.projects.has_classifier();
-    let mut classifies = chosen.settings.classifier && has_classifier;
+    let mut classifies = settings.classifier && has_classifier;
     let choice = Checkbox::new(&mut classifies, "Also by the project's classifier");
     if ui.add_enabled(has_classifier, choice).changed() {
-        chosen.settings.classifier = classifies;
+        settings.classifier = classifies;
     }
     caption(
         ui,

@@ -134,15 +134,8 @@ impl List {
             if self.falling { order.reverse() } else { order }
         });
         let runs = as_trees(&runs);
-        let mut copied = false;
         card(ui, |ui| {
-            egui::Sides::new().shrink_left().show(
-                ui,
-                |ui| quiet_text(ui, count(runs.len(), chosen.len())),
-                |ui| {
-                    copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked();
-                },
-            );
+            quiet_text(ui, count(runs.len(), chosen.len()));
             ui.horizontal_wrapped(|ui| import_ui(ui, context));
             ui.add_space(space::TIGHT);
             if searched {
@@ -172,9 +165,6 @@ impl List {
                 }
             }
         });
-        if copied {
-            context.asks.copy_csv(ui, csv(&runs));
-        }
     }
 }
 
@@ -318,54 +308,9 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize, words: &[String]) {
     }
 }
 
-fn exact(loss: Option<f32>) -> String {
-    loss.map_or(String::new(), |loss| loss.to_string())
-}
-
-/// The table as CSV with exact numbers.
-fn csv(runs: &[(usize, &RunSummary)]) -> String {
-    type Column = (&'static str, fn(&RunSummary) -> String);
-    let columns: [Column; 19] = [
-        ("run", |run| run.name.clone()),
-        ("title", |run| run.title.clone()),
-        ("tags", |run| run.tags.join(", ")),
-        ("shape", |run| run.shape.clone()),
-        ("start", |run| run.start.as_ref().map_or_else(String::new, ToString::to_string)),
-        ("changes", |run| run.changes.join(", ")),
-        ("parameters", |run| run.parameters.to_string()),
-        ("step", |run| run.step.to_string()),
-        ("steps", |run| run.steps.to_string()),
-        ("validation_loss", |run| exact(run.val_loss)),
-        ("best_validation_loss", |run| exact(run.best_val_loss)),
-        ("best_step", |run| run.best_step.map_or_else(String::new, |step| step.to_string())),
-        ("bytes", |run| run.bytes.map_or_else(String::new, |bytes| bytes.to_string())),
-        ("seconds", |run| format!("{:.1}", run.seconds)),
-        ("state", |run| run.state_words().to_owned()),
-        ("device", |run| run.device.clone()),
-        ("created", |run| run.created.to_string()),
-        ("notes", |run| run.notes.clone()),
-        ("error", |run| run.error.clone().unwrap_or_default()),
-    ];
-    let rows = runs.iter().map(|(_, run)| columns.map(|(_, cell)| cell(run)));
-    widgets::csv(&columns.map(|(title, _)| title), rows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_as_csv_has_what_a_person_gave_a_run() {
-        let run = RunSummary {
-            name: "1-first-stories".to_owned(),
-            title: "Owls".to_owned(),
-            tags: vec!["night".to_owned(), "small".to_owned()],
-            ..RunSummary::default()
-        };
-        let text = csv(&[(0, &run)]);
-        assert!(text.starts_with("run,title,tags,shape,start,"), "{text}");
-        assert!(text.contains("1-first-stories,Owls,\"night, small\","), "{text}");
-    }
 
     #[test]
     fn runs_stand_below_those_that_they_began_with() {

@@ -44,7 +44,7 @@ pub fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let serving = &context.asks.serving;
         let found = on.then(|| format::moderated(&serving.moderated));
         moderation_ui(ui, context);
-        if context.preferences.moderation.settings.mode != ModerationMode::Off {
+        if context.preferences.moderation.mode != ModerationMode::Off {
             quiet_text(ui, text::MODERATES);
             if let Some(found) = found {
                 let found = if found.is_empty() { "nothing" } else { &found };

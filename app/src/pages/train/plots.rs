@@ -1,4 +1,4 @@
-//! The curves: loss, learning rate, gradient norm and speed, by steps or by time, with other runs as an overlay.
+//! The curves: loss, learning rate, gradient norm and speed, by steps or by time.
 
 use super::*;
 use crate::state::StepPoint;
@@ -49,12 +49,11 @@ pub struct Plots {
     axis: Axis,
     log: bool,
     smooth: f64,
-    pub overlaid: BTreeSet<String>,
 }
 
 impl Default for Plots {
     fn default() -> Self {
-        Self { tab: Tab::Loss, axis: Axis::Steps, log: false, smooth: 0.9, overlaid: BTreeSet::new() }
+        Self { tab: Tab::Loss, axis: Axis::Steps, log: false, smooth: 0.9 }
     }
 }
 
@@ -63,11 +62,6 @@ impl Plots {
     pub fn lesson_curves(context: &Context<'_>, tab: Tab, training: &Training) -> Vec<Curve> {
         let smooth = if tab == Tab::Loss { 0.8 } else { 0.0 };
         Self { tab, smooth, ..Self::default() }.curves(context, training, &StepClock::default())
-    }
-
-    /// The same tab and scales, for another project.
-    pub fn without_runs(self) -> Self {
-        Self { overlaid: BTreeSet::new(), ..self }
     }
 
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
@@ -79,8 +73,8 @@ impl Plots {
         let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
         let run = training.run.as_ref().map_or("", |run| run.name.as_str());
-        let (asked, card) = card_with(ui, context.palette.panel, |ui| {
-            let mut asked = None;
+        let (saves, card) = card_with(ui, context.palette.panel, |ui| {
+            let mut saves = false;
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
                 let has_accuracy = !training.accuracies.is_empty();
@@ -97,7 +91,7 @@ impl Plots {
                     }
                 }
                 ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                    asked = self.more_ui(ui, context, narrow);
+                    saves = self.more_ui(ui, narrow);
                     if !narrow {
                         self.scale_ui(ui);
                     }
@@ -114,16 +108,10 @@ impl Plots {
                 write: self.tab.write(),
             };
             plot.ui(ui, &curves, &marks);
-            asked
+            saves
         });
-        match asked {
-            Some(Export::Csv) => {
-                context.asks.copy_csv(ui, curves_csv(&curves, self.axis, self.tab.name()));
-            }
-            Some(Export::Png) => {
-                context.asks.picture(ui, card.rect, &format!("{run} {}", self.tab.name()));
-            }
-            None => {}
+        if saves {
+            context.asks.picture(ui, card.rect, &format!("{run} {}", self.tab.name()));
         }
     }
 
@@ -143,36 +131,17 @@ impl Plots {
         });
     }
 
-    /// The menu: other runs, copying, saving, and on narrow pages the scales.
-    fn more_ui(&mut self, ui: &mut Ui, context: &Context<'_>, narrow: bool) -> Option<Export> {
+    /// The menu: saving, and on narrow pages the scales. Returns whether a picture is to be saved.
+    fn more_ui(&mut self, ui: &mut Ui, narrow: bool) -> bool {
         let button = widgets::icon_button(ui, icons::ICON_MORE_VERT, "More about these curves");
-        let mut asked = None;
-        Popup::menu(&button).width(240.0).show(|ui| {
+        let menu = Popup::menu(&button).width(240.0).show(|ui| {
             if narrow {
                 self.scale_ui(ui);
                 ui.separator();
             }
-            if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked() {
-                asked = Some(Export::Csv);
-            }
-            if widgets::quiet(ui, icons::ICON_IMAGE, "Save as PNG").clicked() {
-                asked = Some(Export::Png);
-            }
-            let current = context.state.training.run.as_ref().map(|run| run.name.as_str());
-            let others = context.state.runs.list.iter().filter(|run| Some(run.name.as_str()) != current);
-            let names: Vec<&String> = others.rev().take(6).map(|run| &run.name).collect();
-            if !names.is_empty() {
-                ui.separator();
-                quiet_text(ui, "Lay over");
-                for name in names {
-                    let mut chosen = self.overlaid.contains(name);
-                    if ui.checkbox(&mut chosen, name).changed() && !self.overlaid.remove(name) {
-                        self.overlaid.insert(name.clone());
-                    }
-                }
-            }
+            widgets::quiet(ui, icons::ICON_IMAGE, "Save as PNG").clicked()
         });
-        asked
+        menu.is_some_and(|menu| menu.inner)
     }
 
     fn curves(&self, context: &Context<'_>, training: &Training, clock: &StepClock) -> Vec<Curve> {
@@ -181,11 +150,10 @@ impl Plots {
         if self.tab == Tab::Accuracy {
             return accuracy_curves(training, palette, place);
         }
-        let factor_of = |run: Option<&RunSummary>| match self.tab {
-            Tab::Loss => format::loss_factor(run.and_then(|run| run.bytes_per_token)),
+        let factor = match self.tab {
+            Tab::Loss => format::loss_factor(training.run.as_ref().and_then(|run| run.bytes_per_token)),
             _ => 1.0,
         };
-        let factor = factor_of(training.run.as_ref());
         let points: Vec<[f64; 2]> =
             training.points.iter().map(|point| [place(point.step), factor * self.value(point)]).collect();
         let evaluations: Vec<[f64; 2]> = training
@@ -215,19 +183,6 @@ impl Plots {
         if self.tab == Tab::Loss {
             let marks = evaluations.len() <= 64;
             curves.push(Curve { marks, ..Curve::new("validation", second, evaluations) });
-        }
-        for name in &self.overlaid {
-            let Some(history) = context.state.runs.histories.get(name) else { continue };
-            let (colour, _) = run_colour(palette, name);
-            let factor = factor_of(context.state.runs.list.iter().find(|run| run.name == *name));
-            let rough = history_points(history, self.axis, |event| match self.tab {
-                Tab::Loss => evaluation(event).map(|[step, loss]| [step, factor * loss]),
-                _ => StepPoint::of(event).map(|point| [point.step as f64, self.value(&point)]),
-            });
-            let smooth = self.tab != Tab::Loss && !even;
-            let points = if smooth { smoothed(&rough, self.weight(rough.len())) } else { rough };
-            let title = if self.tab == Tab::Loss { format!("{name} validation") } else { name.clone() };
-            curves.push(Curve { dashed: true, width: 1.75, ..Curve::new(title, colour, points) });
         }
         curves
     }
@@ -294,19 +249,4 @@ pub fn history_points(
     let clock = history_clock(history);
     let placed = |[step, value]: [f64; 2]| [clock.place(axis, step), value];
     history.events.iter().filter_map(point).map(placed).collect()
-}
-
-/// Curves as rows of curve, step or seconds, and value.
-fn curves_csv(curves: &[Curve], axis: Axis, value: &str) -> String {
-    let named = |curve: &Curve| match curve.name.as_str() {
-        "" => "as measured".to_owned(),
-        name => name.to_owned(),
-    };
-    let rows = curves.iter().flat_map(|curve| {
-        let name = named(curve);
-        let known = curve.points.iter().filter(|[_, y]| y.is_finite());
-        known.map(move |[x, y]| [name.clone(), format!("{x}"), format!("{y}")])
-    });
-    let place = if axis == Axis::Time { "seconds" } else { "step" };
-    csv(&["curve", place, value], rows)
 }

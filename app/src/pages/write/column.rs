@@ -32,11 +32,6 @@ impl Column {
         self.look = Look::default();
     }
 
-    pub fn show(&mut self, request: u64, text: &Text) {
-        let sampling = Sampling::new(&text.source, &text.config);
-        *self = Self { sampling, request: Some(request), look: Look::default() };
-    }
-
     /// Takes in answers about the text, and requests details of the selected token.
     pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;

@@ -27,7 +27,7 @@ impl Sampling {
     /// Like [`settings`](Self::settings), with the person's moderation.
     pub fn moderated(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
         let has_classifier = context.state.projects.has_classifier();
-        let moderation = Box::new(context.preferences.moderation.holding(has_classifier));
+        let moderation = Box::new(context.preferences.moderation.in_project(has_classifier));
         GenerateConfig { moderation, ..self.settings(seed) }
     }
 

@@ -11,8 +11,6 @@
 
 mod access;
 mod hub;
-#[cfg(test)]
-mod tests;
 
 pub use hub::Hub;
 

@@ -238,7 +238,7 @@ async fn write(
         prompt: tokens.iter().take(lengths.prefix).copied().collect(),
         config: config.clone(),
         ends: Vec::new(),
-        judges: None,
+        classifier: None,
         decode: (|_| None) as fn(Option<u32>) -> Option<String>,
     };
     let requests: Vec<_> = passages.iter().map(request).collect();

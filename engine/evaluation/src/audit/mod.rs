@@ -38,8 +38,8 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }
 
-/// Audits a model; `own` holds the user's own sentence pairs. Fails if the sample size is out of range, a line of the project's
-/// moderation rules is invalid, its classifier or the run's text is damaged, or a device fails.
+/// Audits a model; `own` holds the user's own sentence pairs. Fails if the sample size is out of range, the project's
+/// classifier or the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -49,9 +49,11 @@ pub async fn audit(
     let (asked, yielder) = (asked(settings)?, Yielder::new());
     let texts = Texts::from_run(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
-    // Invalid rules or classifiers are reported before the long work starts.
-    let judges =
-        asked.contains(&AuditTopic::Moderation).then(|| moderation::judges_of(auditor)).transpose()?;
+    // A damaged classifier is reported before the long work starts.
+    let classifier = match asked.contains(&AuditTopic::Moderation) {
+        true => moderation::classifier_of(auditor)?,
+        false => None,
+    };
     // Both sections on sampled text share one set of samples.
     let written =
         match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
@@ -62,9 +64,7 @@ pub async fn audit(
         sections.push(match topic {
             AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &yielder, tell).await?,
             AuditTopic::Moderation => {
-                // Always set if this section is requested.
-                let Some(judges) = &judges else { continue };
-                moderation::moderation(auditor, judges, &written, &texts, &yielder, tell).await?
+                moderation::moderation(auditor, classifier.as_ref(), &written, &texts, &yielder, tell).await?
             }
             AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &yielder, tell).await?,
             AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,

@@ -1,17 +1,14 @@
-//! Moderation of sampled texts, by the rules and the project's classifier if any. The training text is checked in the
+//! Moderation of sampled texts, by the word list and the project's classifier if any. The training text is checked in the
 //! same way to show the source.
 
 use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
 use crate::Tell;
-use glasshouse_metrics::moderation::{
-    CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
-};
+use glasshouse_metrics::moderation::{CLASSIFIER_FILE, Category, Classifier, Finding, Severity, find};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const ROWS: usize = 30;
 
@@ -44,7 +41,7 @@ impl ModerationCounts {
 
 pub(super) async fn moderation(
     auditor: &Auditor<'_>,
-    (judges, is_own): &(Judges, bool),
+    classifier: Option<&Classifier>,
     written: &Sampled,
     texts: &Texts,
     yielder: &Yielder,
@@ -52,14 +49,14 @@ pub(super) async fn moderation(
 ) -> Result<AuditSection> {
     let (mut own, mut there) = (ModerationCounts::default(), ModerationCounts::default());
     for text in &written.texts {
-        own.note(judges.find(text));
+        own.note(find(text, classifier));
         yielder.maybe_yield().await;
     }
     let mut told = |done, of| tell("moderation: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
     let reading = texts.read(tokenizer, yielder, &mut told, |document| {
         if !document.trim().is_empty() {
-            there.note(judges.find(document));
+            there.note(find(document, classifier));
         }
     });
     let reading = reading.await?;
@@ -68,29 +65,17 @@ pub(super) async fn moderation(
     } else {
         format!("compared with {} in {}", counted(there.texts, "document"), reading.words())
     };
-    let by = match (is_own, &judges.classifier) {
-        (false, None) => "our rules",
-        (true, None) => "our rules and the project's own",
-        (false, Some(_)) => "our rules and the project's classifier",
-        (true, Some(_)) => "our rules, the project's own and its classifier",
-    };
-    let sample = format!("{}, by {by}; {beside}.", written.words());
+    let also = if classifier.is_some() { " and the project's classifier" } else { "" };
+    let sample = format!("{}, by the word list{also}; {beside}.", written.words());
     let unread = texts.unread(reading, NOT_THERE);
-    Ok(section(&own, &there, (unread, judges.classifier.is_some()), sample))
+    Ok(section(&own, &there, (unread, classifier.is_some()), sample))
 }
 
-/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules. Fails if a line of
-/// the rules is invalid, or the classifier is damaged.
-pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
+/// The project's classifier, if it has one. Fails if it is damaged.
+pub(super) fn classifier_of(auditor: &Auditor<'_>) -> Result<Option<Classifier>> {
     let project = auditor.subject.run.project()?;
-    let own = project.moderation_rules()?;
-    let place = project.folder().join(RULES_FILE);
-    let rules = Rules::with(own.as_deref().unwrap_or_default());
-    let rules = Arc::new(rules.map_err(|reason| Error::bad_file(&place, reason))?);
-    let classifier = project.moderation_classifier()?.map(|kept| Classifier::read(&kept).map(Arc::new));
-    let place = project.folder().join(CLASSIFIER_FILE);
-    let classifier = classifier.transpose().map_err(|reason| Error::bad_file(&place, reason))?;
-    Ok((Judges { rules, classifier }, own.is_some()))
+    let classifier = project.moderation_classifier()?.map(|kept| Classifier::read(&kept)).transpose();
+    classifier.map_err(|reason| Error::bad_file(project.folder().join(CLASSIFIER_FILE), reason))
 }
 
 fn section(
@@ -169,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_text_counts_once_for_a_category_and_a_rule_as_often_as_it_matches() {
-        let (rules, mut tally) = (Rules::ours().unwrap(), ModerationCounts::default());
+        let mut tally = ModerationCounts::default();
         for text in ["Shit, shit, what a damn day.", "A class in Essex.", "You idiot."] {
-            tally.note(rules.find(text));
+            tally.note(find(text, None));
         }
         assert_eq!((tally.texts, tally.any), (3, 2));
         assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Insults, 1)]));
@@ -189,11 +174,10 @@ mod tests {
         let rows = "{\"text\":\"I hate the dog\",\"label\":1}\n{\"text\":\"I like the dog\",\"label\":0}\n"
             .repeat(5);
         let rows = LabelledRows::read(&rows).rows;
-        let classifier = Some(Arc::new(Classifier::train(&rows, 1, |_, _| ()).unwrap()));
-        let judges = Judges { rules: Arc::new(Rules::ours().unwrap()), classifier };
+        let classifier = Classifier::train(&rows, 1, |_, _| ()).unwrap();
         let mut tally = ModerationCounts::default();
         for text in ["I hate the dog. I hate the dog.", "I like the dog.", "I hate it, shit."] {
-            tally.note(judges.find(text));
+            tally.note(find(text, Some(&classifier)));
         }
         assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Classifier, 2)]));
         assert_eq!(by_rule(&tally, &ModerationCounts::default()).unwrap().rows.len(), 1);

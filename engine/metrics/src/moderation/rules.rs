@@ -1,37 +1,32 @@
-//! Moderation rules: words and phrases by category, and innocent phrases that contain them.
+//! The word list: words and phrases by category, and innocent phrases that contain them.
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
-use crate::records::{lines, unplaced};
-use glasshouse_protocol::names;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
+use std::sync::LazyLock;
 
-/// The built-in rules, in the format of a user's file.
-const OURS: &str = include_str!("rules.jsonl");
+/// A line has the words and phrases of a category and severity, or innocent phrases. `*` at the end of a word stands for any ending.
+pub(super) const LINES: &str = include_str!("rules.jsonl");
+
+/// The list, parsed once.
+pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::new);
 /// Minimum letters before a `*`.
 const MIN_STEM_LETTERS: usize = 3;
-const MAX_PHRASE_WORDS: usize = 12;
 
 /// Finds words and phrases in linear time.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Phrases of rules and exceptions, by their first word (or its stem if it ends with `*`).
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// Phrases, by their first word (or its stem if it ends with `*`).
     phrases: FxHashMap<String, Vec<Phrase>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Phrase {
-    written: String,
+    written: &'static str,
     words: Vec<Pattern>,
-    says: Says,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
-    Found(Category, Severity),
-    /// An exception: nothing within it is found.
-    Innocent,
+    /// `None` for an innocent phrase: nothing within it is found.
+    found: Option<(Category, Severity)>,
 }
 
 /// A word or, for stems, all words that begin with it.
@@ -48,14 +43,19 @@ impl Pattern {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Line {
-    category: Option<String>,
-    severity: Option<String>,
-    words: Vec<String>,
-    innocent: Vec<String>,
-    remove: Vec<String>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, untagged)]
+pub(super) enum Line<'a> {
+    Found {
+        category: Category,
+        severity: Severity,
+        #[serde(borrow)]
+        words: Vec<&'a str>,
+    },
+    Innocent {
+        #[serde(borrow)]
+        innocent: Vec<&'a str>,
+    },
 }
 
 /// Findings in a text, and the offset from which on more text may change them.
@@ -67,77 +67,21 @@ pub(super) struct RuleMatches {
 }
 
 impl Rules {
-    /// The built-in rules.
-    pub fn ours() -> Result<Self, String> {
-        Self::with("")
-    }
-
-    /// The built-in rules, modified by a user's JSON Lines.
-    /// `{"category", "severity", "words"}` adds words and phrases, `{"innocent": […]}` adds phrases within which nothing is found,
-    /// and `{"remove": […]}` removes built-in words. Fails if a line has another form; the error names it.
-    pub fn with(own: &str) -> Result<Self, String> {
-        let mut rules = Self { phrases: FxHashMap::default() };
-        for text in [OURS, own] {
-            for (number, line) in lines(text) {
-                rules.take(line).map_err(|reason| format!("line {number}: {reason}"))?;
+    /// A test checks that each line is read.
+    fn new() -> Self {
+        let mut rules = Self::default();
+        for line in LINES.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            let (phrases, found) = match line {
+                Line::Found { category, severity, words } => (words, Some((category, severity))),
+                Line::Innocent { innocent } => (innocent, None),
+            };
+            for written in phrases {
+                let words = patterns(written);
+                let Some(first) = words.first() else { continue };
+                rules.phrases.entry(first.word.clone()).or_default().push(Phrase { written, words, found });
             }
         }
-        Ok(rules)
-    }
-
-    fn take(&mut self, line: &str) -> Result<(), String> {
-        let line: Line = serde_json::from_slice(line.as_bytes())
-            .map_err(|error| names::with_suggestion(&unplaced(&error)))?;
-        for written in &line.remove {
-            self.remove(written)?;
-        }
-        for written in &line.innocent {
-            self.add(written, Says::Innocent)?;
-        }
-        if line.words.is_empty() {
-            if line.category.is_some() || line.severity.is_some() {
-                return Err("`words` is missing".to_owned());
-            }
-            if line.remove.is_empty() && line.innocent.is_empty() {
-                return Err("expected `words`, `innocent` or `remove`".to_owned());
-            }
-            return Ok(());
-        }
-        let category = line.category.as_deref().map(|name| Category::named("category", name)).transpose()?;
-        let category = category.unwrap_or(Category::Other);
-        let severity = line.severity.as_deref().map(|name| Severity::named("severity", name)).transpose()?;
-        let severity = severity.unwrap_or_default();
-        line.words.iter().try_for_each(|written| self.add(written, Says::Found(category, severity)))
-    }
-
-    fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
-        let words = patterns(written)?;
-        let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
-        let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
-        self.phrases.entry(first.word.clone()).or_default().push(phrase);
-        Ok(())
-    }
-
-    fn remove(&mut self, written: &str) -> Result<(), String> {
-        let small = written.trim().to_lowercase();
-        let is_rule = |phrase: &Phrase| matches!(phrase.says, Says::Found(..));
-        let mut is_found = false;
-        for phrases in self.phrases.values_mut() {
-            let before = phrases.len();
-            phrases.retain(|phrase| !(is_rule(phrase) && phrase.written == small));
-            is_found |= phrases.len() < before;
-        }
-        if is_found {
-            return Ok(());
-        }
-        let known = self.phrases.values().flatten().filter(|phrase| is_rule(phrase));
-        let near = names::nearest(&small, known.map(|phrase| phrase.written.as_str()));
-        let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-        Err(format!("there is no rule \"{written}\" to remove{near}"))
-    }
-
-    pub fn find(&self, text: &str) -> Vec<Finding> {
-        self.look(text, true).findings
+        rules
     }
 
     /// Findings in a text; if `is_whole` is false, more of it may follow.
@@ -156,11 +100,9 @@ impl Rules {
                         if last.from >= open {
                             decided = decided.min(first.start);
                         }
-                        match phrase.says {
-                            Says::Found(category, severity) => {
-                                matches.push((span, category, severity, phrase));
-                            }
-                            Says::Innocent => innocent.push(span),
+                        match phrase.found {
+                            Some(found) => matches.push((span, found, phrase)),
+                            None => innocent.push(span),
                         }
                     }
                     Matched::Part if !is_whole => {
@@ -173,22 +115,21 @@ impl Rules {
         for word in spelled(&words) {
             let own = std::slice::from_ref(&word);
             for phrase in self.beginning_with(own).filter(|phrase| phrase.words.len() == 1) {
-                if let Says::Found(category, severity) = phrase.says
-                    && phrase.words.iter().all(|first| first.is(&word))
+                if let Some(found) = phrase.found.filter(|_| phrase.words.iter().all(|first| first.is(&word)))
                 {
-                    matches.push(((word.start, word.end), category, severity, phrase));
+                    matches.push(((word.start, word.end), found, phrase));
                 }
             }
         }
         matches.retain(|((start, end), ..)| !innocent.iter().any(|(from, to)| from <= start && end <= to));
         let mut findings: Vec<Finding> = matches
             .into_iter()
-            .map(|((start, end), category, severity, phrase)| Finding {
+            .map(|((start, end), (category, severity), phrase)| Finding {
                 start,
                 end,
                 category,
                 severity,
-                rule: phrase.written.clone(),
+                rule: phrase.written.to_owned(),
             })
             .collect();
         glasshouse_protocol::order::sort_by_key(&mut findings, |finding: &Finding| {
@@ -258,29 +199,16 @@ fn spelled_end(text: &str, words: &[Word]) -> usize {
     first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
 }
 
-fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
+fn patterns(written: &str) -> Vec<Pattern> {
     let mut patterns = Vec::new();
     for part in written.split_whitespace() {
         let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
-        if part.contains('*') {
-            return Err(format!("\"{written}\": a `*` must be at the end of a word"));
-        }
         let own: Vec<String> =
             words(part).0.into_iter().filter_map(|word| word.forms.into_iter().next()).collect();
         let last = own.len();
         for (number, word) in (1..).zip(own) {
-            let is_stem = is_stem && number == last;
-            if is_stem && word.chars().count() < MIN_STEM_LETTERS {
-                return Err(format!(
-                    "\"{written}\": at least {MIN_STEM_LETTERS} letters must come before a `*`"
-                ));
-            }
-            patterns.push(Pattern { word, is_stem });
+            patterns.push(Pattern { word, is_stem: is_stem && number == last });
         }
     }
-    match patterns.len() {
-        0 => Err(format!("\"{written}\" has no word")),
-        count if count <= MAX_PHRASE_WORDS => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; at most {MAX_PHRASE_WORDS} are allowed")),
-    }
+    patterns
 }

@@ -1,10 +1,11 @@
 //! Moderation of streamed text.
 
-use super::rules::RuleMatches;
+use super::rules::{RULES, RuleMatches};
 use super::sentences::sentences;
 use super::words::words;
-use super::{Category, Judges, Moderated, Moderation, ModerationMode};
+use super::{Category, Classifier, Moderated, Moderation, ModerationMode};
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 const BLOCK: char = '█';
 /// Bytes of decided text to keep before discarding.
@@ -15,7 +16,7 @@ const KEPT: usize = 1024;
 /// split into pieces.
 #[derive(Clone, Debug)]
 pub struct Moderator {
-    judges: Judges,
+    classifier: Option<Arc<Classifier>>,
     settings: Moderation,
     /// Undecided text, and some before it.
     text: String,
@@ -33,10 +34,10 @@ pub struct Moderator {
 
 impl Moderator {
     /// Creates a moderator; `None` if moderation is off.
-    pub fn new(settings: &Moderation, judges: &Judges) -> Option<Self> {
+    pub fn new(settings: &Moderation, classifier: Option<Arc<Classifier>>) -> Option<Self> {
         (settings.mode != ModerationMode::Off).then(|| Self {
-            judges: judges.clone(),
-            settings: Moderation { rules: None, ..settings.clone() },
+            classifier,
+            settings: settings.clone(),
             text: String::new(),
             given: 0,
             before: None,
@@ -107,8 +108,8 @@ impl Moderator {
 
     /// Findings, and the offset from which on more text may change them.
     fn look(&self, is_whole: bool) -> RuleMatches {
-        let mut found = self.judges.rules.look(&self.text, is_whole);
-        let Some(classifier) = &self.judges.classifier else { return found };
+        let mut found = RULES.look(&self.text, is_whole);
+        let Some(classifier) = &self.classifier else { return found };
         let sentences = sentences(&self.text, self.given, is_whole);
         // Sentences joined by a finding are decided together.
         let joins = |end: usize| found.findings.iter().any(|own| own.start < end && end < own.end);

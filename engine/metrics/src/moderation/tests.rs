@@ -8,13 +8,8 @@ use std::sync::{Arc, LazyLock};
 const DEVELOPMENT: &str = include_str!("development.jsonl");
 const HELD_OUT: &str = include_str!("held_out.jsonl");
 
-fn rules() -> Arc<Rules> {
-    static OURS: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::ours().unwrap()));
-    OURS.clone()
-}
-
 fn found(text: &str) -> Vec<(Category, String)> {
-    let findings = rules().find(text).into_iter();
+    let findings = find(text, None).into_iter();
     findings.map(|finding| (finding.category, text[finding.start..finding.end].to_owned())).collect()
 }
 
@@ -26,9 +21,8 @@ fn labelled(file: &str) -> Vec<LabelledRow> {
 
 /// Accuracy of the rules on labelled rows; prints the wrong ones.
 fn judged(name: &str, rows: &[LabelledRow]) -> Figures {
-    let rules = rules();
     let said = |row: &LabelledRow| {
-        let findings = rules.find(&row.text);
+        let findings = find(&row.text, None);
         if findings.is_empty() == row.is_harmful {
             println!("{name}: {:?} {findings:?}", row.text);
         }
@@ -90,42 +84,24 @@ fn what_is_meant_is_found_in_each_category_and_spelling() {
 }
 
 #[test]
-fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
-    let own = "{\"category\":\"other\",\"severity\":\"severe\",\"words\":[\"blorb*\",\"坏蛋\"]}\n\
-               {\"remove\":[\"damn\"]}\n{\"innocent\":[\"holy shit\",\"blorb day\"]}\n";
-    let rules = Rules::with(own).unwrap();
-    assert_eq!(rules.find("the blorbs and 坏蛋").len(), 2);
-    assert!(rules.find("damn, a blorb day, holy shit").is_empty());
-    assert_eq!(rules.find("shit and a blorb")[0].rule, "shit");
-    for (line, said) in [
-        ("{\"category\":\"profanty\",\"words\":[\"x\"]}", "profanity"),
-        ("{\"severity\":\"mld\",\"words\":[\"x\"]}", "mild"),
-        ("{\"wods\":[\"x\"]}", "words"),
-        ("{\"remove\":[\"damm\"]}", "did you mean \"damn\""),
-        ("{\"words\":[\"*\"]}", "no word"),
-        ("{\"words\":[\"a*\"]}", "letters must come before"),
-        ("{\"severity\":\"mild\"}", "`words` is missing"),
-        ("{\"words\":[\"a\"],\"near\":[\"b\"]}", "unknown field `near`"),
-        ("{\"words\":[\"a b c d e f g h i j k l m\"]}", "12 are allowed"),
-        ("{}", "expected `words`"),
-    ] {
-        let reason = Rules::with(&format!("\n{line}\n")).unwrap_err();
-        assert!(reason.starts_with("line 2: ") && reason.contains(said), "{line}: {reason}");
+fn each_line_of_the_list_is_read() {
+    for line in rules::LINES.lines() {
+        serde_json::from_str::<rules::Line<'_>>(line).unwrap();
     }
 }
 
 fn moderated(text: &[&str], mode: ModerationMode, severity: Severity) -> (String, Moderated, bool) {
-    judged_by(&rules().into(), text, mode, severity)
+    judged_by(None, text, mode, severity)
 }
 
 fn judged_by(
-    judges: &Judges,
+    classifier: Option<&Arc<Classifier>>,
     text: &[&str],
     mode: ModerationMode,
     severity: Severity,
 ) -> (String, Moderated, bool) {
     let settings = Moderation { mode, severity, ..Moderation::default() };
-    let mut moderator = Moderator::new(&settings, judges).unwrap();
+    let mut moderator = Moderator::new(&settings, classifier.cloned()).unwrap();
     let mut out: String = text.iter().map(|piece| moderator.push(piece)).collect();
     out.push_str(&moderator.finish());
     (out, moderator.counts.clone(), moderator.is_stopped)
@@ -141,7 +117,7 @@ fn findings_are_replaced_end_the_text_or_are_counted() {
     assert_eq!((out.as_str(), stopped), ("Well, ", true));
     let (out, counts, stopped) = moderated(&text, ModerationMode::Note, Severity::Severe);
     assert_eq!((out, stopped, counts.len()), (text.concat(), false, 1));
-    assert!(Moderator::new(&Moderation::default(), &rules().into()).is_none());
+    assert!(Moderator::new(&Moderation::default(), None).is_none());
     let (out, counts, _) = moderated(&text, ModerationMode::Filter, Severity::Mild);
     assert_eq!(out, "Well, that. Kill the process and one day the weather");
     assert_eq!(counts.values().sum::<u64>(), 2);
@@ -161,7 +137,7 @@ fn only_categories_that_are_named_count_where_some_are() {
     let of = |categories: &[Category]| {
         let categories = categories.iter().copied().collect();
         let settings = Moderation { mode: ModerationMode::Replace, categories, ..Moderation::default() };
-        let mut moderator = Moderator::new(&settings, &rules().into()).unwrap();
+        let mut moderator = Moderator::new(&settings, None).unwrap();
         moderator.push("Oh shit, I will kill you.") + &moderator.finish()
     };
     assert_eq!(of(&[]), "Oh ████, █ ████ ████ ███.");
@@ -173,9 +149,9 @@ fn only_categories_that_are_named_count_where_some_are() {
 fn text_without_end_is_not_held_back_for_ever() {
     for piece in ["a", "!", "a ", "坏", "x!", "\n", "a.", "kill "] {
         let (mode, severity) = (ModerationMode::Replace, Severity::Severe);
-        for (judges, held) in [(rules().into(), 200), (with_classifier(), 2000)] {
+        for (classifier, held) in [(None, 200), (Some(classifier()), 2000)] {
             let settings = Moderation { mode, severity, ..Moderation::default() };
-            let mut moderator = Moderator::new(&settings, &judges).unwrap();
+            let mut moderator = Moderator::new(&settings, classifier).unwrap();
             let given: usize = (0..2000).map(|_| moderator.push(piece).len()).sum();
             assert!(given + held > 2000 * piece.len(), "{piece:?}: {given}");
         }
@@ -208,8 +184,8 @@ proptest! {
         }
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         for mode in [ModerationMode::Filter, ModerationMode::Replace, ModerationMode::Stop, ModerationMode::Note] {
-            for judges in [rules().into(), with_classifier()] {
-                let of = |text: &[&str]| judged_by(&judges, text, mode, Severity::Mild);
+            for classifier in [None, Some(&classifier())] {
+                let of = |text: &[&str]| judged_by(classifier, text, mode, Severity::Mild);
                 prop_assert_eq!(of(&pieces), of(&[&text]));
             }
         }
@@ -277,18 +253,18 @@ fn figures_count_as_a_confusion_matrix_does() {
     assert_eq!(super::figures(&[(false, false)], 1).metrics[1].value, None);
 }
 
-/// The built-in rules, and a classifier trained to find "hate" harmful and "like" harmless.
-fn with_classifier() -> Judges {
+/// A classifier trained to find "hate" harmful and "like" harmless.
+fn classifier() -> Arc<Classifier> {
     static TRAINED: LazyLock<Arc<Classifier>> =
         LazyLock::new(|| Arc::new(Classifier::train(&rows(), 7, |_, _| ()).unwrap()));
-    Judges { rules: rules(), classifier: Some(TRAINED.clone()) }
+    TRAINED.clone()
 }
 
 #[test]
 fn a_classifier_judges_each_sentence_and_counts_beside_the_rules() {
-    let judges = with_classifier();
+    let classifier = classifier();
     let text = ["I like you. I ha", "te you, shit!", " I like your dog", ".\nI hate y", "our river"];
-    let of = |mode| judged_by(&judges, &text, mode, Severity::Medium);
+    let of = |mode| judged_by(Some(&classifier), &text, mode, Severity::Medium);
     let both = Moderated::from([(Category::Profanity, 1), (Category::Classifier, 2)]);
     assert_eq!(of(ModerationMode::Note), (text.concat(), both.clone(), false));
     let left = "I like you. █ ████ ████ █████ I like your dog.\n█ ████ ████ █████";
@@ -307,18 +283,18 @@ fn a_classifier_judges_each_sentence_and_counts_beside_the_rules() {
         categories: BTreeSet::from([Category::Drugs]),
         ..Moderation::default()
     };
-    let mut moderator = Moderator::new(&settings, &judges).unwrap();
+    let mut moderator = Moderator::new(&settings, Some(classifier.clone())).unwrap();
     moderator.push("... 坏蛋! I hate you, shit.");
     moderator.finish();
     assert_eq!(moderator.counts, Moderated::from([(Category::Classifier, 1)]));
-    let found = judges.find(&text.concat());
+    let found = find(&text.concat(), Some(&classifier));
     assert_eq!(found.iter().map(|finding| finding.start).collect::<Vec<_>>(), [24, 12, 47]);
 }
 
 #[test]
 fn nothing_of_a_sentence_is_given_back_before_it_is_judged() {
     let settings = Moderation { mode: ModerationMode::Filter, ..Moderation::default() };
-    let mut moderator = Moderator::new(&settings, &with_classifier()).unwrap();
+    let mut moderator = Moderator::new(&settings, Some(classifier())).unwrap();
     assert_eq!(moderator.push("I like you. I ha"), "I like you. ");
     assert_eq!(moderator.push("te you"), "");
     assert_eq!(moderator.push(". I like your gar"), "");

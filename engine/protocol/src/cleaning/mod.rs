@@ -6,7 +6,6 @@ pub mod table;
 
 use crate::setting::choices;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Maximum number of documents in a judged sample; all are held in memory.
 pub const MAX_JUDGED: usize = 1000;
@@ -21,10 +20,6 @@ pub struct RecipeSummary {
     pub cards: Vec<StageCard>,
     /// Action for each class of personal data.
     pub personal: Vec<PersonalCard>,
-    /// Weight of each source in the mixture; missing sources have 1.
-    pub weights: BTreeMap<String, f64>,
-    /// Temperature of the mixture: 1 samples sources in proportion to their length, higher values more evenly.
-    pub temperature: f64,
     /// Fraction of documents held out for validation.
     pub validation: f64,
 }

@@ -4,7 +4,6 @@ use super::Command;
 use crate::cleaning::PersonalAction;
 use crate::{CheckpointChoice, Compression, RunConfig};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,12 +76,6 @@ pub enum RecipeChange {
     File { stage: String, file: String },
     /// The action for a class of personal data.
     Personal { class: String, action: PersonalAction },
-    /// The weights of the sources.
-    Mixture {
-        weights: BTreeMap<String, f64>,
-        /// Temperature, at least 1.
-        temperature: f64,
-    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! Sampling settings.
 
-use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
 use crate::setting::{Settings as _, above, above_to, settings};
 use crate::{Invalid, Moderation, WeightFormat, rules};
@@ -51,13 +50,11 @@ impl GenerateConfig {
         self.weights.map_or(Ok(()), |weights| weights.check_is_made("weights"))?;
         let (least, most, ends) = (self.min_tokens, self.max_tokens, self.stop_tokens.len());
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
-        let moderated = self.moderation.rules.as_ref().map_or(0, String::len);
         rules! {
             least <= most => "min_tokens", least, format!("be at most max_tokens, {most}");
             least == 0 || ends <= MAX_ENDS => "stop_tokens", ends,
                 format!("have at most {MAX_ENDS} tokens, including the model's own end tokens, because min_tokens masks them");
             longest <= 1 << 16 => "stop", "texts", "have at most 65536 bytes in total";
-            moderated <= MAX_RULES_BYTES => "moderation.rules", moderated, format!("have at most {MAX_RULES_BYTES} bytes");
             self.stop.iter().all(|stop| !stop.is_empty()) => "stop", "\"\"", "have at least one character";
         }
         Ok(())

@@ -4,9 +4,6 @@ use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum size of a user's rules in bytes.
-pub const MAX_RULES_BYTES: usize = 1 << 20;
-
 choices! {
     /// Category of a word or phrase.
     #[derive(PartialOrd, Ord, Hash)]
@@ -20,11 +17,9 @@ choices! {
         SelfHarm = "self_harm", "Self harm";
         /// Drugs that are illegal in most countries.
         Drugs = "drugs", "Drugs";
-        /// Findings of a user's own rules.
-        Other = "other", "Other";
     }
     unlisted {
-        /// Findings of a project's classifier; no rule has this category.
+        /// Findings of a project's classifier; no entry of the word list has this category.
         Classifier = "classifier", "Classifier";
     }
 }
@@ -70,18 +65,20 @@ impl ModerationMode {
 pub struct Moderation {
     pub mode: ModerationMode,
     pub severity: Severity,
-    /// Categories of rules to apply; empty means all.
+    /// Categories of the word list to apply; empty means all.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub categories: BTreeSet<Category>,
-    /// Rules in addition to the built-in ones, as JSON Lines; `None` takes the open project's, if any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rules: Option<String>,
     /// Also report sentences that the open project's classifier finds harmful, regardless of `severity` and `categories`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub classifier: bool,
 }
 
 impl Moderation {
+    /// These settings in a project with or without a classifier: without one, only the word list applies.
+    pub fn in_project(&self, has_classifier: bool) -> Self {
+        Self { classifier: self.classifier && has_classifier, ..self.clone() }
+    }
+
     /// Whether a finding with this category and severity is reported.
     pub fn counts(&self, category: Category, severity: Severity) -> bool {
         category == Category::Classifier

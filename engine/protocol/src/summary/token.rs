@@ -51,17 +51,6 @@ pub struct MergeStep {
     pub at: Vec<usize>,
 }
 
-/// A tokenizer's compression of the project's text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CompressionSummary {
-    /// As in `byte`, `char`, `bpe 1024`.
-    pub name: String,
-    pub vocabulary: usize,
-    pub bytes_per_token: f64,
-    /// Whether it is the project's own tokenizer.
-    pub current: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenToken {
     pub id: u32,

@@ -103,7 +103,7 @@ impl Unscored {
 impl Behind {
     /// The generated text, with all requested scores.
     fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Generated, Vec<TokenScore>)> {
-        let Request { config, ends, judges, decode, .. } = match self {
+        let Request { config, ends, classifier, decode, .. } = match self {
             Self::Written(generated) => return Ok((generated, scores)),
             Self::Likeliest(request) => request,
         };
@@ -111,7 +111,7 @@ impl Behind {
         let last = scores.last_mut().ok_or_else(none)?;
         let (token, log_probability) = *last.top.first().ok_or_else(none)?;
         (last.token, last.log_probability, last.rank) = (token, log_probability, 1);
-        let mut writer = Writer::<Decode<'static>>::new(&config, ends, judges, decode);
+        let mut writer = Writer::<Decode<'static>>::new(&config, ends, classifier, decode);
         writer.push(token);
         let ending = writer.ending().unwrap_or(Ending::MaxTokens);
         let (tokens, end) =

@@ -368,25 +368,6 @@ impl Survey {
         }
         Ok(None)
     }
-
-    /// The first documents, up to `bytes` bytes in total.
-    pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
-        let (mut texts, mut taken) = (Vec::new(), 0);
-        for document in self.sources.documents(|_| Problems::default()).take(self.texts) {
-            let (_, TextPiece { mut text, .. }) = document?;
-            let room = bytes - taken;
-            if text.len() > room {
-                let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-                text.truncate(end);
-            }
-            taken += text.len();
-            texts.push(text);
-            if taken + 4 > bytes {
-                break;
-            }
-        }
-        Ok(texts)
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -477,7 +458,6 @@ mod tests {
             );
             let without = DocumentsOverview { rows: Vec::new(), files: expected.files.clone(), ..overview };
             assert_eq!((without.embedded, without), (embedded, expected));
-            assert_eq!(survey.sample(10_000).unwrap(), alone.sample(10_000).unwrap());
             let last = survey.entries.len() as u64 - 1;
             let (found, page) = block_on(survey.list("", last as usize, 9, 0.1, &Yielder::none())).unwrap();
             assert_eq!(
@@ -560,8 +540,6 @@ mod tests {
         let prepared = crate::data::prepare::prepare(&run, project.path(), &mut |_| ()).unwrap();
         let validation = &prepared.store.index().unwrap().validation;
         assert_eq!(validation.bytes, overview.validation.1);
-        let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
-        assert!((9_990..=10_000).contains(&sample), "{sample}");
     }
 
     #[test]

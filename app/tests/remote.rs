@@ -1,6 +1,6 @@
-//! Browsers as WebSocket clients, and a session that the test plays.
+//! The window over the network: browsers as WebSocket clients, and a session that the test plays.
 
-use super::*;
+use glasshouse::serve::remote::{Hub, Remote, RemoteSettings};
 use glasshouse_protocol::{
     Command, DeviceSummary, DocumentsChange, Drafts, Envelope, ErrorKind, Event, Export, OpenedProject,
     ProjectSummary, Report, Request, Steer, StorageSummary, TrainingState, answer, message, presets,
@@ -8,7 +8,9 @@ use glasshouse_protocol::{
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 struct Server {
