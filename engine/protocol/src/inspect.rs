@@ -116,6 +116,10 @@ impl View {
     }
 }
 
+/// Why there is no view of single neurons any more, nor an option for one.
+pub const NEURONS: &str =
+    "neurons are shown as features now: see Features under Inspect, or `glasshouse features`";
+
 /// The head scores along the axis `score` of [`View::Attention`], in order.
 pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
@@ -130,7 +134,7 @@ impl std::str::FromStr for View {
 
     fn from_str(name: &str) -> Result<Self, String> {
         if name == "neurons" {
-            return Err("the view `neurons` was replaced by Features: see `glasshouse features`".to_owned());
+            return Err(NEURONS.to_owned());
         }
         Self::named("view", name)
     }
@@ -454,7 +458,7 @@ mod tests {
         }
         let error = "atention".parse::<View>().unwrap_err();
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
-        assert!("neurons".parse::<View>().unwrap_err().contains("Features"));
+        assert_eq!("neurons".parse::<View>(), Err(NEURONS.to_owned()));
     }
 
     /// Writes an outdated list anew and fails, so that the change is reviewed.
