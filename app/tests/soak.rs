@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 /// Bytes by which memory may grow after the first quarter, beyond a tenth of what it holds.
 const GROWTH: u64 = 16 << 20;
-const PARTS: u32 = 20;
 
 /// Bytes of this process that are no file's.
 fn held() -> u64 {
@@ -27,10 +26,11 @@ fn config() -> RunConfig {
     config
 }
 
-/// Memory stays flat while a run trains, evaluates, samples and saves, and pages are turned. Steps and frames are printed.
+/// Memory stays flat while a run trains, evaluates, samples and saves, and pages are turned. Memory, steps and frames are printed each minute.
 #[test]
 fn slow_soak() {
     let seconds = std::env::var("GLASSHOUSE_CAMPAIGN_SECONDS").map_or(300, |text| text.parse().unwrap());
+    let parts = (seconds / 60).max(4) as u32;
     let work = tempfile::tempdir().unwrap();
     let patience = Duration::from_secs(120);
     let mut session = Session::open(work.path(), work.path(), AppOptions::default(), LOOK, patience);
@@ -40,10 +40,10 @@ fn slow_soak() {
     session.until("a step", |state| state.training.step() > 0);
     let pages = [PageName::Train, PageName::Runs, PageName::Train, PageName::Home];
     let (begun, mut before, mut settled) = (Instant::now(), session.state().training.step(), 0);
-    for part in 1..=PARTS {
+    for part in 1..=parts {
         session.window.state_mut().open(pages[part as usize % pages.len()]);
         let (mut frames, mut drawing, since) = (0, Duration::ZERO, Instant::now());
-        while begun.elapsed() < Duration::from_secs(seconds) * part / PARTS {
+        while begun.elapsed() < Duration::from_secs(seconds) * part / parts {
             let frame = Instant::now();
             session.turn();
             drawing += frame.elapsed();
@@ -61,7 +61,7 @@ fn slow_soak() {
             drawing.as_secs_f64() * 1e3 / f64::from(frames.max(1))
         );
         before = step;
-        if part == PARTS / 4 {
+        if part == parts / 4 {
             settled = bytes;
         }
     }

@@ -3,7 +3,10 @@
 use super::Outcome;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, BuiltIn, EntryPoint, Expression, FunctionArgument, Module, ShaderStage, StorageAccess,
+    TypeInner,
+};
 
 /// Default WebGPU limits.
 const MAX_STORAGE_BUFFERS: usize = 8;
@@ -16,6 +19,8 @@ pub struct Layout {
     pub entry_point: String,
     pub workgroup_size: [u32; 3],
     pub workgroup_memory: u32,
+    /// Whether the entry point reads the workgroup's z.
+    pub reads_z: bool,
     pub bindings: Vec<Binding>,
     pub arguments: Structure,
     /// Structs in buffers, other than the arguments.
@@ -159,9 +164,24 @@ fn layout(module: &Module) -> Outcome<Layout> {
         entry_point: entry.name.clone(),
         workgroup_size: entry.workgroup_size,
         workgroup_memory,
+        reads_z: reads_z(entry),
         bindings,
         arguments: arguments.ok_or("binding 0 must be `var<uniform> arguments: Arguments`")?,
         structures,
+    })
+}
+
+fn reads_z(entry: &EntryPoint) -> bool {
+    let is_group = |argument: &FunctionArgument| {
+        matches!(argument.binding, Some(naga::Binding::BuiltIn(BuiltIn::WorkGroupId)))
+    };
+    let group = entry.function.arguments.iter().position(is_group).map(|at| at as u32);
+    let expressions = &entry.function.expressions;
+    expressions.iter().any(|(_, expression)| match expression {
+        Expression::AccessIndex { base, index: 2 } => {
+            matches!(expressions[*base], Expression::FunctionArgument(at) if Some(at) == group)
+        }
+        _ => false,
     })
 }
 

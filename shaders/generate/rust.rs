@@ -266,11 +266,11 @@ fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String
         variant.features.iter().map(String::as_str).filter(|word| *word != "plain").collect();
     let full = if words.is_empty() { name.to_owned() } else { format!("{name}:{}", words.join(",")) };
     let (entry, pieces) = (&layout.entry_point, pieces.join(", "));
-    let (size, memory) = (layout.workgroup_size, layout.workgroup_memory);
+    let (size, memory, reads_z) = (layout.workgroup_size, layout.workgroup_memory, layout.reads_z);
     let _ = writeln!(
         text,
         "        Kernel {{ name: {full:?}, entry_point: {entry:?}, pieces: &[{pieces}], workgroup_size: {size:?}, \
-         bindings: {bindings}, workgroup_memory: {memory} }},"
+         bindings: {bindings}, workgroup_memory: {memory}, reads_z: {reads_z} }},"
     );
 }
 

@@ -35,6 +35,8 @@ pub struct Kernel {
     pub bindings: &'static [KernelBinding],
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
+    /// Whether it reads the workgroup's z: workgroups that differ in it compute different products of one size.
+    pub reads_z: bool,
 }
 
 impl Kernel {
@@ -45,11 +47,6 @@ impl Kernel {
     /// Whether it stores 16-bit floats, which not every device supports (WebGPU's `shader-f16`).
     pub fn needs_half(&self) -> bool {
         self.pieces.first().is_some_and(|piece| piece.starts_with("enable f16;"))
-    }
-
-    /// Whether workgroups with different z compute different products of one size.
-    pub fn computes_several(&self) -> bool {
-        self.pieces.iter().any(|piece| piece.contains("group.z"))
     }
 
     /// Whether it uses subgroup operations, which not every device supports, and no browser through wgpu.

@@ -1,6 +1,6 @@
 // A tab that trains for a long time: memory of its processes must stay flat.
 //
-//   node soak.mjs DIST SECONDS     prints memory and steps twenty times; the last line is `N passed, M failed`
+//   node soak.mjs DIST SECONDS     prints memory and steps each minute; the last line is `N passed, M failed`
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,6 @@ import { Site, send, until } from "./site.mjs";
 
 /** Bytes by which memory may grow after the first quarter, beyond a tenth of what it is. */
 const GROWTH = 32 << 20;
-const PARTS = 20;
 
 /** Bytes of Chromium's processes that are no file's. */
 async function held(browser) {
@@ -20,6 +19,7 @@ async function held(browser) {
 }
 
 const [dist, seconds] = process.argv.slice(2);
+const parts = Math.max(4, Math.floor(Number(seconds) / 60));
 const site = await Site.open(dist);
 let failed = 0;
 try {
@@ -35,8 +35,8 @@ try {
   let settled;
   let bytes;
   let before = { step: 0, at: began };
-  for (let part = 1; part <= PARTS; part += 1) {
-    await page.waitForTimeout(Math.max(0, began + (Number(seconds) * 1000 * part) / PARTS - Date.now()));
+  for (let part = 1; part <= parts; part += 1) {
+    await page.waitForTimeout(Math.max(0, began + (Number(seconds) * 1000 * part) / parts - Date.now()));
     const { training } = await page.evaluate(() => globalThis.glasshouse.state());
     assert.equal(training.state, "running");
     bytes = await held(site.browser);
@@ -46,7 +46,7 @@ try {
       `soak: ${((now.at - began) / 60_000).toFixed(1)} min: ${(bytes / 1e6).toFixed(1)} MB, step ${now.step}, ${rate.toFixed(1)} steps/s`,
     );
     before = now;
-    if (part === PARTS / 4) settled = bytes;
+    if (part === Math.floor(parts / 4)) settled = bytes;
   }
   assert(bytes <= settled * 1.1 + GROWTH, `memory grew from ${settled} to ${bytes} bytes`);
 } catch (error) {

@@ -7,6 +7,7 @@ use super::memory::{Used, measure};
 use super::mutation::mutate;
 use super::project::{self, Sample};
 use super::{Campaign, survive};
+use glasshouse::pages::learn::{BUILT_IN, Lesson};
 use glasshouse_conversation::{ChatTemplate, Conversation, RowWithNotes, SpecialTokens};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_documents::files::{FileType, Files, Input};
@@ -208,6 +209,7 @@ fn readers(sample: &Sample, folder: &Path) -> Vec<Reader> {
                 drop(Recipe::from_toml(text).map(|recipe| recipe.to_toml()));
             },
         ),
+        Reader::text("lesson", &[BUILT_IN[4].1, BUILT_IN[12].1], |text| drop(Lesson::parse("owls.md", text))),
         Reader::text("sweep", &[SWEEP, LADDER], |text| {
             if let Ok(sweep) = Sweep::from_toml(text) {
                 drop(sweep.points(&project::config(1)));
@@ -353,6 +355,9 @@ fn larger(Reader { name, seeds, .. }: &Reader, count: usize) -> Vec<u8> {
             recipe.contamination.against = paths.map(PathBuf::from).collect();
             recipe.to_toml().unwrap().into_bytes()
         }
+        "lesson" => [BUILT_IN[4].1, &"The *owl* sat in `the oak`.\n\n* It sang.\n\n".repeat(count)]
+            .concat()
+            .into_bytes(),
         "sweep" => format!("name = \"rates\"\n[settings]\ntrain.steps = {:?}\n", Vec::from_iter(1..=count))
             .into_bytes(),
         "task" => TASK

@@ -90,16 +90,26 @@ impl Executor {
         threads: Option<usize>,
         tuning: &Tuning,
     ) -> Result<Opened> {
-        let plain = |executor, warning| Opened { executor, warning, tuned: Tuned::default() };
         if let Some(device) = Device::named(device)? {
-            let executor = OracleExecutor::new(graphs, optimizer, device)?;
-            return Ok(plain(Self::Oracle(Box::new(executor)), None));
+            let executor = Self::Oracle(Box::new(OracleExecutor::new(graphs, optimizer, device)?));
+            return Ok(Opened { executor, warning: None, tuned: Tuned::default() });
         }
+        Self::open_on(Gpu::from_request(device).await?, device, graphs, optimizer, threads, tuning).await
+    }
+
+    /// Opens the GPU or, without one, the CPU that was found for a device's name, with a warning if it is a fallback.
+    async fn open_on(
+        (gpu, warning): (Option<Gpu>, Option<String>),
+        device: &str,
+        graphs: &TrainingGraphs,
+        optimizer: Optimizer,
+        threads: Option<usize>,
+        tuning: &Tuning,
+    ) -> Result<Opened> {
         let on_cpu = |warning| {
-            let executor = CpuExecutor::new(graphs, optimizer, threads)?;
-            Ok(plain(Self::Cpu(Box::new(executor)), warning))
+            let executor = Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?));
+            Ok(Opened { executor, warning, tuned: Tuned::default() })
         };
-        let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else { return on_cpu(warning) };
         match Self::open_gpu(gpu, device, graphs, optimizer, tuning).await {
             Ok(opened) => Ok(Opened { warning: opened.warning.or(warning), ..opened }),
@@ -340,6 +350,9 @@ pub async fn tuned_or_again(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::test_gpu;
+    use glasshouse_compiler::model::training_graphs;
+    use glasshouse_platform::block_on;
 
     #[test]
     fn only_auto_replaces_a_gpu_that_fails_by_the_cpu_and_says_why() {
@@ -355,5 +368,21 @@ mod tests {
         }
         assert!(matches!(fallback("gpu", out()), Err(Error::OutOfMemory { .. })));
         assert!(matches!(fallback("auto", Error::Refused("no".to_owned())), Err(Error::Refused(_))));
+    }
+
+    #[test]
+    fn a_gpu_that_compiles_for_minutes_is_replaced_by_the_cpu_for_auto_only() {
+        let config = glasshouse_protocol::presets::preset("nanogpt-cpu").unwrap();
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        let open = |device| {
+            let found = (Some(test_gpu().with_patience(0.0)), None);
+            let optimizer = Optimizer::new(&config.train);
+            block_on(Executor::open_on(found, device, &graphs, optimizer, Some(1), &Tuning::Default))
+        };
+        let opened = open("auto").unwrap();
+        let said = opened.warning.unwrap();
+        assert!(opened.executor.gpu().is_none());
+        assert!(said.contains("compiled kernels for") && said.ends_with("using the CPU instead"), "{said}");
+        assert!(matches!(open("gpu"), Err(Error::Device(said)) if said.contains("choose the CPU")));
     }
 }

@@ -34,7 +34,7 @@ settings! {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub tokenizers: Vec<String> = Vec::new();
         /// Runs per version of the text, each with its own seed.
-        pub seeds: u64 = 1;
+        pub seeds: u64 = MIN_PAIRS;
         /// Weights of sources of the cleaned text: 0 leaves a source's documents out, a fraction thins and a number above 1 repeats them.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         pub weights: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -220,7 +220,7 @@ impl RuleEffect {
     fn verdict(&self) -> String {
         let Some(bought) = &self.bought else { return NOTHING.to_owned() };
         if bought.count < MIN_PAIRS {
-            return format!("none: give {MIN_PAIRS} seeds");
+            return format!("no verdict: give {MIN_PAIRS} seeds");
         }
         let [helps, harms] = match self.version.folder {
             Some(_) => ["worse than weight 1", "better than weight 1"],
@@ -405,7 +405,7 @@ mod tests {
         for pairs in [1, 2] {
             let bought = Some(RuleEffect::metric(-0.02, Some([-0.03, -0.01]), pairs));
             let told = RuleEffect { version: version("f", true), bought }.verdict();
-            assert!(told.contains("none") && told.contains("3 seeds"), "{told}");
+            assert!(told.contains("no verdict") && told.contains("3 seeds"), "{told}");
         }
         let blocks = Ablation { effects, ..Ablation::default() }.blocks();
         let [Block::Note(_), Block::Table(table), Block::Note(rest)] = &blocks[..] else {

@@ -113,6 +113,10 @@ impl View {
     }
 }
 
+/// Why there is no view of single neurons any more, nor an option for one.
+pub const NEURONS: &str =
+    "neurons are shown as features now: see Features under Inspect, or `glasshouse features`";
+
 /// The head scores along the axis `score` of [`View::Attention`], in order.
 pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
@@ -126,6 +130,9 @@ impl std::str::FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        if name == "neurons" {
+            return Err(NEURONS.to_owned());
+        }
         Self::named("view", name)
     }
 }
@@ -448,6 +455,7 @@ mod tests {
         }
         let error = "atention".parse::<View>().unwrap_err();
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
+        assert_eq!("neurons".parse::<View>(), Err(NEURONS.to_owned()));
     }
 
     /// Writes an outdated list anew and fails, so that the change is reviewed.

@@ -882,6 +882,20 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     assert!(place(3) < place(2));
 }
 
+/// However fast the steps are, so that no queue of reports precedes the answer to a request.
+#[test]
+fn steps_are_reported_five_times_a_second() {
+    let mut config = tiny(1000);
+    let train = &mut config.train;
+    (train.eval_interval, train.sample_interval, train.checkpoint_interval) = (0, 0, 1000);
+    let begun = std::time::Instant::now();
+    let heard = play_trained(config, Vec::new());
+    let most = 5.0 * begun.elapsed().as_secs_f64() + 1.0;
+    let last = told!(heard, Event::Training { events, .. } => events.last());
+    let of_steps = last.filter(|last| matches!(last, Some(TrainEvent::Step { .. }))).count();
+    assert!(of_steps as f64 <= most, "{of_steps} reports");
+}
+
 #[test]
 fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
     for eval_interval in [0, 1] {

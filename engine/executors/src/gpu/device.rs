@@ -24,6 +24,9 @@ const NUDGE_MILLISECONDS: i32 = 2;
 /// to take a second. A software adapter may share its cores.
 const SILENCE_SECONDS: f64 = 30.0;
 const SOFTWARE_SILENCE_SECONDS: f64 = 600.0;
+/// Seconds in which a device compiles a program's kernels, of which it needs about sixty. A software adapter may share its cores.
+const PATIENCE_SECONDS: f64 = 180.0;
+const SOFTWARE_PATIENCE_SECONDS: f64 = 1800.0;
 /// Times to look for a device's loss after a failure that may be its consequence, and seconds between.
 const LOSS_LOOKS: usize = 50;
 const LOSS_PAUSE: f64 = 0.02;
@@ -45,6 +48,8 @@ pub struct Gpu {
     half: bool,
     /// Whether kernels begin with poisoned workgroup memory.
     pub(super) poisons: bool,
+    /// Seconds in which it must compile a program's kernels.
+    pub(super) patience: f64,
     fault: Fault,
 }
 
@@ -198,7 +203,9 @@ impl Gpu {
         let pipelines = Pipelines::default();
         let half = device.features().contains(Features::SHADER_F16);
         let (wait, poisons) = (0.0, false);
-        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait, half, poisons, fault };
+        let patience = if report.software { SOFTWARE_PATIENCE_SECONDS } else { PATIENCE_SECONDS };
+        let mut gpu =
+            Self { device, queue, pipelines, limits, report, target, wait, half, poisons, patience, fault };
         gpu.wait = gpu.shortest_wait().await.unwrap_or(0.0);
         gpu.half = half && gpu.overflows().await.unwrap_or(false);
         gpu.check()?;
@@ -264,6 +271,12 @@ impl Gpu {
     #[must_use]
     pub fn poisoned(self) -> Self {
         Self { pipelines: Pipelines::default(), poisons: true, ..self }
+    }
+
+    /// The same device with another time for compiling a program's kernels.
+    #[cfg(test)]
+    pub(crate) fn with_patience(self, patience: f64) -> Self {
+        Self { patience, ..self }
     }
 
     pub fn report(&self) -> &AdapterReport {

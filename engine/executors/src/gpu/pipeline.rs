@@ -2,13 +2,17 @@
 
 use super::Gpu;
 use super::device::one_line;
-use super::poison;
+use super::{poison, signal};
 use glasshouse_compiler::plan::lower::Cooperative;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use web_time::Instant;
+
+/// Milliseconds between checks of the time that a browser takes to build pipelines.
+const PAUSE_MILLISECONDS: i32 = 100;
 
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
@@ -38,10 +42,12 @@ impl Pipelines {
 }
 
 impl Gpu {
-    /// Builds the missing pipelines. All builds are started before the first is awaited, so that a browser compiles them in parallel.
+    /// Builds the missing pipelines. All builds are started before the first is awaited, so that a browser compiles them in parallel. Fails
+    /// if a kernel cannot be built, or the device takes minutes.
     pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
         self.check()?;
-        let yielder = Yielder::new();
+        let (yielder, since) = (Yielder::new(), Instant::now());
+        let is_patient = || since.elapsed().as_secs_f64() < self.patience;
         let mut begun: Vec<(&'static Kernel, Pipeline, _)> = Vec::new();
         for kernel in kernels {
             if !self.pipelines.contains(kernel) && begun.iter().all(|(other, ..)| other.name != kernel.name) {
@@ -49,15 +55,20 @@ impl Gpu {
                 let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
                 let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
                 let pipeline = self.build(kernel);
-                let internal = internal.pop();
-                begun.push((kernel, pipeline, (scope.pop(), internal)));
+                let (internal, validation) = (internal.pop(), scope.pop());
+                begun.push((kernel, pipeline, async move { validation.await.or(internal.await) }));
                 // A driver may take a second per pipeline.
                 yielder.maybe_yield().await;
+                // Natively, a build ends before its call does.
+                if !is_patient() {
+                    return Err(self.slow(kernel));
+                }
             }
         }
-        for (kernel, pipeline, (validation, internal)) in begun {
-            let validation = validation.await;
-            if let Some(error) = validation.or(internal.await) {
+        for (kernel, pipeline, errors) in begun {
+            let pause = || glasshouse_platform::later(PAUSE_MILLISECONDS);
+            let errors = signal::nudged(errors, pause, is_patient).await;
+            if let Some(error) = errors.ok_or_else(|| self.slow(kernel))? {
                 self.check()?;
                 return Err(Error::Device(format!(
                     "kernel {} could not be built: {}",
@@ -68,6 +79,15 @@ impl Gpu {
             self.pipelines.insert(kernel, pipeline);
         }
         Ok(())
+    }
+
+    fn slow(&self, kernel: &Kernel) -> Error {
+        Error::Device(format!(
+            "{} has compiled kernels for {:.0} seconds, the last one {}; update its driver, or choose the CPU (device cpu)",
+            self.report().name,
+            self.patience,
+            kernel.name
+        ))
     }
 
     /// Rejects a kernel that exceeds the device's limits or needs missing features.

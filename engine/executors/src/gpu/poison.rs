@@ -69,6 +69,7 @@ mod tests {
         workgroup_size: [64, 1, 1],
         bindings: &[],
         workgroup_memory: 256,
+        reads_z: false,
     };
 
     #[test]

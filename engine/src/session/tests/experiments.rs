@@ -206,7 +206,7 @@ fn rules(only: &[&str]) -> String {
     let mut recipe = Recipe::published("light").unwrap();
     recipe.duplicates.near.enabled = false;
     let (recipe, only) = (recipe.to_toml().unwrap(), only.iter().map(|name| (*name).to_owned()).collect());
-    Ablate { recipe, only, ..Ablate::default() }.to_toml("rules").unwrap()
+    Ablate { recipe, only, seeds: 1, ..Ablate::default() }.to_toml("rules").unwrap()
 }
 
 const RULES: [&str; 4] = ["length", "exact-duplicates", "perplexity", "raw"];
@@ -305,7 +305,7 @@ fn another_tokenizer_is_compared_by_bytes_on_the_same_text() {
 #[test]
 fn sources_left_out_and_repeated_are_compared_on_the_same_documents() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "[ablate]\nrecipe = \"raw\"\nweights = { \"a/b\" = [0, 2], other = [0.001] }\n";
+    let text = "[ablate]\nrecipe = \"raw\"\nseeds = 1\nweights = { \"a/b\" = [0, 2], other = [0.001] }\n";
     let commands = ablation(folder.path(), text);
     let path = folder.path().join("raw.jsonl");
     let sourced = |(at, line): (usize, &str)| {

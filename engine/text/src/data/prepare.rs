@@ -366,7 +366,8 @@ pub async fn prepare_in_turns(
     let prose = Staging::inside(&data)?;
     let kept = data.join(PROSE_FOLDER);
     // A browser keeps its files in memory.
-    corpus.keep_prose(prose.path(), Some(kept.as_path()).filter(|_| !cfg!(target_arch = "wasm32")));
+    let lasting = Some(kept.as_path()).filter(|_| !cfg!(target_arch = "wasm32"));
+    corpus.keep_prose(prose.path(), lasting, yielder).await;
     let mut learner = match given {
         Some(_) => None,
         None => Some(Learner::new(TokenizerTrainer::new(&config.tokenizer)?, &config.data)),

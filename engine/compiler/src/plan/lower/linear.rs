@@ -42,7 +42,7 @@ fn each(
     let (ty, target) = (Type::f32(&[rows, columns]), site.target.clone().with(&Choices::default()));
     let mut lowering = lower(NodeContext { target: &target, ..site }, Operand { ty: &ty, ..weight }, count)?;
     for launch in &mut lowering.launches {
-        if !launch.kernel.computes_several() {
+        if !launch.kernel.reads_z {
             return Err(Error::Internal(format!("{} computes one product", launch.kernel.name)));
         }
         launch.groups[2] = count as u32;

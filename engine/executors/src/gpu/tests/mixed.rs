@@ -5,9 +5,10 @@ use super::executor::{RING, configs, initial_state, steps};
 use glasshouse_compiler::graph::has_half;
 use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
+use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::{estimate, ring};
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
-use glasshouse_protocol::model::Experts;
+use glasshouse_protocol::model::{Activation, Experts};
 use glasshouse_protocol::{ModelConfig, Precision, TrainConfig};
 use pollster::block_on;
 
@@ -96,6 +97,38 @@ fn an_overflow_skips_the_step_and_halves_the_scale_until_it_fits() {
         assert_eq!(found.loss_scale, Some(LossScale { scale, good_steps: 40 - skipped as u32 }));
         assert!(found.parameters != before.parameters);
     });
+}
+
+/// With these factors, most of what is squared is beyond 256, and its squares are beyond f16.
+#[test]
+fn relu_squared_does_not_overflow() {
+    let gpu = test_gpu();
+    let step = |precision| {
+        let (mut model, train) = config(precision);
+        model.mlp.activation = Activation::ReluSquared;
+        let graphs = training_graphs(&model, &train).unwrap();
+        assert_eq!(has_half(&graphs.train), precision == Precision::Mixed);
+        let mut state = initial_state(&graphs);
+        let layout = ArenaLayout::from_parameters(&graphs.train.parameters);
+        for (number, parameter) in graphs.train.parameters.iter().enumerate() {
+            let factor = match &parameter.name {
+                name if name.ends_with("mlp.up.weight") => 8192.0,
+                name if name.ends_with("mlp.down.weight") => 1.0 / 64.0,
+                _ => continue,
+            };
+            let entries = &mut state.parameters[layout.offsets[number]..][..layout.counts[number]];
+            entries.iter_mut().for_each(|entry| *entry *= factor);
+        }
+        state.loss_scale = (precision == Precision::Mixed).then_some(LossScale::ONE);
+        block_on(async {
+            let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), RING).await.unwrap();
+            executor.set_state(&state).await.unwrap();
+            executor.train(&steps(1)).await.unwrap().remove(0)
+        })
+    };
+    let [full, mixed] = [Precision::F32, Precision::Mixed].map(step);
+    assert!(!mixed.skipped && near(mixed.loss, full.loss, 0.01), "{mixed:?} for {full:?}");
+    assert!(near(mixed.gradient_norm, full.gradient_norm, 0.1), "{mixed:?} for {full:?}");
 }
 
 #[test]

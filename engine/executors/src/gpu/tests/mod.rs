@@ -124,6 +124,7 @@ static BROKEN: Kernel = Kernel {
     workgroup_size: [1, 1, 1],
     bindings: &[],
     workgroup_memory: 0,
+    reads_z: false,
 };
 
 /// A kernel that exceeds every device's limits.
@@ -134,6 +135,7 @@ static GREEDY: Kernel = Kernel {
     workgroup_size: [1, 1, 1],
     bindings: &[],
     workgroup_memory: 1 << 30,
+    reads_z: false,
 };
 
 #[test]

@@ -4,7 +4,7 @@ use super::CORPUS_SEED;
 use crate::data::read::{self, Mark, Problems, Prose, SourceFile, TextPiece};
 use crate::data::store::{SourceRecord, Split};
 use crate::data::stories;
-use glasshouse_platform::Result;
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::{DataConfig, PreTokenizerKind, Synthetic, TokenizerConfig};
 use glasshouse_stories::synthetic::{self, Row};
 use std::collections::BTreeMap;
@@ -71,17 +71,17 @@ impl Corpus {
         !self.held_out.is_empty()
     }
 
-    /// Extracts web pages, PDFs and the like only in the first reading, which keeps their documents in the folder `once` for the next ones, and
-    /// in `kept` for later preparations.
-    pub(super) fn keep_prose(&mut self, once: &Path, kept: Option<&Path>) {
+    /// Extracts web pages, PDFs and the like only in the first reading, which keeps their documents in the folder `once` for the next ones, or
+    /// in `kept` for later preparations, too.
+    pub(super) async fn keep_prose(&mut self, once: &Path, kept: Option<&Path>, yielder: &Yielder) {
         let sources = match &mut self.text {
             Origin::Files { sources, .. } => sources.as_mut_slice(),
             Origin::Stories(_) | Origin::Rows(..) => &mut [],
         };
         let extracted = sources.iter_mut().chain(&mut self.held_out).filter(|source| source.is_extracted());
-        extracted.enumerate().for_each(|(number, source)| {
-            source.prose = Some(Prose::new(once.join(number.to_string()), kept.map(Path::to_owned)));
-        });
+        for (number, source) in extracted.enumerate() {
+            source.prose = Some(Prose::new(source, once.join(number.to_string()), kept, yielder).await);
+        }
     }
 
     /// The name under which problems of the whole text are reported: the file's, if there is only one.

@@ -172,7 +172,7 @@ pub fn recut(
 }
 
 fn open(source: SourceFile, problems: &Problems) -> Pieces {
-    if let Some(documents) = source.prose.as_ref().and_then(|prose| prose.documents(&source)) {
+    if let Some(documents) = source.prose.as_ref().and_then(Prose::documents) {
         return documents;
     }
     let mut kept = KeptProse::new(&source);

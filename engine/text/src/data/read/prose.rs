@@ -6,54 +6,58 @@
 use super::lines::{Lines, MAX_ROW_BYTES};
 use super::source::{SourceFile, SourceKind};
 use super::{Pieces, TextPiece};
-use glasshouse_platform::files;
+use glasshouse_platform::{Yielder, files};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// Changed whenever extraction gives another text.
 const EDITION: u32 = 1;
 
-/// Maximum bytes kept for later preparations.
+/// Maximum bytes kept for later preparations, and of a file that is hashed for them.
 const KEPT_BYTES: u64 = 1 << 30;
 
-/// Maximum bytes of a file, and of its documents, that are hashed at once without delaying progress and Cancel. Larger ones are kept for
-/// one preparation only.
-const HASHED_BYTES: u64 = 256 << 20;
+/// Bytes read between two yields.
+const BLOCK: u64 = 1 << 20;
+
+/// Maximum length of a kept file's last line.
+const LAST_LINE: usize = 40;
 
 /// Where the documents of a source are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prose {
     /// The file for this preparation.
     once: PathBuf,
-    /// The folder for later ones, in which files are named by their source's content.
-    kept: Option<PathBuf>,
-    /// The file in that folder, known from the first reading on.
-    later: Arc<OnceLock<Option<PathBuf>>>,
+    /// The file for later ones, named by the source's content.
+    later: Option<PathBuf>,
+    /// Set if that file is whole: it was before the preparation, or the preparation wrote it.
+    whole: Arc<OnceLock<()>>,
 }
 
 impl Prose {
-    pub fn new(once: PathBuf, kept: Option<PathBuf>) -> Self {
-        Self { once, kept, later: Arc::default() }
-    }
-
-    fn later(&self, source: &SourceFile) -> Option<&Path> {
-        self.later.get_or_init(|| Some(self.kept.as_ref()?.join(content_name(source)?))).as_deref()
+    /// Hashes the source, and verifies what an earlier preparation kept in the folder `kept`.
+    pub async fn new(source: &SourceFile, once: PathBuf, kept: Option<&Path>, yielder: &Yielder) -> Self {
+        let (mut later, whole) = (None, Arc::new(OnceLock::new()));
+        if let Some(kept) = kept {
+            later = content_name(source, yielder).await.map(|name| kept.join(name));
+        }
+        if let Some(path) = &later
+            && is_whole(path, yielder).await.unwrap_or(false)
+        {
+            whole.get_or_init(|| ());
+        }
+        Self { once, later, whole }
     }
 
     /// The kept documents; `None` if they must be extracted.
-    pub(super) fn documents(&self, source: &SourceFile) -> Option<Pieces> {
-        let (path, file) = match files::File::open(&self.once) {
-            // No other preparation writes this file, and the last reading compares the number of documents and characters.
-            Ok(file) => (self.once.as_path(), file),
-            Err(_) => {
-                let path = self.later(source)?;
-                (path, open_whole(path)?)
-            }
-        };
+    pub(super) fn documents(&self) -> Option<Pieces> {
+        let later = self.later.as_ref().filter(|_| self.whole.get().is_some());
+        // No other preparation writes the first file, and the last reading compares the number of documents and characters.
+        let mut kept = [Some(&self.once), later].into_iter().flatten();
+        let (path, file) = kept.find_map(|path| Some((path, files::File::open(path).ok()?)))?;
         let piece = |line: &str, _| {
             let value: Value = serde_json::from_slice(line.as_bytes())
                 .map_err(|error| format!("is damaged: {error}; run again"))?;
@@ -61,24 +65,30 @@ impl Prose {
             let Value::String(text) = value else { return Ok(None) };
             Ok(Some(TextPiece { text, ends_document: true, mark: None }))
         };
-        Some(Box::new(Lines::new(file, path.to_owned(), piece)))
+        Some(Box::new(Lines::new(file, path.clone(), piece)))
     }
 }
 
-/// Opens a kept file; `None` unless it is there and whole. It stays readable if another preparation removes it.
-fn open_whole(path: &Path) -> Option<files::File> {
-    let mut file = BufReader::new(files::File::open(path).ok()?);
-    let (mut lines, mut checksum) = (0, 0);
-    let (mut last, mut next) = (Vec::<u8>::new(), Vec::new());
-    while file.read_until(b'\n', &mut next).ok()? > 0 {
-        lines += u64::from(!last.is_empty());
-        checksum = crc32c::crc32c_append(checksum, &last);
-        std::mem::swap(&mut last, &mut next);
-        next.clear();
+/// Whether a kept file is whole, by its last line.
+async fn is_whole(path: &Path, yielder: &Yielder) -> io::Result<bool> {
+    let mut file = files::File::open(path)?;
+    let (mut lines, mut checksum, mut held) = (0, 0, Vec::new());
+    loop {
+        yielder.maybe_yield().await;
+        let is_over = (&mut file).take(BLOCK).read_to_end(&mut held)? == 0;
+        let before_last = || held.strip_suffix(b"\n")?.iter().rposition(|byte| *byte == b'\n');
+        let end = match is_over {
+            true => before_last().map_or(0, |at| at + 1),
+            false => held.len().saturating_sub(LAST_LINE),
+        };
+        let rest = held.split_off(end);
+        lines += held.iter().filter(|byte| **byte == b'\n').count() as u64;
+        checksum = crc32c::crc32c_append(checksum, &held);
+        held = rest;
+        if is_over {
+            return Ok(held == last_line(lines, checksum).as_bytes());
+        }
     }
-    let mut file = file.into_inner();
-    file.rewind().ok()?;
-    (last == last_line(lines, checksum).as_bytes()).then_some(file)
 }
 
 /// The end of a kept file: the number and the CRC-32C of the lines before it.
@@ -130,14 +140,16 @@ impl KeptProse {
         if self.file.write_all(end.as_bytes()).and_then(|()| self.file.flush()).is_err() {
             return;
         }
-        let is_small = || files::metadata(&self.partial).is_ok_and(|now| now.len() <= HASHED_BYTES);
+        let is_small = || files::metadata(&self.partial).is_ok_and(|now| now.len() <= KEPT_BYTES);
         let may_last = !has_problems && self.source.is_unchanged() && is_small();
-        let later = self.prose.later(&self.source).filter(|_| may_last);
+        let later = self.prose.later.as_ref().filter(|_| may_last);
         let is_kept = later.is_some_and(|later| {
             later.parent().is_some_and(|folder| files::create_dir_all(folder).is_ok())
                 && files::rename(&self.partial, later).is_ok()
         });
-        if !is_kept {
+        if is_kept {
+            self.prose.whole.get_or_init(|| ());
+        } else {
             files::rename(&self.partial, &self.prose.once).ok();
         }
     }
@@ -156,7 +168,7 @@ fn member(source: &SourceFile) -> Option<String> {
 
 /// A name by the content of a source and all that decides its extraction; `None` if it cannot be read or is too large to hash. A member of
 /// an archive has a checksum in it.
-fn content_name(source: &SourceFile) -> Option<String> {
+async fn content_name(source: &SourceFile, yielder: &Yielder) -> Option<String> {
     let mut hash = Sha256::new();
     hash.update(format!("{EDITION} {}", env!("CARGO_PKG_VERSION")));
     if let SourceKind::Reader(reader) = &source.kind {
@@ -164,15 +176,14 @@ fn content_name(source: &SourceFile) -> Option<String> {
     }
     match member(source) {
         Some(member) => hash.update(format!("{} {} {member}", source.path.display(), source.bytes)),
-        None if source.bytes > HASHED_BYTES => return None,
+        None if source.bytes > KEPT_BYTES => return None,
         None => {
-            let mut file = files::File::open(&source.path).ok()?.take(HASHED_BYTES);
-            let mut buffer = vec![0; 256 << 10];
-            loop {
-                match file.read(&mut buffer).ok()? {
-                    0 => break,
-                    count => hash.update(buffer.get(..count).unwrap_or_default()),
-                }
+            let mut file = files::File::open(&source.path).ok()?.take(KEPT_BYTES);
+            let mut block = Vec::new();
+            while file.by_ref().take(BLOCK).read_to_end(&mut block).ok()? > 0 {
+                yielder.maybe_yield().await;
+                hash.update(&block);
+                block.clear();
             }
         }
     }
@@ -214,12 +225,13 @@ pub fn tidy(folder: &Path) {
 mod tests {
     use super::*;
     use crate::data::read::{Problems, find_sources, pieces};
+    use glasshouse_platform::block_on;
 
     /// The source of a page, kept in the folder `once` for one preparation and in `kept` for later ones.
     fn source(page: &Path, once: &Path, kept: Option<&Path>) -> SourceFile {
         let mut source = find_sources(&[page], &Problems::default()).unwrap().remove(0);
         std::fs::create_dir_all(once).unwrap();
-        source.prose = Some(Prose::new(once.join("0"), kept.map(Path::to_owned)));
+        source.prose = Some(block_on(Prose::new(&source, once.join("0"), kept, &Yielder::none())));
         source
     }
 
@@ -280,6 +292,10 @@ mod tests {
         let whole = std::fs::read_to_string(&path).unwrap();
         let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
         assert_eq!(ends.len(), 3, "path, document and end");
+        // Others have their turn meanwhile.
+        let yielder = Yielder::none();
+        std::fs::write(&path, format!("{}{}", " ".repeat(5 << 20), last_line(0, 0))).unwrap();
+        assert!(!block_on(is_whole(&path, &yielder)).unwrap() && yielder.asked() > 5);
         let cut = [0, ends[0] - 2, ends[0], ends[1] - 9, ends[1], ends[2] - 1];
         let cut = cut.iter().map(|end| whole[..*end].to_owned());
         let without = [ends[0]..ends[1], 0..ends[0]].map(|lines| {
@@ -314,7 +330,7 @@ mod tests {
         // Once open, also while another preparation removes the file.
         let source = source(&page, &once, Some(&kept));
         read(&source);
-        let mut documents = source.prose.as_ref().unwrap().documents(&source).unwrap();
+        let mut documents = source.prose.as_ref().unwrap().documents().unwrap();
         files_in(&kept).iter().for_each(|path| std::fs::remove_file(path).unwrap());
         assert_eq!(documents.next().unwrap().unwrap().text, text);
         assert!(documents.next().is_none());
