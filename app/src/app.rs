@@ -293,6 +293,9 @@ impl App {
         let Some(open) = &self.state.projects.open else { return };
         if self.taken != open.opening {
             self.taken = open.opening;
+            // Nothing of the former project is undone in this one; a deleted project comes back from anywhere.
+            let is_own = |undo: &Undo| !matches!(undo, Undo::Command(command) if matches!(**command, Command::ChangeProject { .. }));
+            self.asks.toast.take_if(|toast| toast.undo.as_ref().is_some_and(is_own));
             self.drafts = open.drafts.clone();
             self.preferences.project = Some(open.summary.id.clone());
             self.kept_drafts = self.drafts.clone();

@@ -5,7 +5,7 @@
 mod time;
 
 pub use glasshouse_protocol::quantity::{
-    NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
+    NOTHING, bytes, count, counted, device, duration, figures, flop, flops, milliseconds, percent, quantity,
     scientific, tokens_per_second, whole,
 };
 pub use time::{ago, clock, date_time, now, now_micros};
@@ -111,11 +111,6 @@ pub fn signed(value: impl Into<f64>, decimals: usize) -> String {
 /// Whether a formatted number has no digit other than 0.
 fn is_zero(text: &str) -> bool {
     !text.contains(|letter: char| ('1'..='9').contains(&letter))
-}
-
-/// A device as runs record it, with the CPU named as in the top bar.
-pub fn device(recorded: &str) -> String {
-    recorded.strip_prefix("cpu").map_or_else(|| recorded.to_owned(), |rest| format!("CPU{rest}"))
 }
 
 /// A file name derived from a display name.

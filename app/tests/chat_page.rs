@@ -588,6 +588,7 @@ fn rows_are_counted_shown_and_removed_on_tune_and_never_change_the_next_new_run(
     choose(&mut scene, "Base model", "1-first-stories");
     assert!(scene.says("fine-tunes 1-first-stories (best) · "));
     assert!(scene.says("20 rows, about ") && scene.says("Who wrote to whom?"));
+    assert!(!scene.planned().train.chat.packing, "each row counts as one, as in the forecast");
     for name in ["Base model", "Method", "Data", "Settings"] {
         assert!(scene.harness.query_all_by_role_and_label(Role::Label, name).next().is_some(), "{name}");
     }

@@ -739,10 +739,12 @@ fn an_ended_run_shows_what_it_wrote_first_and_last_with_its_model() {
     tell(window.state_mut(), support::in_training(TrainingState::Running));
     window.run_steps(2);
     assert!(!is_shown(&window, "Before and after"), "it still trains");
-    let run = support::run("3-llama-tiny", RunState::Finished, 2000, 2000);
+    let run =
+        RunSummary { best_step: Some(800), ..support::run("3-llama-tiny", RunState::Finished, 2000, 2000) };
     tell(window.state_mut(), [Event::TrainingEnded { run: run.clone() }]);
     window.run_steps(2);
-    assert!(is_shown(&window, "Before, step 0") && contains(&window, "After, step "));
+    assert!(is_shown(&window, "Before, step 0"));
+    assert!(is_shown(&window, "After, step 800"), "of the weights that are used");
     let about = format!("{} · {} parameters", run.shape, glasshouse::format::count(run.parameters));
     assert!(contains(&window, &about) && contains(&window, &run.device));
     window.get_by_role_and_label(Role::Button, "Save as a picture");

@@ -7,7 +7,10 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::LossUnit;
-use glasshouse_protocol::{Event, HeldOut, Objective, RunState, RunSummary, TrainEvent, TrainingState};
+use glasshouse_protocol::{
+    Event, HeldOut, Objective, RunState, RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
+    answer,
+};
 
 const STEPS: u64 = 650;
 
@@ -57,6 +60,14 @@ fn check(window: &mut Harness<'_, App>, run: &RunSummary, trains: bool) {
         assert_eq!(shown(window, loss), 1, "the row at {at}");
         assert_eq!(shown(window, &format!("{loss}, {shown_at}")), 1, "the card at {at}");
     }
+    open_page(window, PageName::Lab);
+    let cell = |words: String| window.query_all_by_value(&words).next().is_some();
+    assert!(cell(format!("{at}/{STEPS}")), "Lab at {at}");
+    assert!(run.best_val_loss.is_none_or(|best| cell(format!("{best:.4}"))), "Lab at {at}");
+    open_page(window, PageName::Evaluate);
+    if let Some(loss) = loss.as_ref().filter(|_| trains) {
+        assert!(contains(window, &format!("{} · validation {loss} · ", run.name)), "Evaluate at {at}");
+    }
     open_page(window, PageName::Home);
     assert_eq!(shown(window, &progress), chip, "the header at {at}");
     let told = card(window, "Recipes");
@@ -70,7 +81,9 @@ fn check(window: &mut Harness<'_, App>, run: &RunSummary, trains: bool) {
 fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
     let mut window = window(support::without_runs(PageName::Train), 1600.0, 1400.0);
     let mut run = fresh("1-llama-tiny");
-    tell(window.state_mut(), [begin(run.clone())]);
+    let row = SweepRow { run: Some(run.name.clone()), steps: STEPS, ..SweepRow::default() };
+    let sweep = SweepSummary { rows: vec![row], ..SweepSummary::default() };
+    tell(window.state_mut(), [begin(run.clone()), Event::Sweep { sweep: Box::new(sweep) }]);
     window.run_steps(2);
     open_page(&mut window, PageName::Runs);
     window.get_by_role_and_label(Role::Row, "1-llama-tiny").click();
@@ -179,6 +192,17 @@ fn all_pages_have_one_unit_of_losses() {
     window.get_by_role_and_label(Role::Row, "1-first-stories").click();
     window.run_steps(3);
     assert!(is_shown(&window, "1.250, best, step 1,150"));
+    // An early curve begins at the loss of guessing in that unit.
+    let early = RunSummary { bytes_per_token: Some(2.0), ..fresh("2-llama-tiny") };
+    let events = support::steps(0, 20, STEPS);
+    let history = answer::History { events: events[..1].to_vec(), ..support::history("2-llama-tiny", 1e-3) };
+    let guessing = (history.config.model.vocabulary as f64).log2() / 2.0;
+    tell(window.state_mut(), [begin(early), history.into(), Event::Training { events, seconds: None }]);
+    open_page(&mut window, PageName::Train);
+    support::press(&mut window, "More about these curves");
+    let csv = support::copied(&mut window, "Copy as CSV");
+    let first = csv.lines().find_map(|line| line.strip_prefix("from guessing (ln V),0,"));
+    assert!((first.unwrap().parse::<f64>().unwrap() - guessing).abs() < 1e-6, "{csv}");
 }
 
 #[test]

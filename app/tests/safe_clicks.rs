@@ -343,6 +343,16 @@ fn replaced_settings_and_changed_notes_come_back() {
     press(&mut window, "Undo");
     let back = RunChange::Notes("Learning rate halved.".to_owned()).to("2-llama-tiny");
     assert!(sent(window.state_mut()).contains(&back));
+
+    // In another project there is nothing of this one to undo.
+    support::open_page(&mut window, PageName::Model);
+    window.get_by_role_and_label(Role::Slider, "Size by layers").set_value_accesskit(4.0);
+    window.run_steps(3);
+    assert!(is_shown(&window, "Undo"));
+    let runs = window.state().state().runs.list.clone();
+    tell(window.state_mut(), [support::numbered(2, "recipes", "B", runs)]);
+    window.run_steps(2);
+    assert!(!is_shown(&window, "Undo"), "B would get settings of A");
 }
 
 #[test]

@@ -212,6 +212,7 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
             .sent_of(|command| matches!(command, Command::ChangeDocuments(DocumentsChange::Remove { .. })))
             .len()
     };
+    assert!(scene.says("fine-tuning rows · ") && scene.says("text · "), "what each file is for");
     scene.click("Remove forest tales.txt");
     scene.harness.get_by_label("Undo").click();
     for _ in 0..12 {

@@ -198,6 +198,11 @@ fn numbers_open_pages_unless_a_text_is_written() {
     window.key_press(Key::Num1);
     window.run_steps(2);
     assert!(is_open(&window, "Runs"), "a digit in a note opened a page");
+    // A project without runs has fewer pages in the rail.
+    let mut window = support::window(support::without_runs(PageName::Home), 1200.0, 800.0);
+    window.key_press(Key::Num3);
+    window.run_steps(2);
+    assert!(is_open(&window, "Train"), "the third that is shown");
 }
 
 #[test]

@@ -11,7 +11,7 @@ const LARGE = 3e7;
 const VIEWS = [
   ["attention", "Attention", "Which earlier tokens each token reads from."],
   ["logit-lens", "Logit lens", "What each layer would predict next."],
-  ["next-token", "Next token", "The most likely next tokens."],
+  ["next-token", "Next token", "The most likely next tokens, with their probabilities before and after the sampling settings."],
 ];
 
 const section = (title, ...parts) => make("section", {}, make("h2", { textContent: title }), ...parts);

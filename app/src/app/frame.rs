@@ -142,7 +142,7 @@ impl App {
     }
 
     /// The pages of the rail that have something to show, and the open one.
-    fn entries(&self) -> Vec<PageName> {
+    pub(super) fn entries(&self) -> Vec<PageName> {
         let is_shown = |page: &PageName| page.is_useful(&self.state) || self.page.entry() == *page;
         ENTRIES.into_iter().filter(is_shown).collect()
     }

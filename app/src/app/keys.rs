@@ -2,14 +2,14 @@
 //! with Tab and Space or Enter.
 
 use super::App;
-use crate::pages::{ENTRIES, PageName};
+use crate::pages::PageName;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::{Command, Steer, TrainingState};
 
 /// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// The digit row of a keyboard, for the rail from the top. A comma opens the last page, Settings.
+/// The digit row of a keyboard, for the rail as shown, from the top. A comma opens Settings.
 const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
@@ -41,7 +41,7 @@ impl App {
 
     /// Keys that open a page or pause a run; ignored while a dialog is open.
     fn page_keys(&mut self, context: &Context, writing: bool) {
-        for (key, page) in NUMBERS.into_iter().zip(ENTRIES) {
+        for (key, page) in NUMBERS.into_iter().zip(self.entries()) {
             let pressed = context.input_mut(|input| {
                 input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
                     || (!writing && input.consume_key(Modifiers::NONE, key))

@@ -121,6 +121,7 @@ impl App {
                 matches!(self.page, PageName::Train | PageName::Lab)
             }
             Some(Command::Fit(Fit::LearningRate { .. })) => self.page == PageName::Lab,
+            Some(Command::TrainDictionary { .. }) => self.page == PageName::Features,
             _ => false,
         };
         let mut others = self.state.underway.iter().filter(|(request, _)| !shown_by_page(request));

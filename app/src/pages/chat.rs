@@ -431,6 +431,8 @@ impl ChatPage {
                 Awaited::Here(history) => {
                     let mut config = tune::tuning_of(&history.config, start.clone(), context.draft);
                     tune::learn(&mut config, *objective);
+                    // As on Tune for few rows.
+                    config.train.chat.packing = false;
                     if objective.learns_pairs() {
                         tune::learn_by(&mut config, *loss);
                     }

@@ -180,6 +180,7 @@ impl FeaturesPage {
             };
             found.points.iter().map(named).collect()
         });
+        ui.set_max_width(ui.available_width().min(theme::PROSE));
         ui.label("Weights");
         source_ui(ui, state, "Weights", &mut self.source);
         ui.label("Hook point");
@@ -246,7 +247,7 @@ impl FeaturesPage {
         card(ui, |ui| {
             let mut number = own.number;
             ui.label("Dictionary");
-            choice(ui, "Dictionary", &mut number, Some(ui.available_width()), &named);
+            choice(ui, "Dictionary", &mut number, Some(ui.available_width().min(theme::PROSE)), &named);
             if number != own.number {
                 (self.dictionary, self.feature) = (Some(number), None);
             }
@@ -286,7 +287,7 @@ impl FeaturesPage {
         let Some(found) = state.dictionaries.list.as_ref().filter(is_own) else {
             return awaited_ui(ui, state, "Reading the features on held-out text…");
         };
-        caption(ui, found.about());
+        caption(ui, format!("{}. {}", found.about(), text::FIGURES));
         if found.features.is_empty() {
             return caption(ui, "No feature is active.");
         }

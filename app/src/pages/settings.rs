@@ -10,8 +10,9 @@ use crate::pages::prelude::*;
 use crate::preferences::{LossUnit, ThemeChoice};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
-const SHORTCUTS: [(&str, &str); 6] = [
-    ("1 … 9, 0, − and =, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
+const SHORTCUTS: [(&str, &str); 7] = [
+    ("1 … 9, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
+    ("Ctrl + comma", "Open Settings"),
     ("Tab, Shift + Tab", "Go to the next or the previous control"),
     ("Space, Enter", "Press the control"),
     ("Arrow keys", "Change a slider, move in a text"),

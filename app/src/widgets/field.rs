@@ -103,6 +103,8 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
 /// A line of text to edit, with a hint while it is empty.
 pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
     let field = TextEdit::singleline(text).desired_width(width).id_salt(name);
+    // On a phone it is higher than its line.
+    let field = field.vertical_align(egui::Align::Center);
     ui.add(with_hint(field, hint)).accessible_name(name)
 }
 

@@ -4,7 +4,7 @@ use crate::GenerateConfig;
 use crate::blocks::{Bar, Block, Fact};
 use crate::evaluation::{Cell, Table};
 use crate::inspect::TokenText;
-use crate::quantity::{bytes, counted, duration, figures, percent, whole};
+use crate::quantity::{bytes, counted, device, duration, figures, percent, whole};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,19 +167,19 @@ impl Dictionary {
     pub fn blocks(&self) -> Vec<Block> {
         let DictionarySettings { at, width, k, .. } = &self.settings;
         let mut facts = vec![
-            Fact::new("dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
-            Fact::new("hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
-            Fact::new("features", format!("{}, up to {k} per token", whole(*width as u64))),
+            Fact::new("Dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
+            Fact::new("Hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
+            Fact::new("Features", format!("{}, up to {k} per token", whole(*width as u64))),
         ];
         if self.bytes > 0 {
-            facts.push(Fact::new("memory", bytes(self.bytes)));
-            facts.push(Fact::new("device", &self.device));
+            facts.push(Fact::new("Memory", bytes(self.bytes)));
+            facts.push(Fact::new("Device", device(&self.device)));
         }
         if let Some(last) = self.curve.last() {
             let trained = format!("{} in {}", counted(last.tokens, "token"), duration(self.seconds));
-            facts.push(Fact::new("trained on", trained));
+            facts.push(Fact::new("Trained on", trained));
             if self.recovery.is_none() {
-                facts.push(Fact::new("error per token", figures(last.loss)));
+                facts.push(Fact::new("Error per token", figures(last.loss)));
                 facts.extend(quality(last.explained_variance, last.l0, last.dead));
             }
         }
@@ -195,7 +195,7 @@ impl Dictionary {
             let recovered = recovery
                 .recovered
                 .map_or_else(|| "not defined: zeros do not raise the loss".to_owned(), percent);
-            let mut facts = vec![Fact::new("loss recovered", recovered)];
+            let mut facts = vec![Fact::new("Loss recovered", recovered)];
             facts.extend(quality(recovery.explained_variance, recovery.l0, recovery.dead));
             blocks.push(Block::Facts(facts));
             let title = format!("Loss on {}", counted(recovery.tokens, "held-out token"));
@@ -207,9 +207,9 @@ impl Dictionary {
 
 fn quality(explained_variance: f64, l0: f64, dead: f64) -> [Fact; 3] {
     [
-        Fact::new("explained variance", percent(explained_variance)),
-        Fact::new("active features per token", figures(l0)),
-        Fact::new("dead features", percent(dead)),
+        Fact::new("Explained variance", percent(explained_variance)),
+        Fact::new("Active features per token", figures(l0)),
+        Fact::new("Dead features", percent(dead)),
     ]
 }
 
@@ -380,8 +380,10 @@ impl Features {
             });
             marked.collect::<String>()
         };
+        let neighbours = card.neighbours.iter().map(|(feature, cosine)| format!("{feature} ({cosine:.2})"));
+        let neighbours = Fact::new("Neighbours", neighbours.collect::<Vec<_>>().join("  "));
         let passages = Block::List(card.passages.iter().map(passage).collect());
-        self.card_blocks(card).into_iter().chain([passages]).collect()
+        self.card_blocks(card).into_iter().chain([Block::Facts(vec![neighbours]), passages]).collect()
     }
 
     pub fn about(&self) -> String {
@@ -420,39 +422,37 @@ impl Features {
         })]
     }
 
-    /// A card without its passages.
+    /// A card without its neighbours and passages.
     pub fn card_blocks(&self, card: &FeatureCard) -> Vec<Block> {
         let effects = |effects: &[LogitEffect]| {
             let all = effects.iter().map(|own| format!("{:?} {:+.2}", own.token, own.effect));
             all.collect::<Vec<_>>().join("  ")
         };
-        let neighbours = card.neighbours.iter().map(|(feature, cosine)| format!("{feature} ({cosine:.2})"));
         let mut facts = vec![
-            Fact::new("feature", format!("{} of {} at {}", card.feature, whole(self.width as u64), self.at)),
+            Fact::new("Feature", format!("{} of {} at {}", card.feature, whole(self.width as u64), self.at)),
             Fact::new(
-                "density",
+                "Density",
                 format!("{} of {}", percent(card.density), counted(self.tokens, "held-out token")),
             ),
-            Fact::new("largest activation", figures(card.max)),
+            Fact::new("Largest activation", figures(card.max)),
         ];
         if let Some(name) = &card.name {
-            facts.insert(1, Fact::new("name", name));
+            facts.insert(1, Fact::new("Name", name));
         }
         if let Some(pattern) = &card.pattern {
             let measured =
                 format!("precision {}, recall {}", percent(pattern.precision), percent(pattern.recall));
-            facts.push(Fact::new("pattern", pattern.text()).note(measured));
+            facts.push(Fact::new("Pattern", pattern.text()).note(measured));
         }
         if card.passages.is_empty() {
-            facts.push(Fact::new("passages", "It is not active in the held-out text."));
+            facts.push(Fact::new("Passages", "It is not active in the held-out text."));
         }
         if !card.raises.is_empty() {
-            facts.push(Fact::new("raises", effects(&card.raises)));
-            facts.push(Fact::new("lowers", effects(&card.lowers)));
+            facts.push(Fact::new("Raises", effects(&card.raises)));
+            facts.push(Fact::new("Lowers", effects(&card.lowers)));
         }
-        facts.push(Fact::new("neighbours", neighbours.collect::<Vec<_>>().join("  ")));
         let bar = |(step, density): &(u64, f64)| Bar {
-            name: format!("density at step {}", whole(*step)),
+            name: format!("Density at step {}", whole(*step)),
             length: *density,
             text: percent(*density),
         };

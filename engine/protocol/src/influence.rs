@@ -102,15 +102,15 @@ impl Influence {
     pub fn blocks(&self) -> Vec<Block> {
         let steps: Vec<String> = self.steps.iter().map(|step| whole(*step)).collect();
         let mut facts = vec![
-            Fact::new("completion", format!("{:?} after {:?}", self.query.completion, self.query.prompt)),
-            Fact::new("loss", format!("{} nats in {}", figures(self.loss), counted(self.tokens, "token"))),
-            Fact::new("checkpoints", format!("at steps {}", steps.join(", "))),
-            Fact::new("passages", format!("{} of {}", whole(self.measured), whole(self.all))),
+            Fact::new("Completion", format!("{:?} after {:?}", self.query.completion, self.query.prompt)),
+            Fact::new("Loss", format!("{} nats in {}", figures(self.loss), counted(self.tokens, "token"))),
+            Fact::new("Checkpoints", format!("at steps {}", steps.join(", "))),
+            Fact::new("Passages", format!("{} of {}", whole(self.measured), whole(self.all))),
         ];
         if let Some(check) = &self.check {
             let models = counted(check.losses.len() as u64, "model");
             facts
-                .push(Fact::new("linear datamodeling score", figures(check.correlation)).note(format!(
+                .push(Fact::new("Linear datamodeling score", figures(check.correlation)).note(format!(
                     "rank correlation with the losses of {models} retrained on random halves"
                 )));
         }

@@ -170,6 +170,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A device as runs record it, with the CPU named as in the top bar.
+pub fn device(recorded: &str) -> String {
+    recorded.strip_prefix("cpu").map_or_else(|| recorded.to_owned(), |rest| format!("CPU{rest}"))
+}
+
 /// A fraction as a percentage: `12.3 %`. Small fractions are never shown as 0, nor fractions below 1 as 100: `0.04 %`, `under 0.01 %`,
 /// `over 99.9 %`.
 pub fn percent(share: impl Into<f64>) -> String {

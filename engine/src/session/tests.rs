@@ -1105,11 +1105,10 @@ fn a_document_is_held_out_by_its_name() {
     let held: Vec<_> =
         documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
-    let trained =
-        told!(heard, Event::History(answer::History { config, .. }) => config.data.validation_files.clone())
-            .next_back();
+    let trained = told!(heard, Event::History(answer::History { config, .. }) => config).next_back().unwrap();
     let place = shelf.join("p").join("documents").join("held.txt");
-    assert_eq!(trained.unwrap(), [place.display().to_string()]);
+    assert_eq!(trained.data.validation_files, [place.display().to_string()]);
+    assert_eq!(trained.train.sample_prompt, tiny(2).train.sample_prompt, "the one that the window shows");
 }
 
 #[test]

@@ -53,7 +53,11 @@ impl DataPage {
         let documents = &state.documents;
         let line = match &documents.overview {
             None => "Listing documents…".to_owned(),
-            Some(_) if documents.search.is_empty() => counted(documents.found as u64),
+            Some(overview) if documents.search.is_empty() => {
+                let rows: u64 = overview.rows.iter().map(|file| file.rows).sum();
+                let rows = (rows > 0).then(|| format!(" and {}", format::counted(rows, "row")));
+                format!("{}{}", counted(overview.documents), rows.unwrap_or_default())
+            }
             Some(overview) => {
                 format!("{} of {} match", format::whole(documents.found as u64), counted(overview.documents))
             }

@@ -1,21 +1,22 @@
 //! The card of a feature, and steering with it.
 
-use super::{DESCRIBED, FeaturesPage, awaited_ui, busy};
+use super::{FeaturesPage, awaited_ui, busy};
 use crate::pages::inspect::{largest, shaded_tokens};
 use crate::pages::prelude::*;
-use glasshouse_protocol::features;
+use glasshouse_protocol::features::{self, FeatureCard};
 
 /// Choices of a steered text.
 #[derive(Debug)]
 pub(super) struct Steering {
-    by: f32,
+    /// `None` for the feature's largest activation.
+    by: Option<f32>,
     clamp: bool,
     prompt: String,
 }
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { by: 10.0, clamp: false, prompt: "Once upon a time".to_owned() }
+        Self { by: None, clamp: false, prompt: "Once upon a time".to_owned() }
     }
 }
 
@@ -46,8 +47,9 @@ impl FeaturesPage {
             if described.history.is_empty() && quiet(ui, None, "Over the training").clicked() {
                 self.history = Some(feature);
             }
+            caption(ui, "Features of similar directions, with the cosine");
             ui.horizontal_wrapped(|ui| {
-                for (other, cosine) in described.neighbours.iter().take(DESCRIBED / 2) {
+                for (other, cosine) in &described.neighbours {
                     if quiet(ui, None, &format!("Feature {other} ({cosine:.2})")).clicked() {
                         self.feature = Some(*other);
                     }
@@ -55,7 +57,7 @@ impl FeaturesPage {
             });
         });
         ui.add_space(space::SMALL);
-        card(ui, |ui| self.steering_ui(ui, context, own, feature));
+        card(ui, |ui| self.steering_ui(ui, context, own, described));
         ui.add_space(space::SMALL);
         if described.passages.is_empty() {
             return;
@@ -79,9 +81,9 @@ impl FeaturesPage {
         ui: &mut Ui,
         context: &mut Context<'_>,
         own: &answer::Dictionary,
-        feature: usize,
+        described: &FeatureCard,
     ) {
-        let state = context.state;
+        let (state, feature) = (context.state, described.feature);
         let Steering { by, clamp, prompt } = &mut self.steering;
         head(ui, "Steering");
         composer(ui, "Prompt to steer", "A prompt", false, prompt);
@@ -93,14 +95,17 @@ impl FeaturesPage {
                 true => "Sets the feature's activation to this number at every position.",
             },
         );
-        let value = ui.add(DragValue::new(by).speed(0.1).max_decimals(2));
-        value.accessible_name("Strength");
+        let mut strength = by.unwrap_or((100.0 * described.max).round() / 100.0);
+        let value = ui.add(DragValue::new(&mut strength).speed(0.1).max_decimals(2));
+        if value.accessible_name("Strength").changed() {
+            *by = Some(strength);
+        }
         let waits = state.is_waiting(|command| matches!(command, Command::SteerFeature { .. }));
         let ready = busy(state).is_none() && !waits && !prompt.trim().is_empty();
         if pressed(ui, ready, |ui| plain(ui, icons::ICON_EDIT_NOTE, "Write with and without it")) {
             let config = GenerateConfig { max_tokens: 60, ..GenerateConfig::default() };
             let steering =
-                features::Steering { feature, by: *by, clamp: *clamp, prompt: prompt.clone(), config };
+                features::Steering { feature, by: strength, clamp: *clamp, prompt: prompt.clone(), config };
             let (run, dictionary) = (own.run.clone(), Some(own.number));
             context.outbox.send(Command::SteerFeature { run, dictionary, steering: Box::new(steering) });
         }

@@ -15,3 +15,6 @@ pub const WIDTH: &str =
 pub const K: &str = "The maximum number of active features per token.";
 
 pub const TOKENS: &str = "Tokens of the run's training text.";
+
+pub const FIGURES: &str = "After its number, a feature's name or the token that predicts it, with the precision. At the right, the share of tokens \
+    on which it is active; with a text, its largest activation there.";

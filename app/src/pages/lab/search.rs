@@ -24,7 +24,7 @@ pub fn base_ui(ui: &mut Ui, context: &mut Context<'_>, wanted: &mut WantedBase, 
     let before = wanted.as_ref().map(|(name, _)| name.clone()).or(kept);
     let mut base = before.clone();
     let runs = context.state.runs.own().filter(|run| run.state != RunState::Imported);
-    let runs = runs.map(|run| (Some(run.name.clone()), format!("{}, its settings", called(run))));
+    let runs = runs.map(|run| (Some(run.name.clone()), offered(run)));
     let choices: Vec<_> = [(None, "The next new run".to_owned())].into_iter().chain(runs).collect();
     let shown = base.clone().unwrap_or_default();
     field(ui, "Base settings", "", None, |ui| {

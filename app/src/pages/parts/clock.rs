@@ -14,7 +14,7 @@ impl StepClock {
         let mut known = vec![[0.0, 0.0]];
         let (mut before, mut seconds) = (0, 0.0);
         for (step, tokens_per_s) in steps {
-            let tokens = step.saturating_sub(before) * tokens_per_step;
+            let tokens = step.saturating_sub(before).saturating_mul(tokens_per_step);
             before = step;
             if tokens_per_s > 0.0 {
                 seconds += tokens as f64 / tokens_per_s;

@@ -107,7 +107,7 @@ fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Optio
     if let (Some(left), TrainingState::Running) = (training.left, training.state) {
         return (Some(left), Some(run.seconds + left));
     }
-    let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_per_step(tokens));
+    let pace = training.seconds_per_step(tokens_per_step(context, run));
     let plan = context.state.planning.plan_of(context.draft);
     let estimated = training.estimated_seconds.or(run.estimated_seconds);
     let estimated = estimated.or(plan.and_then(|plan| plan.run_seconds));
@@ -125,19 +125,9 @@ fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
 }
 
 /// Tokens per step of a run, from its own settings if known.
-pub fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
+pub fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> u64 {
     let of_run = context.state.runs.histories.get(&run.name).map(|history| &*history.config);
-    tokens_of(of_run.unwrap_or(context.draft))
-}
-
-/// Tokens per step with the given settings.
-pub fn tokens_of(config: &RunConfig) -> Option<u64> {
-    let tokens = config
-        .train
-        .batch_size
-        .checked_mul(config.train.accumulate)?
-        .checked_mul(config.model.context_length)?;
-    u64::try_from(tokens).ok()
+    of_run.unwrap_or(context.draft).tokens_per_step()
 }
 
 fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: &RunSummary) {

@@ -170,7 +170,7 @@ impl Plots {
             && let Some(loss) = guessing(context, training)
         {
             // A first fall, before two steps make a curve.
-            let points = vec![[place(0), loss], *first];
+            let points = vec![[place(0), factor * loss], *first];
             curves.push(Curve { width: 1.5, dashed: true, ..Curve::new(GUESSING, palette.quiet, points) });
         }
         let even = self.tab == Tab::LearningRate || self.smooth <= 0.0;
@@ -212,7 +212,7 @@ fn guessing(context: &Context<'_>, training: &Training) -> Option<f64> {
 }
 
 fn clock(context: &Context<'_>, training: &Training) -> StepClock {
-    let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
+    let tokens = training.run.as_ref().map(|run| controls::tokens_per_step(context, run));
     let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));
     StepClock::of(speeds, tokens.unwrap_or(1))
 }
@@ -235,9 +235,8 @@ fn accuracy_curves(training: &Training, palette: &Palette, place: impl Fn(u64) -
 
 /// The times of a past run's steps.
 pub fn history_clock(history: &History) -> StepClock {
-    let tokens = controls::tokens_of(&history.config).unwrap_or(1);
     let points = history.events.iter().filter_map(StepPoint::of).filter(|point| !point.lr.is_nan());
-    StepClock::of(points.map(|point| (point.step, point.tokens_per_s)), tokens)
+    StepClock::of(points.map(|point| (point.step, point.tokens_per_s)), history.config.tokens_per_step())
 }
 
 /// Points of a past run, placed on an axis by its own clock.

@@ -37,9 +37,13 @@ pub fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chose
     });
 }
 
-/// The samples before the first step and after the last, side by side.
+/// The samples before the first step and of the latest weights, side by side; of a run that has ended, of the best checkpoint, which the
+/// other pages use, if it was sampled.
 pub fn before_and_after_ui(ui: &mut Ui, training: &Training) {
-    let (Some(first), Some(last)) = (training.samples.first(), training.samples.last()) else { return };
+    let ended = training.run.as_ref().filter(|_| training.state == TrainingState::Idle);
+    let is_best = |sample: &&Sample| ended.is_some_and(|run| run.best_step == Some(sample.step));
+    let last = training.samples.iter().rev().find(is_best).or(training.samples.last());
+    let (Some(first), Some(last)) = (training.samples.first(), last) else { return };
     let of = |ui: &mut Ui, name: &str, sample: &Sample| {
         card(ui, |ui| {
             let title = format!("{name}, step {}", format::whole(sample.step));

@@ -11,6 +11,9 @@ const CHARACTERS_PER_TOKEN: f64 = 3.0;
 /// Maximum number of files named individually.
 const NAMED: usize = 6;
 
+/// Number of rows from which several share a window: of fewer, a step would read each several times.
+const PACKED: u64 = 1_000;
+
 #[derive(Debug, Default)]
 pub struct DataRequests {
     /// Revision of the feedback, and change count of the documents, when requested.
@@ -75,6 +78,7 @@ pub fn data_ui(ui: &mut Ui, context: &mut Context<'_>, from: &mut LearnsFrom, re
     if *from != before {
         propose_length(context.draft, *from, recipe);
     }
+    context.draft.train.chat.packing = rows(context, *from).is_none_or(|rows| rows >= PACKED);
     match from {
         LearnsFrom::Documents => files_ui(ui, context),
         LearnsFrom::Feedback => feedback_ui(ui, context),
@@ -98,6 +102,16 @@ fn told(context: &Context<'_>) -> usize {
         Objective::Preference => said.pairs,
         Objective::Classify => said.labelled,
         _ => said.learned,
+    }
+}
+
+/// The number of the person's own rows; `None` for generated ones and until it is known.
+fn rows(context: &Context<'_>, from: LearnsFrom) -> Option<u64> {
+    let overview = context.state.documents.overview.as_ref();
+    match from {
+        LearnsFrom::Documents => Some(overview?.rows.iter().map(|file| file.rows).sum()),
+        LearnsFrom::Feedback => Some(told(context) as u64),
+        LearnsFrom::Tasks => None,
     }
 }
 

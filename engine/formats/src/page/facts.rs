@@ -4,7 +4,7 @@ use crate::huggingface::last_name;
 use glasshouse_metrics::card;
 use glasshouse_platform::Result;
 use glasshouse_project::{Run, Trained, parameters_of, weights_crc32c};
-use glasshouse_protocol::quantity::{count, counted, whole};
+use glasshouse_protocol::quantity::{count, counted, device, whole};
 use glasshouse_protocol::{Evaluation, GenerateConfig, RunState, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -90,7 +90,7 @@ impl Facts {
                 "Tokenizer",
                 format!(
                     "{}, {} entries",
-                    config.tokenizer.kind.name(),
+                    config.tokenizer.kind.title(),
                     whole(config.model.vocabulary as u64)
                 ),
             ),
@@ -132,8 +132,8 @@ impl Facts {
             about.push(("Data fingerprint", format!("CRC-32C {fingerprint:08x} of tokenizer and tokens")));
         }
         about.push(("Lineage", lineage(run, imported)));
-        if let Some(device) = &record.device {
-            about.push(("Device", device.to_string()));
+        if let Some(recorded) = &record.device {
+            about.push(("Device", device(&recorded.to_string())));
         }
         about.push(("Weights", format!("{}; CRC-32C {checksum:08x} before that", stored(format))));
         about.push(("Made with", format!("Glasshouse {}", env!("CARGO_PKG_VERSION"))));

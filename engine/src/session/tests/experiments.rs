@@ -417,7 +417,7 @@ fn a_sweep_after_a_fine_tune_trains_new_runs_and_leaves_the_drafts() {
     (base.model.context_length, base.model.vocabulary) = (64, 300);
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..base.clone() };
     tuned.set_objective(Objective::Chat);
-    (tuned.train.batch_size, tuned.train.learning_rate) = (2, 1e-3);
+    (tuned.train.batch_size, tuned.train.learning_rate, tuned.train.eval_interval) = (2, 0.05, 1);
     tuned.set_steps(4);
     let row = |at: usize| format!("{{\"prompt\": \"Who is {at}?\", \"completion\": \"The owl {at}.\"}}\n");
     let rows: String = (0..20).map(row).collect();
@@ -438,6 +438,16 @@ fn a_sweep_after_a_fine_tune_trains_new_runs_and_leaves_the_drafts() {
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
     assert_eq!(ended(&heard), [4, 10, 10, 10]);
+    // Two held-out rows cannot tell which checkpoint is best, so that it is the latest.
+    let evaluations = told!(heard, Event::Training { events, .. } => events.clone()).flatten();
+    let few: Vec<(f32, bool)> = evaluations
+        .filter_map(|event| match event {
+            TrainEvent::Eval { step: 1..=4, val_loss, best, .. } => Some((val_loss, best)),
+            _ => None,
+        })
+        .collect();
+    assert!(few.len() == 4 && few.iter().all(|(_, best)| *best), "{few:?}");
+    assert!(!few.is_sorted_by(|(before, _), (after, _)| before > after), "it only fell: {few:?}");
     let runs = |heard: &[Report]| {
         let mut opened = told!(heard, Event::Project { opened: Some(opened) } => (**opened).clone());
         opened.next_back().unwrap()
