@@ -303,11 +303,9 @@ impl Life {
         Some(Self { born: history[first].0, died: history.get(last + 1).map(|(step, _)| *step) })
     }
 
-    fn text(self) -> String {
-        match self.died {
-            None => format!("from {}", whole(self.born)),
-            Some(died) => format!("{} to {}", whole(self.born), whole(died)),
-        }
+    fn text(self, density: f64) -> String {
+        let until = self.died.map_or_else(String::new, |died| format!(" to {}", whole(died)));
+        format!("{}, from step {}{until}", percent(density), whole(self.born))
     }
 }
 
@@ -397,25 +395,21 @@ impl Features {
     }
 
     fn list(&self) -> Vec<Block> {
-        let has_history = self.features.iter().any(|own| own.life.is_some());
         let row = |own: &FeatureSummary| {
             let (strongest, token) = own.in_text.clone().unwrap_or_else(|| (own.max, own.token.clone()));
             let raises: Vec<String> = own.raises.iter().map(|token| format!("{token:?}")).collect();
-            let mut cells: Vec<Cell> = vec![
+            [
                 (own.feature as u64).into(),
                 own.name.clone().unwrap_or_default().into(),
                 own.pattern.as_ref().map_or_else(String::new, TokenPattern::text).into(),
                 own.pattern.as_ref().map_or_else(String::new, |own| percent(own.precision)).into(),
-                percent(own.density).into(),
+                own.life.map_or_else(|| percent(own.density), |life| life.text(own.density)).into(),
                 figures(strongest).into(),
                 format!("{token:?}").into(),
                 raises.join(" ").into(),
-            ];
-            cells.extend(has_history.then(|| own.life.map_or_else(String::new, Life::text).into()));
-            cells
+            ]
         };
         let columns = ["feature", "name", "pattern", "precision", "density", "strongest", "at", "raises"];
-        let columns = columns.into_iter().chain(has_history.then_some("active (steps)"));
         vec![Block::Table(Table {
             about: self.about(),
             ..Table::new("Features", columns, self.features.iter().map(row))
