@@ -104,7 +104,7 @@ pub fn committed<T: Clone + PartialEq + Send + Sync + 'static>(
 pub fn line_edit(ui: &mut Ui, name: &str, hint: &str, width: f32, text: &mut String) -> Response {
     let field = TextEdit::singleline(text).desired_width(width).id_salt(name);
     // On a phone it is higher than its line.
-    let field = field.vertical_align(egui::Align::Center);
+    let field = field.align(Align2::LEFT_CENTER);
     ui.add(with_hint(field, hint)).accessible_name(name)
 }
 
