@@ -56,7 +56,7 @@ mod verification;
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Envelope, Event, Export, Fit, Report, Request, RunLaunch, Steer, message};
+use crate::protocol::{Command, Envelope, Event, Export, Fit, Report, Request, Steer, message};
 use crate::{Error, Result, refuse, storage};
 use device::ChosenDevice;
 use evaluation::Evaluations;

@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, IGNORED, MicroBatch, StepInput};
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::{Result, Yielder};
-use glasshouse_protocol::config::Dropout;
+use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{ModelConfig, OptimizerKind, TrainConfig};
 use glasshouse_text::data::store::{Split, TokenStore};

@@ -186,7 +186,7 @@ impl Survey<'_> {
         text: Option<&[u32]>,
     ) -> Result<Features> {
         let (record, config) = (self.record, self.subject.config);
-        let (width, time) = (record.settings.width, config.model.context_length);
+        let width = record.settings.width;
         record.check_feature(query.feature.unwrap_or(0)).map_err(Error::Refused)?;
         let place = Place::named(&config.model, &record.settings.at)?;
         let (dictionary, to) = (place.dictionary(width, record.settings.k), place.to);

@@ -413,8 +413,8 @@ fn influence_is_the_change_of_a_loss_by_a_step_on_a_passage() {
     let (query, own) = (Passage::new(tokens(5), 4), Passage::new(tokens(6), 1));
     let passages = [query.clone(), own.clone()];
     let mut scores = [0.0; 2];
-    let given = (1.0, true);
-    let added = gradients.add_influences(&query, &passages, given, &mut scores, |_| (), &Yielder::none());
+    let (given, yielder) = ((1.0, true), Yielder::none());
+    let added = gradients.add_influences(&query, &passages, given, &mut scores, |_| (), &yielder);
     let loss = block_on(added).unwrap();
     assert!(scores[0] > 0.0, "a text does not help itself: {scores:?}");
     // Five of nine tokens are predicted.
