@@ -10,7 +10,7 @@ use crate::protocol::{
     VocabularyOrder, answer, order,
 };
 use crate::storage;
-use crate::tokenizer::{Tokenizer, TokenizerFiles};
+use crate::tokenizer::TokenizerFiles;
 use crate::{Error, OrInternal, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
