@@ -5,7 +5,7 @@ use crate::support::{answer, forget, full, in_training, is_chosen, press, sent, 
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::App;
+use glasshouse::app::{App, AppOptions};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
