@@ -3,7 +3,7 @@
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
 use egui::Role;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, Fit};
 
