@@ -85,7 +85,7 @@ fn a_training_shows_its_measurements_and_keeps_them_when_cancelled() {
     support::answer(scene.harness.state_mut(), silent, [Event::Dictionary(record.clone())]);
     scene.settle();
     // All features are dead.
-    for words in ["250,000 of 1,000,000 tokens", "explained variance", "100 %"] {
+    for words in ["250,000 of 1,000,000 tokens", "Explained variance", "100 %"] {
         assert!(scene.says(words), "{words}");
     }
     scene.press("Cancel");

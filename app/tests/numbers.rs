@@ -192,17 +192,6 @@ fn all_pages_have_one_unit_of_losses() {
     window.get_by_role_and_label(Role::Row, "1-first-stories").click();
     window.run_steps(3);
     assert!(is_shown(&window, "1.250, best, step 1,150"));
-    // An early curve begins at the loss of guessing in that unit.
-    let early = RunSummary { bytes_per_token: Some(2.0), ..fresh("2-llama-tiny") };
-    let events = support::steps(0, 20, STEPS);
-    let history = answer::History { events: events[..1].to_vec(), ..support::history("2-llama-tiny", 1e-3) };
-    let guessing = (history.config.model.vocabulary as f64).log2() / 2.0;
-    tell(window.state_mut(), [begin(early), history.into(), Event::Training { events, seconds: None }]);
-    open_page(&mut window, PageName::Train);
-    support::press(&mut window, "More about these curves");
-    let csv = support::copied(&mut window, "Copy as CSV");
-    let first = csv.lines().find_map(|line| line.strip_prefix("from guessing (ln V),0,"));
-    assert!((first.unwrap().parse::<f64>().unwrap() - guessing).abs() < 1e-6, "{csv}");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn a_file_that_exists_is_replaced_only_by_a_button_that_says_so() {
     let wish = || Wish::ExportProject { id: "first".to_owned(), name: "A".to_owned() };
     window.state_mut().answer(Answer { wish: wish(), files: Err(NoFiles::NoDialog("No dialog".to_owned())) });
     window.run_steps(2);
-    window.get_by_role_and_label(Role::TextInput, "Save the model").type_text(&path.display().to_string());
+    window.get_by_role_and_label(Role::TextInput, "Save the project").type_text(&path.display().to_string());
     window.run_steps(2);
     // A click outside keeps what is typed.
     window.event(egui::Event::PointerMoved(egui::pos2(5.0, 5.0)));

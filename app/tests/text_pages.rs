@@ -338,9 +338,6 @@ fn the_replay_steps_back_and_joins_again() {
     assert!(apart > joined, "{apart} and {joined}");
     scene.click("One merge on");
     assert_eq!(pieces(&scene), joined);
-    scene.click("Compare");
-    scene.picture("tokenizer-compared");
-    assert!(scene.says("wordpiece 1024"));
 }
 
 #[test]
@@ -354,9 +351,6 @@ fn the_whole_of_each_page_fits_phones_and_windows() {
             scene.settle();
             scene.harness.key_press(Key::ArrowRight);
             scene.settle();
-        }
-        if page == PageName::Tokenizer {
-            scene.press_last("Compare");
         }
         scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
         scene.check_edges();

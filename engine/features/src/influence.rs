@@ -107,6 +107,7 @@ impl Gradients {
             batch_size: 1,
             accumulate: 1,
             document_mask: false,
+            ignore_index: Some(IGNORED),
             optimizer: OptimizerKind::Sgd,
             ..TrainConfig::default()
         };

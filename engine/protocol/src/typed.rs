@@ -13,7 +13,7 @@ const DERIVED: [&str; 2] = ["preset", "model.vocabulary"];
 /// Options for settings, each with the setting's path.
 const OPTIONS: [(&str, &str); 8] = [
     ("tokenizer", "tokenizer.kind"),
-    ("vocab", "tokenizer.vocabulary"),
+    ("vocabulary", "tokenizer.vocabulary"),
     ("steps", "train.steps"),
     ("batch-size", "train.batch_size"),
     ("lr", "train.learning_rate"),
