@@ -9,7 +9,6 @@ use glasshouse::pages::PageName;
 use glasshouse::preferences::LossUnit;
 use glasshouse_protocol::{
     Event, HeldOut, Objective, RunState, RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
-    answer,
 };
 
 const STEPS: u64 = 650;
