@@ -11,7 +11,7 @@ pub(super) fn influence(arguments: &InfluenceArguments) -> Result<()> {
         checkpoints,
         passages,
         count,
-        plain,
+        preconditioned,
         retrained,
         seed,
         json,
@@ -23,7 +23,7 @@ pub(super) fn influence(arguments: &InfluenceArguments) -> Result<()> {
         checkpoints: *checkpoints,
         passages: *passages,
         count: *count,
-        plain: *plain,
+        preconditioned: *preconditioned,
         retrained: *retrained,
         seed: *seed,
     };
@@ -57,9 +57,9 @@ pub struct InfluenceArguments {
     /// Passages to list for each sign
     #[arg(long, value_name = "N", default_value_t = InfluenceQuery::default().count)]
     pub count: usize,
-    /// Plain products of gradients (TracIn), without preconditioning
+    /// Divide each entry of a gradient by its mean square over the passages, so that frequent tokens count less
     #[arg(long)]
-    pub plain: bool,
+    pub preconditioned: bool,
     /// Check the scores with N models, each trained again on a random half of the text
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retrained: usize,

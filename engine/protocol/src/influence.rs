@@ -17,8 +17,8 @@ pub struct InfluenceQuery {
     pub passages: usize,
     /// Passages to list for each sign.
     pub count: usize,
-    /// Plain products of gradients (TracIn), without preconditioning.
-    pub plain: bool,
+    /// Divide each entry of a gradient by the passages' mean square.
+    pub preconditioned: bool,
     /// Models to train again on random halves of the text, to check the scores.
     pub retrained: usize,
     pub seed: u64,
@@ -32,7 +32,7 @@ impl Default for InfluenceQuery {
             checkpoints: 4,
             passages: 1000,
             count: 5,
-            plain: false,
+            preconditioned: false,
             retrained: 0,
             seed: 0,
         }

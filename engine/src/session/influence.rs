@@ -157,7 +157,7 @@ impl Session {
             gradients.set_weights(&model.config, model.parameters().await?).await?;
             let done = |done: usize| self.sink.progress((at * measured + done) as u64, total);
             loss = gradients
-                .add_influences(&asked, &own, (*rate, query.plain), &mut scores, done, &yielder)
+                .add_influences(&asked, &own, (*rate, !query.preconditioned), &mut scores, done, &yielder)
                 .await?;
         }
         let mut check = InfluenceCheck::default();
