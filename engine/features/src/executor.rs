@@ -8,7 +8,7 @@ use glasshouse_compiler::plan::estimate::estimate_graphs;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::{Error, OrInternal, Result};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{ModelConfig, RunConfig};
 
 /// A model to be taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,17 @@ impl Values {
     }
 }
 
+/// A model's weights, in the layout of an unfrozen model, at their places in the arena of a graph whose first parameters are the model's.
+pub(crate) fn arena_of(layout: &ArenaLayout, model: &ModelConfig, parameters: &[f32]) -> Result<Vec<f32>> {
+    let unfrozen = ArenaLayout::unfrozen(&model_parameters(model)?);
+    unfrozen.check_count(parameters)?;
+    let mut arena = vec![0.0; layout.length];
+    for ((from, to), count) in unfrozen.offsets.iter().zip(&layout.offsets).zip(&unfrozen.counts) {
+        arena[*to..to + count].copy_from_slice(&parameters[*from..from + count]);
+    }
+    Ok(arena)
+}
+
 pub(crate) fn diverged() -> Error {
     let told = "the dictionary's loss is not finite; lower the learning rate (what was saved before is kept)";
     Error::Refused(told.to_owned())
@@ -65,16 +76,10 @@ impl DictionaryExecutor {
         let Subject { config, parameters, device, threads } = *subject;
         let graphs: TrainingGraphs = dictionary_graphs(&config.model, &config.train, dictionary)?;
         let layout = ArenaLayout::new(&graphs.train);
-        let plain = model_parameters(&config.model)?;
-        let unfrozen = ArenaLayout::unfrozen(&plain);
-        unfrozen.check_count(parameters)?;
         let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         // Refuses what does not fit, before anything is allocated here.
         let (mut executor, _) = Executor::open(device, &graphs, optimizer, threads).await?;
-        let mut arena = vec![0.0; layout.length];
-        for ((from, to), count) in unfrozen.offsets.iter().zip(&layout.offsets).zip(&unfrozen.counts) {
-            arena[*to..to + count].copy_from_slice(&parameters[*from..from + count]);
-        }
+        let arena = arena_of(&layout, &config.model, parameters)?;
         let bytes = estimate_graphs(graphs, &executor.target())?.bytes;
         let state = ArenaState { parameters: arena, ..ArenaState::default() };
         executor.set_state(&state).await?;

@@ -4,8 +4,8 @@
 //! the identity, or 1 / (F + λ) by entry, with F the mean square of the passages' gradients and λ a tenth of its mean, as damped in Grosse et al.,
 //! 2023. The ground truth is the loss of models that were trained on random halves of the text (Park et al., 2023).
 
-use crate::executor::Subject;
-use glasshouse_compiler::model::{model_parameters, training_graphs};
+use crate::executor::{Subject, arena_of};
+use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, IGNORED, MicroBatch, StepInput};
@@ -122,12 +122,7 @@ impl Gradients {
 
     /// Replaces the weights, in the layout of an unfrozen model.
     pub async fn set_weights(&mut self, model: &ModelConfig, parameters: &[f32]) -> Result<()> {
-        let from = ArenaLayout::unfrozen(&model_parameters(model)?);
-        from.check_count(parameters)?;
-        let mut arena = vec![0.0; self.layout.length];
-        for ((from, to), count) in from.offsets.iter().zip(&self.layout.offsets).zip(&from.counts) {
-            arena[*to..to + count].copy_from_slice(&parameters[*from..from + count]);
-        }
+        let arena = arena_of(&self.layout, model, parameters)?;
         self.executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() }).await
     }
 

@@ -3,6 +3,7 @@
 use super::Session;
 use super::influence::spread;
 use super::models::{Generations, Model, Weights};
+use crate::data::batch::Batches;
 use crate::data::prepare;
 use crate::features::{
     self, CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, MAX_RECORD, MAX_WEIGHTS, Place,
@@ -228,10 +229,11 @@ impl Session {
         let recorded = run.record()?.device;
         let on = (device, recorded.as_ref());
         let lens = lenses.of(&model.key, (&model.config, parameters), on, threads).await?;
+        let batches = prepared.batches(&config)?;
         let mut survey = Survey {
             subject: Subject { config: &config, parameters, device, threads },
             record: &record,
-            batches: prepared.batches(&config)?,
+            batches: batches.clone(),
             tokenizer: &model.tokenizer,
             lens,
         };
@@ -246,7 +248,7 @@ impl Session {
         self.reading = reading.map(|reading| (key, reading));
         let mut answer = answer?;
         if let Some(weights) = own_weights {
-            self.add_history(&run, &config, &record, &weights, &mut answer).await?;
+            self.add_history(&run, &config, &record, (&weights, &batches), &mut answer).await?;
         }
         Ok(answer)
     }
@@ -257,10 +259,9 @@ impl Session {
         run: &Run,
         config: &RunConfig,
         record: &Dictionary,
-        weights: &features::Weights,
+        (weights, batches): (&features::Weights, &Batches<'_>),
         answer: &mut answer::Features,
     ) -> Result<()> {
-        let prepared = prepare::open_aside(run.data_folder()?).await?;
         let checkpoints = spread(run.summary()?.checkpoints, CHECKPOINTS);
         let mut history = Vec::with_capacity(checkpoints.len());
         for (at, checkpoint) in checkpoints.iter().enumerate() {
@@ -268,8 +269,7 @@ impl Session {
             let model = self.weights(&source, None).await?;
             let (device, threads) = (self.device.request.as_str(), self.options.threads);
             let subject = Subject { config, parameters: model.parameters().await?, device, threads };
-            let densities =
-                features::densities(&subject, record, weights, &prepared.batches(config)?).await?;
+            let densities = features::densities(&subject, record, weights, batches).await?;
             history.push((checkpoint.step, densities));
             self.sink.progress(at as u64 + 1, checkpoints.len() as u64);
         }

@@ -124,8 +124,9 @@ impl Session {
         }
         let last = models.last().or_internal("a run without a checkpoint")?.clone();
         let window = last.config.context_length;
-        self.tell_lost(id, &last.tokenizer, &format!("{}{}", query.prompt, query.completion));
-        let tokens = prompt_tokens(&last.tokenizer, &format!("{}{}", query.prompt, query.completion))?;
+        let text = format!("{}{}", query.prompt, query.completion);
+        self.tell_lost(id, &last.tokenizer, &text);
+        let tokens = prompt_tokens(&last.tokenizer, &text)?;
         let prompt = prompt_tokens(&last.tokenizer, &query.prompt).unwrap_or_default();
         let given = prompt.iter().zip(&tokens).take_while(|(one, other)| one == other).count();
         let asked = Passage::new(tokens, given.max(1));
