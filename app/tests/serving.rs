@@ -345,6 +345,63 @@ fn log_probabilities_are_those_of_the_text_however_it_is_asked_for() {
 }
 
 #[test]
+fn tokens_and_embeddings_are_those_of_the_model_and_biases_change_its_text() {
+    let folder = trained(64);
+    let folder = folder.path();
+    let serving = Serving::start(folder, "p", &[]);
+    let encode = ["tokenizer", "encode", "--project", "p", "--text", "One day", "--json"];
+    let ids = serde_json::from_str::<Value>(succeed(folder, &encode).trim()).unwrap()["ids"].clone();
+    let at_root = |path: &str, body: &Value| {
+        let address = format!("http://{}{path}", serving.address);
+        Serving::answer(Serving::agent().post(address).send(body.to_string())).json()
+    };
+    assert_eq!(at_root("/tokenize", &json!({ "prompt": "One day" })), json!({ "count": 7, "tokens": ids }));
+    assert_eq!(at_root("/detokenize", &json!({ "tokens": ids })), json!({ "prompt": "One day" }));
+    assert_eq!(at_root("/tokenize", &json!({ "prompt": ["a", "b"] }))["error"]["param"], "prompt");
+    assert_eq!(
+        at_root("/detokenize", &json!({ "tokens": ids, "temperature": 1 }))["error"]["param"],
+        "temperature"
+    );
+
+    let embed = |body: Value| serving.post("/embeddings", &body.to_string()).json();
+    let both = embed(json!({ "input": ["One day", "The"] }));
+    let vector = |at: usize| -> Vec<f32> {
+        both["data"][at]["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
+    assert_eq!((&both["model"], &both["usage"]["prompt_tokens"]), (&json!(RUN), &json!(10)));
+    assert!(vector(0).len() == vector(1).len() && vector(0) != vector(1));
+    // The same by token ids, and in base 64.
+    let coded = embed(json!({ "input": [ids], "encoding_format": "base64" }));
+    let text = coded["data"][0]["embedding"].as_str().unwrap();
+    assert_eq!(text.len(), (vector(0).len() * 4).div_ceil(3) * 4);
+    let digit = |digit: u8| match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        _ => {
+            if digit == b'+' {
+                62
+            } else {
+                63
+            }
+        }
+    };
+    let first = text.as_bytes()[..6].iter().fold(0_u64, |bits, own| bits << 6 | u64::from(digit(*own))) >> 4;
+    assert_eq!(f32::from_le_bytes((first as u32).to_be_bytes()), vector(0)[0]);
+
+    let with = |more: Value| {
+        let mut body = json!({ "prompt": "One day", "temperature": 0, "max_tokens": 9 });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serving.complete(&body).choice()["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(with(json!({ "logit_bias": { ids[0].to_string(): 100 } })), "O".repeat(9));
+    let plain = with(json!({}));
+    let penalised = with(json!({ "presence_penalty": 2, "frequency_penalty": 2 }));
+    let distinct = |text: &str| std::collections::HashSet::<char>::from_iter(text.chars()).len();
+    assert!(penalised != plain && distinct(&penalised) >= distinct(&plain), "{penalised:?} {plain:?}");
+}
+
+#[test]
 fn bad_requests_are_told_what_is_wrong() {
     let folder = trained(64);
     let folder = folder.path();
@@ -416,7 +473,8 @@ fn bad_requests_are_told_what_is_wrong() {
     );
     assert_eq!(empty["code"], json!(null));
     said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
-    said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
+    said(&serving.post("/images", "{}"), 404, &["/v1/images", "/v1/models"]);
+    said(&serving.post("/embeddings", "{}"), 400, &["input", "missing"]);
     said(
         &serving.post("/completions", &format!("{{\"prompt\": \"{}\"}}", "a".repeat(5 << 20))),
         413,

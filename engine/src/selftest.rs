@@ -253,7 +253,7 @@ impl Trial {
             name,
             graphs,
             optimizer: Optimizer::new(train),
-            start: ArenaState { parameters, ..ArenaState::default() },
+            start: ArenaState::from_weights(parameters),
             evaluations: std::iter::once(batch(999)).chain((0..6).map(one_row)).collect(),
             steps: (0..STEPS).map(step).collect(),
         })

@@ -22,6 +22,7 @@ use crate::project::{Beginning, Project, Run, RunRecord, StagedRun, SweptRun};
 use crate::protocol::{
     EarlyStopping, GuardMode, Milestones, OpenedRun, Precision, RangeTest, RunConfig, TextSummary,
 };
+use crate::step::ArenaState;
 use crate::training::reward::RewardModel;
 use crate::training::{Options, Trainer};
 use crate::{Error, Result};
@@ -73,7 +74,7 @@ pub struct PreparedRun {
     threads: Option<usize>,
     executor: Option<Executor>,
     /// Initial weights, until the trainer takes them.
-    weights: Option<Vec<f32>>,
+    weights: Option<ArenaState>,
     resumes: bool,
     losses: u32,
     /// Step of the latest checkpoint, if any, at the last device loss.
@@ -340,7 +341,7 @@ impl PreparedRun {
 }
 
 /// The initial weights from another run, if the settings name one.
-async fn weights_of_start(project: Project, config: &RunConfig) -> Result<Option<Vec<f32>>> {
+async fn weights_of_start(project: Project, config: &RunConfig) -> Result<Option<ArenaState>> {
     if config.start.is_none() {
         return Ok(None);
     }

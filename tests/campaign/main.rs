@@ -15,6 +15,7 @@ macro_rules! found {
     };
 }
 
+mod adapter;
 mod bytes;
 mod coverage;
 mod death;

@@ -47,7 +47,7 @@ fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let (mut executor, _) =
         block_on(Executor::open(device, &graphs, Optimizer::new(&config.train), Some(2))).unwrap();
-    block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
+    block_on(executor.set_state(&ArenaState::from_weights(parameters))).unwrap();
     let size = config.train.batch_size * config.model.context_length;
     let batch = |at: u64| MicroBatch {
         tokens: ids(2 * at, size, config.model.vocabulary),
@@ -124,7 +124,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         // Samples are generated with the checkpoint's merged weights.
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
-        let whole = merged(&list, adapted().train.adapter.as_ref(), loaded.state.parameters);
+        let whole = merged(&list, adapted().train.adapter.as_ref(), loaded.state.parameters.to_vec());
         assert_eq!(weights.unwrap().unwrap(), whole);
     }
 }
@@ -189,11 +189,11 @@ fn is_the_rounded_one(format: WeightFormat) {
             let moved = layout.moved_to(&to, arena.clone());
             // The 32-bit run gets the same weights after rounding.
             let given = if is_stored { moved } else { to.moved_to(&layout, rounded(&of_stored, &to, moved)) };
-            block_on(executor.set_state(&ArenaState { parameters: given, ..ArenaState::default() })).unwrap();
+            block_on(executor.set_state(&ArenaState::from_weights(given))).unwrap();
             let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
             let evaluated = block_on(executor.evaluate(&step.micro_batches)).unwrap();
             block_on(executor.train(std::slice::from_ref(&step))).unwrap();
-            let after = block_on(executor.state()).unwrap().parameters;
+            let after = block_on(executor.weights()).unwrap();
             let after = if is_stored { to.moved_to(&layout, rounded(&of_stored, &to, after)) } else { after };
             found.push((loss, evaluated, gradients, after));
         }
@@ -218,8 +218,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
         let adapter = common::adapter();
         let opened = Executor::open(&adapter, &graphs, Optimizer::new(&run.train), None);
         let (mut executor, _) = block_on(opened).unwrap();
-        block_on(executor.set_state(&ArenaState { parameters: arena.clone(), ..ArenaState::default() }))
-            .unwrap();
+        block_on(executor.set_state(&ArenaState::from_weights(arena.clone()))).unwrap();
         let size = run.train.batch_size * run.model.context_length;
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, run.model.vocabulary),
@@ -239,7 +238,7 @@ pub fn run_with(project: &Project, config: &RunConfig, parameters: Vec<f32>) -> 
     let list = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(config, run.config_crc32c()?, 3);
-        let state = ArenaState { parameters, ..ArenaState::default() };
+        let state = ArenaState::from_weights(parameters);
         block_on(Checkpoints::new(run.checkpoints_folder()).save(
             &info,
             &list,
@@ -279,7 +278,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     assert_eq!(new.record().unwrap().state, RunState::Imported);
     let list = parameters_of(&config).unwrap();
     let loaded = blocking::load_checkpoint(&new, &CheckpointChoice::Best, &list, Content::Weights);
-    assert_eq!(loaded.state.parameters, whole);
+    assert_eq!(*loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
     assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
     let error =
@@ -342,7 +341,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let (mut executor, _) =
         block_on(Executor::open("cpu", &graphs, Optimizer::new(&config.train), None)).unwrap();
-    block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
+    block_on(executor.set_state(&ArenaState::from_weights(arena))).unwrap();
     let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
     let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };

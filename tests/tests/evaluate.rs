@@ -100,7 +100,7 @@ fn loss_of_split(fixture: &Fixture) -> f64 {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let optimizer = Optimizer::new(&config.train);
     let (mut executor, _) = block_on(Executor::open("cpu", &graphs, optimizer, Some(2))).unwrap();
-    let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
+    let state = ArenaState::from_weights(parameters.clone());
     block_on(executor.set_state(&state)).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
     for batch in prepared.batches(config).unwrap().full(Split::Validation) {

@@ -118,7 +118,7 @@ fn check(name: &'static str, who: Who) {
 
     let mut executor = who.open(&graphs, Optimizer::new(train));
     let parameters = fixture.arena("initial", &names, &layout);
-    block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).expect("a state");
+    block_on(executor.set_state(&ArenaState::from_weights(parameters))).expect("a state");
     let steps = fixture.steps();
     let (loss, gradients) = block_on(executor.gradients(&steps[0])).expect("gradients");
     findings.compare("loss".to_owned(), &[loss], fixture.floats("loss"), LOSS);

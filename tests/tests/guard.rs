@@ -63,7 +63,7 @@ impl training::Fault for Fault {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
             let is_matrix_of =
                 |block| parameter.decayed && parameter.name.starts_with(&format!("blocks.{block}."));
-            let weights = &mut state.parameters[range.clone()];
+            let weights = &mut state.weights_mut()[range.clone()];
             match *self {
                 Self::NotANumber { .. } if at == 0 => weights.fill(f32::NAN),
                 Self::Explosion { block, .. } if is_matrix_of(block) => {

@@ -87,7 +87,7 @@ fn gradient_agrees(folder: &Path, name: &str) {
     let graphs = training_graphs(&model, &train).unwrap();
     let opened = Executor::open_tuned("cpu", &graphs, Optimizer::new(&train), None, &Tuning::Default);
     let mut executor = block_on(opened).unwrap().executor;
-    let state = ArenaState { parameters: found.weights().unwrap(), ..ArenaState::default() };
+    let state = ArenaState::from_weights(found.weights().unwrap());
     block_on(executor.set_state(&state)).unwrap();
     let (tokens, targets) = (ids[..ids.len() - 1].to_vec(), ids[1..].to_vec());
     let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];

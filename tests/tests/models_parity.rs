@@ -225,7 +225,7 @@ fn compare(device: &str, precision: Precision, draw: &mut Draw) -> Result<(), Bo
     let layout = ArenaLayout::new(&graphs.train);
     let mut parameters = blocking::initial_parameters(&graphs.train.parameters, number);
     common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
-    let state = ArenaState { parameters, ..ArenaState::default() };
+    let state = ArenaState::from_weights(parameters);
     let size = train.batch_size * model.context_length;
     let micro = |at: u64| MicroBatch {
         tokens: ids(2 * at, size, model.vocabulary),

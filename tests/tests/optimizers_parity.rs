@@ -77,7 +77,7 @@ impl Trial {
             arena
         };
         let start = ArenaState {
-            parameters: blocking::initial_parameters(&graphs.train.parameters, 5),
+            parameters: blocking::initial_parameters(&graphs.train.parameters, 5).into(),
             first_moments: moments(optimizer.first_moments(), 10_000, 0.01, 0.0),
             second_moments: moments(optimizer.second_moments(), 20_000, 1e-4, 1.5),
             ..ArenaState::default()
@@ -108,7 +108,7 @@ impl Trial {
 
 fn compare(what: &str, got: &ArenaState, expected: &ArenaState) {
     for (arena, got, expected) in [
-        ("weights", &got.parameters, &expected.parameters),
+        ("weights", &*got.parameters, &*expected.parameters),
         ("first moments", &got.first_moments, &expected.first_moments),
         ("second moments", &got.second_moments, &expected.second_moments),
     ] {
@@ -152,7 +152,7 @@ fn zeros_stay(device: &str) {
         let mut trial = Trial::new(kind);
         trial.optimizer.keeps_zeros = true;
         // Every other weight of a matrix is pruned, also of the embedding, which belongs to no block.
-        let matrices = &mut trial.start.parameters[..trial.layout.decayed_end];
+        let matrices = &mut trial.start.weights_mut()[..trial.layout.decayed_end];
         matrices.iter_mut().step_by(2).for_each(|weight| *weight = 0.0);
         let what = format!("{device}, {kind:?}, pruned");
         let mut oracle = trial.oracle();
@@ -188,7 +188,7 @@ fn skips(device: &str) {
     let mut executor = trial.open(device);
     for poison in [f32::NAN, f32::INFINITY] {
         let mut state = trial.start.clone();
-        state.parameters[trial.layout.offsets[0]..][..trial.layout.counts[0]].fill(poison);
+        state.weights_mut()[trial.layout.offsets[0]..][..trial.layout.counts[0]].fill(poison);
         block_on(executor.set_state(&state)).expect("a state");
         let reports = block_on(executor.train(&trial.steps[..2])).expect("steps");
         assert!(reports.iter().all(|report| report.skipped), "{device}: {reports:?}");
@@ -239,7 +239,7 @@ fn a_gradient_that_is_not_finite_is_skipped_by_the_reference() {
     let trial = Trial::new(OptimizerKind::Adamw);
     let mut oracle = trial.oracle();
     let mut state = trial.start.clone();
-    state.parameters[trial.layout.offsets[0]] = f32::NAN;
+    state.weights_mut()[trial.layout.offsets[0]] = f32::NAN;
     oracle.set_state(&state).expect("a state");
     let reports = oracle.train(&trial.steps[..1]).expect("a step");
     let tokens = &trial.steps[0].micro_batches;

@@ -35,7 +35,7 @@ impl<'data> Session<'data> {
         let optimizer = Optimizer::new(&config.train).for_model(&config.model);
         let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
         let parameters = blocking::initial_parameters(&graphs.train.parameters, config.seed);
-        pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
+        pollster::block_on(executor.set_state(&ArenaState::from_weights(parameters))).unwrap();
         let (batch, context) = (config.train.batch_size, config.model.context_length);
         let batches = Batches::windows(&prepared.store, config.seed, batch, context).unwrap();
         Self { config, executor, batches }

@@ -59,7 +59,7 @@ fn executors_agree_on_scores_and_gradients() {
         for device in ["burn-flex", "cpu", &adapter()] {
             let optimizer = Optimizer::new(&config.train);
             let (mut executor, _) = block_on(Executor::open(device, &graphs, optimizer, Some(2))).unwrap();
-            let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
+            let state = ArenaState::from_weights(parameters.clone());
             block_on(executor.set_state(&state)).unwrap();
             let losses = block_on(executor.evaluate(&alone)).unwrap();
             assert!(losses.iter().all(|(_, count)| *count == 1.0), "{device}: {losses:?}");

@@ -200,7 +200,7 @@ fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
         let (_, state, weights) = trained(0.0, steps);
         assert!(state.average.is_empty() && state.parameters == weights);
         let kept = ema.min((1.0 + steps as f64) / (10.0 + steps as f64)).powi(10);
-        for (average, weight) in expected.iter_mut().zip(&weights) {
+        for (average, weight) in expected.iter_mut().zip(weights.iter()) {
             *average = (kept * f64::from(*average) + (1.0 - kept) * f64::from(*weight)) as f32;
         }
     }
@@ -208,7 +208,7 @@ fn averaged_weights_are_evaluated_and_saved_and_do_not_change_training() {
     let (events, state, weights) = trained(ema, 30);
     assert_eq!(state.parameters, plain_state.parameters);
     assert!(weights[..layout.trained_end] == state.average[..] && weights != state.parameters);
-    assert!(expected.iter().zip(&weights).all(|(one, other)| (one - other).abs() < 1e-6));
+    assert!(expected.iter().zip(weights.iter()).all(|(one, other)| (one - other).abs() < 1e-6));
     let losses = |events: &[TrainEvent]| -> Vec<f32> {
         found!(events.iter(), TrainEvent::Step { loss, .. } => *loss).collect()
     };
@@ -228,7 +228,7 @@ fn frozen_weights_are_where_a_model_has_them() {
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
         let saved = blocking::load_checkpoint(&run, &CheckpointChoice::Latest, &parameters, Content::Weights);
-        assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
+        assert_eq!(weights.unwrap().unwrap(), *saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
         let first = blocking::initial_parameters(&parameters, frozen().seed);
@@ -590,7 +590,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         block_on(async {
             let optimizer = Optimizer::new(&train);
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
-            executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+            executor.set_state(&ArenaState::from_weights(parameters)).await.unwrap();
             let reports = executor.train(&steps).await.unwrap();
             (reports, executor.state().await.unwrap().parameters)
         })
@@ -605,7 +605,8 @@ fn accumulated_micro_batches_are_one_large_batch() {
         );
     }
     // Adam divides a gradient by its magnitude, so entries with tiny gradients are dominated by rounding; a step moves 1e-3.
-    let apart = weights.iter().zip(&accumulated).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+    let apart =
+        weights.iter().zip(accumulated.iter()).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "{apart}");
 }
 
@@ -802,7 +803,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     block_on(async {
         let optimizer = Optimizer::new(&config.train);
         let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
-        executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+        executor.set_state(&ArenaState::from_weights(parameters)).await.unwrap();
         for batch in batches.full(Split::Validation) {
             let batch = batch.unwrap();
             let micro_batch =
@@ -1081,7 +1082,7 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
         &Yielder::none(),
     ))
     .unwrap();
-    let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
+    let apart = last.state.parameters.iter().zip(milestone.state.parameters.iter());
     assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
     assert!(apart.clone().any(|(one, other)| one != other));
 }

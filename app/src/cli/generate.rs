@@ -12,10 +12,15 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         temperature: if arguments.greedy { 0.0 } else { drawn.temperature },
         seed: arguments.seed,
         stop: arguments.stop.clone(),
+        json_schema: arguments.json_schema.as_deref().map(schema).transpose()?,
         weights: arguments.weights.format,
         moderation: Box::new(moderation(&arguments.moderation)),
         ..drawn
     })
+}
+
+fn schema(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))
 }
 
 /// Refuses invalid settings by the names of their options.
@@ -148,6 +153,9 @@ pub struct SamplingArguments {
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
+    /// Write JSON that follows the JSON Schema in this file
+    #[arg(long, value_name = "FILE")]
+    pub json_schema: Option<PathBuf>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
     #[command(flatten)]

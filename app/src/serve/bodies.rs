@@ -2,7 +2,9 @@
 
 mod responses;
 
+use super::fields::Encoding;
 use super::wanted::{Endpoint, Wanted};
+use glasshouse_engine::formats::page::base64;
 use glasshouse_protocol::{Completion, CompletionToken, Ending};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -25,6 +27,7 @@ impl Head {
             Endpoint::Completions => "cmpl-",
             Endpoint::Chat => "chatcmpl-",
             Endpoint::Responses => "resp_",
+            Endpoint::Tokenize | Endpoint::Detokenize | Endpoint::Embeddings => "",
         };
         let random = || RandomState::new().hash_one(());
         let id = format!("{kind}{:016x}{:016x}", random(), random());
@@ -38,15 +41,23 @@ impl Head {
 
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
-        if self.endpoint == Endpoint::Responses {
-            return self.response(wanted, run, completions.first());
+        match self.endpoint {
+            Endpoint::Completions | Endpoint::Chat => {}
+            Endpoint::Responses => return self.response(wanted, run, completions.first()),
+            Endpoint::Tokenize => {
+                let tokens = completions.iter().flat_map(|completion| &completion.tokens);
+                let ids: Vec<u32> = tokens.map(|token| token.id).collect();
+                return json!({ "count": ids.len(), "tokens": ids });
+            }
+            Endpoint::Detokenize => {
+                return json!({ "prompt": completions.first().map(|completion| &completion.echoed) });
+            }
+            Endpoint::Embeddings => return self.embeddings(wanted, run, completions),
         }
         let choice = |(index, completion): (usize, &Completion)| {
             let (field, content) = match self.endpoint {
                 Endpoint::Completions => ("text", json!(text_of(completion))),
-                Endpoint::Chat | Endpoint::Responses => {
-                    ("message", json!({ "role": "assistant", "content": completion.text, "refusal": null }))
-                }
+                _ => ("message", json!({ "role": "assistant", "content": completion.text, "refusal": null })),
             };
             let (logprobs, reason) = (logprobs_of(wanted, completion), finish_reason(completion.ending));
             let choice =
@@ -60,6 +71,23 @@ impl Head {
         body
     }
 
+    fn embeddings(&self, wanted: &Wanted, run: &str, completions: &[Completion]) -> Value {
+        let embedding = |(index, completion): (usize, &Completion)| {
+            let embedding = match wanted.encoding {
+                Encoding::Float => json!(completion.embedding),
+                Encoding::Base64 => json!(encoded(&completion.embedding)),
+            };
+            json!({ "object": "embedding", "index": index, "embedding": embedding })
+        };
+        let Usage { prompt_tokens, .. } = Usage::new(wanted, completions);
+        json!({
+            "object": "list",
+            "data": completions.iter().enumerate().map(embedding).collect::<Value>(),
+            "model": self.model.as_deref().unwrap_or(run),
+            "usage": { "prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens },
+        })
+    }
+
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
         let start = json!({ "role": "assistant", "content": "", "refusal": null });
         let (text, delta, logprobs) = match piece {
@@ -69,7 +97,7 @@ impl Head {
         };
         let (field, content) = match self.endpoint {
             Endpoint::Completions => ("text", json!(text)),
-            Endpoint::Chat | Endpoint::Responses => ("delta", delta),
+            _ => ("delta", delta),
         };
         let mut choice =
             json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": null });
@@ -128,8 +156,17 @@ pub(super) fn text_of(completion: &Completion) -> String {
 pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
     match wanted.endpoint {
         Endpoint::Completions => logprobs(wanted, completion),
-        Endpoint::Chat | Endpoint::Responses => chat_logprobs(wanted, completion),
+        _ => chat_logprobs(wanted, completion),
     }
+}
+
+/// Little-endian floats in base 64 (RFC 4648, section 4).
+fn encoded(floats: &[f32]) -> String {
+    let bytes: Vec<u8> = floats.iter().flat_map(|float| float.to_le_bytes()).collect();
+    let mut text = String::new();
+    base64(&bytes, &mut text);
+    let padding = "=".repeat((4 - text.len() % 4) % 4);
+    text.replace('-', "+").replace('_', "/") + &padding
 }
 
 fn finish_reason(ending: Ending) -> &'static str {

@@ -9,6 +9,7 @@ use glasshouse_protocol::Role;
 use glasshouse_protocol::names::with_suggestion;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -20,19 +21,18 @@ const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_c
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
 /// What to do instead of unsupported fields. Their values that request nothing are accepted.
-const UNSUPPORTED: [(&str, &str); 9] = [
+const UNSUPPORTED: [(&str, &str); 8] = [
     (
         "",
-        "background bad_words early_stopping grammar include include_stop_str_in_output logit_bias logprobs mirostat top_logprobs",
+        "background bad_words early_stopping grammar include include_stop_str_in_output logprobs mirostat top_logprobs",
     ),
     ("chat completions do not echo the prompt", "echo"),
     ("inputs that are too long are refused", "truncation"),
     ("send the messages in input", "conversation previous_response_id"),
     ("the models call no tools", "function_call functions tool_choice tools"),
     ("the models only continue a text at its end", "suffix"),
-    ("the models only write text", "audio modalities response_format text"),
+    ("the models only write text", "audio modalities text"),
     ("use /v1/completions with echo and logprobs", "prompt_logprobs"),
-    ("use repetition_penalty (above 1)", "frequency_penalty presence_penalty"),
 ];
 
 /// Defaults of other servers, which are accepted. Any other value of these fields is refused as unsupported.
@@ -52,6 +52,8 @@ pub(super) struct Fields {
     pub(super) prompt: Option<Prompts>,
     pub(super) messages: Vec<Value>,
     pub(super) input: Option<Input>,
+    pub(super) tokens: Vec<u32>,
+    pub(super) encoding_format: Encoding,
     pub(super) instructions: Option<String>,
     pub(super) chat_template: Option<String>,
     pub(super) chat_template_kwargs: Map<String, Value>,
@@ -68,6 +70,10 @@ pub(super) struct Fields {
     pub(super) top_k: Option<i64>,
     pub(super) min_p: Option<f32>,
     pub(super) repetition_penalty: Option<f32>,
+    pub(super) frequency_penalty: f32,
+    pub(super) presence_penalty: f32,
+    pub(super) logit_bias: BTreeMap<u32, f32>,
+    pub(super) response_format: ResponseFormat,
     pub(super) seed: Option<i128>,
     pub(super) stop: Option<Stop>,
     pub(super) stop_token_ids: Vec<u32>,
@@ -98,10 +104,38 @@ pub(super) enum SinglePrompt {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a string or a list of messages")]
+#[serde(untagged, expecting = "expected a string or a list")]
 pub(super) enum Input {
     Text(String),
-    Messages(Vec<Value>),
+    /// Messages, or texts and tokens to embed.
+    List(Vec<Value>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub(super) enum ResponseFormat {
+    #[default]
+    Text,
+    JsonObject,
+    JsonSchema {
+        json_schema: NamedSchema,
+    },
+}
+
+/// A schema; its name and other fields change no answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedSchema {
+    pub(super) schema: Value,
+}
+
+/// The form of an embedding's floats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Encoding {
+    #[default]
+    Float,
+    /// Of little-endian floats.
+    Base64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,14 +182,22 @@ pub(super) struct Part {
 
 /// Whether an endpoint has a field; `None` if it does not depend on the endpoint.
 fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
+    use Endpoint::{Chat, Completions, Detokenize, Embeddings, Responses, Tokenize};
     Some(match field {
-        "prompt" | "echo" => endpoint == Endpoint::Completions,
-        "messages" | "max_completion_tokens" | "top_logprobs" => endpoint == Endpoint::Chat,
-        "input" | "instructions" | "max_output_tokens" => endpoint == Endpoint::Responses,
-        "logprobs" | "max_tokens" | "n" => endpoint != Endpoint::Responses,
+        "model" => return None,
+        "prompt" => matches!(endpoint, Completions | Tokenize),
+        "messages" => matches!(endpoint, Chat | Tokenize),
+        "input" => matches!(endpoint, Responses | Embeddings),
         "add_generation_prompt" | "chat_template" | "chat_template_kwargs" | "continue_final_message" => {
-            endpoint != Endpoint::Completions
+            matches!(endpoint, Chat | Responses | Tokenize)
         }
+        "tokens" => endpoint == Detokenize,
+        "encoding_format" => endpoint == Embeddings,
+        _ if !endpoint.generates() => false,
+        "echo" => endpoint == Completions,
+        "max_completion_tokens" | "top_logprobs" => endpoint == Chat,
+        "instructions" | "max_output_tokens" => endpoint == Responses,
+        "response_format" | "logprobs" | "max_tokens" | "n" => endpoint != Responses,
         _ => return None,
     })
 }
@@ -318,7 +360,7 @@ mod tests {
         };
         for passes in [
             json!({ "user": "me", "metadata": { "a": "b" }, "temprature": null }),
-            json!({ "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "suffix": "" }),
+            json!({ "frequency_penalty": 0.5, "presence_penalty": 0.0, "logit_bias": { "5": -100 }, "suffix": "" }),
             json!({ "tools": [], "tool_choice": "auto", "modalities": ["text"], "response_format": { "type": "text" } }),
             json!({ "text": { "format": { "type": "text" } }, "truncation": "disabled", "include": [] }),
             json!({ "num_beams": 1, "length_penalty": 1, "use_beam_search": false, "reasoning_effort": "none" }),
@@ -331,8 +373,10 @@ mod tests {
             ("guided_regex", json!("[0-9]+")),
             ("tool_choice", json!("required")),
             ("modalities", json!(["audio"])),
-            ("frequency_penalty", json!(0.5)),
-            ("response_format", json!({ "type": "json_object" })),
+            ("frequency_penalty", json!("low")),
+            ("logit_bias", json!({ "a": 1 })),
+            ("tokens", json!([1])),
+            ("response_format", json!({ "type": "xml" })),
             ("typical_p", json!(0.5)),
             ("use_beam_search", json!(true)),
             ("num_beams", json!(4)),

@@ -20,7 +20,8 @@ use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// The list of endpoints for error messages.
-const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses, GET /metrics and GET /health";
+const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses, POST /v1/embeddings, POST /tokenize, POST \
+    /detokenize, GET /metrics and GET /health";
 
 /// Health check; needs no token.
 const HEALTH: &str = "/health";
@@ -43,6 +44,9 @@ pub(super) fn router(served: &Arc<Served>) -> Result<Router, String> {
         .route("/v1/completions", completions(Endpoint::Completions))
         .route("/v1/chat/completions", completions(Endpoint::Chat))
         .route("/v1/responses", completions(Endpoint::Responses))
+        .route("/v1/embeddings", completions(Endpoint::Embeddings))
+        .route("/tokenize", completions(Endpoint::Tokenize))
+        .route("/detokenize", completions(Endpoint::Detokenize))
         .route(METRICS, get(metrics))
         .route(HEALTH, get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
         .fallback(async |request: Request| {

@@ -1,7 +1,10 @@
 //! The commands of a request.
 
 use super::Served;
-use super::fields::{Content, Fields, Input, Logprobs, Message, Prompts, SinglePrompt, Stop, in_words};
+use super::fields::{
+    Content, Encoding, Fields, Input, Logprobs, Message, Prompts, ResponseFormat, SinglePrompt, Stop,
+    in_words,
+};
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
@@ -32,6 +35,16 @@ pub(super) enum Endpoint {
     Completions,
     Chat,
     Responses,
+    Tokenize,
+    Detokenize,
+    Embeddings,
+}
+
+impl Endpoint {
+    /// Whether it generates text.
+    pub(super) fn generates(self) -> bool {
+        matches!(self, Self::Completions | Self::Chat | Self::Responses)
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +56,7 @@ pub(super) struct Wanted {
     pub(super) answers: usize,
     pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
+    pub(super) encoding: Encoding,
     pub(super) streams: bool,
     /// The stream ends with token counts.
     pub(super) includes_usage: bool,
@@ -59,7 +73,15 @@ impl Wanted {
         let (model, source) = model(&fields, is_run, served)?;
         let prompts = match endpoint {
             Endpoint::Completions => prompts(fields.prompt.take())?,
-            Endpoint::Chat | Endpoint::Responses => vec![chat(&mut fields)?],
+            Endpoint::Tokenize if fields.messages.is_empty() => match prompts(fields.prompt.take())? {
+                one if one.len() == 1 => one,
+                _ => return Err(Refusal::bad("prompt", "prompt is a list; send one text per request")),
+            },
+            Endpoint::Chat | Endpoint::Responses | Endpoint::Tokenize => vec![chat(&mut fields)?],
+            Endpoint::Detokenize => vec![Prompt::Tokens { ids: std::mem::take(&mut fields.tokens) }],
+            Endpoint::Embeddings => prompts(embedded(fields.input.take())?).map_err(|_| {
+                Refusal::bad("input", "input is missing or empty; send a text or a list of texts")
+            })?,
         };
         let answers = within("n", fields.n, 1..=MAX_ANSWERS)?.unwrap_or(1);
         if fields.best_of.is_some_and(|best| best != answers) {
@@ -70,8 +92,8 @@ impl Wanted {
             Endpoint::Chat if fields.max_completion_tokens.is_some() => {
                 ("max_completion_tokens", fields.max_completion_tokens)
             }
-            Endpoint::Completions | Endpoint::Chat => ("max_tokens", fields.max_tokens),
             Endpoint::Responses => ("max_output_tokens", fields.max_output_tokens),
+            _ => ("max_tokens", fields.max_tokens),
         };
         let least = if endpoint == Endpoint::Completions { 0 } else { 1 };
         // For llama.cpp and its clients, -1 is all that the context has room for.
@@ -84,19 +106,31 @@ impl Wanted {
         let asked = asked.and_then(|asked| usize::try_from(asked).ok());
         let settings = CompletionSettings {
             places: served.settings.places,
-            echo: fields.echo,
+            echo: fields.echo || matches!(endpoint, Endpoint::Tokenize | Endpoint::Detokenize),
+            embeds: endpoint == Endpoint::Embeddings,
             log_probabilities: log_probabilities(endpoint, &fields)?,
             // A default length is no reason to refuse a prompt.
             fits: asked.is_none(),
-            no_tokens: asked == Some(0) && endpoint == Endpoint::Completions,
+            no_tokens: asked == Some(0) && endpoint == Endpoint::Completions || !endpoint.generates(),
         };
         let is_short = endpoint == Endpoint::Completions && !fills;
         let otherwise = if is_short { TOKENS } else { ALL_THERE_IS_ROOM_FOR };
         let length = asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR);
         let (streams, includes_usage) = (fields.stream, fields.stream_options.include_usage);
+        let encoding = fields.encoding_format;
         let config = config(length, fields, served)?;
-        let wanted =
-            Self { endpoint, model, source, prompts, answers, config, settings, streams, includes_usage };
+        let wanted = Self {
+            endpoint,
+            model,
+            source,
+            prompts,
+            answers,
+            config,
+            settings,
+            encoding,
+            streams,
+            includes_usage,
+        };
         let (texts, most) = (wanted.texts(), served.most().min(MAX_TEXTS));
         if texts > most {
             let message = format!("the request asks for {texts} completions; at most {most} fit at once");
@@ -169,6 +203,17 @@ fn prompts(prompts: Option<Prompts>) -> Result<Vec<Prompt>, Refusal> {
     }
 }
 
+/// The texts or tokens of an embedding's input, which have the forms of a prompt.
+fn embedded(input: Option<Input>) -> Result<Option<Prompts>, Refusal> {
+    let value = match input {
+        None => return Ok(None),
+        Some(Input::Text(text)) => Value::String(text),
+        Some(Input::List(list)) => Value::Array(list),
+    };
+    let wrong = |error| Refusal::bad("input", format!("input: {}", in_words(&error)));
+    serde_json::from_value(value).map(Some).map_err(wrong)
+}
+
 /// The refusal of a number outside of a range.
 fn within(name: &str, number: Option<usize>, range: RangeInclusive<usize>) -> Result<Option<usize>, Refusal> {
     match number.filter(|number| !range.contains(number)) {
@@ -190,7 +235,7 @@ fn bytes_of(prompt: &Prompt) -> usize {
 fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     let (field, said) = match fields.input.take() {
         Some(Input::Text(text)) => ("input", vec![json!({ "role": "user", "content": text })]),
-        Some(Input::Messages(messages)) => ("input", messages),
+        Some(Input::List(messages)) => ("input", messages),
         None => ("messages", std::mem::take(&mut fields.messages)),
     };
     if said.is_empty() {
@@ -295,6 +340,14 @@ fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<Generate
         },
         min_p: fields.min_p.unwrap_or(plain.min_p),
         repetition_penalty: fields.repetition_penalty.unwrap_or(plain.repetition_penalty),
+        frequency_penalty: fields.frequency_penalty,
+        presence_penalty: fields.presence_penalty,
+        logit_bias: fields.logit_bias.into_iter().collect(),
+        json_schema: match fields.response_format {
+            ResponseFormat::Text => None,
+            ResponseFormat::JsonObject => Some(json!({ "type": "object" }).to_string()),
+            ResponseFormat::JsonSchema { json_schema } => Some(json_schema.schema.to_string()),
+        },
         // Random by default; a negative one counts from the end of all seeds.
         seed: fields.seed.map_or_else(|| RandomState::new().hash_one(()), |seed| seed as u64),
         stop: stop.into_iter().filter(|text| !text.is_empty()).collect(),

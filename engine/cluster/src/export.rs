@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Tokens copied at a time.
 const COPIED: usize = 1 << 18;
@@ -69,7 +70,7 @@ pub async fn export_bundle(
         run: request.run.clone(),
         config: config.clone(),
         tokenizer: prepared.tokenizer.clone(),
-        parameters: places.whole(loaded.state.parameters.clone(), yielder).await,
+        parameters: places.whole(loaded.state.parameters.to_vec(), yielder).await,
         kept: None,
         info: loaded.info.clone(),
         notices: Vec::new(),
@@ -80,7 +81,7 @@ pub async fn export_bundle(
     write_tokens(prepared, &folder.join("data"), yielder).await?;
     let (expected, after) = steps_here(&exported, request, yielder, progress).await?;
     storage::write_json(&folder.join("expected.json"), &expected)?;
-    let after = places.whole(after.parameters, yielder).await;
+    let after = places.whole(Arc::unwrap_or_clone(after.parameters), yielder).await;
     places.write_weights(&after, &folder.join("expected.safetensors"), yielder).await?;
     storage::write_json(&folder.join("run.json"), &settings(&exported, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;

@@ -92,7 +92,7 @@ impl Places {
             Ok::<_, Error>(trained)
         };
         Ok(ArenaState {
-            parameters: moved(&self.whole, &self.trained, whole, yielder).await,
+            parameters: moved(&self.whole, &self.trained, whole, yielder).await.into(),
             first_moments: trained(FIRST).await?,
             second_moments: trained(SECOND).await?,
             ..ArenaState::default()

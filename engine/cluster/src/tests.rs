@@ -143,7 +143,7 @@ fn weights_and_moments_come_back_from_a_checkpoint() {
             values
         };
         let state = ArenaState {
-            parameters: filled(layout.length, 1.0, true),
+            parameters: filled(layout.length, 1.0, true).into(),
             first_moments: filled(layout.trained_end, -3.0, false),
             second_moments: filled(layout.trained_end, 5.0, false),
             ..ArenaState::default()
@@ -154,7 +154,7 @@ fn weights_and_moments_come_back_from_a_checkpoint() {
             ["model", "optimizer"].map(|name| folder.join(format!("{name}.safetensors")));
         block_on(async {
             let yielder = Yielder::none();
-            let whole = places.whole(state.parameters.clone(), &yielder).await;
+            let whole = places.whole(state.parameters.to_vec(), &yielder).await;
             places.write_weights(&whole, &model, &yielder).await.unwrap();
             places.write_moments(&state, &optimizer, &yielder).await.unwrap();
             let read = places.read(folder, &yielder).await.unwrap();

@@ -3,6 +3,7 @@
 //!
 //! The order of operations is Hugging Face's: repetition penalty, temperature, top-k, top-p, min-p, draw.
 //!
+//! 0. Fixed biases and the penalties of [`Additions`] are added to the logits, only on the host.
 //! 1. For each distinct token of the window, a positive logit is divided by the penalty and any other multiplied by it (Keskar
 //!    et al. 2019).
 //! 2. Tokens are ranked by that logit in descending order, lower ids first among equals. At temperature 0 the first one is the
@@ -18,6 +19,7 @@
 
 use crate::{Error, Result};
 use glasshouse_protocol::{Cut, GenerateConfig, random};
+use std::collections::BTreeMap;
 
 /// Logits are clamped to ± this, so that differences stay finite; NaN ranks last.
 pub const MAX_LOGIT: f32 = 1e30;
@@ -53,6 +55,64 @@ impl Sampling {
             repetition_penalty: config.repetition_penalty,
         }
     }
+}
+
+/// What is added to a text's logits: a bias for each of some tokens, and penalties for generated tokens, as in OpenAI's API.
+#[derive(Clone, Debug)]
+pub struct Additions {
+    bias: Vec<(u32, f32)>,
+    /// Subtracted once for each time that a token was generated.
+    frequency_penalty: f32,
+    /// Subtracted if it was generated.
+    presence_penalty: f32,
+    /// How often each token was generated.
+    counts: BTreeMap<u32, u32>,
+}
+
+impl Additions {
+    /// `None` if the settings add nothing.
+    pub fn new(config: &GenerateConfig) -> Option<Self> {
+        let &GenerateConfig { frequency_penalty, presence_penalty, ref logit_bias, .. } = config;
+        let adds = frequency_penalty != 0.0 || presence_penalty != 0.0 || !logit_bias.is_empty();
+        let (bias, counts) = (logit_bias.clone(), BTreeMap::new());
+        adds.then_some(Self { bias, frequency_penalty, presence_penalty, counts })
+    }
+
+    /// Ids at or past `logits.len()` are ignored.
+    pub fn add(&self, logits: &mut [f32]) {
+        let bias = self.bias.iter().copied();
+        let penalties = self.counts.iter().map(|(token, count)| {
+            (*token, -(*count as f32) * self.frequency_penalty - self.presence_penalty)
+        });
+        for (token, added) in bias.chain(penalties) {
+            if let Some(logit) = logits.get_mut(token as usize) {
+                *logit += added;
+            }
+        }
+    }
+
+    /// Counts a generated token.
+    pub fn count(&mut self, token: u32) {
+        *self.counts.entry(token).or_default() += 1;
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenScore {
+    pub token: u32,
+    /// Natural logarithm of the token's probability.
+    pub log_probability: f32,
+    /// Rank among all tokens by probability, from 1; ties are broken by lower id.
+    pub rank: u32,
+    pub likeliest: u32,
+    /// Probability of the most likely token.
+    pub confidence: f32,
+    /// Entropy of the distribution, in nats.
+    pub entropy: f32,
+    /// The most likely tokens with their log-probabilities, as many as requested.
+    pub top: Vec<(u32, f32)>,
+    /// ln Σ e^((x − highest) / T) over all logits x, for each requested temperature.
+    pub log_sums: Vec<f32>,
 }
 
 /// The n-th draw of a generation, in [0, 1): 24 bits, so that it is exact in f32.
@@ -96,6 +156,70 @@ pub fn masked(logits: &[f32], tokens: &[u32]) -> Vec<f32> {
         }
     }
     masked
+}
+
+/// A rule about the tokens that may continue a text, one of whose logits is finite.
+pub trait Constraint: std::fmt::Debug + Send {
+    /// Sets the logits of all others to −∞. The error is a sentence.
+    fn mask(&mut self, logits: &mut [f32]) -> Result<(), String>;
+
+    /// Continues the text.
+    fn take(&mut self, token: u32) -> Result<(), String>;
+}
+
+/// What is kept and demanded of a text that is drawn on the host.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Keep the score of each token, with this many of the most likely ones.
+    pub top: Option<usize>,
+    /// Of the tokens so far, from the logits they were drawn from, before any sampling setting.
+    pub scores: Vec<TokenScore>,
+    pub constraint: Option<Box<dyn Constraint>>,
+    /// Why the constraint cannot be followed any further.
+    pub failure: Option<String>,
+}
+
+/// A token's score, with the `top` most likely tokens, from unmodified logits. The token must be one of them.
+pub fn score(logits: &[f32], token: u32, top: usize) -> TokenScore {
+    let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
+    for (id, logit) in (0..).zip(logits) {
+        if *logit > most {
+            (likeliest, most) = (id, *logit);
+        }
+    }
+    let (mut sum, mut products) = (0.0_f64, 0.0_f64);
+    for logit in logits {
+        let below = logit - most;
+        let weight = f64::from(below.exp());
+        sum += weight;
+        // Not of an infinite logit and its weight.
+        products += if weight == 0.0 { 0.0 } else { weight * f64::from(below) };
+    }
+    let log_sum = f64::from(most) + sum.ln();
+    let own = logits[token as usize];
+    let before = logits[..token as usize].iter().filter(|logit| **logit >= own).count();
+    let behind = logits[token as usize..].iter().filter(|logit| **logit > own).count();
+    let of = |logit: f32| (f64::from(logit) - log_sum) as f32;
+    let mut ids: Vec<u32> = Vec::new();
+    if top > 0 {
+        ids = (0..logits.len() as u32).collect();
+        let by = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+        if top < ids.len() {
+            ids.select_nth_unstable_by(top, by);
+            ids.truncate(top);
+        }
+        ids.sort_unstable_by(by);
+    }
+    TokenScore {
+        token,
+        log_probability: of(own),
+        rank: (before + behind + 1) as u32,
+        likeliest,
+        confidence: (1.0 / sum) as f32,
+        entropy: (sum.ln() - products / sum) as f32,
+        top: ids.into_iter().map(|id| (id, of(logits[id as usize]))).collect(),
+        log_sums: Vec::new(),
+    }
 }
 
 /// Softmax of unmodified logits.

@@ -2,6 +2,7 @@
 
 use glasshouse_protocol::PreferenceMetrics;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A target that does not count in the loss.
 pub const IGNORED: u32 = u32::MAX;
@@ -9,8 +10,10 @@ pub const IGNORED: u32 = u32::MAX;
 /// The weights and the optimizer state, in the layout of [`crate::plan::arena::ArenaLayout`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArenaState {
-    /// Weights, `layout.length` floats.
-    pub parameters: Vec<f32>,
+    /// Weights: `layout.length` floats, or `layout.floats_end` if `stored` has the others.
+    pub parameters: Arc<Vec<f32>>,
+    /// Words of the frozen matrices stored in fewer bits; empty if `parameters` has these too.
+    pub stored: Arc<Vec<u32>>,
     /// First moments, `layout.trained_end` floats; empty if the optimizer has none.
     pub first_moments: Vec<f32>,
     /// Second moments, `layout.trained_end` floats; empty if the optimizer has none.
@@ -22,10 +25,21 @@ pub struct ArenaState {
 }
 
 impl ArenaState {
+    /// Weights without moments.
+    pub fn from_weights(parameters: impl Into<Arc<Vec<f32>>>) -> Self {
+        Self { parameters: parameters.into(), ..Self::default() }
+    }
+
+    /// The weights for modification, copied if others hold them.
+    pub fn weights_mut(&mut self) -> &mut Vec<f32> {
+        Arc::make_mut(&mut self.parameters)
+    }
+
     /// Exchanges the trained weights for their average, if there is one.
     pub fn exchange_average(&mut self) {
-        if let Some(weights) = self.parameters.get_mut(..self.average.len()) {
-            weights.swap_with_slice(&mut self.average);
+        let count = self.average.len();
+        if count > 0 && count <= self.parameters.len() {
+            Arc::make_mut(&mut self.parameters)[..count].swap_with_slice(&mut self.average);
         }
     }
 }

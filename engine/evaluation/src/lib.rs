@@ -21,8 +21,9 @@ pub mod windows;
 pub use baselines::baselines;
 pub use contamination::{contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
+pub use glasshouse_compiler::sampler::TokenScore;
 pub use likelihood::{likelihood, stride_of};
-pub use scorer::{Detail, Scorer, Scoring, TokenScore};
+pub use scorer::{Detail, Scorer, Scoring};
 
 use glasshouse_project::Run;
 use glasshouse_text::tokenizer::TokenizerFiles;

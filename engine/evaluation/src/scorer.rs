@@ -3,6 +3,7 @@
 //! a limited number at a time.
 
 use super::temperatures;
+use glasshouse_compiler::sampler::{self, TokenScore};
 use glasshouse_executors::cpu::Workers;
 use glasshouse_executors::gpu::Gpu;
 use glasshouse_inspection::Lens;
@@ -48,22 +49,6 @@ impl Scoring<'_> {
     fn read(&self) -> &[u32] {
         self.tokens.split_last().map_or(&[], |(_, read)| read)
     }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TokenScore {
-    pub token: u32,
-    /// Natural logarithm of the token's probability.
-    pub log_probability: f32,
-    /// Rank among all tokens by probability, from 1; ties are broken by lower id.
-    pub rank: u32,
-    pub likeliest: u32,
-    /// Probability of the most likely token.
-    pub confidence: f32,
-    /// The most likely tokens with their log-probabilities, as many as requested.
-    pub top: Vec<(u32, f32)>,
-    /// ln Σ e^((x − highest) / T) over all logits x, for each requested temperature.
-    pub log_sums: Vec<f32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -222,6 +207,23 @@ impl Scorer {
         Ok(scores)
     }
 
+    /// The mean over each text of the head's inputs, which is the last hidden state after the final norm. Fails as [`Self::score`] does.
+    pub async fn means(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        // A last token is only predicted, and not read.
+        let whole: Vec<Vec<u32>> = texts.iter().map(|text| [*text, &[0]].concat()).collect();
+        let texts: Vec<Scoring<'_>> = whole.iter().map(|tokens| Scoring { tokens, from: 1 }).collect();
+        let (order, width) = (self.order(&texts)?, self.config().width);
+        let mut means = vec![vec![0.0; width]; texts.len()];
+        for group in self.groups(&texts, &order) {
+            let (places, normed) = self.normed(&texts, &group).await?;
+            for ((text, _), row) in places.iter().zip(normed.chunks_exact(width)) {
+                let count = texts[*text].count() as f32;
+                means[*text].iter_mut().zip(row).for_each(|(mean, entry)| *mean += entry / count);
+            }
+        }
+        Ok(means)
+    }
+
     /// The head's inputs for each scored token of a group, in order, with the token and its text's index.
     async fn normed(
         &mut self,
@@ -329,42 +331,14 @@ fn window(tokens: usize) -> usize {
 }
 
 fn look(row: &[f32], token: u32, detail: Detail) -> TokenScore {
-    let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
-    for (id, logit) in (0..).zip(row) {
-        if *logit > most {
-            (likeliest, most) = (id, *logit);
-        }
-    }
-    let sum: f64 = row.iter().map(|logit| f64::from((logit - most).exp())).sum();
-    let log_sum = f64::from(most) + sum.ln();
-    let own = row[token as usize];
-    let before = row[..token as usize].iter().filter(|logit| **logit >= own).count();
-    let behind = row[token as usize..].iter().filter(|logit| **logit > own).count();
-    let of = |logit: f32| (f64::from(logit) - log_sum) as f32;
+    let score = sampler::score(row, token, if let Detail::Top(top) = detail { top } else { 0 });
+    let most = row[score.likeliest as usize];
     let log_sums = match detail {
         Detail::Temperatures => temperatures::log_sums(row, most).to_vec(),
         Detail::Temperature(inverse) => vec![temperatures::log_sum(row, most, inverse)],
         _ => Vec::new(),
     };
-    let mut ids: Vec<u32> = Vec::new();
-    if let Detail::Top(top @ 1..) = detail {
-        ids = (0..row.len() as u32).collect();
-        let by = |a: &u32, b: &u32| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b));
-        if top < ids.len() {
-            ids.select_nth_unstable_by(top, by);
-            ids.truncate(top);
-        }
-        ids.sort_unstable_by(by);
-    }
-    TokenScore {
-        token,
-        log_probability: of(own),
-        rank: (before + behind + 1) as u32,
-        likeliest,
-        confidence: (1.0 / sum) as f32,
-        top: ids.into_iter().map(|id| (id, of(row[id as usize]))).collect(),
-        log_sums,
-    }
+    TokenScore { log_sums, ..score }
 }
 
 #[cfg(test)]

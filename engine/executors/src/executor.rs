@@ -13,6 +13,7 @@ use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{ProfileEntry, ProfileMethod};
+use std::sync::Arc;
 
 /// Warning after a candidate kernel crashed the driver.
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
@@ -189,6 +190,15 @@ impl Executor {
         match self {
             Self::Cpu(executor) => Ok(executor.weights()),
             Self::Gpu(executor, _) => executor.weights().await,
+            Self::Oracle(executor) => Ok(Arc::unwrap_or_clone(executor.state()?.parameters)),
+        }
+    }
+
+    /// Like [`Self::weights`], without the frozen matrices stored in fewer bits; the CPU shares them.
+    pub async fn floats(&mut self) -> Result<Arc<Vec<f32>>> {
+        match self {
+            Self::Cpu(executor) => Ok(executor.floats()),
+            Self::Gpu(executor, _) => executor.floats().await,
             Self::Oracle(executor) => Ok(executor.state()?.parameters),
         }
     }

@@ -81,7 +81,7 @@ impl DictionaryExecutor {
         let (mut executor, _) = Executor::open(device, &graphs, optimizer, threads).await?;
         let arena = arena_of(&layout, &config.model, parameters)?;
         let bytes = estimate_graphs(graphs, &executor.target())?.bytes;
-        let state = ArenaState { parameters: arena, ..ArenaState::default() };
+        let state = ArenaState::from_weights(arena);
         executor.set_state(&state).await?;
         Ok(Self { executor, layout, state, weights: Weights::new(dictionary.width, columns), bytes })
     }
@@ -98,7 +98,7 @@ impl DictionaryExecutor {
     /// Replaces the dictionary's weights; the optimizer's moments stay.
     pub async fn set_weights(&mut self, weights: Weights) -> Result<()> {
         self.weights = weights;
-        self.weights.write(&self.layout, &mut self.state.parameters);
+        self.weights.write(&self.layout, self.state.weights_mut());
         self.executor.set_state(&self.state).await
     }
 

@@ -123,7 +123,7 @@ impl Gradients {
     /// Replaces the weights, in the layout of an unfrozen model.
     pub async fn set_weights(&mut self, model: &ModelConfig, parameters: &[f32]) -> Result<()> {
         let arena = arena_of(&self.layout, model, parameters)?;
-        self.executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() }).await
+        self.executor.set_state(&ArenaState::from_weights(arena)).await
     }
 
     /// The summed loss of a passage, and its gradient.

@@ -1,6 +1,7 @@
 //! Batched generation: texts fill the decoder's places, and each one that ends makes room for the next.
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
+use glasshouse_compiler::sampler::Watch;
 use glasshouse_metrics::moderation::Classifier;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Ending, GenerateConfig};
@@ -15,6 +16,8 @@ pub struct Request<Decode> {
     pub ends: Vec<u32>,
     /// Judges sentences in addition to moderation's word list.
     pub classifier: Option<Arc<Classifier>>,
+    /// What to keep and demand of the text, on the CPU.
+    pub watch: Watch,
     /// Decodes tokens to text, as in [`super::Writer::new`].
     pub decode: Decode,
 }
@@ -93,8 +96,11 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         while self.under_way.len() < decoder.places()
             && let Some((number, request)) = self.waiting.pop_front()
         {
-            let (prompt, generation) = Generation::new(request);
+            let (prompt, mut generation) = Generation::new(request);
             let place = decoder.admit(&prompt, &generation.config).await?;
+            if let Some(watch) = decoder.watch(place) {
+                *watch = std::mem::take(&mut generation.watch);
+            }
             self.under_way.push(UnderWay { number, place, generation });
         }
         let count = match &self.under_way[..] {
@@ -109,16 +115,20 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             if let Some((_, tokens)) = written.iter().find(|(place, _)| *place == text.place) {
                 added.push((text.number, text.generation.take(tokens)));
             }
+            if decoder.watch(text.place).is_some_and(|watch| watch.failure.is_some()) {
+                text.generation.writer.finish(Ending::Interrupted);
+            }
         }
         for text in self.under_way.extract_if(.., |text| text.generation.is_over()) {
-            let entropies = decoder.entropies(text.place).to_vec();
+            let Watch { scores, failure, .. } =
+                decoder.watch(text.place).map(std::mem::take).unwrap_or_default();
             decoder.release(text.place);
-            let mut finished = text.generation.finish();
-            finished.entropies = entropies;
-            // Drop the entropies of tokens drawn after its end.
-            finished
-                .entropies
-                .truncate(finished.tokens.len() + usize::from(finished.ending == Ending::EndOfText));
+            let mut finished = Generated { scores, ..text.generation.finish() };
+            // A complete text may be followed by tokens that are not part of it.
+            finished.failure = failure.filter(|_| finished.ending == Ending::Interrupted);
+            // Drop those of tokens drawn after its end.
+            let count = finished.ids().count();
+            finished.scores.truncate(count);
             self.finished.insert(text.number, finished);
         }
         Ok(added)

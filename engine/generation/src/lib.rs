@@ -6,6 +6,11 @@
 
 mod batch;
 mod chat;
+#[cfg(feature = "structured")]
+mod grammar;
+#[cfg(not(feature = "structured"))]
+#[path = "grammar_absent.rs"]
+mod grammar;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -15,10 +20,12 @@ mod writer;
 
 pub use batch::{Batch, Request};
 pub use chat::{ChatPrompt, chat_prompt, chat_room, rendered_prompt};
+pub use grammar::Vocabulary;
 pub use open::{Opening, check};
 pub use text::{Decode, prompt_tokens, request};
 pub use writer::Writer;
 
+use glasshouse_compiler::sampler::{TokenScore, Watch};
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_executors::gpu::{Gpu, GpuDecoder};
 use glasshouse_platform::Result;
@@ -110,12 +117,14 @@ impl Decoder {
         }
     }
 
-    /// Entropies of a text's tokens so far, in nats. Only on the CPU, after [`CpuDecoder::keep_entropies`].
-    fn entropies(&self, text: usize) -> &[f32] {
-        match self {
-            Self::Cpu(decoder) => decoder.entropies(text),
-            Self::Gpu(..) => &[],
-        }
+    /// What is kept and demanded of a text; `None` on a GPU, which returns no logits.
+    fn watch(&mut self, text: usize) -> Option<&mut Watch> {
+        if let Self::Cpu(decoder) = self { decoder.watch(text) } else { None }
+    }
+
+    /// Refuses settings that need a decoder on the CPU.
+    pub fn check(&self, config: &GenerateConfig) -> Result<()> {
+        if let Self::Gpu(..) = self { GpuDecoder::check(config) } else { Ok(()) }
     }
 
     /// In interactive mode, GPU submissions stay below about 8 ms.
@@ -156,9 +165,10 @@ pub struct Generated {
     /// From the start, including prefill, to the last token.
     pub seconds: f64,
     pub tokens_per_s: f64,
-    /// Entropy of each drawn token's distribution in nats, including the end token. Only in a [`Batch`] whose decoder
-    /// keeps entropies.
-    pub entropies: Vec<f32>,
+    /// Scores of the tokens, including the end token, if requested and the decoder has logits.
+    pub scores: Vec<TokenScore>,
+    /// Why it ended without following its constraint.
+    pub failure: Option<String>,
     /// Findings of moderation, by category.
     pub moderated: Moderated,
 }
@@ -173,6 +183,7 @@ impl Generated {
 /// A text in progress.
 struct Generation<Decode> {
     config: GenerateConfig,
+    watch: Watch,
     writer: Writer<Decode>,
     begun: Instant,
     /// Number of tokens to request next if it is the only text.
@@ -181,9 +192,9 @@ struct Generation<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     /// The prompt to prefill, and the generation.
-    fn new(Request { prompt, config, ends, classifier, decode }: Request<Decode>) -> (Vec<u32>, Self) {
+    fn new(Request { prompt, config, ends, classifier, watch, decode }: Request<Decode>) -> (Vec<u32>, Self) {
         let writer = Writer::new(&config, ends, classifier, decode);
-        (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
+        (prompt, Self { config, watch, writer, begun: Instant::now(), count: 1 })
     }
 
     fn is_over(&self) -> bool {
@@ -214,7 +225,8 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
             ending: self.writer.ending().unwrap_or(Ending::Interrupted),
             seconds,
             tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),
-            entropies: Vec::new(),
+            scores: Vec::new(),
+            failure: None,
             moderated: self.writer.moderated(),
         }
     }

@@ -7,7 +7,7 @@ use glasshouse_executors::device::{self, DeviceDescription};
 use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
+use glasshouse_protocol::{Hint, ModelConfig, TrainConfig, WeightFormat};
 
 #[derive(Clone, Debug)]
 pub struct Opening {
@@ -88,12 +88,25 @@ impl Decoder {
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
-    /// Creates a decoder that shares the training executor's weights without copying, so that it follows the training.
-    /// `None` on the CPU, or if the device stores the training weights in another order.
-    pub async fn sharing(executor: &Executor, model: &ModelConfig, texts: usize) -> Result<Option<Self>> {
-        let Executor::Gpu(trains, gpu) = executor else { return Ok(None) };
-        let decoder = GpuDecoder::sharing(gpu, trains, model, texts).await?;
-        Ok(decoder.map(|decoder| Self::Gpu(Box::new(decoder), gpu.clone())))
+    /// Creates a decoder that shares the training executor's weights without copying: on a GPU it follows the training, on the CPU it
+    /// [keeps the present ones](Self::is_snapshot). `None` if the device stores the training weights in another order.
+    pub async fn sharing(
+        executor: &Executor,
+        model: &ModelConfig,
+        train: &TrainConfig,
+        texts: usize,
+    ) -> Result<Option<Self>> {
+        match executor {
+            Executor::Gpu(trains, gpu) if train.adapter.is_none() => {
+                let decoder = GpuDecoder::sharing(gpu, trains, model, texts).await?;
+                Ok(decoder.map(|decoder| Self::Gpu(Box::new(decoder), gpu.clone())))
+            }
+            Executor::Cpu(trains) => {
+                let decoder = CpuDecoder::sharing(trains, model, train, texts)?;
+                Ok(decoder.map(|decoder| Self::Cpu(Box::new(decoder))))
+            }
+            Executor::Gpu(..) | Executor::Oracle(_) => Ok(None),
+        }
     }
 
     /// Creates a decoder on an open device, or on the CPU if `None`.
@@ -133,6 +146,12 @@ impl Decoder {
             Self::Gpu(decoder, _) => decoder.weights(),
             Self::Cpu(decoder) => decoder.weights(),
         }
+    }
+
+    /// Whether it shares the weights that a training executor had at its creation. It must be dropped before training continues, which would
+    /// copy them.
+    pub fn is_snapshot(&self) -> bool {
+        matches!(self, Self::Cpu(decoder) if decoder.is_snapshot())
     }
 
     /// Whether it shares the training executor's weights, so that [`Self::set_weights`] is not needed.

@@ -16,10 +16,15 @@ fn model() -> ModelConfig {
     llama
 }
 
-async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
+/// The model with its weights.
+pub fn spread() -> (ModelConfig, Vec<f32>) {
     let graph = build(&model(), Purpose::Window { time: 1 }).unwrap().graph;
-    let weights = block_on(initial::parameters(&graph.parameters, 3, &Yielder::none()));
-    GpuDecoder::new(gpu, &model(), &weights, WeightFormat::F32, texts).await.unwrap()
+    (model(), block_on(initial::parameters(&graph.parameters, 3, &Yielder::none())))
+}
+
+async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
+    let (model, weights) = spread();
+    GpuDecoder::new(gpu, &model, &weights, WeightFormat::F32, texts).await.unwrap()
 }
 
 #[test]
@@ -38,6 +43,7 @@ fn a_generation_ends_at_its_limit_at_an_end_token_or_when_interrupted() {
             config: config.clone(),
             ends,
             classifier: None,
+            watch: Default::default(),
             decode: spell,
         };
         let mut batch = Batch::new(&mut decoder, [request(Vec::new())]).unwrap();
@@ -75,6 +81,7 @@ fn more_texts_than_places_wait_and_end_on_their_own() {
         config: GenerateConfig { max_tokens: *length, seed: number as u64, ..GenerateConfig::default() },
         ends: Vec::new(),
         classifier: None,
+        watch: Default::default(),
         decode: spell,
     };
     let requests = || lengths.iter().enumerate().map(request);

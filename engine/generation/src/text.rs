@@ -1,6 +1,7 @@
 //! Requests that decode their tokens with a tokenizer.
 
 use super::Request;
+use glasshouse_compiler::sampler::Watch;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::tokenizer::{DecodeStream, Tokenizer};
@@ -31,7 +32,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Request { prompt: prompt.to_vec(), config, ends, classifier: None, decode }
+    Request { prompt: prompt.to_vec(), config, ends, classifier: None, watch: Watch::default(), decode }
 }
 
 /// Tokenizes a prompt.

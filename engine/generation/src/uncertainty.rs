@@ -1,5 +1,6 @@
 //! Uncertainty of a model's answers and labels. NaN propagates and never counts as certain.
 
+use glasshouse_compiler::sampler::TokenScore;
 use std::collections::HashMap;
 
 pub use glasshouse_compiler::sampler::entropy;
@@ -21,9 +22,9 @@ pub fn margin(probabilities: &[f64]) -> f64 {
 }
 
 /// Mean entropy of an answer's tokens, in nats; `None` without tokens.
-pub fn mean_entropy(entropies: &[f32]) -> Option<f64> {
-    let sum: f64 = entropies.iter().map(|entropy| f64::from(*entropy)).sum();
-    (!entropies.is_empty()).then(|| sum / entropies.len() as f64)
+pub fn mean_entropy(scores: &[TokenScore]) -> Option<f64> {
+    let sum: f64 = scores.iter().map(|score| f64::from(score.entropy)).sum();
+    (!scores.is_empty()).then(|| sum / scores.len() as f64)
 }
 
 /// The index of the most frequent answer (the first of equally frequent ones), and its share. Ignores case, spaces and
@@ -46,6 +47,10 @@ fn normalized(answer: &str) -> String {
 mod tests {
     use super::*;
 
+    fn score(entropy: f32) -> TokenScore {
+        TokenScore { entropy, ..TokenScore::default() }
+    }
+
     #[test]
     fn the_measures_are_what_is_computed_by_hand() {
         assert!((entropy(&[0.25; 4]) - 4.0_f64.ln()).abs() < 1e-12);
@@ -56,7 +61,7 @@ mod tests {
         assert!((margin(&[0.7, 0.2, 0.1]) - 0.5).abs() < 1e-12);
         assert_eq!(margin(&[0.5, 0.5]), 1.0);
         assert_eq!((margin(&[1.0]), margin(&[])), (0.0, 0.0));
-        assert_eq!(mean_entropy(&[0.5, 1.5]), Some(1.0));
+        assert_eq!(mean_entropy(&[0.5, 1.5].map(score)), Some(1.0));
         assert_eq!(mean_entropy(&[]), None);
     }
 
@@ -64,7 +69,7 @@ mod tests {
     fn what_is_not_a_number_stays_none() {
         assert!(entropy(&[f64::NAN, 0.5]).is_nan());
         assert!(margin(&[0.5, f64::NAN]).is_nan());
-        assert!(mean_entropy(&[0.5, f32::NAN]).unwrap().is_nan());
+        assert!(mean_entropy(&[0.5, f32::NAN].map(score)).unwrap().is_nan());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Lens {
         let layout = ArenaLayout::new(&graph);
         layout.check_count(&parameters)?;
         let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
-        let weights = Weights { parameters, ..Weights::default() };
+        let weights = Weights { parameters: Arc::new(parameters), ..Weights::default() };
         Ok(Self {
             config: config.clone(),
             kept: Kept::default(),

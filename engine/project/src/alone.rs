@@ -66,7 +66,7 @@ pub async fn pack_alone(
     match format {
         WeightFormat::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
         _ => {
-            let state = ArenaState { parameters: values, ..ArenaState::default() };
+            let state = ArenaState::from_weights(values);
             checkpoints.save(&info, &parameters, &state, true, yielder).await?
         }
     };

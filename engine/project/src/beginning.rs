@@ -1,11 +1,13 @@
 //! Initial weights of a run that does not start from random ones: a checkpoint's or an imported model's, with their tokenizer.
 
+use super::trained::loaded;
 use super::{Project, Run, Trained, parameters_of};
-use crate::checkpoint::{Checkpoints, settings_of};
+use crate::checkpoint::{Checkpoints, Content, settings_of};
 use crate::initial;
 use glasshouse_compiler::graph::Parameter;
-use glasshouse_compiler::model::{self, is_of_classifier};
+use glasshouse_compiler::model::{self, is_of_adapter, is_of_classifier};
 use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{
     CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Hint, Invalid, Precision, RunConfig, Start,
@@ -15,6 +17,7 @@ use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The run that another run starts from. Its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -108,6 +111,9 @@ impl Beginning {
         }
         config.weights = WeightFormat::F32;
         let (stored, train) = (self.config.weights, &mut config.train);
+        if train.adapter.as_mut().is_some_and(|adapter| adapter.leave_out_experts(&config.model)) {
+            notices.push("experts have no adapters; the adapter is on attention (qkv, output)".to_owned());
+        }
         let in_full = train.precision != Precision::Mixed && !train.objective.has_teacher();
         if let Some(adapter) = &mut train.adapter
             && adapter.base == WeightFormat::F32
@@ -221,21 +227,32 @@ impl Beginning {
     /// The initial weights for a run whose settings were completed by [`Beginning::settle`], in its arena layout. Rows of new tokens start
     /// as the mean of the existing rows (Hewitt 2021, "Initializing new word embeddings for pretrained language models"). Fails if the
     /// checkpoint is damaged, or a parameter has another shape.
-    pub fn weights(&self, config: &RunConfig) -> Result<Vec<f32>> {
-        let trained =
-            block_on(Trained::load(self.run.clone(), &self.start.checkpoint, &Yielder::none()))?.parameters;
+    pub fn weights(&self, config: &RunConfig) -> Result<ArenaState> {
         let (own, parameters) =
             (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
         let (from, to) = (ArenaLayout::from_parameters(&own), ArenaLayout::from_parameters(&parameters));
         let is_same = |(own, wanted): (&Parameter, &Parameter)| {
             own.name == wanted.name && own.ty.shape == wanted.ty.shape
         };
-        let same = own.len() == parameters.len()
+        let (model, rest) = parameters.split_at(own.len().min(parameters.len()));
+        let same = own.len() == model.len()
+            && rest.iter().all(|own| is_of_adapter(&own.name))
             && self.config.model.labels == config.model.labels
-            && own.iter().zip(&parameters).all(is_same);
-        if same && self.added.is_empty() {
-            return Ok(from.moved_to(&to, trained));
+            && own.iter().zip(model).all(is_same);
+        let checkpoint = &self.start.checkpoint;
+        if same && self.added.is_empty() && self.config.train.adapter.is_none() {
+            // Read into place: a model stored in fewer bits is never there in floats.
+            let none = Yielder::none();
+            let read = loaded(&self.run, &self.config, checkpoint, &parameters, Content::Start, &none);
+            let ArenaState { parameters: mut weights, stored, .. } = block_on(read)?.state;
+            if !rest.is_empty() {
+                let weights = Arc::make_mut(&mut weights);
+                initial::added(&parameters, &to, config.seed, weights);
+                initial::set_magnitudes(&parameters, &to, weights, &stored);
+            }
+            return Ok(ArenaState { stored, ..ArenaState::from_weights(weights) });
         }
+        let trained = block_on(Trained::load(self.run.clone(), checkpoint, &Yielder::none()))?.parameters;
         let new = self.known..self.tokenizer.tokenizer.vocabulary_size();
         let mut weights = vec![0.0; to.length];
         // New parameters of an adapter or a classification head are initialised from the seed.
@@ -251,8 +268,8 @@ impl Beginning {
                 return Err(self.misshapen(own, wanted));
             }
         }
-        initial::set_magnitudes(&parameters, &to, &mut weights);
-        Ok(weights)
+        initial::set_magnitudes(&parameters, &to, &mut weights, &[]);
+        Ok(ArenaState::from_weights(weights))
     }
 
     /// Pairs of parameters that both models share, with their places: all of the model's, except heads of another kind or for other labels.

@@ -19,17 +19,24 @@ pub async fn parameters(parameters: &[Parameter], seed: u64, yielder: &Yielder) 
     let layout = &ArenaLayout::from_parameters(parameters);
     let mut arena = vec![0.0; layout.length];
     fill(parameters, layout, seed, &mut arena, |_| true, yielder).await;
-    set_magnitudes(parameters, layout, &mut arena);
+    set_magnitudes(parameters, layout, &mut arena, &[]);
     arena
 }
 
-/// Sets an adapter's magnitudes, if it has any, to the norms of the weights' rows as they are stored: the model is unchanged.
-pub fn set_magnitudes(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {
+/// Sets an adapter's magnitudes, if it has any, to the norms of the weights' rows as they are stored: the model is unchanged. `words`
+/// are those of the matrices stored in fewer bits, unless the arena has their floats.
+pub fn set_magnitudes(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32], words: &[u32]) {
     for pair in lora_pairs(parameters) {
         let Some(magnitude) = pair.magnitude else { continue };
         let ty = &parameters[pair.weight.index()].ty;
-        let mut weight = arena[layout.range(pair.weight)].to_vec();
-        if ty.element != Element::F32 {
+        let stored = layout.stored(pair.weight).and_then(|own| words.get(own.words.clone()));
+        let mut weight = vec![0.0; ty.count()];
+        if let Some(words) = stored {
+            blocks::unpack(ty.element, ty.columns(), words, &mut weight);
+        } else {
+            weight.copy_from_slice(&arena[layout.range(pair.weight)]);
+        }
+        if ty.element != Element::F32 && stored.is_none() {
             blocks::round(ty.element, ty.columns(), &mut weight);
         }
         arena[layout.range(magnitude)].copy_from_slice(&row_norms(&weight, ty.shape[0], false));
@@ -82,7 +89,6 @@ pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaStat
     let optimizer = Optimizer::new(config);
     let zeros = |wanted: bool| if wanted { vec![0.0; count] } else { Vec::new() };
     ArenaState {
-        parameters: Vec::new(),
         first_moments: zeros(optimizer.first_moments()),
         second_moments: zeros(optimizer.second_moments()),
         ..ArenaState::default()

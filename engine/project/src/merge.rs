@@ -69,7 +69,7 @@ impl Project {
             best_val_loss: val_loss,
             ..CheckpointInfo::new(&config, config_crc32c, 0)
         };
-        let state = ArenaState { parameters: weights, ..ArenaState::default() };
+        let state = ArenaState::from_weights(weights);
         let mut checkpoints = Checkpoints::new(merged.checkpoints_folder());
         checkpoints.save(&info, &parameters, &state, true, yielder).await?;
         let record = merged.record()?;

@@ -65,15 +65,15 @@ impl AsTrained {
         let keeps = config.weights == WeightFormat::Gguf && config.train.adapter.is_none();
         let content = if keeps { Content::Stored } else { Content::Weights };
         let loaded = loaded(&run, &config, checkpoint, &parameters, content, yielder).await?;
-        let Loaded { info, state, words, blocks, notices, .. } = loaded;
-        let (mut weights, mut kept) = (state.parameters, None);
-        if keeps {
-            let stored = StoredWeights { floats: weights, words, blocks };
-            let (layout, give) =
-                (ArenaLayout::from_parameters(&parameters), async || yielder.maybe_yield().await);
-            weights = stored.to_floats(&parameters, &layout, &give).await;
-            kept = (!stored.blocks.is_empty()).then(|| Arc::new(stored));
+        let (info, notices) = (loaded.info.clone(), loaded.notices.clone());
+        let stored = loaded.into_stored();
+        if !keeps {
+            return Ok(Self { run, config, parameters, weights: stored.floats, kept: None, info, notices });
         }
+        let (layout, give) =
+            (ArenaLayout::from_parameters(&parameters), async || yielder.maybe_yield().await);
+        let weights = stored.to_floats(&parameters, &layout, &give).await;
+        let kept = (!stored.blocks.is_empty()).then(|| Arc::new(stored));
         Ok(Self { run, config, parameters, weights, kept, info, notices })
     }
 }
@@ -101,14 +101,15 @@ impl StoredModel {
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };
         let parameters = build(&config.model, purpose)?.graph.parameters;
         let loaded = loaded(run, &config, checkpoint, &parameters, Content::Stored, yielder).await?;
-        let Loaded { info, state, words, blocks, path, notices } = loaded;
+        let (info, path, notices) = (loaded.info.clone(), loaded.path.clone(), loaded.notices.clone());
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let weights = StoredWeights { floats: state.parameters, words, blocks };
+        let weights = loaded.into_stored();
         Ok(Some(Self { config, tokenizer, parameters, weights, path, info, notices }))
     }
 }
 
-async fn loaded(
+/// Loads a run's checkpoint with these parameters, as in [`Trained::load`].
+pub(super) async fn loaded(
     run: &Run,
     config: &RunConfig,
     checkpoint: &CheckpointChoice,

@@ -69,8 +69,11 @@ settings! {
     pub struct CompletionSettings: "" {
         /// Return the log-probability of each token, and of this many most likely alternatives, at most [`MAX_TOP_LOGPROBS`].
         pub log_probabilities: Option<usize> = None;
-        /// Return the prompt's text, and its tokens' log-probabilities if those are requested.
+        /// Return the prompt's text, and its tokens' log-probabilities if those are requested. With `no_tokens`, its tokens are returned
+        /// in any case.
         pub echo: bool = false;
+        /// Return the mean of the prompt's last hidden states, with `no_tokens`.
+        pub embeds: bool = false;
         /// Generate no tokens and only score the prompt. `GenerateConfig::max_tokens` is then ignored.
         pub no_tokens: bool = false;
         /// Reduce the number of tokens if the context has no room for all.
@@ -102,6 +105,9 @@ pub struct Completion {
     pub tokens_per_s: f64,
     /// The generated tokens, including the end token, if log-probabilities were requested; with `echo`, the prompt's tokens come first.
     pub tokens: Vec<CompletionToken>,
+    /// Mean of the prompt's last hidden states, after the final norm, if requested.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub embedding: Vec<f32>,
     /// Characters of the prompt that the vocabulary lacks and that were dropped.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub characters_lost: String,

@@ -127,7 +127,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let ring = ring(graphs.spec.train.accumulate);
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring).await?;
     let parameters = initial::parameters(&graphs.train.parameters, config.seed, &Yielder::new()).await;
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    executor.set_state(&ArenaState::from_weights(parameters)).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };
     // Until a GPU's clock is up, whatever is timed seems slow.

@@ -73,7 +73,7 @@ pub async fn measure(
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let parameters = initial::parameters(&graphs.train.parameters, config.seed, &Yielder::new()).await;
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    executor.set_state(&ArenaState::from_weights(parameters)).await?;
     // A measurement limited by time runs while the user looks at a window.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));
     let batches = random_batches(config);

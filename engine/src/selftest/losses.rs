@@ -201,7 +201,7 @@ pub async fn reports(
         }
     };
     let mut executor = Executor::open_tuned(device, &graphs, optimizer, None, &tuning).await?.executor;
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+    executor.set_state(&ArenaState::from_weights(parameters)).await?;
     let inputs = (0..steps).map(|step| input(config, batches, step)).collect::<Result<Vec<_>>>()?;
     let mut reports = Vec::with_capacity(inputs.len());
     for group in inputs.chunks(GROUP) {

@@ -5,7 +5,7 @@ use super::generation::Encoded;
 use super::models::{Key, Model, SharedTokenizer};
 use super::training::ActiveRun;
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
-use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken, order};
+use crate::protocol::{CompletionSettings, Event, GenerateConfig, WeightFormat, WrittenToken, order};
 use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -102,12 +102,12 @@ impl Session {
         &mut self,
         id: u64,
         model: &Model,
-        weights: Option<WeightFormat>,
+        config: &GenerateConfig,
         [count, places]: [usize; 2],
         completes: bool,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<usize> {
-        let pools = &self.generations.batches.pools;
+        let (pools, weights) = (&self.generations.batches.pools, config.weights);
         let is_same = |pool: &Pool| pool.key == model.key && pool.weights == weights;
         let at = match pools.iter().position(|pool| is_same(pool) && pool.takes(count, completes)) {
             Some(at) => at,
@@ -121,7 +121,9 @@ impl Session {
                 self.generations.batches.pools.len() - 1
             }
         };
-        self.sink.answer(id, model.opened(&self.generations.batches.pools[at].decoder));
+        let decoder = &self.generations.batches.pools[at].decoder;
+        decoder.check(config)?;
+        self.sink.answer(id, model.opened(decoder));
         Ok(at)
     }
 

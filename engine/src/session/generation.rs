@@ -1,5 +1,5 @@
 //! Requests for texts, which join the batch of their weights if it has room. Log-probabilities of completions for other programs come
-//! from one batched pass over each finished text.
+//! from the logits that tokens were drawn from, or, of prompts and on a GPU, from one batched pass over each finished text.
 
 mod scoring;
 
@@ -14,11 +14,13 @@ use crate::generation::{
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    ChatEnding, Completion, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig, Invalid,
-    Output, Prompt, WeightSource,
+    ChatEnding, Completion, CompletionSettings, Ending, Event, GenerateConfig, Invalid, Output, Prompt,
+    WeightSource,
 };
+use crate::sampler::Additions;
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result, refuse};
+use scoring::tokens_of;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ const MAX_STATES: usize = 2;
 /// Assumed maximum bytes of a token, for rejecting long texts before tokenising them; many times that of any known vocabulary.
 const TOKEN_BYTES: usize = 1024;
 
-/// Finished completions that only lack log-probabilities.
+/// Finished completions that only lack log-probabilities or an embedding.
 #[derive(Default)]
 pub(super) struct Scoring {
     unscored: VecDeque<Unscored>,
@@ -81,7 +83,7 @@ impl Encoded {
     }
 }
 
-/// A completion that only lacks log-probabilities.
+/// A completion that only lacks log-probabilities or an embedding.
 struct Unscored {
     asked: Asked,
     behind: Behind,
@@ -133,7 +135,7 @@ impl Session {
         }
         let places = count.min(PLACES);
         let model = self.weights(source, live.as_mut()).await?;
-        let pool = self.pool(id, &model, config.weights, [places; 2], false, live).await?;
+        let pool = self.pool(id, &model, config, [places; 2], false, live).await?;
         let (said, messages) = match &prompt {
             Prompt::Text { text } => (text.as_str(), 0),
             Prompt::Messages { messages, .. } => {
@@ -171,7 +173,10 @@ impl Session {
             let asked = Asked { id, number, seed, model, prompt, settings, special: false, form };
             (Request { classifier: classifier.clone(), ..request }, asked)
         };
-        for (request, asked) in (0..count).map(text) {
+        let texts: Vec<_> = (0..count).map(text).collect();
+        for (request, asked) in texts {
+            let watch = self.watch(&model, None, &request)?;
+            let request = Request { watch, ..request };
             self.generations.batches.push(pool, request, asked);
         }
         Ok(())
@@ -217,9 +222,9 @@ impl Session {
         } else {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
         }
+        let top = settings.log_probabilities;
         let request =
             Request { classifier, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
-        let scores = settings.log_probabilities.is_some();
         let (prompt, special) = (Arc::new(prompt), config.special_tokens);
         let asked = Asked {
             id,
@@ -231,15 +236,21 @@ impl Session {
             special,
             form: Form::Completion,
         };
-        let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
+        let greedy = config.temperature == 0.0
+            && config.repetition_penalty == 1.0
+            && config.stop.is_empty()
+            && config.json_schema.is_none()
+            && Additions::new(&config).is_none();
         if asked.settings.no_tokens {
             self.end_text(asked, Generated::default(), true);
-        } else if scores && asked.settings.echo && greedy && config.max_tokens == 1 {
+        } else if top.is_some() && asked.settings.echo && greedy && config.max_tokens == 1 {
             let behind = Behind::Likeliest(request);
             self.generations.scoring.unscored.push_back(Unscored { asked, behind });
         } else {
-            let (weights, places) = (request.config.weights, asked.settings.places);
-            let pool = self.pool(id, &asked.model, weights, [1, places], true, live).await?;
+            let watch = self.watch(&asked.model, top, &request)?;
+            let places = [1, asked.settings.places];
+            let pool = self.pool(id, &asked.model, &request.config, places, true, live).await?;
+            let request = Request { watch, ..request };
             self.generations.batches.push(pool, request, asked);
         }
         Ok(())
@@ -265,21 +276,24 @@ impl Session {
 
     /// Reports a generated text, or queues it for scoring. `is_last` if no other text of its request is unfinished.
     pub(super) fn end_text(&mut self, asked: Asked, generated: Generated, is_last: bool) {
-        if asked.settings.log_probabilities.is_some() && generated.ending != Ending::Interrupted {
+        if let Some(reason) = &generated.failure {
+            let reason = format!("the JSON Schema cannot be followed any further: {reason}");
+            return self.sink.failed(Some(asked.id), &Error::Refused(reason));
+        }
+        let CompletionSettings { log_probabilities, echo, embeds, no_tokens, .. } = asked.settings;
+        let is_whole = generated.ending != Ending::Interrupted;
+        if is_whole && (embeds || log_probabilities.is_some() && (echo || generated.scores.is_empty())) {
             let behind = Behind::Written(generated);
             self.generations.scoring.unscored.push_back(Unscored { asked, behind });
-        } else {
-            self.tell_completed(asked, generated, Vec::new(), is_last);
+            return;
         }
+        let lists = is_whole && (log_probabilities.is_some() || no_tokens && echo);
+        let tokens = if lists { tokens_of(&asked, &generated, &generated.scores) } else { Vec::new() };
+        self.tell_completed(asked, generated, Completion { tokens, ..Completion::default() }, is_last);
     }
 
-    fn tell_completed(
-        &self,
-        asked: Asked,
-        generated: Generated,
-        tokens: Vec<CompletionToken>,
-        is_last: bool,
-    ) {
+    /// Reports a text, with the scores or the embedding in `found`.
+    fn tell_completed(&self, asked: Asked, generated: Generated, found: Completion, is_last: bool) {
         let Asked { id, number, seed, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             echoed: if settings.echo { prompt.text(&model.tokenizer) } else { String::new() },
@@ -293,10 +307,10 @@ impl Session {
             ids: generated.tokens,
             seconds: generated.seconds,
             tokens_per_s: generated.tokens_per_s,
-            tokens,
             characters_lost: prompt.lost.clone(),
             special_tokens: prompt.special,
             moderated: generated.moderated,
+            ..found
         });
         self.sink.answer(id, Event::Completed { completion });
         if is_last {
@@ -316,7 +330,7 @@ impl Session {
                 Behind::Likeliest(_) => Generated::default(),
             };
             let generated = Generated { ending: Ending::Interrupted, ..generated };
-            self.tell_completed(asked, generated, Vec::new(), true);
+            self.tell_completed(asked, generated, Completion::default(), true);
         }
     }
 }

@@ -90,7 +90,7 @@ async fn trained(
     let parameters = &graphs.train.parameters;
     let weights = initial::parameters(parameters, config.seed, yielder).await;
     let moments = initial::zero_moments(&config.train, parameters);
-    executor.set_state(&ArenaState { parameters: weights, ..moments }).await?;
+    executor.set_state(&ArenaState { parameters: weights.into(), ..moments }).await?;
     for step in 0..config.train.steps {
         executor.train(&[step_input(config, &batches, step)?]).await?;
         yielder.maybe_yield().await;

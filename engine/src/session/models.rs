@@ -11,7 +11,7 @@ use super::training::ActiveRun;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
-use crate::generation::{Decoder, Opening, check};
+use crate::generation::{Decoder, Opening, Request, Vocabulary, check};
 use crate::gpu::Gpu;
 use crate::inspection::Indices;
 use crate::metrics::moderation::Classifier;
@@ -22,7 +22,7 @@ use crate::protocol::{
     CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat,
     WeightSource, answer,
 };
-use crate::sampler::{self, Explained, Sampling};
+use crate::sampler::{self, Explained, Sampling, Watch};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::{Error, Result, refuse};
 use cache::Models;
@@ -84,6 +84,8 @@ pub(super) struct Generations {
     pub(super) batches: Batches,
     pub(super) scoring: Scoring,
     classifier: ParsedClassifier,
+    /// The last vocabulary that texts followed a schema with.
+    vocabulary: Option<(Key, Vocabulary)>,
     models: Models,
     /// Idle decoders, with the weights and requested format they can be reused for.
     decoders: Vec<(Key, Option<WeightFormat>, Decoder)>,
@@ -207,6 +209,25 @@ impl Session {
         config.validate()?;
         let project = self.project.as_ref().map(|open| &open.project);
         self.generations.classifier.of(&config.moderation, project)
+    }
+
+    /// Keeps scores with the `top` most likely tokens, and demands the schema of the settings, if there are any.
+    pub(super) fn watch<Decode>(
+        &mut self,
+        model: &Model,
+        top: Option<usize>,
+        request: &Request<Decode>,
+    ) -> Result<Watch> {
+        let watch = Watch { top, ..Watch::default() };
+        let Some(schema) = &request.config.json_schema else { return Ok(watch) };
+        let kept = self.generations.vocabulary.take().filter(|(key, _)| *key == model.key);
+        let (key, vocabulary) = match kept {
+            Some(kept) => kept,
+            None => (model.key.clone(), Vocabulary::new(&model.tokenizer)?),
+        };
+        let constraint = vocabulary.follow(schema, &request.ends);
+        self.generations.vocabulary = Some((key, vocabulary));
+        Ok(Watch { constraint: Some(constraint?), ..watch })
     }
 
     /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.

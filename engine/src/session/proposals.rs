@@ -8,13 +8,14 @@ use super::models::Model;
 use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};
 use crate::generation::uncertainty::{entropy, margin, mean_entropy, most_frequent};
-use crate::generation::{Batch, Decoder, Generated, chat_room, request};
+use crate::generation::{Batch, Decoder, Generated, Request, chat_room, request};
 use crate::platform::Yielder;
 use crate::protocol::quantity::counted;
 use crate::protocol::setting::Settings as _;
 use crate::protocol::{
     GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, answer, likeliest,
 };
+use crate::sampler::Watch;
 use crate::{Error, Result, refuse, storage};
 use candidates::{Candidate, Candidates};
 use std::path::Path;
@@ -130,16 +131,16 @@ impl Session {
         if measure == Uncertainty::Entropy {
             // Use the CPU, where logits need no read-back.
             let places = PLACES.min(candidates.len());
-            let mut decoder =
+            let decoder =
                 model.on_cpu(config.weights.unwrap_or_default(), self.options.threads, places).await?;
-            decoder.keep_entropies();
             let greedy = GenerateConfig { temperature: 0.0, ..config.clone() };
             let asked = candidates.iter().map(|candidate| (candidate, greedy.clone()));
-            let answers = self.written_by(&mut Decoder::Cpu(Box::new(decoder)), model, asked).await?;
+            let answers =
+                self.written_by(&mut Decoder::Cpu(Box::new(decoder)), model, asked, Some(0)).await?;
             let note = |(candidate, answer): (&mut Candidate, Generated)| {
                 candidate.proposal.said = answer.text;
                 // An answer that ends immediately still has the entropy of its end token.
-                mean_entropy(&answer.entropies).unwrap_or(f64::NAN)
+                mean_entropy(&answer.scores).unwrap_or(f64::NAN)
             };
             return Ok(candidates.iter_mut().zip(answers).map(note).collect());
         }
@@ -155,7 +156,7 @@ impl Session {
             .iter()
             .flat_map(|candidate| (0..samples).map(move |number| (candidate, number)))
             .map(|(candidate, number)| (candidate, seeded(number)));
-        let answers = self.written_by(&mut decoder, model, asked).await?;
+        let answers = self.written_by(&mut decoder, model, asked, None).await?;
         self.generations.keep_decoder(model.key.clone(), config.weights, decoder);
         let note = |(candidate, answers): (&mut Candidate, &[Generated])| {
             let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
@@ -167,17 +168,19 @@ impl Session {
         Ok(candidates.iter_mut().zip(answers.chunks(samples)).map(note).collect())
     }
 
-    /// Generates answers to some prompts, each with its own settings.
+    /// Generates answers to some prompts, each with its own settings, with the scores of their tokens if `top` is set.
     async fn written_by<'a>(
         &self,
         decoder: &mut Decoder,
         model: &Model,
         asked: impl Iterator<Item = (&'a Candidate, GenerateConfig)>,
+        top: Option<usize>,
     ) -> Result<Vec<Generated>> {
         decoder.set_interactive(self.visible);
         let requests: Vec<_> = asked
-            .map(|(Candidate { tokens, ends, .. }, config)| {
-                request(model.tokenizer.clone(), tokens, ends, &config)
+            .map(|(Candidate { tokens, ends, .. }, config)| Request {
+                watch: Watch { top, ..Watch::default() },
+                ..request(model.tokenizer.clone(), tokens, ends, &config)
             })
             .collect();
         let total = requests.len() as u64;

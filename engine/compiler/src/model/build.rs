@@ -130,10 +130,10 @@ impl<'config> Builder<'config> {
     /// from to all matrices.
     fn stored_as(&self, name: &str, shape: &[usize]) -> Element {
         match (self.purpose, self.adapter) {
-            (Purpose::Decode { weights, .. }, _) => stored_as(self.config, name, shape, weights),
             (_, Some(adapter)) if name.starts_with("blocks.") && !is_of_adapter(name) => {
                 stored_as(self.config, name, shape, adapter.base)
             }
+            (Purpose::Decode { weights, .. }, None) => stored_as(self.config, name, shape, weights),
             _ => Element::F32,
         }
     }

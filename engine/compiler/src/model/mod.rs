@@ -16,4 +16,6 @@ pub use hook_points::{HookPoint, HookPoints};
 pub use purpose::{LossForm, Purpose};
 pub use teacher::{is_of_teacher, own_parameters};
 pub use trainable::parameters;
-pub use training::{LOAD, Probe, TrainSpec, TrainingGraphs, loss_form, text_graph, training_graphs};
+pub use training::{
+    LOAD, Probe, TrainSpec, TrainingGraphs, as_trained, loss_form, text_graph, training_graphs,
+};

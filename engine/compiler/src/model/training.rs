@@ -73,8 +73,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let forward = |batch, dropout, label_smoothing, ignore_index, form| {
         let (time, documents) = (model.context_length, train.separates_documents(model));
         let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, form };
-        let Model { mut graph, loss, sites, .. } = build_with(model, Some(train), purpose)?;
-        freeze(&mut graph.parameters, model, train)?;
+        let Model { graph, loss, sites, .. } = as_trained(model, train, purpose)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss, sites))
     };
@@ -127,6 +126,11 @@ pub fn text_graph(model: &ModelConfig, train: &TrainConfig, time: usize) -> Resu
         documents: false,
         form,
     };
+    as_trained(model, train, purpose)
+}
+
+/// Builds the decoder's forward graph over a run's parameters as trained.
+pub fn as_trained(model: &ModelConfig, train: &TrainConfig, purpose: Purpose) -> Result<Model> {
     let mut built = build_with(model, Some(train), purpose)?;
     freeze(&mut built.graph.parameters, model, train)?;
     Ok(built)

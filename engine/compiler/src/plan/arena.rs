@@ -6,15 +6,17 @@
 //!
 //! An arena is one buffer or, if the device's buffers are too small, several pieces, cut between parameters where possible.
 //! Offsets count through all pieces. Frozen matrices stored in fewer bits ([`crate::blocks`]) come after all others, in buffers of
-//! their own; on the host they are 32-bit floats like the rest.
+//! their own; a state on the host has them as words, or as 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
 use crate::graph::{Element, Graph, Parameter, ParameterId};
 use crate::muon::Matrix;
+use crate::step::ArenaState;
 use crate::{Error, Result, blocks};
 use glasshouse_protocol::order;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Alignment of entries, in floats.
 pub const ALIGNMENT: usize = 128;
@@ -304,6 +306,25 @@ impl ArenaLayout {
             }
         }
         words
+    }
+
+    /// Number of floats that a state needs in this layout. Fails if its words are those of another one.
+    pub fn length_of(&self, state: &ArenaState) -> Result<usize> {
+        match state.stored.len() {
+            0 => Ok(self.length),
+            // Floats of the same matrices, which are frozen, are left aside.
+            words if words == self.stored_words() && state.parameters.len() == self.length => Ok(self.length),
+            words if words == self.stored_words() => Ok(self.floats_end),
+            words => Err(Error::Refused(format!(
+                "{words} stored words given, but the model has {}",
+                self.stored_words()
+            ))),
+        }
+    }
+
+    /// The words of a state's matrices stored in fewer bits, which are shared with it or made of its floats.
+    pub fn words_of(&self, state: &ArenaState) -> Arc<Vec<u32>> {
+        if state.stored.is_empty() { self.pack(self, &state.parameters).into() } else { state.stored.clone() }
     }
 
     /// Appends the matrices stored in fewer bits to the other parameters, as floats.

@@ -239,6 +239,7 @@ async fn write(
         config: config.clone(),
         ends: Vec::new(),
         classifier: None,
+        watch: Default::default(),
         decode: (|_| None) as fn(Option<u32>) -> Option<String>,
     };
     let requests: Vec<_> = passages.iter().map(request).collect();

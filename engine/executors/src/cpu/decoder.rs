@@ -2,19 +2,20 @@
 //! token of every text. Once a text fills the context, its newest half is prefilled again, like llama.cpp's context shift. Texts start
 //! and end independently, and a text's result does not depend on the others, to the bit.
 
+use super::CpuExecutor;
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights};
 use super::workers::Workers;
 use glasshouse_compiler::blocks::gguf;
 use glasshouse_compiler::graph::{Input, Origin, ValueId};
-use glasshouse_compiler::model::{Model, Purpose, build};
+use glasshouse_compiler::model::{Model, Purpose, as_trained, build};
 use glasshouse_compiler::plan::arena::{ArenaLayout, StoredWeights};
 use glasshouse_compiler::plan::decode::kept;
 use glasshouse_compiler::plan::fuse::{self, Fusions};
 use glasshouse_compiler::plan::lower::Target;
-use glasshouse_compiler::sampler::{self, Sampling};
+use glasshouse_compiler::sampler::{self, Additions, Sampling, Watch};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
+use glasshouse_protocol::{GenerateConfig, ModelConfig, TrainConfig, WeightFormat};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,8 @@ pub struct CpuDecoder {
     outputs: usize,
     /// In the order of the caches.
     texts: Vec<Option<DecodedText>>,
-    /// Whether the entropy of each drawn token's distribution is kept.
-    keeps_entropies: bool,
+    /// Whether it shares the weights that a training executor had at its creation.
+    is_snapshot: bool,
 }
 
 #[derive(Debug)]
@@ -59,8 +60,8 @@ struct DecodedText {
     cached: usize,
     /// Tokens not yet returned.
     written: Vec<u32>,
-    /// Entropy of each drawn token's distribution, in nats, if kept.
-    entropies: Option<Vec<f32>>,
+    additions: Option<Additions>,
+    watch: Watch,
 }
 
 impl DecodedText {
@@ -74,16 +75,21 @@ impl DecodedText {
 
     fn draw(&mut self, logits: &[f32], context_length: usize) {
         self.cached = self.window;
-        if let Some(entropies) = &mut self.entropies {
-            entropies.push(sampler::entropy(&sampler::probabilities(logits)) as f32);
-        }
         let draw = sampler::draw(self.seed, self.drawn);
-        let token = if self.drawn < self.min_tokens && !self.masked.is_empty() {
-            let logits = sampler::masked(logits, &self.masked);
-            sampler::sample(&logits, &self.history, &self.sampling, draw)
-        } else {
+        let masked = if self.drawn < self.min_tokens { self.masked.as_slice() } else { &[] };
+        let token = if masked.is_empty() && self.additions.is_none() && self.watch.constraint.is_none() {
             sampler::sample(logits, &self.history, &self.sampling, draw)
+        } else {
+            let mut logits = sampler::masked(logits, masked);
+            self.additions.iter().for_each(|additions| additions.add(&mut logits));
+            let followed = self.watch.constraint.as_mut().map(|constraint| constraint.mask(&mut logits));
+            self.watch.failure = self.watch.failure.take().or(followed.and_then(Result::err));
+            sampler::sample(&logits, &self.history, &self.sampling, draw)
         };
+        self.watch.scores.extend(self.watch.top.map(|top| sampler::score(logits, token, top)));
+        self.additions.iter_mut().for_each(|additions| additions.count(token));
+        let taken = self.watch.constraint.as_mut().map(|constraint| constraint.take(token));
+        self.watch.failure = self.watch.failure.take().or(taken.and_then(Result::err));
         self.drawn += 1;
         if self.history.len() == context_length {
             self.history.remove(0);
@@ -126,7 +132,7 @@ struct Chunk<'text> {
 }
 
 impl Reader {
-    fn new(built: &Model) -> Result<Self> {
+    fn new(built: &Model, interleaved: bool) -> Result<Self> {
         let input = |input| {
             let missing = || Error::Internal(format!("a decoding graph without {input:?}"));
             built.graph.find(Origin::Input(input)).ok_or_else(missing)
@@ -134,7 +140,7 @@ impl Reader {
         let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
         let ty = built.graph.ty(tokens);
         let mut program = Program::new(&built.graph, &[built.logits]);
-        program.interleaved = true;
+        program.interleaved = interleaved;
         Ok(Self {
             program,
             tokens,
@@ -227,6 +233,21 @@ impl CpuDecoder {
         Self::within(available, model, Given::Stored(stored), weights, threads, texts)
     }
 
+    /// Creates a decoder over the present weights of a model in training without copying them, with an adapter as it is trained. Drop it
+    /// before training continues: the weights would be copied then. `None` if the executor has other weights besides.
+    pub fn sharing(
+        executor: &CpuExecutor,
+        model: &ModelConfig,
+        train: &TrainConfig,
+        texts: usize,
+    ) -> Result<Option<Self>> {
+        if ArenaLayout::new(&as_trained(model, train, Purpose::STEP)?.graph) != executor.layout {
+            return Ok(None);
+        }
+        let (available, given) = (glasshouse_platform::available_memory(), Given::Shared(executor, train));
+        Self::within(available, model, given, WeightFormat::F32, None, texts).map(Some)
+    }
+
     /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
@@ -241,7 +262,10 @@ impl CpuDecoder {
         }
         let target = Target::new(false).with_fusions(Fusions { quantised: true, ..Fusions::ALL });
         let built = |purpose| {
-            let mut built = build(model, purpose)?;
+            let mut built = match &given {
+                Given::Shared(_, train) => as_trained(model, train, purpose)?,
+                Given::Floats(_) | Given::Stored(_) => build(model, purpose)?,
+            };
             if let Given::Stored(stored) = &given {
                 gguf::keep(&mut built.graph, &stored.blocks);
             }
@@ -260,27 +284,31 @@ impl CpuDecoder {
         let arenas = match given {
             Given::Floats(..) => (layout.floats_end + layout.stored_words()) as u64 * 4,
             // No longer part of the free memory.
-            Given::Stored(_) => 0,
+            Given::Stored(_) | Given::Shared(..) => 0,
         };
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
         let layouts = [layout, ArenaLayout::unfrozen(&prompt.graph.parameters)];
+        let (is_snapshot, workers) = match &given {
+            Given::Shared(executor, _) => (true, executor.workers.clone()),
+            Given::Floats(_) | Given::Stored(_) => (false, Arc::new(Workers::new(threads)?)),
+        };
         let without_caches = |built: &Model| {
-            let mut reader = Reader::new(built)?;
+            let mut reader = Reader::new(built, !is_snapshot)?;
             reader.program.drop_caches();
             Ok(reader)
         };
         Ok(Self {
-            workers: Arc::new(Workers::new(threads)?),
+            workers,
             weights: interleaved(&layouts, given)?,
             layouts,
             format: weights,
-            prompt: Reader::new(&prompt)?,
+            prompt: Reader::new(&prompt, !is_snapshot)?,
             steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
             outputs: model.outputs(),
             texts: (0..texts).map(|_| None).collect(),
-            keeps_entropies: false,
+            is_snapshot,
         })
     }
 
@@ -296,6 +324,11 @@ impl CpuDecoder {
         }
         self.weights = interleaved(&self.layouts, Given::Floats(parameters))?;
         Ok(())
+    }
+
+    /// Whether it shares the weights that a training executor had at its creation.
+    pub fn is_snapshot(&self) -> bool {
+        self.is_snapshot
     }
 
     /// Storage format of the matrices.
@@ -323,7 +356,8 @@ impl CpuDecoder {
             drawn: 0,
             cached: 0,
             written: Vec::new(),
-            entropies: self.keeps_entropies.then(Vec::new),
+            additions: Additions::new(config),
+            watch: Watch::default(),
         };
         let free = self.texts.iter_mut().enumerate().find(|(_, place)| place.is_none());
         let (number, place) = free.ok_or_else(Error::no_place)?;
@@ -338,16 +372,9 @@ impl CpuDecoder {
         }
     }
 
-    /// From now on keeps the entropy of each drawn token's distribution before any sampling setting. Costs one
-    /// exponential per vocabulary entry and token.
-    pub fn keep_entropies(&mut self) {
-        self.keeps_entropies = true;
-    }
-
-    /// Entropies of a text's tokens so far, in nats; empty if not kept.
-    pub fn entropies(&self, text: usize) -> &[f32] {
-        let text = self.texts.get(text).and_then(Option::as_ref);
-        text.and_then(|text| text.entropies.as_deref()).unwrap_or_default()
+    /// What is kept and demanded of a text.
+    pub fn watch(&mut self, text: usize) -> Option<&mut Watch> {
+        Some(&mut self.texts.get_mut(text)?.as_mut()?.watch)
     }
 
     /// Maximum number of concurrent texts.
@@ -463,21 +490,30 @@ impl CpuDecoder {
     }
 }
 
-/// Weights of a decoder: floats, which it copies, or stored ones, which it keeps.
+/// Weights of a decoder: floats, which it copies, stored ones, which it keeps, or those of a run in training, which it shares.
 enum Given<'weights> {
     Floats(&'weights [f32]),
     Stored(StoredWeights),
+    Shared(&'weights CpuExecutor, &'weights TrainConfig),
 }
 
 fn interleaved(layouts: &[ArenaLayout; 2], given: Given<'_>) -> Result<Weights> {
     let mut weights = match given {
         Given::Floats(parameters) => Weights::for_inference(layouts, parameters)?,
+        Given::Shared(executor, _) => {
+            let Weights { parameters, stored, .. } = &executor.weights;
+            return Ok(Weights {
+                parameters: parameters.clone(),
+                stored: stored.clone(),
+                ..Weights::default()
+            });
+        }
         Given::Stored(StoredWeights { floats, words, .. }) => {
             let needed = [layouts[0].floats_end, layouts[0].stored_words()];
             if [floats.len(), words.len()] != needed {
                 return Err(Error::Internal("stored weights of another model or format".to_owned()));
             }
-            Weights { parameters: floats, stored: words, ..Weights::default() }
+            Weights { parameters: floats.into(), stored: words.into(), ..Weights::default() }
         }
     };
     weights.interleave(&layouts[0]);

@@ -106,8 +106,8 @@ impl CpuExecutor {
             workers: Arc::new(Workers::new(threads)?),
             optimizer,
             weights: Weights {
-                parameters: vec![0.0; layout.floats_end],
-                stored: vec![0; layout.stored_words()],
+                parameters: vec![0.0; layout.floats_end].into(),
+                stored: vec![0; layout.stored_words()].into(),
                 gradients: vec![0.0; layout.trained_end],
             },
             first_moments: moments(optimizer.first_moments()),
@@ -145,7 +145,7 @@ impl CpuExecutor {
     /// Bytes of memory held, excluding the threads' scratch memory (a matrix panel, scores of a few heads).
     pub fn bytes(&self) -> u64 {
         let Weights { parameters, stored, gradients } = &self.weights;
-        let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
+        let arenas = [&**parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
         let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + stored.len() as u64 * 4;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
         arenas + self.muon.bytes() + self.programs.bytes() + others
@@ -194,15 +194,23 @@ impl CpuExecutor {
         self.programs.train.program.timings()
     }
 
+    /// The weights in 32-bit floats, without those stored in fewer bits; shared until the next step.
+    pub fn floats(&self) -> Arc<Vec<f32>> {
+        self.weights.parameters.clone()
+    }
+
+    /// All weights as floats.
     pub fn weights(&self) -> Vec<f32> {
-        let mut parameters = self.weights.parameters.clone();
+        let mut parameters = self.weights.parameters.to_vec();
         self.layout.unpack(&self.weights.stored, &mut parameters);
         parameters
     }
 
+    /// Weights and moments. Until the next step, the weights are shared with it.
     pub fn state(&self) -> ArenaState {
         ArenaState {
-            parameters: self.weights(),
+            parameters: self.floats(),
+            stored: self.weights.stored.clone(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
             ..ArenaState::default()
@@ -211,8 +219,9 @@ impl CpuExecutor {
 
     /// Replaces weights and moments; absent moments start at zero.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
+        let layout = &self.layout;
         for (what, needed, given, optional) in [
-            ("parameters", self.layout.length, &state.parameters, false),
+            ("parameters", layout.length_of(state)?, &*state.parameters, false),
             ("first moments", self.first_moments.len(), &state.first_moments, true),
             ("second moments", self.second_moments.len(), &state.second_moments, true),
         ] {
@@ -223,8 +232,11 @@ impl CpuExecutor {
                 )));
             }
         }
-        self.weights.parameters.copy_from_slice(&state.parameters[..self.layout.floats_end]);
-        self.weights.stored = self.layout.pack(&self.layout, &state.parameters);
+        self.weights.parameters = match state.parameters.len() == layout.floats_end {
+            true => state.parameters.clone(),
+            false => state.parameters[..layout.floats_end].to_vec().into(),
+        };
+        self.weights.stored = layout.words_of(state);
         self.weights_changed();
         for (arena, given) in [
             (&mut self.first_moments, &state.first_moments),
@@ -303,6 +315,7 @@ impl CpuExecutor {
         };
         let (first_correction, second_correction) = self.optimizer.corrections(step.step);
         let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
+        let weights = Arc::make_mut(&mut self.weights.parameters);
         let (end, weight_decay) = (self.layout.decayed_end, self.optimizer.weight_decay);
         let parts = self.optimizer.entrywise(&self.layout).into_iter().flat_map(|(range, rule)| {
             let cut = end.clamp(range.start, range.end);
@@ -311,14 +324,14 @@ impl CpuExecutor {
         for (range, rule, decay) in parts {
             let first = part_of(&mut self.first_moments, &range);
             let second = part_of(&mut self.second_moments, &range);
-            let parameters = &mut self.weights.parameters[range.clone()];
+            let parameters = &mut weights[range.clone()];
             let gradients = &self.weights.gradients[range.clone()];
             update::apply(workers, &rule, &rate, decay, scale, gradients, parameters, first, second);
         }
         for matrix in self.optimizer.matrices(&self.layout).iter().flat_map(Matrix::parts) {
             let range = matrix.start..matrix.start + matrix.count();
             let first = part_of(&mut self.first_moments, &range);
-            let parameters = &mut self.weights.parameters[range.clone()];
+            let parameters = &mut weights[range.clone()];
             let gradients = &mut self.weights.gradients[range.clone()];
             let partial = &mut self.partial[..update::partial_sums(range.len())];
             let (muon, optimizer) = (&mut self.muon, &self.optimizer);
@@ -460,8 +473,8 @@ pub fn time_graph(
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
     let layout = ArenaLayout::new(graph);
     let mut weights = Weights {
-        parameters: vec![0.0; layout.floats_end],
-        stored: vec![0; layout.stored_words()],
+        parameters: vec![0.0; layout.floats_end].into(),
+        stored: vec![0; layout.stored_words()].into(),
         gradients: vec![0.0; layout.length],
     };
     let mut program = Program::new(graph, keep);

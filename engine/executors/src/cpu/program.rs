@@ -13,6 +13,7 @@ use glasshouse_compiler::step::Data;
 use glasshouse_compiler::{blocks, dispatch};
 use glasshouse_platform::{Error, Result};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 use web_time::Instant;
 
@@ -21,13 +22,13 @@ pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
     fuse::fused(graph.clone(), keep, &Target::new(false))
 }
 
-/// A model's parameters and gradients, shared by several programs.
+/// A model's parameters and gradients, shared by several programs. Parameters are copied when they change while others hold them.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
     /// Laid out by [`ArenaLayout`], up to the matrices stored in fewer bits.
-    pub parameters: Vec<f32>,
+    pub parameters: Arc<Vec<f32>>,
     /// The words of these.
-    pub stored: Vec<u32>,
+    pub stored: Arc<Vec<u32>>,
     /// Laid out like the trainable parameters.
     pub gradients: Vec<f32>,
 }
@@ -37,17 +38,18 @@ impl Weights {
     pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
         given.check_count(parameters)?;
         Ok(Self {
-            parameters: layout.floats(given, parameters).into_owned(),
-            stored: layout.pack(given, parameters),
+            parameters: layout.floats(given, parameters).into_owned().into(),
+            stored: layout.pack(given, parameters).into(),
             ..Self::default()
         })
     }
 
     /// Interleaves the quantised matrices.
     pub fn interleave(&mut self, layout: &ArenaLayout) {
+        let stored = Arc::make_mut(&mut self.stored);
         for own in &layout.stored {
             let (words, length) =
-                (&mut self.stored[own.words.clone()], blocks::row_words(own.element, own.columns));
+                (&mut stored[own.words.clone()], blocks::row_words(own.element, own.columns));
             match own.element {
                 Element::Gguf { .. } => interleave_blocks(words, length, own.columns),
                 Element::Quantised(_) => interleave(words, length),
@@ -199,10 +201,10 @@ impl Program {
         let target = match place.clone() {
             ValueLocation::Fixed(at) => &mut self.memory.fixed[at][..],
             ValueLocation::Cache(at) => &mut self.memory.caches[at][..],
-            ValueLocation::Parameter(range) => &mut weights.parameters[range],
+            ValueLocation::Parameter(range) => &mut Arc::make_mut(&mut weights.parameters)[range],
             ValueLocation::Gradient(range) => &mut weights.gradients[range],
             ValueLocation::Stored(range) if ty.count() == data.len() => {
-                blocks::pack(ty.element, ty.columns(), data, &mut weights.stored[range]);
+                blocks::pack(ty.element, ty.columns(), data, &mut Arc::make_mut(&mut weights.stored)[range]);
                 return Ok(());
             }
             ValueLocation::Slot(..)

@@ -277,7 +277,7 @@ impl ShardExecutor {
         let graphs = shard.graphs()?;
         let layout = ArenaLayout::new(&graphs.train);
         let (parameters, gradients) = (vec![0.0; layout.length], vec![0.0; layout.trained_end]);
-        let weights = Weights { parameters, gradients, ..Weights::default() };
+        let weights = Weights { parameters: Arc::new(parameters), gradients, ..Weights::default() };
         Ok(Self {
             shard,
             programs: Programs::new(&graphs)?,
@@ -288,7 +288,7 @@ impl ShardExecutor {
 
     /// The weights, laid out like the arena; filled in before each task.
     pub fn parameters(&mut self) -> &mut [f32] {
-        &mut self.weights.parameters
+        Arc::make_mut(&mut self.weights.parameters).as_mut_slice()
     }
 
     /// Computes the parts encoded in `words`. Fails if the words do not fit this shard, or name tokens outside the vocabulary.

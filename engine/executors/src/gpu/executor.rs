@@ -20,6 +20,7 @@ use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Numbered, Plan, compile, update};
 use glasshouse_compiler::step::{ArenaState, LossScale, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::{Error, OrInternal, Result};
+use std::sync::Arc;
 use web_time::Instant;
 
 /// Indices of the plans in the list of buffers.
@@ -284,8 +285,13 @@ impl GpuExecutor {
         &self.layout
     }
 
+    /// The weights in 32-bit floats, without those stored in fewer bits.
+    pub async fn floats(&self) -> Result<Arc<Vec<f32>>> {
+        self.storage.read_arena(&self.gpu, Buffer::Parameters).await.map(Arc::new)
+    }
+
     pub async fn weights(&self) -> Result<Vec<f32>> {
-        let mut parameters = self.storage.read_arena(&self.gpu, Buffer::Parameters).await?;
+        let mut parameters = Arc::unwrap_or_clone(self.floats().await?);
         self.layout.unpack(&self.storage.read_words(&self.gpu, Buffer::Stored).await?, &mut parameters);
         Ok(parameters)
     }
@@ -293,7 +299,8 @@ impl GpuExecutor {
     pub async fn state(&self) -> Result<ArenaState> {
         let (gpu, storage) = (&self.gpu, &self.storage);
         Ok(ArenaState {
-            parameters: self.weights().await?,
+            parameters: self.floats().await?,
+            stored: storage.read_words(gpu, Buffer::Stored).await?.into(),
             first_moments: storage.read_arena(gpu, Buffer::FirstMoments).await?,
             second_moments: storage.read_arena(gpu, Buffer::SecondMoments).await?,
             loss_scale: match self.optimizer.mixed {
@@ -309,7 +316,7 @@ impl GpuExecutor {
         let trained = self.layout.trained_end;
         let (first, second) = (self.optimizer.first_moments(), self.optimizer.second_moments());
         let arenas: [(&str, Numbered, &[f32], usize, bool); 3] = [
-            ("weights", Buffer::Parameters, &state.parameters, self.layout.length, true),
+            ("weights", Buffer::Parameters, &state.parameters, self.layout.length_of(state)?, true),
             ("first moments", Buffer::FirstMoments, &state.first_moments, trained, first),
             ("second moments", Buffer::SecondMoments, &state.second_moments, trained, second),
         ];
@@ -329,8 +336,8 @@ impl GpuExecutor {
                 self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(floats)).await?;
             }
         }
-        let words = self.layout.pack(&self.layout, &state.parameters);
-        self.storage.write_arena(&self.gpu, Buffer::Stored, bytemuck::cast_slice(&words)).await?;
+        let words = self.layout.words_of(state);
+        self.storage.write_arena(&self.gpu, Buffer::Stored, bytemuck::cast_slice(words.as_slice())).await?;
         if let Some(cast) = &self.cast {
             let scale = state.loss_scale.unwrap_or(first_scale(&self.optimizer));
             self.storage.set_loss_scale(&self.gpu, scale).await?;

@@ -48,10 +48,7 @@ impl OracleExecutor {
             first_moments: Vec::new(),
             second_moments: Vec::new(),
         };
-        executor.set_state(&ArenaState {
-            parameters: vec![0.0; executor.layout.length],
-            ..ArenaState::default()
-        })?;
+        executor.set_state(&ArenaState::from_weights(vec![0.0; executor.layout.length]))?;
         Ok(executor)
     }
 
@@ -118,7 +115,7 @@ impl OracleExecutor {
             if has { arena(tensors, self.layout.trained_end) } else { Ok(Vec::new()) }
         };
         Ok(ArenaState {
-            parameters: arena(&self.parameters, self.layout.length)?,
+            parameters: arena(&self.parameters, self.layout.length)?.into(),
             first_moments: moments(self.optimizer.first_moments(), &self.first_moments)?,
             second_moments: moments(self.optimizer.second_moments(), &self.second_moments)?,
             ..ArenaState::default()
@@ -128,6 +125,10 @@ impl OracleExecutor {
     /// Sets weights and moments; empty moments mean zeros.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let device = self.device.without_autodiff();
+        let mut weights = state.parameters.to_vec();
+        if !state.stored.is_empty() && weights.len() == self.layout.floats_end {
+            self.layout.unpack(&state.stored, &mut weights);
+        }
         let tensors = |arena: &[f32], length: usize| -> Result<Vec<Tensor<2>>> {
             if !arena.is_empty() && arena.len() != length {
                 return Err(Error::Internal(format!("an arena of {} floats for {length}", arena.len())));
@@ -142,7 +143,7 @@ impl OracleExecutor {
             Ok(parameters.map(tensor).collect())
         };
         let (parameters, first, second) = (
-            tensors(&state.parameters, self.layout.length)?,
+            tensors(&weights, self.layout.length)?,
             tensors(&state.first_moments, self.layout.trained_end)?,
             tensors(&state.second_moments, self.layout.trained_end)?,
         );

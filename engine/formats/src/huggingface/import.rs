@@ -67,7 +67,9 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     let family = Family::named(&model_type).ok_or_else(|| {
         let known = super::FAMILIES.map(|family| family.model_type).join(", ");
         let of = if has_parts { format!(" in the text part of {whole_type}") } else { String::new() };
-        fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))
+        let lacked = LACKED.iter().find(|(names, _)| names.split(' ').any(|own| own == model_type));
+        let needs = lacked.map_or_else(String::new, |(_, part)| format!(", which needs {part}"));
+        fields.error(format!("model_type is `{model_type}`{of}{needs}; these can be imported: {known}"))
     })?;
     let reason =
         "quantised weights cannot be imported; use the model in f32, f16 or bfloat16, or as a GGUF file";
@@ -100,6 +102,17 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
         weights,
     })
 }
+
+/// Classes that cannot be represented, and what they need.
+const LACKED: [(&str, &str); 7] = [
+    ("ministral3", "attention scores scaled by position (llama_4_scaling_beta)"),
+    ("gpt_oss", "attention sinks and biases of experts"),
+    ("gemma3n_text gemma4_text", "embeddings for each layer"),
+    ("lfm2 lfm2_moe", "short convolutions"),
+    ("mamba mamba2 jamba bamba falcon_h1 granitemoehybrid nemotron_h qwen3_next", "recurrent layers"),
+    ("deepseek_v2 deepseek_v3", "latent attention"),
+    ("llama4_text", "attention in chunks"),
+];
 
 fn type_of(config: &Map<String, Value>) -> String {
     config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned()

@@ -43,7 +43,7 @@ fn trained(title: &str, change: impl FnOnce(&mut [f32])) -> (tempfile::TempDir, 
         val_loss: Some(1.5),
         ..CheckpointInfo::new(&config, staged.run().config_crc32c().unwrap(), 40)
     };
-    let state = ArenaState { parameters: weights, ..ArenaState::default() };
+    let state = ArenaState::from_weights(weights);
     let mut checkpoints = Checkpoints::new(staged.run().checkpoints_folder());
     block_on(checkpoints.save(&info, &parameters, &state, true, &Yielder::none())).unwrap();
     let run = staged.put().unwrap();

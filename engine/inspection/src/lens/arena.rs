@@ -3,6 +3,7 @@
 use super::Lens;
 use glasshouse_compiler::graph::{ParameterId, Type};
 use glasshouse_platform::{Result, refuse};
+use std::sync::Arc;
 
 impl Lens {
     /// Names and types of the parameters, in graph order.
@@ -27,7 +28,7 @@ impl Lens {
         let (at, _) = self.parameter(name)?;
         self.last_version += 1;
         *self.versions.get_mut(at)? = self.last_version;
-        self.weights.parameters.get_mut(self.layout.range(ParameterId(at as u32)))
+        Arc::make_mut(&mut self.weights.parameters).get_mut(self.layout.range(ParameterId(at as u32)))
     }
 
     /// Version of a parameter's entries, for [`Self::put_back`].
@@ -40,7 +41,8 @@ impl Lens {
     pub(crate) fn put_back(&mut self, name: &str, entries: &[f32], version: u64) {
         let Some((at, _)) = self.parameter(name) else { return };
         let range = self.layout.range(ParameterId(at as u32));
-        if let (Some(own), Some(number)) = (self.weights.parameters.get_mut(range), self.versions.get_mut(at))
+        let own = Arc::make_mut(&mut self.weights.parameters).get_mut(range);
+        if let (Some(own), Some(number)) = (own, self.versions.get_mut(at))
             && own.len() == entries.len()
         {
             own.copy_from_slice(entries);
@@ -53,7 +55,7 @@ impl Lens {
     }
 
     pub fn into_arena(self) -> Vec<f32> {
-        self.weights.parameters
+        Arc::unwrap_or_clone(self.weights.parameters)
     }
 
     pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
@@ -63,7 +65,7 @@ impl Lens {
         }
         self.last_version += 1;
         self.versions.fill(self.last_version);
-        self.weights.parameters.copy_from_slice(parameters);
+        self.weights.parameters = parameters.to_vec().into();
         Ok(())
     }
 

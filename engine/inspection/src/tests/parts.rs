@@ -346,8 +346,11 @@ fn the_gradient_is_that_of_the_loss_graph() {
             (0..graph.parameters.len()).map(|at| graph.gradient_of(ParameterId(at as u32))).collect();
         let mut program = Program::new(&graph, &read);
         let parameters = bench.lens.arena().to_vec();
-        let mut weights =
-            Weights { gradients: vec![0.0; parameters.len()], parameters, ..Weights::default() };
+        let mut weights = Weights {
+            gradients: vec![0.0; parameters.len()],
+            parameters: parameters.into(),
+            ..Weights::default()
+        };
         for (input, words) in [(Input::Tokens, &tokens[..time]), (Input::Targets, &tokens[1..])] {
             program.set_words(graph.find(Origin::Input(input)).unwrap(), words).unwrap();
         }
@@ -396,7 +399,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     };
     for step in [16, 4, 8] {
         let info = CheckpointInfo::new(&bench.config, bench.run.config_crc32c().unwrap(), step);
-        let state = ArenaState { parameters: arena(step), ..ArenaState::default() };
+        let state = ArenaState::from_weights(arena(step));
         let path = checkpoints.save_milestone(&info, &parameters, &state).unwrap();
         if step == 8 {
             let mut bytes = std::fs::read(&path).unwrap();

@@ -377,7 +377,7 @@ mod stored {
             writer.write(&notice).unwrap();
             writer.flush().unwrap();
             let info = CheckpointInfo { arena_version: ARENA_VERSION, step, ..CheckpointInfo::default() };
-            let state = ArenaState { parameters: vec![step as f32; 64], ..ArenaState::default() };
+            let state = ArenaState::from_weights(vec![step as f32; 64]);
             // `Default`, because the project's `Yielder` is that of another build of this crate.
             block_on(checkpoints.save(
                 &info,

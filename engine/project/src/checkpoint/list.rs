@@ -92,7 +92,7 @@ impl Checkpoints {
         let path = self.folder.join(milestone_name(info.step));
         let partial = storage::partial_path(&path);
         let precision = StoredPrecision::from_weights(&state.parameters);
-        let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
+        let written = state::write_weights(&partial, info, parameters, state, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
         if let Err(error) = written {
             // The partial file only takes up space.

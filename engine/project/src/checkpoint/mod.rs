@@ -21,7 +21,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of}
 
 use crate::shelf::names_in;
 use glasshouse_compiler::graph::{Parameter, Type};
-use glasshouse_compiler::plan::arena::Stored;
+use glasshouse_compiler::plan::arena::{Stored, StoredWeights};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{CheckpointChoice, order};
@@ -29,6 +29,7 @@ use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StateReader, StoredPrecision};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Number of states kept for the guard.
 const KEPT: usize = 2;
@@ -38,13 +39,20 @@ pub struct Loaded {
     pub info: CheckpointInfo,
     /// Weights, and moments if requested.
     pub state: ArenaState,
-    /// Words of the matrices stored in fewer bits, if requested.
-    pub words: Vec<u32>,
-    /// Those in the blocks of a GGUF file.
+    /// Matrices in the blocks of a GGUF file.
     pub blocks: Vec<Stored>,
     pub path: PathBuf,
     /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,
+}
+
+impl Loaded {
+    /// The weights as a decoder stores them.
+    pub fn into_stored(self) -> StoredWeights {
+        let ArenaState { parameters, stored, .. } = self.state;
+        let (floats, words) = (Arc::unwrap_or_clone(parameters), Arc::unwrap_or_clone(stored));
+        StoredWeights { floats, words, blocks: self.blocks }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -209,7 +217,7 @@ impl Checkpoints {
         yielder: &Yielder,
     ) -> Result<PathBuf> {
         let precision = StoredPrecision::from_weights(&weights);
-        let state = ArenaState { parameters: weights, ..ArenaState::default() };
+        let state = ArenaState::from_weights(weights);
         let mut begun = self.begin_with(info, &state::types(parameters, &state), None, precision)?;
         begun.file.put_all(parameters, &state, yielder).await?;
         self.finish(begun, true)

@@ -9,6 +9,7 @@ use super::{GuardState, Loaded};
 use glasshouse_compiler::blocks;
 use glasshouse_compiler::blocks::gguf;
 use glasshouse_compiler::graph::{Element, Parameter, ParameterId, Type};
+use glasshouse_compiler::model::is_of_adapter;
 use glasshouse_compiler::plan::arena::{ArenaLayout, Stored};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
@@ -119,9 +120,11 @@ impl CheckpointInfo {
 pub enum Content {
     /// Weights only, for inspection or export.
     Weights,
-    /// Weights only; those that the layout stores in fewer bits as words, for decoding.
+    /// Weights only, for decoding; those in the blocks of a GGUF file, or that the layout stores in fewer bits, as words.
     Stored,
-    /// Weights and moments, to continue training.
+    /// Weights only, to start a run from; those that the layout stores in fewer bits as words. An adapter may be missing and is zero.
+    Start,
+    /// Weights and moments, to continue training; weights that the layout stores in fewer bits as words.
     WeightsAndMoments,
 }
 
@@ -136,14 +139,25 @@ pub async fn read_state(
     read(path, None, parameters, content, glasshouse_platform::available_memory(), yielder).await
 }
 
-/// The tensors of a state in file order: name, type and floats.
+/// Entries of a tensor, or the words of one stored in fewer bits.
+enum Values<'state> {
+    Floats(&'state [f32]),
+    Words(&'state [u32]),
+}
+
+/// The tensors of a state in file order: name, type and values.
 fn tensors<'a>(
     parameters: &'a [Parameter],
     state: &'a ArenaState,
-) -> impl Iterator<Item = (String, Type, &'a [f32])> {
+) -> impl Iterator<Item = (String, Type, Values<'a>)> {
     let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
+    let words = (0..parameters.len()).map(|at| {
+        let own = layout.stored(ParameterId(at as u32)).filter(|_| !state.stored.is_empty())?;
+        state.stored.get(own.words.clone())
+    });
+    let words: Vec<Option<&[u32]>> = words.collect();
     let (weights, raw) = match state.average.as_slice() {
         [] => (state.parameters.as_slice(), [].as_slice()),
         average => (average, state.parameters.as_slice()),
@@ -151,12 +165,14 @@ fn tensors<'a>(
     [("", weights), (RAW, raw), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
         .into_iter()
         .flat_map(move |(prefix, arena)| {
-            let kept = parameters.iter().zip(ranges.clone());
+            let kept = parameters.iter().zip(ranges.clone()).zip(words.clone());
             // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
-            kept.filter_map(move |(parameter, range)| {
-                let values = match parameter.trainable {
-                    true => arena.get(range)?,
-                    false => state.parameters.get(range).filter(|_| prefix.is_empty())?,
+            kept.filter_map(move |((parameter, range), words)| {
+                let values = match (parameter.trainable, words) {
+                    (true, _) => Values::Floats(arena.get(range)?),
+                    (false, _) if !prefix.is_empty() => return None,
+                    (false, Some(words)) => Values::Words(words),
+                    (false, None) => Values::Floats(state.parameters.get(range)?),
                 };
                 let ty =
                     if prefix.is_empty() { parameter.ty.clone() } else { Type::f32(&parameter.ty.shape) };
@@ -184,10 +200,11 @@ pub(super) fn write_weights(
     path: &Path,
     info: &CheckpointInfo,
     parameters: &[Parameter],
-    weights: &[f32],
+    state: &ArenaState,
     precision: StoredPrecision,
 ) -> Result<()> {
-    let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
+    let stored = state.stored.clone();
+    let state = ArenaState { stored, ..ArenaState::from_weights(state.parameters.clone()) };
     let mut file = StateFile::begin(path, info, &types(parameters, &state), None, precision)?;
     block_on(file.put_all(parameters, &state, &Yielder::none()))?;
     file.finish().map(drop)
@@ -273,6 +290,16 @@ impl StateFile {
         yielder: &Yielder,
     ) -> Result<()> {
         for (_, ty, values) in tensors(parameters, state) {
+            let values = match values {
+                Values::Floats(values) => values,
+                Values::Words(words) => {
+                    for piece in words.chunks(WRITTEN_AT_ONCE) {
+                        self.put_blocks(piece)?;
+                        yielder.maybe_yield().await;
+                    }
+                    continue;
+                }
+            };
             let columns = ty.columns();
             for piece in values.chunks((WRITTEN_AT_ONCE / columns).max(1) * columns) {
                 self.put_rows(&ty, piece)?;
@@ -568,13 +595,13 @@ pub(super) async fn read(
     yielder: &Yielder,
 ) -> Result<Loaded> {
     let mut file = StateReader::open(path, entry)?;
-    let stores = content == Content::Stored;
+    let (stores, keeps_blocks) = (content != Content::Weights, content == Content::Stored);
     let mut own = Vec::new();
-    if stores {
+    if keeps_blocks {
         own = parameters.to_vec();
         file.keep_blocks(&mut own);
     }
-    let parameters = if stores { &own } else { parameters };
+    let parameters = if keeps_blocks { &own } else { parameters };
     let layout = ArenaLayout::from_parameters(parameters);
     let mut state = ArenaState::default();
     let moments = content == Content::WeightsAndMoments;
@@ -601,7 +628,8 @@ pub(super) async fn read(
             }
         }
     }
-    let missing = wanted.keys().filter(|name| file.metadata.info(name).is_none()).min();
+    let is_optional = |name: &&String| content == Content::Start && is_of_adapter(name);
+    let missing = wanted.keys().filter(|name| file.metadata.info(name).is_none() && !is_optional(name)).min();
     // A damaged file may look like another model's, so the checksum is compared first.
     let mut wrong = missing.map(|name| format!("it has no `{name}`: this is a checkpoint of another model"));
     let stored = if stores { layout.stored_words() } else { 0 };
@@ -640,11 +668,13 @@ pub(super) async fn read(
     if let Some(wrong) = wrong {
         return Err(Error::bad_file(path, wrong));
     }
-    [state.parameters, state.first_moments, state.second_moments, state.average] = arenas;
+    let weights;
+    [weights, state.first_moments, state.second_moments, state.average] = arenas;
+    (state.parameters, state.stored) = (weights.into(), words.into());
     state.exchange_average();
     let in_blocks = |own: &&Stored| matches!(own.element, Element::Gguf { .. });
     let blocks = layout.stored.iter().filter(in_blocks).filter(|_| stores).cloned().collect();
-    Ok(Loaded { info, state, words, blocks, path: path.to_owned(), notices: Vec::new() })
+    Ok(Loaded { info, state, blocks, path: path.to_owned(), notices: Vec::new() })
 }
 
 /// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).

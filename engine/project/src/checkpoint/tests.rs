@@ -1,6 +1,5 @@
 use super::*;
 use glasshouse_compiler::graph::{Element, ParameterId, Type};
-use glasshouse_compiler::plan::arena::StoredWeights;
 use glasshouse_protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
@@ -20,14 +19,14 @@ fn parameters() -> Vec<Parameter> {
 fn state(mark: f32) -> ArenaState {
     let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&parameters());
     let mut state = ArenaState {
-        parameters: vec![0.0; layout.length],
+        parameters: vec![0.0; layout.length].into(),
         first_moments: vec![0.0; layout.trained_end],
         second_moments: vec![0.0; layout.trained_end],
         ..ArenaState::default()
     };
     for (number, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
         for at in *start..start + count {
-            state.parameters[at] = mark + at as f32 * 0.1;
+            state.weights_mut()[at] = mark + at as f32 * 0.1;
             if number < 2 {
                 state.first_moments[at] = mark - at as f32 * 1e-3;
                 state.second_moments[at] = mark * at as f32 * 1e-9;
@@ -96,20 +95,13 @@ fn a_state_comes_back_bit_for_bit() {
     assert_eq!(latest(folder.path()).unwrap(), None);
     let path = save(&mut Checkpoints::new(folder.path()), 10, true);
     let loaded = latest(folder.path()).unwrap().unwrap();
-    let (words, path_again) = (vec![], path.clone());
+    let path_again = path.clone();
     assert_eq!(
         loaded,
-        Loaded {
-            info: info(10),
-            state: state(10.0),
-            words,
-            blocks: vec![],
-            path: path_again,
-            notices: vec![]
-        }
+        Loaded { info: info(10), state: state(10.0), blocks: vec![], path: path_again, notices: vec![] }
     );
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
-    assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });
+    assert_eq!(weights, ArenaState::from_weights(state(10.0).parameters));
 }
 
 #[test]
@@ -122,7 +114,7 @@ fn averaged_weights_are_the_models_and_training_resumes_from_its_own() {
     assert_eq!(latest(folder.path()).unwrap().unwrap().state, averaged);
     let loaded = load(&mut checkpoints, &CheckpointChoice::Latest, Content::Weights).unwrap().unwrap().state;
     averaged.exchange_average();
-    assert_eq!(loaded, ArenaState { parameters: averaged.parameters, ..ArenaState::default() });
+    assert_eq!(loaded, ArenaState::from_weights(averaged.parameters));
 }
 
 #[test]
@@ -428,12 +420,12 @@ fn stored_weights_are_the_same_from_files_of_either_precision() {
     let read =
         |path: &Path, content| block_on(super::read_state(path, &halves, content, &Yielder::none())).unwrap();
     let [stored, again] = [&full, &half].map(|path| read(path, Content::Stored));
-    assert_eq!((&stored.words, &stored.state), (&again.words, &again.state));
-    assert!(stored.words.iter().any(|word| *word != 0));
+    assert_eq!(stored.state, again.state);
+    assert!(stored.state.stored.iter().any(|word| *word != 0));
     let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&halves);
-    let mut floats = stored.state.parameters;
-    layout.unpack(&stored.words, &mut floats);
-    assert_eq!(floats, read(&half, Content::Weights).state.parameters);
+    let mut floats = stored.state.parameters.to_vec();
+    layout.unpack(&stored.state.stored, &mut floats);
+    assert_eq!(floats, *read(&half, Content::Weights).state.parameters);
 }
 
 #[test]
@@ -476,15 +468,14 @@ fn blocks_of_a_file_are_read_again_and_those_of_another_length_or_type_refused()
     let read = |path: &Path, parameters: &[Parameter]| {
         block_on(super::read_state(path, parameters, Content::Stored, &Yielder::none()))
     };
-    let Loaded { state, words, blocks, .. } = read(&path, &floats).unwrap();
-    let stored = StoredWeights { floats: state.parameters, words, blocks };
+    let stored = read(&path, &floats).unwrap().into_stored();
     assert_eq!((stored.blocks.len(), stored.blocks[0].element), (1, Element::Gguf { row: 18 }));
     let rows: Vec<_> = stored.rows_of_blocks(ParameterId(0)).unwrap().collect();
     assert_eq!((rows.len(), rows[2][0]), (3, ty.number()));
     assert!(stored.rows_of_blocks(ParameterId(1)).is_none());
     // The floats are those that are read as such.
     let unpacked = block_on(stored.to_floats(&floats, &layout, &async || ()));
-    assert_eq!(unpacked, read_state(&path, &floats, Content::Weights).unwrap().1.parameters);
+    assert_eq!(unpacked, *read_state(&path, &floats, Content::Weights).unwrap().1.parameters);
     // A type whose rows are longer, one that there is not, and a matrix of other columns.
     let wrong = |path: &Path, parameters: &[Parameter]| {
         let error = read_state(path, parameters, Content::Weights).unwrap_err().to_string();
@@ -540,7 +531,7 @@ fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
     assert_eq!(loaded.info, info(5));
     let wanted = state(5.0).parameters;
     let nearest: Vec<f32> = wanted.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
-    assert_eq!(loaded.state, ArenaState { parameters: nearest, ..ArenaState::default() });
+    assert_eq!(loaded.state, ArenaState::from_weights(nearest));
     let message = load_named(&mut checkpoints, &name, Content::WeightsAndMoments).unwrap_err().to_string();
     assert!(message.contains("only weights"), "{message}");
 }
@@ -549,7 +540,7 @@ fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
 fn a_weight_beyond_half_precision_keeps_the_milestone_whole() {
     let folder = tempfile::tempdir().unwrap();
     let mut large = state(1.0);
-    large.parameters[0] = 7e4;
+    large.weights_mut()[0] = 7e4;
     let checkpoints = Checkpoints::new(folder.path());
     let path = checkpoints.save_milestone(&info(1), &parameters(), &large).unwrap();
     let (_, read) = read_state(&path, &parameters(), Content::Weights).unwrap();

@@ -40,6 +40,10 @@ impl AdapterTarget {
         Self::ALL.into_iter().find(|target| target.name() == last)
     }
 
+    fn is_of_mlp(self) -> bool {
+        matches!(self, Self::Up | Self::Down)
+    }
+
     /// Shape of the layer's weight, [out, in].
     pub fn shape(self, model: &ModelConfig) -> [usize; 2] {
         let (width, heads) = (model.width, model.heads * model.head_size);
@@ -116,6 +120,13 @@ impl Adapter {
         self.alpha / if self.rslora { rank.sqrt() } else { rank }
     }
 
+    /// Leaves experts, which have no adapters, out of the default layers. Returns whether there are any.
+    pub fn leave_out_experts(&mut self, model: &ModelConfig) -> bool {
+        let leaves = model.experts.count > 0 && self.targets == Self::default().targets;
+        self.targets.retain(|target| !leaves || !target.is_of_mlp());
+        leaves
+    }
+
     pub fn adapts(&self, layer: &str) -> bool {
         AdapterTarget::from_layer(layer).is_some_and(|target| self.targets.contains(&target))
     }
@@ -130,8 +141,9 @@ impl Adapter {
                 "be left out with model.tied_head = true: its matrix is also the token embedding's";
         }
         for target in &self.targets {
+            // The default layers leave them out.
             let of_experts =
-                model.experts.count > 0 && matches!(target, AdapterTarget::Up | AdapterTarget::Down);
+                model.experts.count > 0 && target.is_of_mlp() && self.targets != Self::default().targets;
             let [out, input] = target.shape(model);
             let most = out.min(input);
             rules! {
@@ -215,6 +227,11 @@ mod tests {
     #[test]
     fn settings_that_make_no_adapter_are_refused_by_name() {
         run(&["adapter.rank=1", "adapter.dropout=0.5"]).validate().unwrap();
+        let mut experts = run(&["adapter=lora", "model.experts.count=4"]);
+        experts.validate().unwrap();
+        let adapter = experts.train.adapter.as_mut().unwrap();
+        assert!(adapter.leave_out_experts(&experts.model) && !adapter.leave_out_experts(&experts.model));
+        assert_eq!(adapter.targets, [AdapterTarget::Qkv, AdapterTarget::Output]);
         for (assignments, field) in [
             (&["adapter.rank=0"][..], "train.adapter.rank"),
             (&["adapter.rank=100000"], "train.adapter.rank"),
@@ -223,6 +240,7 @@ mod tests {
             (&["adapter=lora", "train.trainable=head"], "train.trainable"),
             (&["model.tied_head=true", "adapter.targets=qkv,head"], "train.adapter.targets"),
             (&["adapter.base=f16", "train.precision=mixed"], "train.adapter.base"),
+            (&["adapter.targets=qkv,up", "model.experts.count=4"], "train.adapter.targets"),
         ] {
             let reason = run(assignments).validate().unwrap_err();
             assert_eq!(reason.field, field, "{reason}");

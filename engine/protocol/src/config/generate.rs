@@ -2,10 +2,13 @@
 
 use super::train::MAX_TOKENS;
 use crate::setting::{Settings as _, above, above_to, settings};
-use crate::{Invalid, Moderation, WeightFormat, rules};
+use crate::{Invalid, Moderation, WeightFormat, require, rules};
 
 /// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
+const MAX_SCHEMA_BYTES: usize = 1 << 18;
+/// Maximum number of tokens with a bias.
+const MAX_BIASED: usize = 1024;
 
 settings! {
     pub struct GenerateConfig: "" {
@@ -25,6 +28,18 @@ settings! {
         pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);
         /// Seed of the random choices: the same seed and prompt give the same text again.
         pub seed: u64 = 1, "Seed";
+        /// Subtracted from a token's logit for each time that it was generated. With this and the three settings below, texts need the CPU.
+        #[serde(skip_serializing_if = "crate::is_default")]
+        pub frequency_penalty: f32 = 0.0;
+        /// Subtracted from the logits of generated tokens.
+        #[serde(skip_serializing_if = "crate::is_default")]
+        pub presence_penalty: f32 = 0.0;
+        /// Added to the logits of these tokens.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub logit_bias: Vec<(u32, f32)> = Vec::new();
+        /// JSON Schema that the text follows; the end tokens are masked until it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub json_schema: Option<String> = None;
         /// The text ends before the first of these strings that is generated.
         pub stop: Vec<String> = Vec::new();
         /// End tokens in addition to the model's own; they are not part of the text.
@@ -50,7 +65,17 @@ impl GenerateConfig {
         self.weights.map_or(Ok(()), |weights| weights.check_is_made("weights"))?;
         let (least, most, ends) = (self.min_tokens, self.max_tokens, self.stop_tokens.len());
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
+        let (bias, schema) = (self.logit_bias.len(), self.json_schema.as_ref().map_or(0, String::len));
+        let penalties =
+            [("frequency_penalty", self.frequency_penalty), ("presence_penalty", self.presence_penalty)];
+        for (name, penalty) in penalties {
+            require((-2.0..=2.0).contains(&penalty), name, penalty, "be between -2 and 2")?;
+        }
         rules! {
+            schema <= MAX_SCHEMA_BYTES => "json_schema", schema, format!("have at most {MAX_SCHEMA_BYTES} bytes");
+            bias <= MAX_BIASED => "logit_bias", bias, format!("have at most {MAX_BIASED} tokens");
+            self.logit_bias.iter().all(|(_, bias)| (-100.0..=100.0).contains(bias)) => "logit_bias", "a value",
+                "be between -100 and 100";
             least <= most => "min_tokens", least, format!("be at most max_tokens, {most}");
             least == 0 || ends <= MAX_ENDS => "stop_tokens", ends,
                 format!("have at most {MAX_ENDS} tokens, including the model's own end tokens, because min_tokens masks them");

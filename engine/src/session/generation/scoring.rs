@@ -1,10 +1,11 @@
-//! Computes log-probabilities of generated completions, many in one pass.
+//! Computes log-probabilities of generated completions, and embeddings of prompts, many in one pass.
 
 use super::super::Session;
+use super::super::models::Model;
 use super::{Asked, Behind, Unscored, pieces};
 use crate::evaluation::{Detail, Scorer, Scoring, TokenScore};
 use crate::generation::{Decode, Generated, Request, Writer};
-use crate::protocol::{CompletionToken, Ending, LikelyToken};
+use crate::protocol::{Completion, CompletionToken, Ending, LikelyToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result};
 use std::collections::VecDeque;
@@ -19,11 +20,12 @@ impl Session {
     pub(in super::super) async fn score_some(&mut self) {
         let waiting = std::mem::take(&mut self.generations.scoring.unscored);
         let Some(first) = waiting.front() else { return };
-        let key = first.asked.model.key.clone();
+        let (key, embeds) = (first.asked.model.key.clone(), first.asked.settings.embeds);
         let (mut due, mut rest, mut tokens) = (Vec::new(), VecDeque::new(), 0);
         for text in waiting {
             let own = text.asked.prompt.ids.len() + text.written();
-            if text.asked.model.key == key && (due.is_empty() || tokens + own <= TOKENS) {
+            let is_alike = text.asked.model.key == key && text.asked.settings.embeds == embeds;
+            if is_alike && (due.is_empty() || tokens + own <= TOKENS) {
                 tokens += own;
                 due.push(text);
             } else {
@@ -31,6 +33,9 @@ impl Session {
             }
         }
         self.generations.scoring.unscored = rest;
+        if embeds {
+            return self.embed(due).await;
+        }
         match self.scores(&due).await {
             Ok(scores) => {
                 for (text, scores) in due.into_iter().zip(scores) {
@@ -38,7 +43,8 @@ impl Session {
                     match text.behind.settle(scores) {
                         Ok((generated, scores)) => {
                             let tokens = tokens_of(&text.asked, &generated, &scores);
-                            self.tell_completed(text.asked, generated, tokens, true);
+                            let found = Completion { tokens, ..Completion::default() };
+                            self.tell_completed(text.asked, generated, found, true);
                         }
                         Err(error) => self.sink.failed(Some(id), &error),
                     }
@@ -48,18 +54,42 @@ impl Session {
         }
     }
 
+    async fn embed(&mut self, texts: Vec<Unscored>) {
+        match self.embeddings(&texts).await {
+            Ok(embeddings) => {
+                for (text, embedding) in texts.into_iter().zip(embeddings) {
+                    let found = Completion { embedding, ..Completion::default() };
+                    self.tell_completed(text.asked, Generated::default(), found, true);
+                }
+            }
+            Err(error) => texts.iter().for_each(|text| self.sink.failed(Some(text.asked.id), &error)),
+        }
+    }
+
+    async fn embeddings(&mut self, texts: &[Unscored]) -> Result<Vec<Vec<f32>>> {
+        let Some(first) = texts.first() else { return Ok(Vec::new()) };
+        let mut scorer = self.scorer(&first.asked.model).await?;
+        let prompts: Vec<&[u32]> = texts.iter().map(|text| text.asked.prompt.ids.as_slice()).collect();
+        let means = scorer.means(&prompts).await?;
+        self.generations.scoring.scorer = Some((first.asked.model.key.clone(), scorer));
+        Ok(means)
+    }
+
+    /// The scorer of a model: the last one, or a new one.
+    async fn scorer(&mut self, model: &Model) -> Result<Scorer> {
+        let known = self.generations.scoring.scorer.take().filter(|(key, _)| *key == model.key);
+        if let Some((_, scorer)) = known {
+            return Ok(scorer);
+        }
+        let (device, threads) = (&self.device.request, self.options.threads);
+        Scorer::open(&model.config, model.parameters().await?, device, threads).await
+    }
+
     /// Scores of each text's tokens, from the first requested one; empty if none are requested.
     async fn scores(&mut self, texts: &[Unscored]) -> Result<Vec<Vec<TokenScore>>> {
         let Some(first) = texts.first() else { return Ok(Vec::new()) };
         let model = &first.asked.model;
-        let known = self.generations.scoring.scorer.take().filter(|(key, _)| *key == model.key);
-        let mut scorer = match known {
-            Some((_, scorer)) => scorer,
-            None => {
-                let (device, threads) = (&self.device.request, self.options.threads);
-                Scorer::open(&model.config, model.parameters().await?, device, threads).await?
-            }
-        };
+        let mut scorer = self.scorer(model).await?;
         let count = texts.iter().filter_map(|text| text.asked.settings.log_probabilities).max();
         let whole: Vec<Vec<u32>> = texts.iter().map(Unscored::whole).collect();
         let asked: Vec<Scoring<'_>> = texts
@@ -90,10 +120,11 @@ impl Unscored {
         if self.asked.settings.echo { 1 } else { self.asked.prompt.ids.len() }
     }
 
-    /// All tokens. A placeholder stands for a token not known yet; it does not influence its own prediction.
+    /// All tokens without scores. A placeholder stands for a token not known yet; it does not influence its own prediction.
     fn whole(&self) -> Vec<u32> {
         let prompt = &self.asked.prompt.ids;
         match &self.behind {
+            Behind::Written(generated) if !generated.scores.is_empty() => prompt.clone(),
             Behind::Written(generated) => prompt.iter().copied().chain(generated.ids()).collect(),
             Behind::Likeliest(_) => [prompt.as_slice(), &[0]].concat(),
         }
@@ -104,7 +135,10 @@ impl Behind {
     /// The generated text, with all requested scores.
     fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Generated, Vec<TokenScore>)> {
         let Request { config, ends, classifier, decode, .. } = match self {
-            Self::Written(generated) => return Ok((generated, scores)),
+            Self::Written(mut generated) => {
+                scores.append(&mut generated.scores);
+                return Ok((generated, scores));
+            }
             Self::Likeliest(request) => request,
         };
         let none = || Error::Internal("a token without a score".to_owned());
@@ -121,7 +155,8 @@ impl Behind {
     }
 }
 
-fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec<CompletionToken> {
+/// The tokens of an echoed prompt and of the text, with their scores as far as there are any.
+pub(super) fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec<CompletionToken> {
     let tokenizer: &Tokenizer = &asked.model.tokenizer;
     let count = asked.settings.log_probabilities.unwrap_or(0);
     let mut told: Vec<(u32, usize)> = Vec::new();
@@ -143,7 +178,8 @@ fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec
         told.push((*id, offset));
         offset += piece.chars().count();
     }
-    let scores = std::iter::repeat_n(None, unscored).chain(scores.iter().map(Some));
+    let scores =
+        std::iter::repeat_n(None, unscored).chain(scores.iter().map(Some)).chain(std::iter::repeat(None));
     let token = |((id, offset), score): ((u32, usize), Option<&TokenScore>)| CompletionToken {
         id,
         text: tokenizer.describe(id).text,

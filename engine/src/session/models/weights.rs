@@ -106,7 +106,7 @@ impl Checkpoint {
             let reason = "it was replaced since the model was opened; choose another checkpoint, or open the project again";
             return Err(Error::bad_file(path, reason));
         }
-        Ok(StoredWeights { floats: read.state.parameters, words: read.words, blocks: read.blocks })
+        Ok(read.into_stored())
     }
 }
 
@@ -147,8 +147,7 @@ mod tests {
             let (_folder, path, parameters) = saved(&config);
             let read =
                 || block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
-            let first =
-                StoredWeights { floats: read().state.parameters, words: read().words, ..Default::default() };
+            let first = read().into_stored();
             assert_eq!(first.words.is_empty(), format == WeightFormat::F32);
             let weights =
                 Weights::from_stored(first.clone(), Some(path.clone()), parameters.clone(), read().info);
@@ -196,8 +195,8 @@ mod tests {
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: config.weights };
         let parameters = build(&config.model, purpose).unwrap().graph.parameters;
         let read = block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
-        let info = read.info;
-        let first = StoredWeights { floats: read.state.parameters, words: read.words, blocks: read.blocks };
+        let info = read.info.clone();
+        let first = read.into_stored();
         assert_eq!(first.blocks.len(), 1);
         // Read again, or copied.
         for path in [Some(path.clone()), None] {
@@ -216,10 +215,10 @@ mod tests {
         let config = config(WeightFormat::Q8_0);
         let (_folder, path, parameters) = saved(&config);
         let read = block_on(read_state(&path, &parameters, Content::Stored, &Yielder::none())).unwrap();
-        let stored =
-            StoredWeights { floats: read.state.parameters, words: read.words, ..StoredWeights::default() };
-        let weights = Weights::from_stored(stored, Some(path.clone()), parameters.clone(), read.info.clone());
-        let info = CheckpointInfo { step: 7, ..read.info };
+        let own = read.info.clone();
+        let stored = read.into_stored();
+        let weights = Weights::from_stored(stored, Some(path.clone()), parameters.clone(), own.clone());
+        let info = CheckpointInfo { step: 7, ..own };
         let other = Weights::from_stored(StoredWeights::default(), Some(path.clone()), parameters, info);
         other.now(true);
         assert!(block_on(other.stored()).unwrap_err().to_string().contains("replaced"));

@@ -31,7 +31,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
     let weights = block_on(initial::parameters(&list, 5, &Yielder::none()));
-    let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
+    let state = ArenaState { parameters: weights.into(), ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);
         block_on(Checkpoints::new(run.checkpoints_folder()).save(

@@ -56,7 +56,7 @@ pub(super) fn layers(
     for (at, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
         let (Some(start), Some(count)) = (layout.offsets.get(at), layout.counts.get(at)) else { continue };
         let range = *start..start + count;
-        let [weights, moments, squares] = [&state.parameters, &state.first_moments, &state.second_moments]
+        let [weights, moments, squares] = [&*state.parameters, &state.first_moments, &state.second_moments]
             .map(|arena| arena.get(range.clone()).unwrap_or_default());
         let norm: f64 = weights.iter().map(|weight| f64::from(*weight).powi(2)).sum();
         let entries = moments.iter().enumerate().map(|(at, moment)| {
@@ -133,7 +133,7 @@ mod tests {
         let parameters = model::parameters(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::from_parameters(&parameters);
         let mut state = ArenaState {
-            parameters: vec![0.5; layout.length],
+            parameters: vec![0.5; layout.length].into(),
             first_moments: vec![0.01; layout.trained_end],
             second_moments: vec![0.01; layout.trained_end],
             ..ArenaState::default()
@@ -150,7 +150,7 @@ mod tests {
         let range = layout.offsets[matrix]..layout.offsets[matrix] + layout.counts[matrix];
         state.second_moments[range.clone()].fill(0.0);
         state.first_moments[range.clone()].fill(0.0);
-        state.parameters[range.start] = f32::NAN;
+        state.weights_mut()[range.start] = f32::NAN;
         let found = look(&state);
         assert_eq!(found.dead, [parameters[matrix].name.clone()]);
         let fates: Vec<(&str, bool)> =
@@ -174,7 +174,7 @@ mod tests {
         let parameters = model::parameters(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::from_parameters(&parameters);
         let mut state = ArenaState {
-            parameters: vec![0.5; layout.length],
+            parameters: vec![0.5; layout.length].into(),
             first_moments: vec![0.0; layout.trained_end],
             second_moments: vec![0.0; layout.trained_end],
             ..ArenaState::default()
@@ -193,7 +193,8 @@ mod tests {
                     let (first, second) = (state.first_moments[at], state.second_moments[at]);
                     let gradient = 1e-3 * noise * gradient(matrix, step);
                     let new = entry(&optimizer, &rate, 0.0, state.parameters[at], gradient, first, second);
-                    (state.parameters[at], state.first_moments[at], state.second_moments[at]) = new;
+                    state.weights_mut()[at] = new.0;
+                    (state.first_moments[at], state.second_moments[at]) = (new.1, new.2);
                 }
             }
         }

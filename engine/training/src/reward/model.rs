@@ -109,7 +109,7 @@ impl RewardModel {
         let graphs = training_graphs(&model, &train)?;
         let mut executor = beside.beside(&graphs, Optimizer::new(&train)).await?;
         let parameters = own.moved_to(&ArenaLayout::new(&graphs.train), weights);
-        executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+        executor.set_state(&ArenaState::from_weights(parameters)).await?;
         Ok(Scorer { name: run.name(), executor, files, closing, plain, time: model.context_length })
     }
 }
@@ -258,10 +258,10 @@ mod tests {
         train.preference.loss = PreferenceLoss::BradleyTerry;
         let graphs = training_graphs(&model, &train).unwrap();
         let parameters = block_on(initial::parameters(&graphs.train.parameters, 3, &Yielder::none()));
-        let parameters = parameters.into_iter().map(|weight| weight * scale).collect();
+        let parameters: Vec<f32> = parameters.into_iter().map(|weight| weight * scale).collect();
         let executor = block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::new(&train), Some(1)).await?;
-            executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
+            executor.set_state(&ArenaState::from_weights(parameters)).await?;
             Ok::<_, Error>(executor)
         });
         let closing = files.closing(&[ChatMessage::new(Role::User, "?")]).unwrap();

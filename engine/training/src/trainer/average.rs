@@ -40,11 +40,11 @@ impl Trainer<'_> {
         if self.average.is_empty() || !self.step.is_multiple_of(INTERVAL) {
             return Ok(());
         }
-        let weights = self.executor.weights().await?;
+        let weights = self.executor.floats().await?;
         let rest = (1.0 - kept(self.config.train.ema, self.step)) as f32;
         self.average
             .iter_mut()
-            .zip(weights)
+            .zip(weights.iter())
             .for_each(|(average, weight)| *average += rest * (weight - *average));
         Ok(())
     }

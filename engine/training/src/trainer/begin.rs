@@ -21,9 +21,9 @@ use std::collections::VecDeque;
 use web_time::Instant;
 
 impl<'data> Trainer<'data> {
-    /// Starts a run created by [`glasshouse_project::Project::create_run`], from the initial `weights` (in the run's arena layout; `None` for
-    /// random ones), or with `resume` continues it from its latest intact checkpoint; on the same device, results are bit-identical to an
-    /// uninterrupted run. Notices (a damaged checkpoint, another device) are the first events. `graphs` must be those that the executor was
+    /// Starts a run created by [`glasshouse_project::Project::create_run`], from the initial `weights` (in the run's arena layout, without
+    /// moments; `None` for random ones), or with `resume` continues it from its latest intact checkpoint; on the same device, results are
+    /// bit-identical to an uninterrupted run. Notices (a damaged checkpoint, another device) are the first events. `graphs` must be those that the executor was
     /// opened with, and `batches` must be drawn with the run's seed. Fails if a run to be started has already started, every checkpoint is
     /// damaged or belongs to another model, another process has locked the run, or the executor or the disk fails.
     pub async fn begin(
@@ -33,7 +33,7 @@ impl<'data> Trainer<'data> {
         mut executor: Executor,
         options: Options,
         resume: bool,
-        weights: Option<Vec<f32>>,
+        weights: Option<ArenaState>,
     ) -> Result<Self> {
         let lock = run.lock()?;
         let config = run.config()?;
@@ -84,8 +84,11 @@ impl<'data> Trainer<'data> {
         notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
         let average = average::first(&config.train, &parameters, &mut state);
-        state.parameters.extend(taught);
+        if !taught.is_empty() {
+            state.weights_mut().extend(taught);
+        }
         executor.set_state(&state).await?;
+        drop(state);
         let device = executor.describe();
         if let Some(before) = record.device.as_ref().filter(|before| !before.repeats(&device)) {
             notices.push(format!(
@@ -205,11 +208,12 @@ async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
 async fn initial_state(
     config: &RunConfig,
     parameters: &[Parameter],
-    weights: Option<Vec<f32>>,
+    weights: Option<ArenaState>,
 ) -> ArenaState {
     let weights = match weights {
         Some(weights) => weights,
-        None => initial::parameters(parameters, config.seed, &Yielder::new()).await,
+        None => ArenaState::from_weights(initial::parameters(parameters, config.seed, &Yielder::new()).await),
     };
-    ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
+    let zeros = initial::zero_moments(&config.train, parameters);
+    ArenaState { first_moments: zeros.first_moments, second_moments: zeros.second_moments, ..weights }
 }

@@ -351,8 +351,11 @@ impl Trainer<'_> {
         let Loaded { info, mut state, .. } = good;
         self.average = average::first(&self.config.train, &self.parameters, &mut state);
         // A teacher's weights come last and stay.
-        let now = self.executor.weights().await?;
-        state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
+        let now = self.executor.floats().await?;
+        if let Some(taught) = now.get(state.parameters.len()..).filter(|taught| !taught.is_empty()) {
+            state.weights_mut().extend_from_slice(taught);
+        }
+        drop(now);
         self.executor.set_state(&state).await?;
         // Before the rollback is recorded anywhere, so that an interruption loses nothing.
         let (path, number) = (self.run.metrics_path(), self.guard.state.interventions.len() + 1);

@@ -256,13 +256,13 @@ impl Trainer<'_> {
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
     }
 
-    /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's buffers if possible and copies the weights
-    /// otherwise. Training must wait until decoding is done. Fails if the device failed, or has no room for a decoder next to the run.
+    /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's memory if possible, with an adapter as it is
+    /// trained, and copies the weights otherwise. Training must wait until decoding is done. Fails if the device failed, or has no room for
+    /// a decoder next to the run.
     pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
-        let model = self.config.model.clone();
-        if self.config.train.adapter.is_none()
-            && self.average.is_empty()
-            && let Some(decoder) = Decoder::sharing(&self.executor, &model, texts).await?
+        let RunConfig { model, train, .. } = self.config.clone();
+        if self.average.is_empty()
+            && let Some(decoder) = Decoder::sharing(&self.executor, &model, &train, texts).await?
         {
             return Ok(decoder);
         }
@@ -273,7 +273,10 @@ impl Trainer<'_> {
     /// The run's own part of the executor's state, without a teacher's weights, which come last.
     async fn state(&mut self) -> Result<ArenaState> {
         let mut state = self.executor.state().await?;
-        state.parameters.truncate(self.parameter_count());
+        let count = self.parameter_count();
+        if state.parameters.len() > count {
+            state.weights_mut().truncate(count);
+        }
         state.average.clone_from(&self.average);
         Ok(state)
     }
@@ -797,7 +800,7 @@ mod tests {
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut state = executor.state().await?;
-            let numbers = state.parameters.iter_mut().enumerate();
+            let numbers = state.weights_mut().iter_mut().enumerate();
             numbers.for_each(|(at, entry)| *entry = ((at * 7919) as f32).sin() * 0.3);
             executor.set_state(&state).await?;
             let report =
@@ -865,7 +868,11 @@ mod tests {
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut before = executor.state().await?;
-            before.parameters.iter_mut().enumerate().for_each(|(at, entry)| *entry = (at % 7) as f32 * 0.01);
+            before
+                .weights_mut()
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, entry)| *entry = (at % 7) as f32 * 0.01);
             executor.set_state(&before).await?;
             let ids: Vec<u32> = (0..16).collect();
             let micro_batch = MicroBatch {

@@ -15,6 +15,7 @@ use glasshouse_protocol::{RewardMetrics, quantity};
 use glasshouse_text::data::{Batches, Prompt, Split};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Random stream for the seeds of rounds.
 const ROUNDS: u64 = 0x726f_756e;
@@ -43,7 +44,7 @@ pub(super) struct Rewards {
     /// Consecutive steps in which each prompt's answers had equal rewards.
     alike: u64,
     /// The run's initial weights, if the divergence from them is penalised.
-    reference: Option<Vec<f32>>,
+    reference: Option<Arc<Vec<f32>>>,
     /// Decoder for sampling answers, created on first use.
     decoder: Option<Decoder>,
     /// The reward model, if one is used.
@@ -105,7 +106,7 @@ impl Trainer<'_> {
                 })?;
                 read.into_iter().next().unwrap_or_default()
             };
-            self.rewards.reference = Some(weights);
+            self.rewards.reference = Some(weights.into());
         }
         let number = self.step / iterations;
         if !self.step.is_multiple_of(iterations) {
@@ -288,7 +289,7 @@ impl Trainer<'_> {
         // Dropped work drops its decoder too.
         let Some(done) = unless_stopped(&self.options.stop, work).await else { return Ok(None) };
         let (answers, decoder) = done?;
-        self.rewards.decoder = Some(decoder);
+        self.rewards.decoder = Some(decoder).filter(|decoder| !decoder.is_snapshot());
         Ok(Some(answers))
     }
 

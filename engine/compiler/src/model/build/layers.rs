@@ -39,8 +39,9 @@ impl Builder<'_> {
     /// The weight as a product with x reads it.
     pub(super) fn readable(&mut self, x: ValueId, weight: ValueId) -> Built {
         let stored = self.graph.ty(weight).element != Element::F32;
-        // The product of one token is limited by reading the weight, and reads it as it is stored.
-        let decodes = matches!(self.purpose, Purpose::Decode { .. });
+        // The product of one token is limited by reading the weight, and reads it as it is stored. Norms of its rows need floats.
+        let decodes = matches!(self.purpose, Purpose::Decode { .. })
+            && self.adapter.is_none_or(|adapter| adapter.kind != AdapterKind::Dora);
         let direct = decodes && matches!(self.graph.ty(x).shape[..], [_, 1, _]);
         if stored && !direct { Ok(self.graph.add(Unpack, X { x: weight })?.y) } else { Ok(weight) }
     }

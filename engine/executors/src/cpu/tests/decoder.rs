@@ -2,15 +2,18 @@
 
 use super::double::{self, Values};
 use super::training::{gpt, llama};
-use crate::cpu::{CpuDecoder, run_graph};
+use crate::cpu::{CpuDecoder, CpuExecutor, run_graph};
 use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, ops, random};
-use glasshouse_compiler::model::{LossForm, Purpose, build, model_parameters};
+use glasshouse_compiler::model::{LossForm, Purpose, build, model_parameters, training_graphs};
+use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
+use glasshouse_compiler::plan::merge::merged;
 use glasshouse_compiler::sampler::{self, Sampling};
-use glasshouse_compiler::step::Data;
+use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
 use glasshouse_protocol::{
-    GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope, WeightFormat,
+    Adapter, AdapterKind, GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope,
+    TrainConfig, WeightFormat,
 };
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.
@@ -45,7 +48,6 @@ fn caches_write_what_windows_read_at_once_do() {
         let parameters = model_parameters(&model).unwrap();
         let arena = crate::initial_parameters(&parameters, 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
-        decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
         let drawn = GenerateConfig {
             temperature: 0.7,
@@ -60,6 +62,7 @@ fn caches_write_what_windows_read_at_once_do() {
         {
             let prompt: Vec<u32> = (0..prompt as u32).map(|at| at * 7 % model.vocabulary as u32).collect();
             decoder.start(&prompt, config).unwrap();
+            decoder.watch(0).unwrap().top = Some(0);
             let mut written = decoder.advance(3).unwrap();
             written.extend(decoder.advance(38).unwrap());
             let mut text = prompt.clone();
@@ -71,14 +74,14 @@ fn caches_write_what_windows_read_at_once_do() {
                 let wanted = sampler::sample(&logits, penalised, &Sampling::new(config), draw);
                 assert_eq!(*token, wanted, "token {n} after a prompt of {}", prompt.len());
                 let entropy = sampler::entropy(&sampler::probabilities(&logits));
-                let kept = f64::from(decoder.entropies(0)[n]);
+                let kept = f64::from(decoder.watch(0).unwrap().scores[n].entropy);
                 assert!((kept - entropy).abs() < 1e-4, "before any setting: {kept} for {entropy}");
                 text.push(*token);
                 if text.len() - dropped > model.context_length {
                     dropped = text.len() - decode::kept(model.context_length);
                 }
             }
-            assert_eq!(decoder.entropies(0).len(), written.len());
+            assert_eq!(decoder.watch(0).unwrap().scores.len(), written.len());
         }
         assert!(decoder.start(&[], &greedy).is_err());
         assert!(decoder.start(&[99], &greedy).is_err());
@@ -356,5 +359,97 @@ fn stored_weights_write_what_unpacked_ones_do() {
         assert!(decoder.bytes() < full, "{format:?}: {} of {full}", decoder.bytes());
         decoder.set_weights(&rounded).unwrap();
         assert!(decoder.set_weights(&arena[1..]).is_err());
+    }
+}
+
+#[test]
+fn kept_scores_are_of_the_logits_that_tokens_are_drawn_from() {
+    let mut model = llama();
+    (model.width, model.mlp.hidden) = (32, 64);
+    let arena = crate::initial_parameters(&model_parameters(&model).unwrap(), 11);
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    for format in [WeightFormat::F32, WeightFormat::Q8_0, WeightFormat::Q4_0] {
+        let mut decoder = CpuDecoder::with_texts(&model, &arena, format, Some(2), 1).unwrap();
+        decoder.start(&[1, 2, 3], &greedy).unwrap();
+        decoder.watch(0).unwrap().top = Some(3);
+        let mut text = vec![1, 2, 3];
+        text.extend(decoder.advance(12).unwrap());
+        let scores = decoder.watch(0).unwrap().scores.clone();
+        assert_eq!(scores.len(), 12);
+        for (at, score) in (3..).zip(&scores) {
+            assert_eq!((score.token, score.rank), (text[at], 1), "{format:?}");
+            assert_eq!((score.top.len(), score.top[0]), (3, (text[at], score.log_probability)));
+            let again = sampler::score(&decoder.logits(&text[..at]).unwrap(), text[at], 0);
+            assert!((again.log_probability - score.log_probability).abs() < 1e-3, "{format:?}, {at}");
+        }
+    }
+}
+
+#[test]
+fn biases_and_penalties_change_which_tokens_are_drawn() {
+    let model = llama();
+    let arena = crate::initial_parameters(&model_parameters(&model).unwrap(), 11);
+    let mut decoder = CpuDecoder::new(&model, &arena, Some(1)).unwrap();
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    let mut written = |config: &GenerateConfig| {
+        decoder.start(&[1, 2, 3], config).unwrap();
+        decoder.advance(12).unwrap()
+    };
+    let plain = written(&greedy);
+    let forced = GenerateConfig { logit_bias: vec![(5, 100.0)], ..greedy.clone() };
+    assert_eq!(written(&forced), [5; 12]);
+    let banned = GenerateConfig { logit_bias: vec![(plain[0], -100.0)], ..greedy.clone() };
+    assert!(!written(&banned).contains(&plain[0]));
+    // Of two tokens 1 apart, the second follows once the first was drawn.
+    let logit_bias = vec![(5, 100.0), (6, 99.0)];
+    for (frequency_penalty, presence_penalty) in [(2.0, 0.0), (0.0, 2.0), (-2.0, 0.0)] {
+        let config = GenerateConfig {
+            frequency_penalty,
+            presence_penalty,
+            logit_bias: logit_bias.clone(),
+            ..greedy.clone()
+        };
+        assert_eq!(written(&config).contains(&6), frequency_penalty >= 0.0, "{frequency_penalty}");
+    }
+    let too_large = GenerateConfig { frequency_penalty: 3.0, ..greedy };
+    assert!(decoder.start(&[1], &too_large).is_err());
+}
+
+#[test]
+fn a_decoder_shares_the_weights_of_a_run_with_its_adapter() {
+    let mut model = llama();
+    (model.width, model.mlp.hidden) = (32, 64);
+    for (kind, base) in [
+        (AdapterKind::Lora, WeightFormat::F32),
+        (AdapterKind::Lora, WeightFormat::Q8_0),
+        (AdapterKind::Dora, WeightFormat::Q4_0),
+    ] {
+        let adapter = Some(Adapter { kind, rank: 2, base, ..Adapter::default() });
+        let train =
+            TrainConfig { adapter: adapter.clone(), batch_size: 1, accumulate: 1, ..TrainConfig::default() };
+        let graphs = training_graphs(&model, &train).unwrap();
+        let mut executor = CpuExecutor::new(&graphs, Optimizer::new(&train), Some(2)).unwrap();
+        let list = &graphs.train.parameters;
+        let weights: Vec<f32> =
+            (0..ArenaLayout::from_parameters(list).length).map(|at| (at as f32 * 0.7).sin() * 0.1).collect();
+        executor.set_state(&ArenaState::from_weights(weights)).unwrap();
+        let mut shares = CpuDecoder::sharing(&executor, &model, &train, 1).unwrap().unwrap();
+        assert!(shares.is_snapshot());
+        let whole = executor.weights();
+        let whole = pollster::block_on(merged(list, adapter.as_ref(), whole, &async || ()));
+        let mut copies = CpuDecoder::new(&model, &whole, Some(2)).unwrap();
+        let tokens = [3, 1, 4, 1, 5];
+        let before = shares.logits(&tokens).unwrap();
+        for (one, other) in before.iter().zip(copies.logits(&tokens).unwrap()) {
+            assert!((one - other).abs() < 1e-4, "{base:?}: {one} for {other}");
+        }
+        // Steps change the executor's weights, and not the decoder's.
+        let time = model.context_length;
+        let batch = MicroBatch { tokens: vec![1; time], targets: vec![2; time], ..MicroBatch::default() };
+        let step = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![batch] };
+        pollster::block_on(executor.train(&[step])).unwrap();
+        assert_eq!(shares.logits(&tokens).unwrap(), before);
+        let mut later = CpuDecoder::sharing(&executor, &model, &train, 1).unwrap().unwrap();
+        assert!(later.logits(&tokens).unwrap() != before, "{base:?}");
     }
 }

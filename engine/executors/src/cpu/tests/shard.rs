@@ -46,7 +46,7 @@ fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {
     let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), partition).unwrap();
-    executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
+    executor.set_state(&ArenaState::from_weights(parameters(graphs))).unwrap();
     executor
 }
 

@@ -186,7 +186,7 @@ fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
     let parameters = crate::initial_parameters(&graphs.train.parameters, 5);
     let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
+    executor.set_state(&ArenaState::from_weights(parameters)).unwrap();
     executor
 }
 
@@ -526,7 +526,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     let (model, train) = (gpt(), TrainConfig::default());
     let mut executor = executor(&model, &train, 2);
     let mut state = executor.state();
-    state.parameters[0] = f32::NAN;
+    state.weights_mut()[0] = f32::NAN;
     state.first_moments.fill(0.25);
     executor.set_state(&state).unwrap();
     let tokens = vec![0; train.batch_size * model.context_length];
@@ -562,7 +562,7 @@ fn bad_input_is_refused_by_name() {
         scores: None,
     };
     assert!(block_on(executor.evaluate(&[short])).is_err());
-    let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
+    let state = ArenaState::from_weights(vec![0.0; 7]);
     let message = executor.set_state(&state).unwrap_err().to_string();
     assert!(message.contains("parameters: got 7 floats"), "{message}");
 }

@@ -59,7 +59,7 @@ pub(super) fn steps(count: u64) -> Vec<StepInput> {
 }
 
 pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
-    ArenaState { parameters: crate::initial_parameters(&graphs.train.parameters, 1), ..ArenaState::default() }
+    ArenaState::from_weights(crate::initial_parameters(&graphs.train.parameters, 1))
 }
 
 pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {
@@ -71,7 +71,7 @@ pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {
 
 fn bits(losses: &[f32], state: &ArenaState) -> Vec<u32> {
     let floats =
-        losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);
+        losses.iter().chain(state.parameters.iter()).chain(&state.first_moments).chain(&state.second_moments);
     floats.map(|float| float.to_bits()).collect()
 }
 
@@ -181,7 +181,7 @@ fn bad_batches_are_refused_and_the_executor_goes_on() {
                 other => panic!("{says}: {other:?}"),
             }
         }
-        let wrong = ArenaState { parameters: vec![0.0; 3], ..ArenaState::default() };
+        let wrong = ArenaState::from_weights(vec![0.0; 3]);
         assert!(matches!(executor.set_state(&wrong).await, Err(Error::Refused(_))));
         assert!(executor.train(&good).await.is_ok());
     });
@@ -279,7 +279,7 @@ fn a_decoder_shares_the_weights_in_training() {
         let mut written = Vec::new();
         for first in [0, 2, 4] {
             let copy = executor.weights().await.unwrap();
-            assert_eq!(copy, executor.state().await.unwrap().parameters);
+            assert_eq!(copy, *executor.state().await.unwrap().parameters);
             let mut copies = GpuDecoder::new(&gpu, &model, &copy, WeightFormat::F32, 1).await.unwrap();
             assert!(!copies.shares_weights());
             for decoder in [&mut shares, &mut copies] {

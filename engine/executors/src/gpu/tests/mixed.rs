@@ -116,7 +116,7 @@ fn relu_squared_does_not_overflow() {
                 name if name.ends_with("mlp.down.weight") => 1.0 / 64.0,
                 _ => continue,
             };
-            let entries = &mut state.parameters[layout.offsets[number]..][..layout.counts[number]];
+            let entries = &mut state.weights_mut()[layout.offsets[number]..][..layout.counts[number]];
             entries.iter_mut().for_each(|entry| *entry *= factor);
         }
         state.loss_scale = (precision == Precision::Mixed).then_some(LossScale::ONE);
@@ -140,7 +140,7 @@ fn good_steps_double_the_scale_and_hopeless_ones_leave_one() {
         executor.train(&steps(1)).await.unwrap();
         let mut state = executor.state().await.unwrap();
         assert_eq!(state.loss_scale, Some(LossScale { scale: 2048.0, good_steps: 0 }));
-        state.parameters.fill(f32::INFINITY);
+        state.weights_mut().fill(f32::INFINITY);
         state.loss_scale = Some(LossScale { scale: 2.0, good_steps: 7 });
         executor.set_state(&state).await.unwrap();
         assert!(executor.train(&steps(3)).await.unwrap().iter().all(|report| report.skipped));

@@ -75,7 +75,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
     let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(0), batch(1)] };
     block_on(async {
         let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), 2).await.unwrap();
-        executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+        executor.set_state(&ArenaState::from_weights(parameters)).await.unwrap();
         let (loss, gradient) = executor.gradients(&step).await.unwrap();
         (loss, gradient, executor.evaluate(&step.micro_batches).await.unwrap()[0].0)
     })

@@ -81,7 +81,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     let planned = estimate(model, train, &gpu.target()).unwrap();
     assert_eq!(executor.bytes(), planned.bytes);
     assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
-    executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+    executor.set_state(&ArenaState::from_weights(parameters)).await.unwrap();
     (executor, layout.pieces.len())
 }
 
@@ -162,7 +162,7 @@ fn a_state_in_pieces_goes_on_in_the_same_bits() {
             assert_eq!(second.state().await.unwrap(), straight.state().await.unwrap());
             // A weights-only state clears the moments.
             let parameters = first.state().await.unwrap().parameters;
-            second.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
+            second.set_state(&ArenaState::from_weights(parameters)).await.unwrap();
             assert!(second.state().await.unwrap().first_moments.iter().all(|moment| *moment == 0.0));
         });
     }

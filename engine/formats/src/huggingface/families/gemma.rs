@@ -5,7 +5,7 @@ use super::llama::{self, Defaults};
 use super::mistral::layer_types;
 use super::{Family, llama_like, object, with};
 use glasshouse_platform::Result;
-use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Rope};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = llama_like!("gemma", "Gemma", read, write);
@@ -119,39 +119,60 @@ fn read_gemma3(fields: &mut Fields) -> Result<ModelConfig> {
     // The files of models with an image encoder leave these out.
     fields.defaults([("vocab_size", 262_208), ("max_position_embeddings", 131_072)]);
     fields.must_be("attn_logit_softcapping", &Value::Null)?;
-    // transformers 5 has parameters for each kind of layer.
+    let sliding = split_kinds(fields);
+    fields.ignore(&["_sliding_window_pattern"]);
+    let pattern = fields.whole_or("sliding_window_pattern", Some(6))?.unwrap_or_default();
+    let mut model = shared(fields, 1e6, pattern)?;
+    let base = fields.number_or("rope_local_base_freq", LOCAL_BASE)?;
+    let local = local_base(fields, sliding, model.head_size, base)?;
+    if let Position::Rope(rope) = &mut model.position {
+        rope.local_base = Some(local);
+    }
+    model.qk_norm = true;
+    Ok(model)
+}
+
+/// Makes `rope_parameters` those of full attention, if there are some for each kind of layer, as in transformers 5; returns those of
+/// sliding windows.
+pub(super) fn split_kinds(fields: &mut Fields) -> Map<String, Value> {
     let mut kinds = fields.value("rope_parameters");
     let mut of_kind = |kind: &str| kinds.get_mut(kind).map(Value::take);
     let (full, sliding) = (of_kind("full_attention"), of_kind("sliding_attention"));
     if full.is_some() || sliding.is_some() {
         fields.replace("rope_parameters", full.unwrap_or_default());
     }
-    fields.ignore(&["_sliding_window_pattern"]);
-    let pattern = fields.whole_or("sliding_window_pattern", Some(6))?.unwrap_or_default();
-    let mut model = shared(fields, 1e6, pattern)?;
-    let base = fields.number_or("rope_local_base_freq", LOCAL_BASE)?;
-    let parameters = object(sliding.unwrap_or_default());
-    let local =
-        fields.rope_of("rope_parameters.sliding_attention", parameters, model.head_size, (base, 1.0))?;
+    object(sliding.unwrap_or_default())
+}
+
+/// Base of rotary positions in layers with a sliding window.
+pub(super) fn local_base(
+    fields: &mut Fields,
+    parameters: Map<String, Value>,
+    head_size: usize,
+    base: f64,
+) -> Result<f32> {
+    let local = fields.rope_of("rope_parameters.sliding_attention", parameters, head_size, (base, 1.0))?;
     if local.scaling.is_some() || local.channels.is_some() {
         return Err(fields.error("only the layers of full attention can have scaled rotary positions"));
     }
-    if let Position::Rope(rope) = &mut model.position {
-        rope.local_base = Some(local.base);
-    }
-    model.qk_norm = true;
-    Ok(model)
+    Ok(local.base)
 }
 
 fn write_gemma3(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = shared_fields(model);
     if let Position::Rope(rope) = &model.position {
-        let local = shortest(rope.local_base.unwrap_or(rope.base));
-        let full = fields.remove("rope_parameters");
-        let sliding = json!({ "rope_type": "default", "rope_theta": local });
+        let local = join_kinds(&mut fields, rope);
         fields.insert("rope_local_base_freq".to_owned(), json!(local));
-        let kinds = json!({ "full_attention": full, "sliding_attention": sliding });
-        fields.insert("rope_parameters".to_owned(), kinds);
     }
     fields
+}
+
+/// Writes the parameters of rotary positions for each kind of layer. Returns the base of those with a sliding window.
+pub(super) fn join_kinds(fields: &mut Map<String, Value>, rope: &Rope) -> f64 {
+    let local = shortest(rope.local_base.unwrap_or(rope.base));
+    let full = fields.remove("rope_parameters");
+    let sliding = json!({ "rope_type": "default", "rope_theta": local });
+    let kinds = json!({ "full_attention": full, "sliding_attention": sliding });
+    fields.insert("rope_parameters".to_owned(), kinds);
+    local
 }

@@ -1,12 +1,16 @@
 //! Llama 2 and 3 (Touvron et al. 2023): RMSNorm, rotary positions, gated MLP, grouped queries. Other families share its tensors.
 
 use super::super::fields::{Fields, gate_word, rope_fields, shortest};
-use super::{Family, object, with};
-use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
+use super::{Family, object, rotary_order, with};
+use crate::tensors::{
+    BiasRule::{Always, AsOurs},
+    Rows, TensorTable,
+};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, presets,
+    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual,
+    presets,
 };
 use serde_json::{Map, Value, json};
 
@@ -158,19 +162,23 @@ fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
 /// The tensors common to all of them; those of experts are added by their families.
 pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
-    let hidden = model.mlp.hidden;
+    let (hidden, order) = (model.mlp.hidden, rotary_order(model));
+    let norm_bias = if model.norm.kind == NormKind::Layer { Always } else { AsOurs };
     table.whole("model.embed_tokens.weight", "embedding.tokens");
     table.blocks(model.layers, "model.layers", |block| {
-        block.layers(AsOurs, norms(model.norm.placement));
+        let count = if model.residual == Residual::ParallelOneNorm { 1 } else { usize::MAX };
+        norms(model.norm.placement).iter().take(count).for_each(|names| block.layers(norm_bias, &[*names]));
         for (part, rows) in [
-            ("q_proj", 0..queries),
-            ("k_proj", queries..queries + keys),
-            ("v_proj", queries + keys..queries + 2 * keys),
+            ("q_proj", Rows::from_heads(0, model.heads, &order)),
+            ("k_proj", Rows::from_heads(queries, model.kv_heads, &order)),
+            ("v_proj", Rows::Range(queries + keys..queries + 2 * keys)),
         ] {
-            block.rows(&format!("self_attn.{part}"), "attention.qkv", Rows::Range(rows), AsOurs);
+            block.rows(&format!("self_attn.{part}"), "attention.qkv", rows, AsOurs);
         }
         block.layers(AsOurs, &[("self_attn.o_proj", "attention.output")]);
-        if model.experts.count == 0 {
+        if model.mlp.gate == Gate::None {
+            block.layers(AsOurs, &[("mlp.c_fc", "mlp.up"), ("mlp.c_proj", "mlp.down")]);
+        } else if model.experts.count == 0 {
             block.rows("mlp.gate_proj", "mlp.up", Rows::Range(0..hidden), AsOurs);
             block.rows("mlp.up_proj", "mlp.up", Rows::Range(hidden..2 * hidden), AsOurs);
             block.layers(AsOurs, &[("mlp.down_proj", "mlp.down")]);
@@ -180,6 +188,6 @@ pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
         block.offset("self_attn.q_norm.weight", "attention.query_norm", offset);
         block.offset("self_attn.k_norm.weight", "attention.key_norm", offset);
     });
-    table.layers(AsOurs, &[("model.norm", "norm")]);
+    table.layers(norm_bias, &[("model.norm", "norm")]);
     table.whole("lm_head.weight", "head.weight");
 }

@@ -12,6 +12,8 @@ mod phi;
 mod phi3;
 mod qwen;
 mod smollm3;
+mod stablelm;
+mod starcoder2;
 
 use super::fields::Fields;
 use crate::tensors::{Parameters, Rows, Tensor, TensorTable};
@@ -56,7 +58,7 @@ macro_rules! llama_like {
 use llama_like;
 
 /// All families, in order of preference for exports.
-pub const FAMILIES: [&Family; 18] = [
+pub const FAMILIES: [&Family; 21] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen::QWEN3,
@@ -75,6 +77,9 @@ pub const FAMILIES: [&Family; 18] = [
     &gpt_neo::FAMILY,
     &mistral::MIXTRAL,
     &qwen::QWEN3_MOE,
+    &olmo2::OLMO3,
+    &starcoder2::FAMILY,
+    &stablelm::FAMILY,
 ];
 
 impl Family {
@@ -256,6 +261,15 @@ mod tests {
             like(
                 "gemma2",
                 json!({ "attn_logit_softcapping": 5.0, "sliding_window": 16, "query_pre_attn_scalar": 24 }),
+            ),
+            like(
+                "olmo3",
+                json!({ "head_dim": null, "sliding_window": 16, "rope_scaling": { "rope_type": "linear", "factor": 8.0 } }),
+            ),
+            like("starcoder2", json!({ "head_dim": null, "sliding_window": 16 })),
+            like(
+                "stablelm",
+                json!({ "head_dim": null, "use_qkv_bias": true, "use_parallel_residual": true }),
             ),
         ]
     }
