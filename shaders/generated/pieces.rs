@@ -87,24 +87,6 @@ fn store_entry(at: u32, channel: u32, value: f32) {
     }
 }
 "#;
-pub(crate) const W0589FA76: &str = r#"
-@compute @workgroup_size(64)
-fn attention_delta(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 64u + local;
-    if at >= arguments.batch * arguments.heads * arguments.time {
-        return;
-    }
-    let row = at / arguments.heads;
-    let head = at % arguments.heads;
-    var sum = 0.0;
-    for (var d = 0u; d < arguments.head_size; d++) {
-        let index = at * arguments.head_size + d;
-        sum += f32(y[index]) * f32(dy[index]);
-    }
-    let plane = (row / arguments.time) * arguments.heads + head;
-    delta[plane * arguments.time + row % arguments.time] = sum;
-}
-"#;
 pub(crate) const W05D7EE37: &str = r#"
 @compute @workgroup_size(64)
 fn weigh_experts_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -170,6 +152,21 @@ fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry
 pub(crate) const W085059D2: &str = r#"
 var<workgroup> lane_sums: array<f32, LANES>;
 "#;
+pub(crate) const W0856254C: &str = r#"
+const INVOCATIONS: u32 = 256u;
+"#;
+pub(crate) const W088C233F: &str = r#"
+fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
+    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
+    let channels = arguments.head_size / WIDTH;
+    let begin = (row * arguments.heads + head) * channels;
+    var sum = 0.0;
+    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
+        sum += dot(vec4<f32>(dy[at]), vec4<f32>(y[at]));
+    }
+    delta_halves[other / 4u][own][other % 4u] = sum;
+}
+"#;
 pub(crate) const W08ED9D78: &str = r#"
 fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -216,6 +213,11 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> softened: array<vec2<f32>>;
+"#;
+pub(crate) const W0D1D47C4: &str = r#"
+fn staged_place(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 8u * 4u, index / 64u * DEPTH + index / 8u % 4u * 4u);
+}
 "#;
 pub(crate) const W0D6B5DC7: &str = r#"
 fn group_number(group: vec3<u32>) -> u32 {
@@ -417,6 +419,11 @@ struct ScheduleRow {
     reserved: vec2<u32>
 }
 "#;
+pub(crate) const W183544DE: &str = r#"
+fn stages_right(index: u32) -> bool {
+    return true;
+}
+"#;
 pub(crate) const W18BF1AF4: &str = r#"
 @compute @workgroup_size(256)
 fn cross_entropy_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -575,39 +582,6 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 "#;
-pub(crate) const W1C5FE1BA: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    {
-        store(row, column, blocks.here);
-        store(row, column + 32u, blocks.right);
-        store(row + 32u, column, blocks.down);
-        store(row + 32u, column + 32u, blocks.across);
-    }
-}
-"#;
 pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
 var<storage, read> query_scale: array<f32>;
@@ -626,6 +600,11 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
 }
 "#;
+pub(crate) const W1E68CC6F: &str = r#"
+fn stages_left(index: u32) -> bool {
+    return true;
+}
+"#;
 pub(crate) const W1ED51749: &str = r#"
 const WIDTH: u32 = 1u;
 "#;
@@ -640,6 +619,12 @@ alias Number = f16;
 "#;
 pub(crate) const W1F7F7551: &str = r#"
 var<workgroup> right_tile: array<array<vec4<f32>, 8>, DEPTH>;
+"#;
+pub(crate) const W1FCA36C7: &str = r#"
+fn queries_from(window: u32, plane: u32, first: u32, deltas: vec4<f32>) -> Queries {
+    let t = positions_from(first);
+    return Queries(t, document_starts(window, t), lse_of(plane, t), deltas);
+}
 "#;
 pub(crate) const W202CC7F7: &str = r#"
 fn dy_entry(step: u32, row: u32) -> f32 {
@@ -786,36 +771,43 @@ pub(crate) const W260710EA: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<f32>;
 "#;
-pub(crate) const W26208A86: &str = r#"@compute @workgroup_size(8, 8)
+pub(crate) const W263D55F6: &str = r#"
+alias Entry = vec4<f32>;
+"#;
+pub(crate) const W265C5D9D: &str = r#"@compute @workgroup_size(INVOCATIONS)
 fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
     let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
     if tile.x >= arguments.rows {
         return;
     }
-    let corner = block_corner(index, 8u);
+    let corner = block_corner(index % 64u, 8u);
     let staged = staged_place(index);
-    var blocks = mat4x4<f32>();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += STEPS) {
         let step = first + staged.y;
         var staged_left = mat4x4<f32>();
         var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
+        if step < arguments.inner && stages_left(index) {
             staged_left = left(tile.x + staged.x, step);
+        }
+        if step < arguments.inner && stages_right(index) {
             staged_right = right(tile.y + staged.x, step);
         }
         stage(index, staged_left, staged_right);
         workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
+        multiply_staged(&blocks, index);
         workgroupBarrier();
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    store(row, column, blocks);
+    {
+        store(row, column, blocks.here);
+        store(row, column + 32u, blocks.right);
+        store(row + 32u, column, blocks.down);
+        store(row + 32u, column + 32u, blocks.across);
+    }
 }
-"#;
-pub(crate) const W263D55F6: &str = r#"
-alias Entry = vec4<f32>;
 "#;
 pub(crate) const W26F0272E: &str = r#"
 alias Result = vec4<f16>;
@@ -1025,6 +1017,37 @@ fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(1.0) - shares * shares;
 }
 "#;
+pub(crate) const W3304F650: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left_guarded(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right_guarded(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
+}
+"#;
 pub(crate) const W330C6669: &str = r#"
 @group(0) @binding(3)
 var<storage, read> x: array<StoredX>;
@@ -1085,10 +1108,6 @@ fn store(window: u32, position: u32, head: u32, channel: u32, values: vec4<f32>)
     }
 }
 "#;
-pub(crate) const W37D47636: &str = r#"
-@group(0) @binding(6)
-var<storage, read> delta: array<f32>;
-"#;
 pub(crate) const W37F0954B: &str = r#"
 fn gelu_tanh_slope(x: Entry) -> Entry {
     let t = safe_tanh(ROOT_2_OVER_PI * (x + CUBIC * x * x * x));
@@ -1098,6 +1117,43 @@ fn gelu_tanh_slope(x: Entry) -> Entry {
 pub(crate) const W37F1B3F8: &str = r#"
 fn entry(at: u32) -> vec4<f32> {
     return quad(at / arguments.columns, arguments.columns, at % arguments.columns);
+}
+"#;
+pub(crate) const W383738B4: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
 }
 "#;
 pub(crate) const W38CD08E8: &str = r#"
@@ -1331,6 +1387,9 @@ fn quad(row: u32, quads: u32, k: u32) -> vec4<f32> {
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
 "#;
+pub(crate) const W3EB3C218: &str = r#"
+var<workgroup> right_tile: array<array<vec4<f32>, 8>, STEPS>;
+"#;
 pub(crate) const W3EB5812F: &str = r#"
 alias LeftMatrix = coop_mat16x16<Number, A>;
 "#;
@@ -1440,6 +1499,15 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
 pub(crate) const W442C162F: &str = r#"
 fn scaled_rows(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
+}
+"#;
+pub(crate) const W442CA069: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    offset: f32,
+    residual: u32,
+    rows_in_group: u32,
+    weight: u32
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -1574,17 +1642,6 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     return select(Four(), numbers, step < end);
 }
 "#;
-pub(crate) const W4C3EE411: &str = r#"
-fn multiply_staged(block: ptr<function, mat4x4<f32>>, local: vec2<u32>) {
-    multiply(block, local.x, local.y, DEPTH);
-}
-"#;
-pub(crate) const W4CA88120: &str = r#"
-fn delta_of(plane: u32, t: vec4<u32>) -> vec4<f32> {
-    let at = vec4<u32>(plane * arguments.time) + t;
-    return vec4<f32>(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
-}
-"#;
 pub(crate) const W4D05D513: &str = r#"
 const STEP: u32 = 64u;
 "#;
@@ -1597,20 +1654,6 @@ fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
         dx[at] = Stored(Entry(dy[at]) * slope_by(arguments.kind, Entry(x[at])));
-    }
-}
-"#;
-pub(crate) const W4FA679E1: &str = r#"
-fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
-    for (var k = 0u; k < DEPTH; k += 1u) {
-        let left = left_tile[k][local.x];
-        let left_down = left_tile[k][local.x + 8u];
-        let right = right_tile[k][local.y];
-        let right_across = right_tile[k][local.y + 8u];
-        (*blocks).here += outer(left, right);
-        (*blocks).right += outer(left, right_across);
-        (*blocks).down += outer(left_down, right);
-        (*blocks).across += outer(left_down, right_across);
     }
 }
 "#;
@@ -1891,10 +1934,6 @@ pub(crate) const W617B01BA: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<f32>;
 "#;
-pub(crate) const W61DE877A: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> delta: array<f32>;
-"#;
 pub(crate) const W62732BF9: &str = r#"
 @compute @workgroup_size(256)
 fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1912,41 +1951,6 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W63002B0B: &str = r#"
 @group(0) @binding(1)
 var<storage, read> gradients: array<vec4<f32>>;
-"#;
-pub(crate) const W632EC64E: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    var sum = Entry(0.0);
-    for (var c = local; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-        {
-            sum += g;
-        }
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    let mean_g = sum_of_row(total(sum), local) / count;
-    for (var c = local; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        {
-            g -= mean_g;
-        }
-        var gradient = root * (g - normal * mean_along);
-        let residual = arguments.residual == 1u;
-        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
-        dx[start + c] = gradient;
-    }
-}
 "#;
 pub(crate) const W635EF461: &str = r#"
 fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
@@ -2034,75 +2038,9 @@ var<storage, read> dy: array<Stored>;
 pub(crate) const W66C98CD9: &str = r#"
 var<workgroup> marks: array<atomic<u32>, 512>;
 "#;
-pub(crate) const W6703D862: &str = r#"
-fn sums(group: vec3<u32>, local: u32) {
-    let column = column_of(group, local);
-    let inside = column < arguments.channels;
-    var scale = Entry(0.0);
-    var bias = Entry(0.0);
-    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
-        var block_scale = Entry(0.0);
-        var block_bias = Entry(0.0);
-        let end = min(block + BLOCK * STEP, arguments.rows);
-        for (var row = block; row < end; row += STEP) {
-            let at = row * arguments.channels + column;
-            let flow = Entry(dy[at]);
-            block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
-            block_bias += flow;
-        }
-        scale += block_scale;
-        bias += block_bias;
-    }
-    scale = sum_of_column(scale, local);
-    {
-        bias = sum_of_column(bias, local);
-    }
-    if inside && first_row(local) == 0u {
-        dw[column] += scale;
-        {
-            db[column] += bias;
-        }
-    }
-}
-"#;
 pub(crate) const W67B064A2: &str = r#"
 @group(0) @binding(2)
 var<storage, read> x: array<Right>;
-"#;
-pub(crate) const W68A101D3: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    {
-        store(slice, row, column, blocks.here);
-        store(slice, row, column + 32u, blocks.right);
-        store(slice, row + 32u, column, blocks.down);
-        store(slice, row + 32u, column + 32u, blocks.across);
-    }
-}
 "#;
 pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     rows: u32,
@@ -2111,93 +2049,6 @@ pub(crate) const W68C02DCB: &str = r#"struct Arguments {
     mix: f32,
     ignoring: u32,
     ignored: u32
-}
-"#;
-pub(crate) const W694CEFA4: &str = r#"
-fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, column: u32, local: u32) {
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let pair = select((head - arguments.heads) % arguments.kv_heads, head / sharers, of_query);
-    let key_head = arguments.heads + pair;
-    let value_head = key_head + arguments.kv_heads;
-    let first = select(rank, (arguments.time - 1u) / SIDE - rank, of_query) * SIDE;
-    let oldest = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
-    let begin = select(first, oldest, of_query);
-    let end = min(arguments.time, first + SIDE + select(arguments.seen - 1u, 0u, of_query));
-    let own = local % 8u;
-    let other = local / 8u;
-    let mine = first + 4u * own;
-    var gradient = mat4x4<f32>();
-    var gradient_right = mat4x4<f32>();
-    for (var sharer = 0u; sharer < select(sharers, 1u, of_query); sharer += 1u) {
-        let query_head = select(pair * sharers + sharer, head, of_query);
-        let query_plane = text * arguments.heads + query_head;
-        for (var start = begin; start < end; start += SIDE) {
-            if !of_query && document_start(window + start) >= first + SIDE {
-                break;
-            }
-            let theirs = start + 4u * own;
-            var products = mat4x4<f32>();
-            for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
-                workgroupBarrier();
-                stage_left(qkv_block(window, theirs, select(query_head, key_head, of_query), channel + 4u * other), own, other);
-                stage_right(qkv_block(window, mine, select(key_head, head, of_query), channel + 4u * other), own, other);
-                workgroupBarrier();
-                multiply(&products, other, own, min(SIDE, arguments.head_size - channel));
-            }
-            var flows = mat4x4<f32>();
-            for (var channel = 0u; channel < select(arguments.head_size, 0u, of_value); channel += SIDE) {
-                workgroupBarrier();
-                stage_left(operand(!of_query, window, theirs, select(query_head, value_head, of_query), channel + 4u * other), own, other);
-                stage_right(operand(of_query, window, mine, select(value_head, head, of_query), channel + 4u * other), own, other);
-                workgroupBarrier();
-                multiply(&flows, other, own, min(SIDE, arguments.head_size - channel));
-            }
-            workgroupBarrier();
-            let their = start + 4u * other;
-            if of_query {
-                let queries = queries_from(window, query_plane, mine);
-                left_tile[4u * other][own] = weights(false, query_plane, queries, vec4<u32>(their), products[0], flows[0]);
-                left_tile[4u * other + 1u][own] = weights(false, query_plane, queries, vec4<u32>(their + 1u), products[1], flows[1]);
-                left_tile[4u * other + 2u][own] = weights(false, query_plane, queries, vec4<u32>(their + 2u), products[2], flows[2]);
-                left_tile[4u * other + 3u][own] = weights(false, query_plane, queries, vec4<u32>(their + 3u), products[3], flows[3]);
-            }
-            else {
-                let keys = positions_from(mine);
-                left_tile[4u * other][own] = weights(of_value, query_plane, repeated(window, query_plane, their), keys, products[0], flows[0]);
-                left_tile[4u * other + 1u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 1u), keys, products[1], flows[1]);
-                left_tile[4u * other + 2u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 2u), keys, products[2], flows[2]);
-                left_tile[4u * other + 3u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 3u), keys, products[3], flows[3]);
-            }
-            let source = select(query_head, key_head, of_query);
-            stage_steps(operand(of_value, window, their, source, column + 4u * own), other, own);
-            workgroupBarrier();
-            multiply(&gradient, own, other, min(SIDE, end - start));
-            if column + SIDE < arguments.head_size {
-                workgroupBarrier();
-                stage_steps(operand(of_value, window, their, source, column + SIDE + 4u * own), other, own);
-                workgroupBarrier();
-                multiply(&gradient_right, own, other, min(SIDE, end - start));
-            }
-        }
-    }
-    let scale = select(arguments.scale, 1.0, of_value);
-    let channel = column + 4u * other;
-    store(window, mine, head, channel, gradient[0] * scale);
-    store(window, mine + 1u, head, channel, gradient[1] * scale);
-    store(window, mine + 2u, head, channel, gradient[2] * scale);
-    store(window, mine + 3u, head, channel, gradient[3] * scale);
-    store(window, mine, head, channel + SIDE, gradient_right[0] * scale);
-    store(window, mine + 1u, head, channel + SIDE, gradient_right[1] * scale);
-    store(window, mine + 2u, head, channel + SIDE, gradient_right[2] * scale);
-    store(window, mine + 3u, head, channel + SIDE, gradient_right[3] * scale);
-}
-"#;
-pub(crate) const W69E37967: &str = r#"struct Arguments {
-    batch: u32,
-    time: u32,
-    heads: u32,
-    head_size: u32
 }
 "#;
 pub(crate) const W6B0354DD: &str = r#"
@@ -2211,36 +2062,6 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 1u, column, block[1]);
     store_row(row + 2u, column, block[2]);
     store_row(row + 3u, column, block[3]);
-}
-"#;
-pub(crate) const W6B6B37E4: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = mat4x4<f32>();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks);
 }
 "#;
 pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
@@ -2453,34 +2274,6 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W6E7FB65C: &str = r#"
 var<workgroup> left_tile: array<array<vec4<f32>, 8>, DEPTH>;
 "#;
-pub(crate) const W6EC0BB65: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    {
-        store(slice, row, column, blocks.here);
-        store(slice, row, column + 32u, blocks.right);
-        store(slice, row + 32u, column, blocks.down);
-        store(slice, row + 32u, column + 32u, blocks.across);
-    }
-}
-"#;
 pub(crate) const W6F28A13E: &str = r#"
 fn quant_words(quads: u32) -> u32 {
     return quads / 2u;
@@ -2537,6 +2330,11 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
+pub(crate) const W7050C4EE: &str = r#"
+fn stages_left(index: u32) -> bool {
+    return index % 64u < 32u;
+}
+"#;
 pub(crate) const W70747F37: &str = r#"
 @group(0) @binding(2)
 var<storage, read> gradients: array<f32>;
@@ -2572,9 +2370,6 @@ fn divergence(x: f32) -> f32 {
     let series = x * x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0))));
     return select(exp_less_one(x) - x, series, abs(x) < 0.25);
 }
-"#;
-pub(crate) const W7234E366: &str = r#"
-var<workgroup> right_tile: array<array<vec4<f32>, 16>, DEPTH>;
 "#;
 pub(crate) const W729FFC5E: &str = r#"
 fn right_across(step: u32) -> RightMatrices {
@@ -2692,6 +2487,36 @@ fn weights(output: u32, k: u32) -> Entry {
     return Entry(w[output * arguments.inner + k]);
 }
 "#;
+pub(crate) const W7C47CE40: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = 0u; first < arguments.inner; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < arguments.inner && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store_row(row + index / 64u, column, row_of_sum(blocks, index));
+}
+"#;
 pub(crate) const W7C555BC1: &str = r#"
 fn qkv_channels(row: u32, head: u32, channel: u32) -> vec4<f32> {
     let at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * arguments.head_size;
@@ -2765,12 +2590,6 @@ var<storage, read_write> dw: array<f32>;
 pub(crate) const W7E07BE3E: &str = r#"
 fn exponentials(scores: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
     return select(exp(scores - largest), vec4<f32>(), scores == vec4<f32>(MIN_SCORE));
-}
-"#;
-pub(crate) const W7E791804: &str = r#"
-@compute @workgroup_size(16)
-fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    sums(group, local);
 }
 "#;
 pub(crate) const W7F57DB32: &str = r#"
@@ -3029,6 +2848,56 @@ pub(crate) const W89973BAA: &str = r#"
 @group(0) @binding(4)
 var<storage, read> shares: array<f32>;
 "#;
+pub(crate) const W89A1296B: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        var sum = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+            {
+                sum += g;
+            }
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        {
+            mean.x = sum_of_row(total(sum), local) / count;
+        }
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var part = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            part += flow * normal;
+        }
+        if arguments.weight == 1u {
+            weight_parts[number * arguments.channels + c] = part;
+        }
+    }
+}
+"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
@@ -3055,6 +2924,9 @@ fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     store(slice, row + 32u, column, blocks.down);
     store(slice, row + 32u, column + 32u, blocks.across);
 }
+"#;
+pub(crate) const W8A9057C7: &str = r#"
+var<workgroup> means: array<vec2<f32>, 64>;
 "#;
 pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
     count: u32,
@@ -3216,6 +3088,18 @@ fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
 }
 "#;
+pub(crate) const W95C3F10B: &str = r#"
+fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
+    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
+    let channels = arguments.head_size / WIDTH;
+    let begin = (row * arguments.heads + head) * channels;
+    var sum = 0.0;
+    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
+        sum += f32(dy[at]) * f32(y[at]);
+    }
+    delta_halves[other / 4u][own][other % 4u] = sum;
+}
+"#;
 pub(crate) const W95DC85D8: &str = r#"struct Arguments {
     count: u32,
     hidden: u32
@@ -3285,10 +3169,6 @@ fn is_marked(number: u32) -> bool {
     return ((atomicLoad(&marks[number / 32u]) >> (number % 32u)) & 1u) == 1u;
 }
 "#;
-pub(crate) const W9975A7DC: &str = r#"
-@group(0) @binding(4)
-var<storage, read_write> dw: array<Entry>;
-"#;
 pub(crate) const W99EAAC9B: &str = r#"
 fn factor(index: u32) -> f32 {
     let bits = random_bits(schedule[control.row].seed, arguments.site, index);
@@ -3312,12 +3192,6 @@ pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
 pub(crate) const W9BAE96C7: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> result: array<f32>;
-"#;
-pub(crate) const W9C3771AF: &str = r#"
-fn queries_from(window: u32, plane: u32, first: u32) -> Queries {
-    let t = positions_from(first);
-    return Queries(t, document_starts(window, t), lse_of(plane, t), delta_of(plane, t));
-}
 "#;
 pub(crate) const W9CAD8F74: &str = r#"
 @compute @workgroup_size(64)
@@ -3380,6 +3254,96 @@ pub(crate) const W9EE3FA8E: &str = r#"
 var<storage, read_write> keys: array<f32>;
 "#;
 pub(crate) const W9F24018C: &str = r#"alias Result = Entry;
+"#;
+pub(crate) const WA03BB0FA: &str = r#"
+fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, column: u32, local: u32) {
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let pair = select((head - arguments.heads) % arguments.kv_heads, head / sharers, of_query);
+    let key_head = arguments.heads + pair;
+    let value_head = key_head + arguments.kv_heads;
+    let first = select(rank, (arguments.time - 1u) / SIDE - rank, of_query) * SIDE;
+    let oldest = max(first + 1u - min(first + 1u, arguments.seen), document_start(window + first));
+    let begin = select(first, oldest, of_query);
+    let end = min(arguments.time, first + SIDE + select(arguments.seen - 1u, 0u, of_query));
+    let own = local % 8u;
+    let other = local / 8u;
+    let mine = first + 4u * own;
+    var gradient = mat4x4<f32>();
+    var gradient_right = mat4x4<f32>();
+    if of_query {
+        stage_deltas(window, first, head, own, other);
+    }
+    for (var sharer = 0u; sharer < select(sharers, 1u, of_query); sharer += 1u) {
+        let query_head = select(pair * sharers + sharer, head, of_query);
+        let query_plane = text * arguments.heads + query_head;
+        for (var start = begin; start < end; start += SIDE) {
+            if !of_query && document_start(window + start) >= first + SIDE {
+                break;
+            }
+            let theirs = start + 4u * own;
+            if !of_query && !of_value {
+                stage_deltas(window, start, query_head, own, other);
+            }
+            var products = mat4x4<f32>();
+            for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
+                workgroupBarrier();
+                stage_left(qkv_block(window, theirs, select(query_head, key_head, of_query), channel + 4u * other), own, other);
+                stage_right(qkv_block(window, mine, select(key_head, head, of_query), channel + 4u * other), own, other);
+                workgroupBarrier();
+                multiply(&products, other, own, min(SIDE, arguments.head_size - channel));
+            }
+            var flows = mat4x4<f32>();
+            for (var channel = 0u; channel < select(arguments.head_size, 0u, of_value); channel += SIDE) {
+                workgroupBarrier();
+                stage_left(operand(!of_query, window, theirs, select(query_head, value_head, of_query), channel + 4u * other), own, other);
+                stage_right(operand(of_query, window, mine, select(value_head, head, of_query), channel + 4u * other), own, other);
+                workgroupBarrier();
+                multiply(&flows, other, own, min(SIDE, arguments.head_size - channel));
+            }
+            workgroupBarrier();
+            let their = start + 4u * other;
+            if of_query {
+                let queries = queries_from(window, query_plane, mine, staged_deltas(own));
+                left_tile[4u * other][own] = weights(false, query_plane, queries, vec4<u32>(their), products[0], flows[0]);
+                left_tile[4u * other + 1u][own] = weights(false, query_plane, queries, vec4<u32>(their + 1u), products[1], flows[1]);
+                left_tile[4u * other + 2u][own] = weights(false, query_plane, queries, vec4<u32>(their + 2u), products[2], flows[2]);
+                left_tile[4u * other + 3u][own] = weights(false, query_plane, queries, vec4<u32>(their + 3u), products[3], flows[3]);
+            }
+            else {
+                let keys = positions_from(mine);
+                var deltas = vec4<f32>();
+                if !of_value {
+                    deltas = staged_deltas(other);
+                }
+                left_tile[4u * other][own] = weights(of_value, query_plane, repeated(window, query_plane, their, deltas.x), keys, products[0], flows[0]);
+                left_tile[4u * other + 1u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 1u, deltas.y), keys, products[1], flows[1]);
+                left_tile[4u * other + 2u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 2u, deltas.z), keys, products[2], flows[2]);
+                left_tile[4u * other + 3u][own] = weights(of_value, query_plane, repeated(window, query_plane, their + 3u, deltas.w), keys, products[3], flows[3]);
+            }
+            let source = select(query_head, key_head, of_query);
+            stage_steps(operand(of_value, window, their, source, column + 4u * own), other, own);
+            workgroupBarrier();
+            multiply(&gradient, own, other, min(SIDE, end - start));
+            if column + SIDE < arguments.head_size {
+                workgroupBarrier();
+                stage_steps(operand(of_value, window, their, source, column + SIDE + 4u * own), other, own);
+                workgroupBarrier();
+                multiply(&gradient_right, own, other, min(SIDE, end - start));
+            }
+        }
+    }
+    let scale = select(arguments.scale, 1.0, of_value);
+    let channel = column + 4u * other;
+    store(window, mine, head, channel, gradient[0] * scale);
+    store(window, mine + 1u, head, channel, gradient[1] * scale);
+    store(window, mine + 2u, head, channel, gradient[2] * scale);
+    store(window, mine + 3u, head, channel, gradient[3] * scale);
+    store(window, mine, head, channel + SIDE, gradient_right[0] * scale);
+    store(window, mine + 1u, head, channel + SIDE, gradient_right[1] * scale);
+    store(window, mine + 2u, head, channel + SIDE, gradient_right[2] * scale);
+    store(window, mine + 3u, head, channel + SIDE, gradient_right[3] * scale);
+}
 "#;
 pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
@@ -3755,11 +3719,6 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     }
 }
 "#;
-pub(crate) const WACFCEE88: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32
-}
-"#;
 pub(crate) const WAD75D374: &str = r#"
 @compute @workgroup_size(256)
 fn gradient_norm(@builtin(local_invocation_index) local: u32) {
@@ -3823,6 +3782,10 @@ struct Arguments {
     documents: u32
 }
 "#;
+pub(crate) const WAFCC3C7E: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> weight_parts: array<Entry>;
+"#;
 pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> control: Control;
@@ -3884,9 +3847,6 @@ fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 "#;
-pub(crate) const WB2554FA8: &str = r#"
-var<workgroup> left_tile: array<array<vec4<f32>, 16>, DEPTH>;
-"#;
 pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     count: u32,
     turns: u32,
@@ -3894,10 +3854,9 @@ pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     addend: f32
 }
 "#;
-pub(crate) const WB359FF9B: &str = r#"
-fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
-    stage_left(left, index % 8u, index / 8u);
-    stage_steps(right, index / 8u, index % 8u);
+pub(crate) const WB30E5B28: &str = r#"
+fn staged_deltas(group: u32) -> vec4<f32> {
+    return delta_halves[0][group] + delta_halves[1][group];
 }
 "#;
 pub(crate) const WB36551D1: &str = r#"
@@ -4024,6 +3983,9 @@ pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
 "#;
+pub(crate) const WB65997F0: &str = r#"
+var<workgroup> delta_halves: array<array<vec4<f32>, 8>, 2>;
+"#;
 pub(crate) const WB65AFF42: &str = r#"
 @compute @workgroup_size(256)
 fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4040,6 +4002,22 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     {
         parameters[at] = select(parameter - rate * (gradient / (sqrt(squares) + arguments.eps)), vec4<f32>(), kept);
         second[at] = squares;
+    }
+}
+"#;
+pub(crate) const WB677404A: &str = r#"
+fn multiply_staged(blocks: ptr<function, Blocks>, index: u32) {
+    let row = index / 8u;
+    let column = index % 8u;
+    for (var k = 0u; k < STEPS; k += 1u) {
+        let left = left_tile[k][row];
+        let left_down = left_tile[k][row + 8u];
+        let right = right_tile[k][column];
+        let right_across = right_tile[k][column + 8u];
+        (*blocks).here += outer(left, right);
+        (*blocks).right += outer(left, right_across);
+        (*blocks).down += outer(left_down, right);
+        (*blocks).across += outer(left_down, right_across);
     }
 }
 "#;
@@ -4087,6 +4065,13 @@ pub(crate) const WB809EA55: &str = r#"struct Arguments {
     residual: u32
 }
 "#;
+pub(crate) const WB87CEE8A: &str = r#"
+fn repeated(window: u32, plane: u32, t: u32, delta: f32) -> Queries {
+    let at = min(t, arguments.time - 1u);
+    let document = select(arguments.time, document_start(window + at), t < arguments.time);
+    return Queries(vec4<u32>(at), vec4<u32>(document), vec4<f32>(lse[plane * arguments.time + at]), vec4<f32>(delta));
+}
+"#;
 pub(crate) const WB8DC39A8: &str = r#"
 @compute @workgroup_size(64)
 fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -4121,16 +4106,14 @@ pub(crate) const WB9612DB8: &str = r#"
 @group(0) @binding(3)
 var<storage, read> w: array<f32>;
 "#;
+pub(crate) const WB967F8DE: &str = r#"
+fn stages_right(index: u32) -> bool {
+    return !stages_left(index);
+}
+"#;
 pub(crate) const WB9701902: &str = r#"
 @group(0) @binding(4)
 var<storage, read> targets: array<u32>;
-"#;
-pub(crate) const WBA03A838: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32,
-    offset: f32,
-    residual: u32
-}
 "#;
 pub(crate) const WBA04B137: &str = r#"
 @group(0) @binding(4)
@@ -4183,33 +4166,6 @@ pub(crate) const WBAC96C38: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Operand>;
 "#;
-pub(crate) const WBAF8B70C: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group);
-    if row >= arguments.rows {
-        return;
-    }
-    let start = row * arguments.channels;
-    let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    for (var c = local; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
-    }
-    let mean_along = sum_of_row(total(along), local) / count;
-    for (var c = local; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        var gradient = root * (g - normal * mean_along);
-        let residual = arguments.residual == 1u;
-        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
-        dx[start + c] = gradient;
-    }
-}
-"#;
 pub(crate) const WBB5B7265: &str = r#"
 fn across(four: u32) -> vec2<u32> {
     return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
@@ -4233,31 +4189,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = product * arguments.inner + min(step, arguments.inner - 1u);
     let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
     return select(vec4<f32>(), columns, step < arguments.inner);
-}
-"#;
-pub(crate) const WBDF0EE2B: &str = r#"
-fn sums(group: vec3<u32>, local: u32) {
-    let column = column_of(group, local);
-    let inside = column < arguments.channels;
-    var scale = Entry(0.0);
-    var bias = Entry(0.0);
-    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
-        var block_scale = Entry(0.0);
-        var block_bias = Entry(0.0);
-        let end = min(block + BLOCK * STEP, arguments.rows);
-        for (var row = block; row < end; row += STEP) {
-            let at = row * arguments.channels + column;
-            let flow = Entry(dy[at]);
-            block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
-            block_bias += flow;
-        }
-        scale += block_scale;
-        bias += block_bias;
-    }
-    scale = sum_of_column(scale, local);
-    if inside && first_row(local) == 0u {
-        dw[column] += scale;
-    }
 }
 "#;
 pub(crate) const WBE207EAE: &str = r#"
@@ -4286,6 +4217,9 @@ fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, tota
     }
 }
 "#;
+pub(crate) const WBF766089: &str = r#"
+var<workgroup> right_tile: array<array<vec4<f32>, 16>, STEPS>;
+"#;
 pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
     first: u32,
     distance: u32,
@@ -4296,14 +4230,6 @@ pub(crate) const WBF9E2EDA: &str = r#"struct Arguments {
     weight_decay: f32,
     rate: f32,
     keeps_zeros: u32
-}
-"#;
-pub(crate) const WBFED8D36: &str = r#"
-fn repeated(window: u32, plane: u32, t: u32) -> Queries {
-    let at = min(t, arguments.time - 1u);
-    let number = plane * arguments.time + at;
-    let document = select(arguments.time, document_start(window + at), t < arguments.time);
-    return Queries(vec4<u32>(at), vec4<u32>(document), vec4<f32>(lse[number]), vec4<f32>(delta[number]));
 }
 "#;
 pub(crate) const WC012DB6B: &str = r#"
@@ -4354,6 +4280,9 @@ pub(crate) const WC23F42F9: &str = r#"
 @group(0) @binding(5)
 var<storage, read> b: array<Entry>;
 "#;
+pub(crate) const WC2DFE266: &str = r#"
+const STEPS: u32 = 64u;
+"#;
 pub(crate) const WC30D1A42: &str = r#"
 @group(0) @binding(6)
 var<storage, read> loss: array<f32>;
@@ -4397,6 +4326,16 @@ pub(crate) const WC52EC34A: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
+pub(crate) const WC58931E5: &str = r#"
+fn multiply_staged(block: ptr<function, mat4x4<f32>>, index: u32) {
+    let first = index / 64u * DEPTH;
+    for (var k = 0u; k < DEPTH; k += 1u) {
+        let rows = left_tile[first + k][index / 8u % 8u];
+        let columns = right_tile[first + k][index % 8u];
+        *block += mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
+    }
+}
+"#;
 pub(crate) const WC5D1E7FF: &str = r#"
 const SIDE: u32 = 32u;
 "#;
@@ -4429,6 +4368,9 @@ fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
     }
 }
 "#;
+pub(crate) const WC7A2F05C: &str = r#"
+var<workgroup> left_tile: array<array<vec4<f32>, 16>, STEPS>;
+"#;
 pub(crate) const WC80026D9: &str = r#"
 alias Staged = Number;
 "#;
@@ -4449,10 +4391,6 @@ pub(crate) const WC8F3EAAE: &str = r#"struct Arguments {
     ignored: u32
 }
 "#;
-pub(crate) const WC8F950D9: &str = r#"
-@group(0) @binding(2)
-var<storage, read> statistics: array<vec2<f32>>;
-"#;
 pub(crate) const WC9460618: &str = r#"
 alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
 "#;
@@ -4461,6 +4399,9 @@ pub(crate) const WC95F12AF: &str = r#"struct Arguments {
     site: u32,
     size: f32
 }
+"#;
+pub(crate) const WC965F229: &str = r#"
+var<workgroup> left_tile: array<array<vec4<f32>, 8>, STEPS>;
 "#;
 pub(crate) const WC9F479D3: &str = r#"
 @compute @workgroup_size(64)
@@ -4934,12 +4875,6 @@ fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
 pub(crate) const WE2646BFD: &str = r#"
 var<workgroup> left_tile: array<Staged, SIDE * ALONG / UNIT>;
 "#;
-pub(crate) const WE26DDE3D: &str = r#"
-@compute @workgroup_size(256)
-fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    sums(group, local);
-}
-"#;
 pub(crate) const WE32FAE4C: &str = r#"
 @group(0) @binding(0)
 var<uniform> arguments: Arguments;
@@ -4981,6 +4916,25 @@ pub(crate) const WE518FE79: &str = r#"struct Arguments {
     all_rows: u32
 }
 "#;
+pub(crate) const WE5690A9F: &str = r#"
+fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
+    let place = index % 8u;
+    let step = staged_place(index).y;
+    if stages_left(index) {
+        let steps = transpose(left);
+        left_tile[step][place] = steps[0];
+        left_tile[step + 1u][place] = steps[1];
+        left_tile[step + 2u][place] = steps[2];
+        left_tile[step + 3u][place] = steps[3];
+    }
+    else {
+        right_tile[step][place] = right[0];
+        right_tile[step + 1u][place] = right[1];
+        right_tile[step + 2u][place] = right[2];
+        right_tile[step + 3u][place] = right[3];
+    }
+}
+"#;
 pub(crate) const WE569B06E: &str = r#"
 @group(0) @binding(3)
 var<storage, read> shares: array<f32>;
@@ -5009,6 +4963,10 @@ fn qkv_entry(at: u32, channel: u32) -> f32 {
     return select(0.0, f32(qkv[at + min(channel, arguments.head_size - 1u)]), channel < arguments.head_size);
 }
 "#;
+pub(crate) const WE66C29C0: &str = r#"
+@group(0) @binding(6)
+var<storage, read> y: array<Stored>;
+"#;
 pub(crate) const WE68E5F94: &str = r#"
 @compute @workgroup_size(256)
 fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5017,29 +4975,6 @@ fn weigh_experts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         let gate = gates[at / arguments.hidden];
         y[at] = select(gate * h[at], 0.0, gate == 0.0);
     }
-}
-"#;
-pub(crate) const WE7EE875E: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = mat4x4<f32>();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
-        let step = first + staged.y;
-        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks);
 }
 "#;
 pub(crate) const WE8316297: &str = r#"struct Arguments {
@@ -5244,6 +5179,24 @@ struct Own {
 pub(crate) const WED8F2440: &str = r#"
 alias Operand = f32;
 "#;
+pub(crate) const WEDDB8DF4: &str = r#"
+fn row_of_sum(block: mat4x4<f32>, index: u32) -> vec4<f32> {
+    let place = index % 8u;
+    let part = index / 64u;
+    let own = index / 8u;
+    left_tile[own][place] = block[0];
+    left_tile[own + 32u][place] = block[1];
+    right_tile[own][place] = block[2];
+    right_tile[own + 32u][place] = block[3];
+    workgroupBarrier();
+    var sum = vec4<f32>();
+    for (var other = 0u; other < 4u; other += 1u) {
+        let at = part % 2u * 32u + other * 8u + own % 8u;
+        sum += select(right_tile[at][place], left_tile[at][place], part < 2u);
+    }
+    return sum;
+}
+"#;
 pub(crate) const WEDE0F26C: &str = r#"
 fn embedded(bound: u32, channel: u32) -> Entry {
     return Entry(table[bound * arguments.channels + channel]);
@@ -5327,6 +5280,42 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
 "#;
+pub(crate) const WF21F31B2: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left_guarded(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right_guarded(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
+}
+"#;
 pub(crate) const WF2349D97: &str = r#"
 @group(0) @binding(2)
 var<storage, read> load: array<f32>;
@@ -5338,11 +5327,6 @@ var<storage, read_write> rows: array<vec2<f32>>;
 pub(crate) const WF27B06EC: &str = r#"
 fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
-}
-"#;
-pub(crate) const WF39DDDF1: &str = r#"
-fn staged_place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index % 8u, index / 8u) * 4u;
 }
 "#;
 pub(crate) const WF4941F5B: &str = r#"
@@ -5373,6 +5357,9 @@ pub(crate) const WF679EE3A: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dgates: array<f32>;
 "#;
+pub(crate) const WF836C876: &str = r#"
+const STEPS: u32 = 16u;
+"#;
 pub(crate) const WF858C72F: &str = r#"
 @compute @workgroup_size(64)
 fn cached_write(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5401,10 +5388,6 @@ fn cached_write(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
 pub(crate) const WF85A4102: &str = r#"
 const CHUNK: u32 = 16384u;
 "#;
-pub(crate) const WF9052591: &str = r#"
-@group(0) @binding(1)
-var<storage, read> y: array<Stored>;
-"#;
 pub(crate) const WF94D40CC: &str = r#"
 @group(0) @binding(3)
 var<storage, read> targets: array<u32>;
@@ -5412,9 +5395,80 @@ var<storage, read> targets: array<u32>;
 pub(crate) const WF991F24F: &str = r#"
 const GELU_EXACT: u32 = 0u;
 "#;
-pub(crate) const WFAD4E8CA: &str = r#"
-@group(0) @binding(5)
-var<storage, read_write> db: array<Entry>;
+pub(crate) const WFA86AD2D: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var part = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            part += flow * normal;
+        }
+        if arguments.weight == 1u {
+            weight_parts[number * arguments.channels + c] = part;
+        }
+    }
+}
+"#;
+pub(crate) const WFAEE3825: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    product = group.z;
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
+}
 "#;
 pub(crate) const WFBB6A2E8: &str = r#"
 @group(0) @binding(2)

@@ -5,27 +5,34 @@
 // Here:     ds[t,j] = p[t,j]·(M[t,j]·(dy[t]·v[j]) − delta[t])·cap′[t,j], for t − S < j ≤ t
 //           dq[t] = Σ_j ds[t,j]·k[j]/√D;  dk[j] = Σ_t ds[t,j]·q[t]/√D;  dv[j] = Σ_t p[t,j]·M[t,j]·dy[t]
 //
-// cap′ is 1 − (s/c)² with a soft cap, else 1. The probabilities are recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta;
-// dy is [B,T,H·D], dqkv [B,T,(H+2K)·D]. Sums over t also run over the H/K query heads that share the key head, one after another, so
-// that the order never changes.
+// cap′ is 1 − (s/c)² with a soft cap, else 1. The probabilities are recomputed from lse [B,H,T]. delta[t] is dy[t]·y[t] (FlashAttention-2, Dao
+// 2023, line 4 of the backward pass), also with dropout, since y has the mask in it. y and dy are [B,T,H·D], dqkv [B,T,(H+2K)·D]. Sums over t
+// also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 //
 // Shaped as attention_forward.wgsl: a workgroup owns 32 rows of one head of dqkv and walks their counterparts in tiles of 32, with two products
 // for a tile of ds (one for p) and one for the result. A workgroup of values needs no dy·v, and one of both dk and dv would need more
-// registers than some GPUs have. half: qkv, dy and dqkv are stored in f16.
+// registers than some GPUs have. half: qkv, y, dy and dqkv are stored in f16.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first tile of queries that sees none of the keys ends the walk.
 
 import package::shared::attention::{
-    COLUMNS, Stored, arguments, cap_slope, capped, control, document_start, document_starts, kept, 
+    COLUMNS, Stored, arguments, cap_slope, capped, control, document_start, document_starts, kept,
     positions_from, qkv_block, scaled_rows, schedule,
 };
 import package::shared::grid::group_number;
 import package::shared::small_tile::{SIDE, left_tile, multiply, stage_left, stage_right, stage_steps};
 
 @group(0) @binding(5) var<storage, read> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read> y: array<Stored>;
 @group(0) @binding(7) var<storage, read> dy: array<Stored>;
 @group(0) @binding(8) var<storage, read_write> dqkv: array<Stored>;
+
+// Channels in an entry of a binding.
+@if(scalar) const WIDTH: u32 = 1u;
+@if(vec4) const WIDTH: u32 = 4u;
+
+// delta of four queries each, in two halves.
+var<workgroup> delta_halves: array<array<vec4<f32>, 8>, 2>;
 
 @if(scalar)
 fn dy_entry(at: u32, channel: u32) -> f32 {
@@ -53,15 +60,28 @@ fn operand(of_dy: bool, window: u32, first: u32, head: u32, channel: u32) -> mat
         dy_channels(at.w, head, channel));
 }
 
-// Four entries of a row of lse or delta.
+// Stages delta of a tile of queries: an invocation half of the channels of one of them.
+fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
+    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
+    let channels = arguments.head_size / WIDTH;
+    let begin = (row * arguments.heads + head) * channels;
+    var sum = 0.0;
+    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
+        @if(scalar) sum += f32(dy[at]) * f32(y[at]);
+        @if(vec4) sum += dot(vec4<f32>(dy[at]), vec4<f32>(y[at]));
+    }
+    delta_halves[other / 4u][own][other % 4u] = sum;
+}
+
+// delta of a group of four staged queries.
+fn staged_deltas(group: u32) -> vec4<f32> {
+    return delta_halves[0][group] + delta_halves[1][group];
+}
+
+// Four entries of a row of lse.
 fn lse_of(plane: u32, t: vec4<u32>) -> vec4<f32> {
     let at = vec4<u32>(plane * arguments.time) + t;
     return vec4<f32>(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
-}
-
-fn delta_of(plane: u32, t: vec4<u32>) -> vec4<f32> {
-    let at = vec4<u32>(plane * arguments.time) + t;
-    return vec4<f32>(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
 }
 
 // Four queries: their positions, and what the softmax and its gradient subtract.
@@ -72,17 +92,17 @@ struct Queries {
     delta: vec4<f32>,
 }
 
-fn queries_from(window: u32, plane: u32, first: u32) -> Queries {
+fn queries_from(window: u32, plane: u32, first: u32, deltas: vec4<f32>) -> Queries {
     let t = positions_from(first);
-    return Queries(t, document_starts(window, t), lse_of(plane, t), delta_of(plane, t));
+    return Queries(t, document_starts(window, t), lse_of(plane, t), deltas);
 }
 
 // Four times the same query; one that sees nothing past the window's end.
-fn repeated(window: u32, plane: u32, t: u32) -> Queries {
+fn repeated(window: u32, plane: u32, t: u32, delta: f32) -> Queries {
     let at = min(t, arguments.time - 1u);
-    let number = plane * arguments.time + at;
     let document = select(arguments.time, document_start(window + at), t < arguments.time);
-    return Queries(vec4<u32>(at), vec4<u32>(document), vec4<f32>(lse[number]), vec4<f32>(delta[number]));
+    return Queries(
+        vec4<u32>(at), vec4<u32>(document), vec4<f32>(lse[plane * arguments.time + at]), vec4<f32>(delta));
 }
 
 // ds, or p·M, of four pairs, from q·k and dy·v.
@@ -145,6 +165,9 @@ fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, col
     // Four channels of four rows, and those 32 channels further.
     var gradient = mat4x4<f32>();
     var gradient_right = mat4x4<f32>();
+    if of_query {
+        stage_deltas(window, first, head, own, other);
+    }
     for (var sharer = 0u; sharer < select(sharers, 1u, of_query); sharer += 1u) {
         let query_head = select(pair * sharers + sharer, head, of_query);
         let query_plane = text * arguments.heads + query_head;
@@ -154,6 +177,9 @@ fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, col
                 break;
             }
             let theirs = start + 4u * own;
+            if !of_query && !of_value {
+                stage_deltas(window, start, query_head, own, other);
+            }
             // One of theirs in each column, with four of mine.
             var products = mat4x4<f32>();
             for (var channel = 0u; channel < arguments.head_size; channel += SIDE) {
@@ -178,7 +204,7 @@ fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, col
             workgroupBarrier();
             let their = start + 4u * other;
             if of_query {
-                let queries = queries_from(window, query_plane, mine);
+                let queries = queries_from(window, query_plane, mine, staged_deltas(own));
                 left_tile[4u * other][own] =
                     weights(false, query_plane, queries, vec4<u32>(their), products[0], flows[0]);
                 left_tile[4u * other + 1u][own] =
@@ -189,14 +215,22 @@ fn backward(of_query: bool, of_value: bool, rank: u32, text: u32, head: u32, col
                     weights(false, query_plane, queries, vec4<u32>(their + 3u), products[3], flows[3]);
             } else {
                 let keys = positions_from(mine);
+                var deltas = vec4<f32>();
+                if !of_value {
+                    deltas = staged_deltas(other);
+                }
                 left_tile[4u * other][own] =
-                    weights(of_value, query_plane, repeated(window, query_plane, their), keys, products[0], flows[0]);
+                    weights(
+                        of_value, query_plane, repeated(window, query_plane, their, deltas.x), keys, products[0], flows[0]);
                 left_tile[4u * other + 1u][own] =
-                    weights(of_value, query_plane, repeated(window, query_plane, their + 1u), keys, products[1], flows[1]);
+                    weights(
+                        of_value, query_plane, repeated(window, query_plane, their + 1u, deltas.y), keys, products[1], flows[1]);
                 left_tile[4u * other + 2u][own] =
-                    weights(of_value, query_plane, repeated(window, query_plane, their + 2u), keys, products[2], flows[2]);
+                    weights(
+                        of_value, query_plane, repeated(window, query_plane, their + 2u, deltas.z), keys, products[2], flows[2]);
                 left_tile[4u * other + 3u][own] =
-                    weights(of_value, query_plane, repeated(window, query_plane, their + 3u), keys, products[3], flows[3]);
+                    weights(
+                        of_value, query_plane, repeated(window, query_plane, their + 3u, deltas.w), keys, products[3], flows[3]);
             }
             let source = select(query_head, key_head, of_query);
             stage_steps(operand(of_value, window, their, source, column + 4u * own), other, own);

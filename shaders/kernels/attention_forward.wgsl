@@ -14,7 +14,7 @@
 // documents: t sees no key before starts[b,t], the first position of its document; tiles of such keys are skipped.
 
 import package::shared::attention::{
-    COLUMNS, Stored, arguments, capped, control, document_start, document_starts, kept,  positions_from,
+    COLUMNS, Stored, arguments, capped, control, document_start, document_starts, kept, positions_from,
     qkv_block, scaled_rows, schedule,
 };
 import package::shared::grid::group_number;

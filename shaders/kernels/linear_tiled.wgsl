@@ -9,39 +9,46 @@
 
 import package::shared::grid::group_number;
 import package::shared::linear::{arguments, left, product, right};
-import package::shared::linear_sum::store;
-@if(small) import package::shared::small_tile::{DEPTH, SIDE, multiply_staged, stage, staged_place};
-@if(large) import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+@if(large) import package::shared::linear_sum::store;
+@if(small) import package::shared::linear_sum::store_row;
+@if(small) import package::shared::split_tile::{
+    INVOCATIONS, SIDE, STEPS, multiply_staged, row_of_sum, stage, staged_place, stages_left, stages_right,
+};
+@if(large) import package::shared::staged::{
+    INVOCATIONS, STEPS, multiply_staged, stage, staged_place, stages_left, stages_right,
+};
 @if(large) import package::shared::tiles::{Blocks, SIDE};
 import package::shared::tiles::{block_corner, tile_corner};
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(INVOCATIONS)
 fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
     let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
     if tile.x >= arguments.rows {
         return;
     }
-    let corner = block_corner(index, 8u);
+    let corner = block_corner(index % 64u, 8u);
     let staged = staged_place(index);
     @if(small) var blocks = mat4x4<f32>();
     @if(large) var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+    for (var first = 0u; first < arguments.inner; first += STEPS) {
         let step = first + staged.y;
         var staged_left = mat4x4<f32>();
         var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
+        if step < arguments.inner && stages_left(index) {
             staged_left = left(tile.x + staged.x, step);
+        }
+        if step < arguments.inner && stages_right(index) {
             staged_right = right(tile.y + staged.x, step);
         }
         stage(index, staged_left, staged_right);
         workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
+        multiply_staged(&blocks, index);
         workgroupBarrier();
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    @if(small) store(row, column, blocks);
+    @if(small) store_row(row + index / 64u, column, row_of_sum(blocks, index));
     @if(large) {
         store(row, column, blocks.here);
         store(row, column + 32u, blocks.right);

@@ -7,13 +7,19 @@
 // copies a few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
-import package::shared::linear_weight_backward::{arguments, left_guarded, right_guarded, slice_steps, store};
-@if(small) import package::shared::small_tile::{DEPTH, SIDE, multiply_staged, stage, staged_place};
-@if(large) import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
+import package::shared::linear_weight_backward::{arguments, left_guarded, right_guarded, slice_steps};
+@if(large) import package::shared::linear_weight_backward::store;
+@if(small) import package::shared::linear_weight_backward::store_row;
+@if(small) import package::shared::split_tile::{
+    INVOCATIONS, SIDE, STEPS, multiply_staged, row_of_sum, stage, staged_place, stages_left, stages_right,
+};
+@if(large) import package::shared::staged::{
+    INVOCATIONS, STEPS, multiply_staged, stage, staged_place, stages_left, stages_right,
+};
 @if(large) import package::shared::tiles::{Blocks, SIDE};
 import package::shared::tiles::{block_corner, tile_corner};
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(INVOCATIONS)
 fn linear_weight_backward_tiled(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
@@ -24,20 +30,28 @@ fn linear_weight_backward_tiled(
         return;
     }
     let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index, 8u);
+    let corner = block_corner(index % 64u, 8u);
     let staged = staged_place(index);
     @if(small) var blocks = mat4x4<f32>();
     @if(large) var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += DEPTH) {
+    for (var first = steps.x; first < steps.y; first += STEPS) {
         let step = first + staged.y;
-        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left_guarded(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right_guarded(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
         workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
+        multiply_staged(&blocks, index);
         workgroupBarrier();
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    @if(small) store(slice, row, column, blocks);
+    @if(small) store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
     @if(large) {
         store(slice, row, column, blocks.here);
         store(slice, row, column + 32u, blocks.right);

@@ -1,9 +1,9 @@
-// Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+// Gradient of a norm's input, and parts of its weight's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
 // variants: form=layer|rms entries=scalar|vec4|half
 //
-// layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
-// x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.
-// half: dy is stored in f16.
+// layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r); weight_parts[group] = Σ dy·x̂ over the group's rows.
+// x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ); weight_parts [groups,C]. r is what else flows into x.
+// A workgroup takes the means of some rows, then walks down their columns. half: dy is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
 import package::shared::grid::group_number;
@@ -15,6 +15,8 @@ struct Arguments {
     channels: u32, // C, in entries.
     offset: f32, // Added to w: 1 where weights are stored without their 1.
     residual: u32, // 1 adds r; else anything may be bound there.
+    rows_in_group: u32, // Rows of a workgroup.
+    weight: u32, // 1 writes weight_parts.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -24,37 +26,56 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read> dy: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Entry>;
 @group(0) @binding(6) var<storage, read> r: array<Entry>;
+@group(0) @binding(7) var<storage, read_write> weight_parts: array<Entry>;
+
+// mean g and mean(g·x̂) of the workgroup's rows. The engine's plan/lower/norm.rs has the same number of them.
+var<workgroup> means: array<vec2<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group_number(group);
-    if row >= arguments.rows {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
         return;
     }
-    let start = row * arguments.channels;
+    let end = min(first + arguments.rows_in_group, arguments.rows);
     let count = f32(arguments.channels * WIDTH);
-    let mean = statistics[row].x;
-    let root = statistics[row].y;
-    var along = Entry(0.0);
-    @if(layer) var sum = Entry(0.0);
-    for (var c = local; c < arguments.channels; c += LANES) {
-        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        along += g * (x[start + c] - mean) * root;
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        @if(layer) var sum = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+            @if(layer) {
+                sum += g;
+            }
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
         @if(layer) {
-            sum += g;
+            mean.x = sum_of_row(total(sum), local) / count;
+        }
+        if local == 0u {
+            means[row - first] = mean;
         }
     }
-    let mean_along = sum_of_row(total(along), local) / count;
-    @if(layer) let mean_g = sum_of_row(total(sum), local) / count;
+    workgroupBarrier();
     for (var c = local; c < arguments.channels; c += LANES) {
-        let normal = (x[start + c] - mean) * root;
-        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
-        @if(layer) {
-            g -= mean_g;
+        var part = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            part += flow * normal;
         }
-        var gradient = root * (g - normal * mean_along);
-        let residual = arguments.residual == 1u;
-        gradient = select(gradient, gradient + r[select(0u, start + c, residual)], residual);
-        dx[start + c] = gradient;
+        if arguments.weight == 1u {
+            weight_parts[number * arguments.channels + c] = part;
+        }
     }
 }

@@ -1,5 +1,5 @@
 // Products of 32 × 32 outputs by 8 × 8 invocations with a block of 4 × 4 each: 32 inner steps of both operands in workgroup memory, 8 KiB, step
-// by step in groups of four rows or columns. The columns of a mat4x4 are the rows of its block. shared/staged.wgsl has larger tiles.
+// by step in groups of four rows or columns. The columns of a mat4x4 are the rows of its block.
 
 const SIDE: u32 = 32u;
 // Inner steps that are staged at once.
@@ -39,18 +39,4 @@ fn stage_steps(steps: mat4x4<f32>, step: u32, column: u32) {
     right_tile[4u * step + 1u][column] = steps[1];
     right_tile[4u * step + 2u][column] = steps[2];
     right_tile[4u * step + 3u][column] = steps[3];
-}
-
-// As in shared/staged.wgsl.
-fn staged_place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index % 8u, index / 8u) * 4u;
-}
-
-fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
-    stage_left(left, index % 8u, index / 8u);
-    stage_steps(right, index / 8u, index % 8u);
-}
-
-fn multiply_staged(block: ptr<function, mat4x4<f32>>, local: vec2<u32>) {
-    multiply(block, local.x, local.y, DEPTH);
 }

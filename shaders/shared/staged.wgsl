@@ -3,15 +3,24 @@
 
 import package::shared::tiles::Blocks;
 
+const INVOCATIONS: u32 = 64u;
 // Inner steps that are staged at once.
-const DEPTH: u32 = 16u;
+const STEPS: u32 = 16u;
 
-var<workgroup> left_tile: array<array<vec4<f32>, 16>, DEPTH>;
-var<workgroup> right_tile: array<array<vec4<f32>, 16>, DEPTH>;
+var<workgroup> left_tile: array<array<vec4<f32>, 16>, STEPS>;
+var<workgroup> right_tile: array<array<vec4<f32>, 16>, STEPS>;
 
 // Which rows (or columns) and inner steps of the tile an invocation stages: (first row, first step).
 fn staged_place(index: u32) -> vec2<u32> {
     return vec2<u32>(index % 16u * 4u, index / 16u * 4u);
+}
+
+fn stages_left(index: u32) -> bool {
+    return true;
+}
+
+fn stages_right(index: u32) -> bool {
+    return true;
 }
 
 // Stages one 4 × 4 block of each operand.
@@ -34,13 +43,14 @@ fn outer(rows: vec4<f32>, columns: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
 }
 
-// Multiplies what is staged; `local` is the invocation's row and column in the workgroup.
-fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
-    for (var k = 0u; k < DEPTH; k += 1u) {
-        let left = left_tile[k][local.x];
-        let left_down = left_tile[k][local.x + 8u];
-        let right = right_tile[k][local.y];
-        let right_across = right_tile[k][local.y + 8u];
+fn multiply_staged(blocks: ptr<function, Blocks>, index: u32) {
+    let row = index / 8u;
+    let column = index % 8u;
+    for (var k = 0u; k < STEPS; k += 1u) {
+        let left = left_tile[k][row];
+        let left_down = left_tile[k][row + 8u];
+        let right = right_tile[k][column];
+        let right_across = right_tile[k][column + 8u];
         (*blocks).here += outer(left, right);
         (*blocks).right += outer(left, right_across);
         (*blocks).down += outer(left_down, right);

@@ -212,9 +212,7 @@ fn norms() -> Vec<HalfCase> {
             all.push(case(ops::Norm { form, bias }, fed, &[], &[0], ROUNDING));
         }
         let fed = [Full(x), Full(w), Full(&[67, 2]), Half(x), Full(x)];
-        all.push(case(ops::NormBackward { form, residual: true }, &fed, &[], &[], 1e-6));
-        let fed = [Full(x), Full(&[67, 2]), Half(x)];
-        all.push(case(ops::NormWeightBackward { bias: true }, &fed, &[w, w], &[], 1e-6));
+        all.push(case(ops::NormBackward { form, residual: true, weight: true }, &fed, &[w], &[], 1e-6));
     }
     all
 }
@@ -295,12 +293,11 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
             let fed = [Half(qkv), Starts(starts)];
             all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }
-        all.push(case(ops::AttentionDelta { heads }, &[Half(y), Half(y)], &[], &[], 1e-6));
         for (window, documents) in kinds.iter().copied() {
             let softcap = window.map(|_| 0.5);
             let forward = ops::Attention { heads, softcap, window, documents, ..Default::default() };
             let op = ops::AttentionBackward { forward, documents };
-            let fed = [Half(qkv), Full(rows), Full(rows), Half(y), Starts(starts)];
+            let fed = [Half(qkv), Full(rows), Half(y), Half(y), Starts(starts)];
             all.push(case(op, &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
         }
     }

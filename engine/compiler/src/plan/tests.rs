@@ -109,10 +109,7 @@ fn documents_cost_nothing_where_rows_have_one() {
                         different += 1;
                     }
                 }
-                let attends = |dispatch: &&Dispatch| {
-                    let name = dispatch.kernel.name;
-                    name.starts_with("attention") && !name.starts_with("attention_delta")
-                };
+                let attends = |dispatch: &&Dispatch| dispatch.kernel.name.starts_with("attention");
                 assert_eq!(different, alone.dispatches.iter().filter(attends).count(), "{name}");
             }
         }

@@ -56,11 +56,10 @@ fn assert_close(what: &str, ours: &[f32], truth: &[f64], tolerance: f64) {
     }
 }
 
-/// y, lse, delta and dqkv.
+/// y, lse and dqkv.
 struct Attended {
     y: Vec<f64>,
     lse: Vec<f64>,
-    delta: Vec<f64>,
     dqkv: Vec<f64>,
 }
 
@@ -80,7 +79,6 @@ fn attend(
     let mut out = Attended {
         y: vec![0.0; batch * time * heads.width()],
         lse: vec![0.0; batch * count * time],
-        delta: vec![0.0; batch * count * time],
         dqkv: vec![0.0; qkv.len()],
     };
     let dot = |a: usize, other: &[f32], b: usize| -> f64 {
@@ -113,8 +111,7 @@ fn attend(
                         out.y[row + d] += share * f64::from(qkv[value(j) + d]);
                     }
                 }
-                let delta = (0..head_size).map(|d| f64::from(dy[row + d]) * out.y[row + d]).sum();
-                out.delta[plane * time + t] = delta;
+                let delta: f64 = (0..head_size).map(|d| f64::from(dy[row + d]) * out.y[row + d]).sum();
                 for j in oldest..=t {
                     let probability = (scores[j] - lse).exp();
                     let bend = cap.map_or(1.0, |cap| 1.0 - (scores[j] / cap).powi(2));
@@ -147,24 +144,23 @@ fn check_attention(
     let softcap = documents.then_some(0.4);
     let op = ops::Attention { heads, softcap, dropout, documents, ..Default::default() };
     let forward = graph.push(op, &with_starts(&[qkv])).unwrap();
-    let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
     let op = ops::AttentionBackward { forward: op, documents };
-    let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], delta, dy])).unwrap()[0];
+    let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], forward[0], dy])).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let given_starts = documents.then(|| starts_of(batch, time));
     let truth = attend((batch, time), heads, dropout, (softcap, given_starts.as_deref()), &given.0, &given.1);
     let mut inputs = vec![(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
     inputs.extend(starts.zip(given_starts.map(Data::U32)));
     let case = format!("{batch}×{time} {heads:?} {dropout:?} {documents}");
-    let results = run(gpu, &SOFTWARE, &graph, &inputs, &[forward[0], forward[1], delta, dqkv]);
-    let truths = [&truth.y, &truth.lse, &truth.delta, &truth.dqkv];
+    let results = run(gpu, &SOFTWARE, &graph, &inputs, &[forward[0], forward[1], dqkv]);
+    let truths = [&truth.y, &truth.lse, &truth.dqkv];
     // Many heads that share a key add to the rounding of its gradient.
     let sharers = heads.heads / heads.kv_heads;
     let tolerance = if sharers > 16 { 2e-5 * (sharers as f64).sqrt() } else { 2e-5 };
-    for ((name, ours), truth) in ["y", "lse", "delta", "dqkv"].iter().zip(&results).zip(truths) {
+    for ((name, ours), truth) in ["y", "lse", "dqkv"].iter().zip(&results).zip(truths) {
         assert_close(&format!("{name} of {case}"), ours, truth, tolerance);
     }
-    let again = run(gpu, &SOFTWARE, &graph, &inputs, &[forward[0], forward[1], delta, dqkv]);
+    let again = run(gpu, &SOFTWARE, &graph, &inputs, &[forward[0], forward[1], dqkv]);
     assert!(again == results, "{case} differs from run to run");
 }
 

@@ -115,9 +115,7 @@ impl Operation for Attention {
         let AttentionOutputs { y, lse } = outputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
-        let Delta { delta } =
-            pass.graph.add(AttentionDelta { heads: self.heads }, AttentionDeltaInputs { y, dy })?;
-        let inputs = AttentionBackwardInputs { qkv, lse, delta, dy, starts };
+        let inputs = AttentionBackwardInputs { qkv, lse, y, dy, starts };
         let back = AttentionBackward { forward: *self, documents: self.documents };
         let Dqkv { dqkv } = pass.graph.add(back, inputs)?;
         pass.flow(x, dqkv)
@@ -130,33 +128,9 @@ impl Operation for Attention {
     }
 }
 
-/// delta[b,h,t] = Σ_d dy[b,t,h,d]·y[b,t,h,d] (Dao 2023, FlashAttention-2, line 4 of the backward pass).
-/// Inputs: y [B,T,H·D], dy. Output: [B,H,T].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AttentionDelta {
-    pub heads: Heads,
-}
-
-operands! {
-    AttentionDeltaInputs of AttentionDelta { y, dy }
-    Delta of AttentionDelta { delta }
-}
-
-impl Operation for AttentionDelta {
-    declare!("attention_delta", "δ[t] = Σ dy[t]·y[t], for each head", AttentionDeltaInputs -> Delta);
-
-    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<Delta<Type>> {
-        let AttentionDeltaInputs { y, dy } = inputs;
-        batched(y, self.heads.width())?;
-        alike("output gradient", dy, y)?;
-        Ok(Delta { delta: Type::f32(&[y.shape[0], self.heads.heads, y.shape[1]]) })
-    }
-
-    f16_rules!(together: inputs.y, inputs.dy);
-}
-
-/// Recomputes the probabilities from q, k and lse. With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the
-/// queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
+/// Recomputes the probabilities from q, k and lse, and δ[t] = Σ dy[t]·y[t] for each head (Dao 2023, FlashAttention-2, line 4 of the backward
+/// pass). With a soft cap, ds is multiplied by its slope, 1 − (score / c)². Key j is seen by the queries t ≥ j with starts[b,t] ≤ j.
+/// Inputs: qkv [B,T,W], lse [B,H,T], y [B,T,H·D], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
     pub forward: Attention,
@@ -165,29 +139,29 @@ pub struct AttentionBackward {
 }
 
 operands! {
-    AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy, starts: if documents }
+    AttentionBackwardInputs of AttentionBackward { qkv, lse, y, dy, starts: if documents }
     Dqkv of AttentionBackward { dqkv }
 }
 
 impl Operation for AttentionBackward {
     declare!(
         "attention_backward",
-        "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D",
+        "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − Σ dy·y); dq = ds·k / √D; dk = dsᵀ·q / √D",
         AttentionBackwardInputs -> Dqkv
     );
 
     fn types(&self, inputs: AttentionBackwardInputs<&Type>, _: Nothing) -> Rule<Dqkv<Type>> {
-        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy, starts }) = (self.forward.heads, inputs);
+        let (heads, AttentionBackwardInputs { qkv, lse, y, dy, starts }) = (self.forward.heads, inputs);
         batched(qkv, heads.packed())?;
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
         let rows = Type::f32(&[qkv.shape[0], heads.heads, qkv.shape[1]]);
         alike("lse", lse, &rows)?;
-        alike("delta", delta, &rows)?;
-        alike("output gradient", dy, &Type::f32(&[qkv.shape[0], qkv.shape[1], heads.width()]))?;
+        alike("output", y, &Type::f32(&[qkv.shape[0], qkv.shape[1], heads.width()]))?;
+        alike("output gradient", dy, y)?;
         Ok(Dqkv { dqkv: qkv.clone() })
     }
 
-    f16_rules!(together: inputs.qkv, inputs.dy, outputs.dqkv);
+    f16_rules!(together: inputs.qkv, inputs.y, inputs.dy, outputs.dqkv);
 
     /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over keys.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {

@@ -97,6 +97,15 @@ fn matrix_of(weight: &Type, rows: &Type) -> Rule<[usize; 2]> {
     Ok([weight.shape[0], weight.shape[1]])
 }
 
+/// Appends the gradient of a bias that is added to every row of y.
+pub(super) fn bias_backward(pass: &mut Backward<'_>, dy: ValueId, bias: Option<ValueId>) -> Done {
+    if let Some(sum) = bias.and_then(|bias| pass.parameter(bias)) {
+        let groups = pass.graph.ty(dy).rows();
+        pass.graph.add_into(SumRows { groups }, Dy { dy }, Sum { sum })?;
+    }
+    Ok(())
+}
+
 /// Appends the gradient of x·wᵀ (+ b).
 pub(super) fn product_backward(
     pass: &mut Backward<'_>,
@@ -108,10 +117,7 @@ pub(super) fn product_backward(
         let gradients = LinearGradients { weight: gradient };
         pass.graph.add_into(LinearWeightBackward, LinearWeightBackwardInputs { dy, x }, gradients)?;
     }
-    if let Some(gradient) = bias.and_then(|bias| pass.parameter(bias)) {
-        let groups = pass.graph.ty(dy).rows();
-        pass.graph.add_into(SumRows { groups }, Dy { dy }, Sum { sum: gradient })?;
-    }
+    bias_backward(pass, dy, bias)?;
     if !pass.wants(x) {
         return Ok(());
     }

@@ -77,10 +77,10 @@ macro_rules! operations {
             }
             backward {
                 EmbeddingBackward
-                NormBackward NormWeightBackward
+                NormBackward
                 HeadNormBackward HeadNormWeightBackward
                 LinearInputBackward LinearWeightBackward SumRows
-                AttentionDelta AttentionBackward
+                AttentionBackward
                 ActivationBackward GateBackward SoftcapBackward
                 RouteBackward RouterLossBackward WeighExpertsBackward
                 ExpertLinearInputBackward ExpertLinearWeightBackward

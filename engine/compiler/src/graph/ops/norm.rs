@@ -1,6 +1,6 @@
 //! LayerNorm and RMSNorm, and the norms of a weight's rows.
 
-use super::linear::product_flops;
+use super::linear::{bias_backward, product_flops};
 use super::{
     Added, Cost, Done, Dx, Given, In, Named, Nothing, Operation, Out, Y, declare, f16_rules, operands,
 };
@@ -75,20 +75,18 @@ impl Operation for Norm {
     fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
-        if let Some(of_scale) = pass.parameter(scale) {
-            let bias = bias.and_then(|bias| pass.parameter(bias));
-            let (x, statistics) = (pass.read(x)?, pass.read(statistics)?);
-            let op = NormWeightBackward { bias: bias.is_some() };
-            let gradients = NormGradients { scale: of_scale, bias };
-            pass.graph.add_into(op, NormWeightBackwardInputs { x, statistics, dy }, gradients)?;
-        }
-        if pass.wants(x) {
+        bias_backward(pass, dy, bias)?;
+        let of_scale = pass.parameter(scale);
+        if pass.wants(x) || of_scale.is_some() {
             let residual = pass.gradient(x);
-            let op = NormBackward { form: self.form, residual: residual.is_some() };
+            let op =
+                NormBackward { form: self.form, residual: residual.is_some(), weight: of_scale.is_some() };
             let (read, statistics) = (pass.read(x)?, pass.read(statistics)?);
             let inputs = NormBackwardInputs { x: read, scale, statistics, dy, residual };
-            let Dx { dx } = pass.graph.add(op, inputs)?;
-            pass.replace(x, dx);
+            let Dx { dx } = pass.graph.add_into(op, inputs, NormGradients { scale: of_scale })?;
+            if pass.wants(x) {
+                pass.replace(x, dx);
+            }
         }
         Ok(())
     }
@@ -98,63 +96,37 @@ impl Operation for Norm {
     const IS_CHEAP: bool = true;
 }
 
-/// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], the other gradients of x). Output: dx (+ r).
+/// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], the other gradients of x). Outputs: dx (+ r),
+/// (+= dw [C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormBackward {
     pub form: NormForm,
     /// Whether r is given.
     pub residual: bool,
+    /// Whether w's gradient is computed too.
+    pub weight: bool,
 }
 
 operands! {
     NormBackwardInputs of NormBackward { x, scale, statistics, dy, residual: if residual }
+    NormGradients of NormBackward { scale: if weight }
 }
 
 impl Operation for NormBackward {
     declare!(
         "norm_backward",
-        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean",
-        NormBackwardInputs -> Dx
+        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean; dw += Σ dy·x̂",
+        NormBackwardInputs -> Dx += NormGradients
     );
 
-    fn types(&self, inputs: NormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Dx<Type>> {
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         vector("scale", scale, x.columns())?;
         alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
         alike("output gradient", dy, x)?;
         residual.map_or(Ok(()), |residual| alike("residual", residual, x))?;
+        gradients.scale.map_or(Ok(()), |gradient| vector("gradient", gradient, x.columns()))?;
         Ok(Dx { dx: x.clone() })
-    }
-
-    f16_rules!(independent: inputs.dy);
-}
-
-/// dw += Σ dy·x̂ (db += Σ dy), x̂ = (x − μ)·ρ. Inputs: x [..,C], statistics [N,2], dy [..,C]. Outputs += [C], (+= [C]).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NormWeightBackward {
-    /// Whether b's gradient is computed too.
-    pub bias: bool,
-}
-
-operands! {
-    NormWeightBackwardInputs of NormWeightBackward { x, statistics, dy }
-    NormGradients of NormWeightBackward { scale, bias: if bias }
-}
-
-impl Operation for NormWeightBackward {
-    declare!(
-        "norm_weight_backward",
-        "dw += Σ dy·x̂; db += Σ dy",
-        NormWeightBackwardInputs -> Nothing += NormGradients
-    );
-
-    fn types(&self, inputs: Given<'_, Self>, gradients: Added<'_, Self>) -> Rule<Nothing> {
-        let NormWeightBackwardInputs { x, statistics, dy } = inputs;
-        alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
-        alike("output gradient", dy, x)?;
-        vector("gradient", gradients.scale, x.columns())?;
-        gradients.bias.map_or(Ok(()), |bias| vector("gradient", bias, x.columns()))?;
-        Ok(Nothing)
     }
 
     f16_rules!(independent: inputs.dy);

@@ -1,10 +1,10 @@
 //! Causal and sliding-window attention.
 
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, within_longest_loop, words};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, within_longest_loop};
 use crate::Result;
 use crate::graph::ops::*;
 use crate::graph::{Heads, random};
-use glasshouse_shaders::{Kernel, attention, attention_backward, attention_delta, attention_forward};
+use glasshouse_shaders::{Kernel, attention, attention_backward, attention_forward};
 
 /// Rows of a tile, and channels of a workgroup's result; `shared/attention.wgsl` has the same numbers.
 const TILE: usize = 32;
@@ -32,8 +32,12 @@ impl Window<'_> {
     ) -> Result<Launch> {
         let (batch, time) = (self.qkv.ty.shape[0], self.qkv.ty.shape[1]);
         let Attention { heads, dropout, .. } = self.op;
-        // A loop over four steps at a time, within one over 32 channels, within one over 32 keys or queries.
-        let turns = steps.div_ceil(TILE) * (8 + products * heads.head_size.div_ceil(TILE) * (1 + TILE / 4));
+        // For each tile of keys or queries: eight parts of a row's figures or half of delta's channels, and for each 32 channels a loop over
+        // four steps of the products at a time.
+        let channels = heads.head_size;
+        let halves = if channels.is_multiple_of(4) { channels.div_ceil(8) } else { channels.div_ceil(2) };
+        let turns =
+            steps.div_ceil(TILE) * (halves.max(8) + products * channels.div_ceil(TILE) * (1 + TILE / 4));
         within_longest_loop(self.site, turns, "lower model.context_length")?;
         let shared = [
             BindingSource::CONTROL,
@@ -87,23 +91,11 @@ impl Lower for Attention {
     }
 }
 
-impl Lower for AttentionDelta {
-    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (AttentionDeltaInputs { y, dy }, delta) = (operands.inputs, operands.outputs.delta);
-        let Heads { heads, head_size, .. } = self.heads;
-        let [batch, time, heads, head_size] = words([y.ty.shape[0], y.ty.shape[1], heads, head_size]);
-        let arguments = attention_delta::Arguments { batch, time, heads, head_size };
-        let bindings = vec![y.place(), dy.place(), delta.place()];
-        let kernel = attention_delta::kernel(y.half());
-        Launch::each(kernel, arguments.bytes(), bindings, delta.ty.count()).map(Lowering::one)
-    }
-}
-
 impl Lower for AttentionBackward {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
+        let AttentionBackwardInputs { qkv, lse, y, dy, starts } = operands.inputs;
         let window = Window { site, qkv, op: self.forward, starts };
-        let used = [lse, delta, dy, operands.outputs.dqkv].map(Operand::place);
+        let used = [lse, y, dy, operands.outputs.dqkv].map(Operand::place);
         let Heads { heads, kv_heads, .. } = self.forward.heads;
         // Scores, flows and sums, for every query head that shares a key.
         let steps = [qkv.ty.shape[1] * (heads / kv_heads), 3];

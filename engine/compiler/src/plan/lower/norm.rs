@@ -1,12 +1,19 @@
 //! Norms and their gradients, and the norms of a weight's rows.
 
+use super::matmul::column_sums;
 use super::{
-    BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, tall, within_longest_loop,
+    BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, within_longest_loop,
 };
 use crate::Result;
 use crate::graph::ops::*;
 use glasshouse_protocol::NormKind;
-use glasshouse_shaders::{norm, norm_backward, norm_weight_backward, row_norm};
+use glasshouse_shaders::{norm, norm_backward, row_norm};
+
+/// Workgroups of a norm's gradient, and parts of its weight's, that fill a GPU; more only if they would have more rows than MOST_ROWS.
+const PARTS: usize = 1024;
+
+/// Maximum rows of such a workgroup; `norm_backward.wgsl` has the same number.
+const MOST_ROWS: usize = 64;
 
 impl Lower for Norm {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
@@ -26,36 +33,36 @@ impl Lower for Norm {
 }
 
 impl Lower for NormBackward {
+    /// Workgroups of some rows each; then the sum of their parts of the weight's gradient.
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let Named { inputs, outputs, .. } = operands;
+        let Named { inputs, outputs, gradients } = operands;
         use norm_backward::{Arguments, Entries, Form, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let (rows, channels) = shape(x);
+        let rows_in_group = rows.div_ceil(PARTS).min(MOST_ROWS);
+        let groups = rows.div_ceil(rows_in_group);
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
+        let parts = BindingSource::Scratch(0);
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
-        bindings.push(residual.map_or(BindingSource::UNREAD, Operand::place));
-        let (offset, added) = (self.form.offset(), u32::from(residual.is_some()));
-        let arguments = Arguments { rows: rows as u32, channels, offset, residual: added };
+        bindings.extend([residual.map_or(BindingSource::UNREAD, Operand::place), parts]);
+        let arguments = Arguments {
+            rows: rows as u32,
+            channels,
+            offset: self.form.offset(),
+            residual: u32::from(residual.is_some()),
+            rows_in_group: rows_in_group as u32,
+            weight: u32::from(self.weight),
+        };
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = kernel(kind, entries);
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, grid(rows)?)?))
-    }
-}
-
-impl Lower for NormWeightBackward {
-    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        use norm_weight_backward::{Arguments, Entries, Tier, kernel};
-        let (NormWeightBackwardInputs { x, statistics, dy }, NormGradients { scale, bias }) =
-            (operands.inputs, operands.gradients);
-        let (rows, channels) = shape(x);
-        let (shared, groups) = tall(rows, channels as usize)?;
-        let tier = if shared { Tier::Workgroup } else { Tier::Column };
-        let mut bindings = [x, statistics, dy, scale].map(Operand::place).to_vec();
-        bindings.extend(bias.map(Operand::place));
-        let arguments = Arguments { rows: rows as u32, channels };
-        let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = kernel(tier, entries, self.bias);
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+        let mut launches = vec![Launch::new(kernel, arguments.bytes(), bindings, grid(groups)?)?];
+        if let Some(scale) = gradients.scale {
+            let sizes = [groups, x.columns()];
+            launches.push(column_sums([parts, scale.place()], sizes, [false; 2], true)?);
+        }
+        // The kernel's binding needs some bytes, also if it writes none.
+        let counted = if self.weight { groups * x.columns() } else { 4 };
+        Ok(Lowering { launches, scratch: vec![(counted * 4) as u64] })
     }
 }
 

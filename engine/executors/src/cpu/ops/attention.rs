@@ -163,30 +163,13 @@ impl Interpret for Attention {
     }
 }
 
-impl Interpret for AttentionDelta {
-    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
-        let AttentionDeltaInputs { y, dy } = inputs;
-        let sizes = Sizes::new(Attention { heads: self.heads, ..Attention::default() }, y, None, &call);
-        let (y, dy, delta) = (y.floats, dy.floats, outputs.delta);
-        let Sizes { heads, batch, time, .. } = sizes;
-        call.workers.rows(batch * heads.heads, 1, Rows::new(delta, time), |range, delta, _| {
-            for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
-                let (b, h) = (unit / heads.heads, unit % heads.heads);
-                let from = b * time * heads.width() + h * heads.head_size;
-                products_of_rows(&y[from..], &dy[from..], heads.width(), heads.head_size, delta);
-            }
-        });
-        Ok(())
-    }
-}
-
 impl Interpret for AttentionBackward {
     /// One thread takes all query heads of a key head, whose gradients they share.
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
-        let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
+        let AttentionBackwardInputs { qkv, lse, y, dy, starts } = inputs;
         let sizes = Sizes::new(self.forward, qkv, starts, &call);
         let dropout = self.forward.dropout.map(|site| (site, call.seed));
-        let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
+        let [qkv, lse, y, dy] = [qkv, lse, y, dy].map(|operand| operand.floats);
         let Sizes { heads, batch, time, .. } = sizes;
         let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
         let group = heads.heads / heads.kv_heads;
@@ -196,8 +179,8 @@ impl Interpret for AttentionBackward {
             let Scratch { panel, floats, .. } = scratch;
             let (matrix, tile) = (size * stride, TILE * stride);
             let capped = if sizes.softcap.is_some() { tile } else { 0 };
-            let [keys, values, scores, slopes, kept, capped] =
-                areas(floats, [matrix, matrix, tile, tile, tile, capped]);
+            let [keys, values, scores, slopes, kept, capped, delta] =
+                areas(floats, [matrix, matrix, tile, tile, tile, capped, time]);
             for unit in range {
                 let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
                 let piece = |kind, head| {
@@ -220,6 +203,8 @@ impl Interpret for AttentionBackward {
                 }
                 for h in k * group..(k + 1) * group {
                     let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
+                    let from = b * time * width + h * size;
+                    products_of_rows(&y[from..], &dy[from..], width, size, delta);
                     let dy = sizes.matrix(dy, b, h * size, width);
                     let mut query_gradient = piece(0, h);
                     for tile in sizes.tiles(b) {
@@ -251,7 +236,7 @@ impl Interpret for AttentionBackward {
                         }
                         let weights = Matrix::new(weights, rows, keys, stride).transposed();
                         product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
-                        score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
+                        score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[first..end]);
                         if let Some(limit) = sizes.softcap {
                             for (capped, slopes) in
                                 capped.chunks_exact(stride).zip(slopes.chunks_exact_mut(stride)).take(rows)
@@ -387,6 +372,7 @@ vectorised! {
         }
     }
 
+    /// delta[t] = y[t]·dy[t].
     fn products_of_rows<L>(y: &[f32], dy: &[f32], width: usize, size: usize, delta: &mut [f32]) {
         for (t, delta) in delta.iter_mut().enumerate() {
             let (y, dy) = (&y[t * width..t * width + size], &dy[t * width..t * width + size]);

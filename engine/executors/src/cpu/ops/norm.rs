@@ -24,7 +24,7 @@ impl Interpret for Norm {
 }
 
 impl Interpret for NormBackward {
-    fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
+    fn run(&self, call: Call<'_>, Run { inputs, outputs, gradients }: Run<'_, Self>) -> Result<()> {
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let (rows, columns) = (x.rows(), scale.floats.len());
         let dx = Rows::new(outputs.dx, columns);
@@ -37,26 +37,12 @@ impl Interpret for NormBackward {
                 accumulate(&residual.floats[entries], dx.data);
             }
         });
-        Ok(())
-    }
-}
-
-impl Interpret for NormWeightBackward {
-    fn run(&self, call: Call<'_>, Run { inputs, gradients, .. }: Run<'_, Self>) -> Result<()> {
-        let NormWeightBackwardInputs { x, statistics, dy } = inputs;
-        let (rows, columns) = (x.rows(), gradients.scale.len());
-        let [x, statistics, dy] = [x, statistics, dy].map(|operand| operand.floats);
-        let (least, scale) = ((WORK / rows.max(1)).max(16), Rows::new(gradients.scale, 1));
-        match gradients.bias {
-            None => call.workers.rows(columns, least, scale, |range, scale, _| {
-                weight_columns(x, statistics, dy, columns, range.start, scale.data, &mut []);
-            }),
-            Some(bias) => {
-                let parts = (scale, Rows::new(bias, 1));
-                call.workers.rows(columns, least, parts, |range, (scale, bias), _| {
-                    weight_columns(x, statistics, dy, columns, range.start, scale.data, bias.data);
-                });
-            }
+        if let Some(gradient) = gradients.scale {
+            let [x, statistics, dy] = [x, statistics, dy].map(|operand| operand.floats);
+            let (least, gradient) = ((WORK / rows.max(1)).max(16), Rows::new(gradient, 1));
+            call.workers.rows(columns, least, gradient, |range, gradient, _| {
+                weight_columns(x, statistics, dy, columns, range.start, gradient.data);
+            });
         }
         Ok(())
     }
@@ -152,19 +138,15 @@ vectorised! {
         dy: &[f32],
         columns: usize,
         first: usize,
-        scale: &mut [f32],
-        bias: &mut [f32],
+        gradient: &mut [f32],
     ) {
-        let range = first..first + scale.len();
+        let range = first..first + gradient.len();
         let rows = x.chunks_exact(columns).zip(dy.chunks_exact(columns));
         for ((x, dy), statistics) in rows.zip(statistics.chunks_exact(2)) {
             let (mean, root) = (statistics[0], statistics[1]);
             let (x, dy) = (&x[range.clone()], &dy[range.clone()]);
-            for ((gradient, x), dy) in scale.iter_mut().zip(x).zip(dy) {
+            for ((gradient, x), dy) in gradient.iter_mut().zip(x).zip(dy) {
                 *gradient += dy * ((x - mean) * root);
-            }
-            for (gradient, dy) in bias.iter_mut().zip(dy) {
-                *gradient += dy;
             }
         }
     }
