@@ -2,7 +2,7 @@
 
 use super::thrift::{self, PageHeader};
 use crate::files::Input;
-use crate::read::settings::Limits;
+use crate::read::settings::{Limits, bytes};
 use crate::read::unpack::Counter;
 use crate::read::work::worked;
 use ::bytes::Bytes;
@@ -19,6 +19,9 @@ const HEAD: usize = 4 << 10;
 
 /// Maximum bytes of a page header, which contains the column's least and greatest values.
 const MAX_HEADER_BYTES: usize = 64 << 20;
+
+/// Maximum bytes of a page, which the library unpacks as a whole. Writers of a thousand rows at a time write pages of a thousand books.
+const MAX_PAGE_BYTES: u64 = 512 << 20;
 
 /// An LZ4 frame's first bytes, its maximum expansion, and the most it may unpack to, since it is not measured.
 const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
@@ -151,6 +154,12 @@ impl ChunkReader for Column {
         if page.is_none_or(|(data, _)| data != start) {
             *page = self.header(start).map(|header| (start + header.length, header));
             let unpacked = page.map_or(0, |(_, header)| header.unpacked);
+            if unpacked > MAX_PAGE_BYTES {
+                return Err(ParquetError::General(format!(
+                    "a page unpacks to more than {}; write smaller row groups",
+                    bytes(MAX_PAGE_BYTES)
+                )));
+            }
             let before = self.chunks.unpacked.fetch_add(unpacked, Ordering::Relaxed);
             let sum = before.saturating_add(unpacked);
             self.chunks.limits.check_expansion(self.chunks.length, sum).map_err(ParquetError::General)?;
