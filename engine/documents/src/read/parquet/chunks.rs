@@ -20,9 +20,6 @@ const HEAD: usize = 4 << 10;
 /// Maximum bytes of a page header, which contains the column's least and greatest values.
 const MAX_HEADER_BYTES: usize = 64 << 20;
 
-/// Maximum bytes of a page, which the library unpacks as a whole. Writers of a thousand rows at a time write pages of a thousand books.
-const MAX_PAGE_BYTES: u64 = 512 << 20;
-
 /// An LZ4 frame's first bytes, its maximum expansion, and the most it may unpack to, since it is not measured.
 const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 const LZ4_EXPANSION: u64 = 255;
@@ -154,11 +151,13 @@ impl ChunkReader for Column {
         if page.is_none_or(|(data, _)| data != start) {
             *page = self.header(start).map(|header| (start + header.length, header));
             let unpacked = page.map_or(0, |(_, header)| header.unpacked);
-            if unpacked > MAX_PAGE_BYTES {
-                return Err(ParquetError::General(format!(
-                    "a page unpacks to more than {}; write smaller row groups",
-                    bytes(MAX_PAGE_BYTES)
-                )));
+            let limit = self.chunks.limits.page;
+            if unpacked > limit {
+                let reason = format!(
+                    "has a page of more than {}; write smaller row groups, or raise reading.limits.page",
+                    bytes(limit)
+                );
+                return Err(ParquetError::General(reason));
             }
             let before = self.chunks.unpacked.fetch_add(unpacked, Ordering::Relaxed);
             let sum = before.saturating_add(unpacked);
