@@ -2,7 +2,7 @@
 
 use super::documents::{Document, HeldOut};
 use super::training_text::TrainingTokens;
-use super::{Subject, Tell};
+use super::{OnProgress, Subject};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
 use glasshouse_metrics::statistics::{self, Bootstrap, finite, ratio, sum};
 use glasshouse_platform::{Error, Result, Yielder};
@@ -25,7 +25,7 @@ pub async fn baselines(
     subject: &Subject<'_>,
     likelihood: &Likelihood,
     settings: &EvaluateSettings,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Baseline>> {
     let yielder = Yielder::new();
     let tokenizer = &subject.tokenizer.tokenizer;
@@ -36,7 +36,7 @@ pub async fn baselines(
     let mut found = Vec::new();
     let about = format!("Each of {} tokens is equally likely.", whole(vocabulary as u64));
     found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &yielder).await);
-    let unigram = unigram(&mut training, vocabulary, tell, &yielder).await?;
+    let unigram = unigram(&mut training, vocabulary, on_progress, &yielder).await?;
     let about = format!(
         "Token frequencies in the {} training tokens, with add-one smoothing.",
         whole(unigram.tokens)
@@ -44,10 +44,10 @@ pub async fn baselines(
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &yielder).await);
     for order in 1..=MAX_ORDER {
         let learned =
-            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &yielder).await?;
+            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), on_progress, &yielder).await?;
         found.push(evaluated.ngram(&learned, &yielder).await);
     }
-    found.extend(compressors(&held_out, &evaluated, tell, &yielder).await?);
+    found.extend(compressors(&held_out, &evaluated, on_progress, &yielder).await?);
     let value = |baseline: &Baseline| baseline.bits_per_byte.value.unwrap_or(f64::INFINITY);
     glasshouse_protocol::order::sort_by(&mut found, |one, other| value(one).total_cmp(&value(other)));
     Ok(found)
@@ -165,10 +165,10 @@ impl Evaluated {
         let own: Vec<_> = nats.iter().zip(&self.bytes).map(|(nats, bytes)| [nats / LN_2, *bytes]).collect();
         let [all, of] = sum(&own);
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
-        let give = async || yielder.maybe_yield().await;
+        let yield_now = async || yielder.maybe_yield().await;
         let difference = match &self.model {
             Some(model) => {
-                let interval = self.bootstrap.paired_sums(&own, model, ratio, &give).await;
+                let interval = self.bootstrap.paired_sums(&own, model, ratio, &yield_now).await;
                 let difference = self.metric((all - sum(model)[0]) / of, interval);
                 Some(Metric { better: Better::Higher, ..difference })
             }
@@ -204,7 +204,7 @@ impl Evaluated {
 async fn unigram(
     training: &mut TrainingTokens<'_>,
     vocabulary: usize,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
     yielder: &Yielder,
 ) -> Result<Unigram> {
     let mut model = Unigram::new(vocabulary);
@@ -212,7 +212,7 @@ async fn unigram(
     while let Some(piece) = training.next()? {
         model.learn(&piece.tokens);
         let (done, of) = training.progress();
-        tell("counting tokens", done, of);
+        on_progress("counting tokens", done, of);
         yielder.maybe_yield().await;
     }
     Ok(model)
@@ -244,7 +244,7 @@ async fn ngram(
     training: &mut TrainingTokens<'_>,
     (order, vocabulary): (usize, usize),
     end: Option<u32>,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
     yielder: &Yielder,
 ) -> Result<Learned> {
     let room = glasshouse_platform::available_memory().map_or(u64::MAX, |available| available / 4);
@@ -264,7 +264,7 @@ async fn ngram(
             return Ok(Learned { model, full: Some(budget) });
         }
         let (done, of) = training.progress();
-        tell(&what, done, of);
+        on_progress(&what, done, of);
     }
     Ok(Learned { model, full: None })
 }
@@ -273,7 +273,7 @@ async fn ngram(
 async fn compressors(
     held_out: &HeldOut,
     evaluated: &Evaluated,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
     yielder: &Yielder,
 ) -> Result<Vec<Baseline>> {
     let text = evaluated.text.as_bytes();
@@ -282,15 +282,16 @@ async fn compressors(
     }
     let length = text.len() as u64;
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
-    let gzip = compress(Compressor::gzip(), &[text], tell, yielder).await?;
-    let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], tell, yielder).await?;
+    let gzip = compress(Compressor::gzip(), &[text], on_progress, yielder).await?;
+    let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], on_progress, yielder).await?;
     // The part that fits in the window together with the text, but at least half the window.
     let room = XZ_WINDOW.saturating_sub(length).max(XZ_WINDOW / 2);
     let before = end_of_training(held_out, room as usize, yielder).await?;
     let before = before.as_bytes();
     let both = before.len() as u64 + length;
-    let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, yielder).await?;
-    let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, yielder).await?;
+    let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], on_progress, yielder).await?;
+    let together =
+        compress(Compressor::xz(both).map_err(internal)?, &[before, text], on_progress, yielder).await?;
     let of_text = "the evaluated text, without preceding text";
     let after = format!(
         "xz -6: the bits that each byte of the evaluated text adds when it is compressed after the last {} of the training text.",
@@ -306,7 +307,7 @@ async fn compressors(
 async fn compress(
     mut compressor: Compressor,
     texts: &[&[u8]],
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
     yielder: &Yielder,
 ) -> Result<u64> {
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
@@ -314,7 +315,7 @@ async fn compress(
     for piece in texts.iter().flat_map(|text| text.chunks(BYTES)) {
         compressor.take(piece).map_err(internal)?;
         done += piece.len() as u64;
-        tell("compressing the text", done, all);
+        on_progress("compressing the text", done, all);
         yielder.maybe_yield().await;
     }
     compressor.finish().map_err(internal)

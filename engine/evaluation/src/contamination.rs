@@ -9,7 +9,7 @@
 
 use super::audit::texts::{ReadShare, Texts};
 use super::documents::HeldOut;
-use super::{Subject, Tell};
+use super::{OnProgress, Subject};
 use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_project::Run;
@@ -33,7 +33,7 @@ pub async fn text_contamination(
     subject: &Subject<'_>,
     learner: &Run,
     settings: &EvaluateSettings,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Contamination> {
     let yielder = Yielder::new();
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &yielder).await?;
@@ -48,7 +48,7 @@ pub async fn text_contamination(
         }));
         yielder.maybe_yield().await;
     }
-    let groups = contaminations((learner, subject.tokenizer), &[texts], tell).await?;
+    let groups = contaminations((learner, subject.tokenizer), &[texts], on_progress).await?;
     Ok(groups.into_iter().next().unwrap_or_default())
 }
 
@@ -72,7 +72,7 @@ pub fn with_answers(question: &str, answers: &[String]) -> Query {
 pub async fn contaminations(
     (learner, tokenizer): (&Run, &TokenizerFiles),
     groups: &[Vec<Query>],
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Contamination>> {
     let training = Texts::from_run(learner)?;
     let yielder = Yielder::new();
@@ -85,7 +85,7 @@ pub async fn contaminations(
         }
         lookups.push(lookup);
     }
-    let mut progress = |done, of| tell("searching the training text", done, of);
+    let mut progress = |done, of| on_progress("searching the training text", done, of);
     let look_up = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
     let reading = training.read(&tokenizer.tokenizer, &yielder, &mut progress, look_up).await?;
     let of_group = |(lookup, texts): (Lookup, &Vec<Query>)| lookup.finish(texts, reading, training.is_all);

@@ -10,7 +10,7 @@ use glasshouse_project::Run;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{Objective, RunConfig};
 use glasshouse_text::data::prepare::{self, Prepared};
-use glasshouse_text::data::store::{INDEX_FILE, Split, TokenStore};
+use glasshouse_text::data::store::{INDEX_FILE, Split};
 use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
 use std::ops::Range;
 
@@ -19,8 +19,6 @@ const FEW: usize = 16;
 /// Number of passages of the whole text, and minimum bytes of a passage.
 const PASSAGES: usize = 64;
 const MIN_PASSAGE_BYTES: usize = 64;
-/// Tokens scanned at a time for document ends.
-const READ: u64 = 1 << 16;
 /// Maximum chain of starting runs.
 const GENERATIONS: usize = 32;
 
@@ -134,7 +132,7 @@ impl HeldOut {
                 let spans = (0..examples.count()).step_by(step).map(|example| examples.range(example));
                 spans.filter(is_good).map(|range| (range, false)).collect()
             }
-            None => documents_of(store, ended, yielder).await?,
+            None => store.documents(Split::Validation, ended, yielder).await?,
         };
         let all = spans.len();
         if let Some(most) = documents.filter(|most| *most < all) {
@@ -298,30 +296,6 @@ fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
     }
     let ends = cuts.iter().copied().skip(1).chain([text.len()]);
     cuts.iter().copied().zip(ends).map(|(from, to)| from..to).collect()
-}
-
-/// Token ranges of the documents in the validation split, without empty ones.
-async fn documents_of(
-    store: &TokenStore,
-    ended: Option<u32>,
-    yielder: &Yielder,
-) -> Result<Vec<(Range<u64>, bool)>> {
-    let length = store.len(Split::Validation);
-    let (mut spans, mut from, mut at) = (Vec::new(), 0, 0);
-    while let (true, Some(end)) = (at < length, ended) {
-        let tokens = store.read(Split::Validation, at, READ.min(length - at) as usize)?;
-        for (place, token) in (at..).zip(&tokens) {
-            if *token == end {
-                spans.push((from..place, true));
-                from = place + 1;
-            }
-        }
-        at += tokens.len() as u64;
-        yielder.maybe_yield().await;
-    }
-    spans.push((from..length, false));
-    spans.retain(|(span, _)| !span.is_empty());
-    Ok(spans)
 }
 
 /// The first `tokens` tokens of a run's held-out text, or of the text that [`HeldOut::open`] takes in its place; `special` tokens

@@ -39,4 +39,4 @@ pub struct Subject<'a> {
 }
 
 /// Progress callback: current activity, amount done and total.
-pub type Tell<'a> = &'a mut dyn FnMut(&str, u64, u64);
+pub type OnProgress<'a> = &'a mut dyn FnMut(&str, u64, u64);

@@ -5,7 +5,7 @@ use super::errors::{self, KINDS, WorstDocument};
 use super::frequencies::{self, Frequencies, GROUPS};
 use super::tally::{Tally, ratio};
 use super::windows::Window;
-use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition, stories};
+use super::{Detail, OnProgress, Scorer, Scoring, Subject, TokenScore, calibration, repetition, stories};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
@@ -26,7 +26,7 @@ const BY_POSITION: u64 = 1 << 16;
 pub async fn likelihood(
     subject: &mut Subject<'_>,
     settings: &EvaluateSettings,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Likelihood> {
     let yielder = Yielder::new();
     let tokenizer = &subject.tokenizer.tokenizer;
@@ -34,7 +34,7 @@ pub async fn likelihood(
     let stride = stride_of(settings, window)?;
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &yielder).await?;
     let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
-    tell("reading the text", 0, 1);
+    on_progress("reading the text", 0, 1);
     let frequencies = Frequencies::count(&held_out, tokenizer, &yielder).await?;
     let mut tally = Tally::new(&held_out, &frequencies);
     let begun = Instant::now();
@@ -49,7 +49,7 @@ pub async fn likelihood(
         let mut heard = |done: u64, of: u64| {
             // The second half is about as long.
             let of = if half == 0 { 2 * of } else { before + of };
-            tell("predicting the text", before + done, of);
+            on_progress("predicting the text", before + done, of);
         };
         let mut note = |number, document: &Document, window: &Window, scores: &[TokenScore]| {
             tally.note(number, document, window, scores);
@@ -60,7 +60,7 @@ pub async fn likelihood(
     let tokens_per_s = tally.tokens() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
 
     let mut metrics = tally.metrics(&bootstrap, &yielder).await;
-    let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
+    let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, on_progress).await?];
     let mut of = |name: LossGrouping, mut groups: Vec<(String, Metric)>| {
         groups.retain(|(_, metric)| metric.count > 0);
         by.extend((!groups.is_empty()).then_some(LossBy { name, groups }));
@@ -88,9 +88,9 @@ pub async fn likelihood(
         errors::kinds_table(&kinds),
     ];
     let calibration = calibration::calibration(&tally, &bootstrap, &yielder).await;
-    metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
+    metrics.extend(repetition::repetition(subject, settings, &held_out, on_progress).await?);
     if stories::writes_stories(&subject.run.config()?, subject) {
-        metrics.extend(stories::stories(subject, settings, tell).await?);
+        metrics.extend(stories::stories(subject, settings, on_progress).await?);
     }
     Ok(Likelihood {
         split: held_out.split.clone(),
@@ -137,14 +137,14 @@ struct Walk {
 }
 
 impl Walk {
-    /// Scores documents in order, with many windows per batch. `tell` gets the tokens done, and an estimate of their total number.
+    /// Scores documents in order, with many windows per batch. `on_progress` gets the tokens done, and an estimate of their total number.
     async fn run(
         &self,
         scorer: &mut Scorer,
         tokenizer: &Tokenizer,
         held_out: &HeldOut,
         note: Note<'_>,
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let (mut waiting, mut bytes, yielder) = (Waiting::default(), 0, Yielder::new());
         let is_in = |number: usize| self.half.is_none_or(|half| number % 2 == half);
@@ -167,7 +167,7 @@ impl Walk {
                 waiting.tokens += (window.tokens.end - window.from) as u64;
                 waiting.windows.push((number, document.clone(), window));
                 if waiting.tokens >= TOGETHER.min(self.most - waiting.done) {
-                    self.score(&mut waiting, scorer, note, tell).await?;
+                    self.score(&mut waiting, scorer, note, on_progress).await?;
                 }
                 if waiting.done >= self.most {
                     return Ok(());
@@ -175,7 +175,7 @@ impl Walk {
             }
             yielder.maybe_yield().await;
         }
-        self.score(&mut waiting, scorer, note, tell).await
+        self.score(&mut waiting, scorer, note, on_progress).await
     }
 
     async fn score(
@@ -183,13 +183,13 @@ impl Walk {
         waiting: &mut Waiting,
         scorer: &mut Scorer,
         note: Note<'_>,
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let scorings: Vec<Scoring<'_>> =
             waiting.windows.iter().map(|(_, document, window)| window.of(&document.tokens)).collect();
         let (done, tokens) = (waiting.done, waiting.tokens);
         let of = (((done + tokens) as f64 / waiting.share) as u64).min(self.most).max(done + tokens);
-        let mut heard = |now, _| tell(done + now, of);
+        let mut heard = |now, _| on_progress(done + now, of);
         let scores = scorer.score(&scorings, self.detail, &mut heard).await?;
         let yielder = Yielder::new();
         for ((number, document, window), scores) in waiting.windows.drain(..).zip(&scores) {
@@ -218,7 +218,7 @@ async fn by_position(
     tokenizer: &Tokenizer,
     held_out: &HeldOut,
     bootstrap: &Bootstrap,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<LossBy> {
     let window = scorer.config().context_length;
     // Assuming at least two bytes per token; at least 64 documents form the sample.
@@ -239,7 +239,7 @@ async fn by_position(
             group.extend((sums[1] > 0.0).then_some(sums));
         }
     };
-    let mut heard = |done, of| tell("scoring the text with shorter contexts", done, of);
+    let mut heard = |done, of| on_progress("scoring the text with shorter contexts", done, of);
     walk.run(scorer, tokenizer, held_out, &mut note, &mut heard).await?;
     let (yielder, mut named) = (Yielder::new(), Vec::new());
     for (group, windows) in windows.iter().enumerate().filter(|(_, windows)| !windows.is_empty()) {

@@ -1,7 +1,7 @@
 //! Repetition in sampled texts, compared with the held-out text.
 
 use super::documents::{Document, HeldOut};
-use super::{Subject, Tell};
+use super::{OnProgress, Subject};
 use glasshouse_generation::{Batch, Decoder, Opening, request};
 use glasshouse_metrics::statistics::{self, Bootstrap, MIN_VALUES, finite, ratio, sum};
 use glasshouse_platform::{Result, Yielder};
@@ -31,7 +31,7 @@ pub(super) async fn repetition(
     subject: &Subject<'_>,
     settings: &EvaluateSettings,
     held_out: &HeldOut,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Metric>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let context = subject.scorer.config().context_length;
@@ -68,7 +68,7 @@ pub(super) async fn repetition(
         seed: settings.seed,
         ..GenerateConfig::default()
     };
-    let written = sampled(subject, &prompts, &own, tell).await?;
+    let written = sampled(subject, &prompts, &own, on_progress).await?;
     // Longer texts repeat more, so both have the same number of words.
     let pairs = texts.iter().zip(&written);
     let held_out: Vec<Counts> =
@@ -86,7 +86,7 @@ pub(super) async fn sampled(
     subject: &Subject<'_>,
     prompts: &[Vec<u32>],
     settings: &GenerateConfig,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<String>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let (device, config) = (subject.scorer.device(), subject.scorer.config());
@@ -100,7 +100,7 @@ pub(super) async fn sampled(
     let mut batch = Batch::new(&mut decoder, requests)?;
     while !batch.is_over() {
         batch.next(&mut decoder).await?;
-        tell("sampled texts", batch.written() as u64, prompts.len() as u64);
+        on_progress("sampled texts", batch.written() as u64, prompts.len() as u64);
     }
     Ok(batch.finish().into_iter().map(|written| written.text).collect())
 }

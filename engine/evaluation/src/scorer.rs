@@ -122,17 +122,17 @@ impl Scorer {
         self.workers.count()
     }
 
-    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number. Fails if a text is too
+    /// Scores texts in the most efficient order. `on_progress` gets the tokens done and their total number. Fails if a text is too
     /// long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
     pub async fn score(
         &mut self,
         texts: &[Scoring<'_>],
         detail: Detail,
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<Vec<TokenScore>>> {
         match detail {
-            Detail::Losses => self.losses(texts, tell).await,
-            detail => self.details(texts, detail, tell).await,
+            Detail::Losses => self.losses(texts, on_progress).await,
+            detail => self.details(texts, detail, on_progress).await,
         }
     }
 
@@ -147,7 +147,7 @@ impl Scorer {
     async fn losses(
         &mut self,
         texts: &[Scoring<'_>],
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<Vec<TokenScore>>> {
         let mut scores: Vec<Vec<TokenScore>> = vec![Vec::new(); texts.len()];
         let order = self.order(texts)?;
@@ -171,7 +171,7 @@ impl Scorer {
                 scores[*text] = scored.map(score).collect();
                 done += texts[*text].count() as u64;
             }
-            tell(done, of);
+            on_progress(done, of);
         }
         Ok(scores)
     }
@@ -180,7 +180,7 @@ impl Scorer {
         &mut self,
         texts: &[Scoring<'_>],
         detail: Detail,
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<Vec<TokenScore>>> {
         let mut scores: Vec<Vec<TokenScore>> =
             texts.iter().map(|text| Vec::with_capacity(text.count())).collect();
@@ -202,7 +202,7 @@ impl Scorer {
                 }
             }
             done += places.len() as u64;
-            tell(done, of);
+            on_progress(done, of);
         }
         Ok(scores)
     }

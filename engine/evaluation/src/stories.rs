@@ -1,7 +1,7 @@
 //! Stories written by a model of the built-in stories, compared with their grammar.
 
 use super::repetition::sampled;
-use super::{Subject, Tell};
+use super::{OnProgress, Subject};
 use glasshouse_generation::prompt_tokens;
 use glasshouse_metrics::statistics::share;
 use glasshouse_platform::{Result, Yielder};
@@ -26,7 +26,7 @@ pub(super) fn writes_stories(config: &RunConfig, subject: &Subject<'_>) -> bool 
 pub(super) async fn stories(
     subject: &Subject<'_>,
     settings: &EvaluateSettings,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Metric>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let prompt = prompt_tokens(tokenizer, PROMPT)?;
@@ -36,7 +36,7 @@ pub(super) async fn stories(
     }
     let own =
         GenerateConfig { max_tokens: longest * 3 / 2, seed: settings.seed, ..GenerateConfig::default() };
-    let written = sampled(subject, &vec![prompt; STORIES], &own, tell).await?;
+    let written = sampled(subject, &vec![prompt; STORIES], &own, on_progress).await?;
     let (mut checks, yielder) = (Vec::new(), Yielder::new());
     for text in written {
         checks.push(check_story(&format!("{PROMPT}{text}")));

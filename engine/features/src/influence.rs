@@ -20,8 +20,6 @@ use std::ops::Range;
 /// Passages whose gradients estimate F.
 const PRECONDITIONED: usize = 128;
 const DAMPING: f64 = 0.1;
-/// Tokens scanned at a time for document ends.
-const SCANNED: u64 = 1 << 16;
 /// Stream of random halves.
 const HALVES: u64 = 0x6861_6c66;
 
@@ -63,21 +61,13 @@ pub async fn passages(
     if let Some(examples) = store.examples(Split::Train) {
         return Ok((0..examples.count()).map(|example| examples.range(example)).collect());
     }
-    let (length, most) = (store.len(Split::Train), window as u64 + 1);
-    let (mut found, mut from, mut at) = (Vec::new(), 0, 0);
-    while at < length {
-        let tokens = store.read(Split::Train, at, SCANNED.min(length - at) as usize)?;
-        for (token, next) in tokens.iter().zip(at + 1..) {
-            if next - from == most || Some(*token) == end || next == length {
-                found.push(from..next);
-                from = next;
-            }
-        }
-        at += tokens.len() as u64;
-        yielder.maybe_yield().await;
-    }
-    found.retain(|range| range.end - range.start > 1);
-    Ok(found)
+    let most = window as u64 + 1;
+    let documents = store.documents(Split::Train, end, yielder).await?;
+    let cut = documents.into_iter().flat_map(|(document, ended)| {
+        let end = document.end + u64::from(ended);
+        (document.start..end).step_by(window + 1).map(move |from| from..end.min(from + most))
+    });
+    Ok(cut.filter(|passage| passage.end - passage.start > 1).collect())
 }
 
 /// The passage in a range of [`passages`].

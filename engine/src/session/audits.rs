@@ -1,6 +1,6 @@
 //! Audits models and stores the results with their runs.
 
-use super::evaluation::{AnswerWriter, Assessment, Finish, Told};
+use super::evaluation::{AnswerWriter, Assessment, Finish, ProgressReporter};
 use super::training::ActiveRun;
 use super::{RequestOutcome, Session};
 use crate::evaluation::Subject;
@@ -63,7 +63,7 @@ impl Making {
     async fn make(self, before: Duration) -> Result<(Run, Audit, bool)> {
         let begun = Instant::now();
         let Self { of, mut indices, writer, settings, own } = self;
-        let mut told = Told::new(&of);
+        let mut reporter = ProgressReporter::new(&of);
         let mut decoder = writer.open(&of).await?;
         let mut scorer = of.scorer().await?;
         let Assessment { model, run, .. } = &of;
@@ -78,8 +78,8 @@ impl Making {
             decoder: &mut decoder,
             indices: &mut indices,
         };
-        let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
-        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
+        let mut on_progress = |what: &str, done: u64, total: u64| reporter.report(what, done, total);
+        let sections = audit::audit(&mut auditor, &settings, &own, &mut on_progress).await?;
         let audit = Audit {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),

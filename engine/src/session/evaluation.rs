@@ -7,7 +7,7 @@ mod work;
 
 pub(super) use background::{Evaluations, Finish};
 pub(super) use comparisons::Compared;
-pub(super) use work::{AnswerWriter, Told};
+pub(super) use work::{AnswerWriter, ProgressReporter};
 
 use super::event_sink::EventSink;
 use super::models::{Model, expect_writes};

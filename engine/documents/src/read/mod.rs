@@ -38,9 +38,9 @@ mod pdf;
 #[cfg(not(feature = "pdf"))]
 #[path = "refused.rs"]
 mod pdf;
+mod pieces;
 mod record;
 mod records;
-mod separator;
 mod settings;
 mod shapes;
 mod stack_exchange;
@@ -62,8 +62,8 @@ pub use format::{Format, Packing};
 pub use json::JsonArray;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
-pub use open::{open, prose};
-pub use separator::Separator;
+pub use open::{broken_off, open, prose, replacements};
+pub use pieces::TextPieces;
 pub use settings::{Limits, Settings};
 
 pub use crate::readers::Readers;

@@ -176,6 +176,13 @@ pub(super) fn read_whole(
     }
 }
 
+/// Reports the invalid pieces that [`Utf8`](super::Utf8) replaced, and forgets them; `None` if there are none.
+pub fn replacements(replaced: &AtomicU64) -> Option<String> {
+    let count = replaced.swap(0, Ordering::Relaxed);
+    let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
+    (count > 0).then(|| format!("{count} {are} not text; {them} replaced by U+FFFD or left out"))
+}
+
 /// Why a found file cannot be opened.
 pub(super) fn cannot(error: &io::Error) -> String {
     match error.kind() {
@@ -186,7 +193,7 @@ pub(super) fn cannot(error: &io::Error) -> String {
 }
 
 /// Why reading stopped inside a file whose documents so far are kept.
-pub(super) fn broken_off(error: &io::Error) -> String {
+pub fn broken_off(error: &io::Error) -> String {
     if is_binary(error) {
         return error.to_string();
     }
@@ -247,10 +254,7 @@ impl Watched {
 
     /// Troubles reported at the file's end: invalid pieces and repairs.
     fn faults(&self) -> impl Iterator<Item = Trouble> {
-        let count = self.replaced.swap(0, Ordering::Relaxed);
-        let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
-        let reason = format!("{count} {are} not text; {them} replaced by U+FFFD or left out");
-        let replaced = (count > 0).then(|| self.context.trouble(None, reason));
+        let replaced = replacements(&self.replaced).map(|reason| self.context.trouble(None, reason));
         replaced.into_iter().chain(self.context.noticed())
     }
 }

@@ -24,6 +24,8 @@ settings! {
         document: usize = 16 << 20, 1_024 to 1_073_741_824, "Maximum bytes of a document. Longer text is cut at line ends, else at spaces.";
         record: usize = 64 << 20, 1_024 to 1_073_741_824, "Maximum bytes of a line or record in the file, before its text is extracted.";
         pdf: usize = 256 << 20, 1_024 to 1_073_741_824, "Maximum bytes of a PDF.";
+        page: u64 = 512 << 20, 1_024 to 1_073_741_824,
+            "Maximum bytes of a page of a Parquet file, which is unpacked as a whole. A thousand books in a row group can be one page.";
         expansion: u64 = 200, 1 to 1_048_576,
             "Maximum expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.";
         expansion_free: u64 = 64 << 20, 0 to 1.0e15, "Bytes that a file may always unpack to, before `expansion` applies.";

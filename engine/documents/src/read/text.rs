@@ -2,124 +2,39 @@
 
 use super::Item;
 use super::format::Format;
-use super::lines::fill;
+use super::pieces::TextPieces;
 use super::record::Context;
-use super::separator::Separator;
 use super::settings::bytes;
 use super::unpack::Stream;
-use super::work::worked;
 use super::{markdown, open};
 use crate::document::{Document, Kind};
-use std::collections::VecDeque;
-use std::io::{self, BufRead};
+
+type Place = Box<dyn Fn(&str, usize) -> Option<usize> + Send>;
 
 pub(super) struct Text {
     context: Context,
-    stream: Stream,
-    /// Bytes read, of which the first `returned` belong to earlier documents; the rest starts at a line start.
-    pending: Vec<u8>,
-    returned: usize,
-    /// Number of further bytes without a separator.
-    searched: usize,
+    pieces: TextPieces<Stream, Place>,
     number: u64,
     /// Whether the file has more than one document, so that each gets a number.
     several: bool,
-    cut: bool,
-    ready: VecDeque<Item>,
-    state: State,
-}
-
-#[derive(PartialEq)]
-enum State {
-    Reading,
-    Draining,
-    Done,
+    is_cut: bool,
+    /// The first part of a document that is cut, after the report of it.
+    ready: Option<Document>,
 }
 
 impl Text {
     pub(super) fn new(context: Context, stream: Stream) -> Self {
-        Self {
-            context,
-            stream,
-            pending: Vec::new(),
-            returned: 0,
-            searched: 0,
-            number: 0,
-            several: false,
-            cut: false,
-            ready: VecDeque::new(),
-            state: State::Reading,
-        }
+        let limit = context.settings.limits.document;
+        let cut: Place = Box::new(move |text, _| Some(place_to_cut(text.as_bytes(), limit)));
+        let pieces = TextPieces::new(stream, limit + 1, cut);
+        Self { context, pieces, number: 0, several: false, is_cut: false, ready: None }
     }
 
-    fn step(&mut self) -> io::Result<()> {
-        let continues = self.state == State::Reading;
-        let rest = &self.pending[self.returned..];
-        let separator = Separator::find(rest, &mut self.searched, true, continues);
-        if let Separator::Found { document, end } = separator {
-            let text = rest[..document].to_vec();
-            self.several = true;
-            self.returned += end;
-            self.searched = 0;
-            self.emit(text);
-            return Ok(());
-        }
-        if self.state == State::Draining {
-            let text = rest.to_vec();
-            self.state = State::Done;
-            self.pending = Vec::new();
-            self.returned = 0;
-            self.emit(text);
-            return Ok(());
-        }
-        let limit = self.context.settings.limits.document;
-        if rest.len() > limit {
-            self.divide(limit);
-            return Ok(());
-        }
-        worked(if self.returned > 0 { self.pending.len() } else { 0 });
-        self.pending.drain(..self.returned);
-        self.returned = 0;
-        let chunk = fill(&mut self.stream)?;
-        if chunk.is_empty() {
-            self.state = State::Draining;
-        }
-        self.pending.extend_from_slice(chunk);
-        let used = chunk.len();
-        self.stream.consume(used);
-        Ok(())
-    }
-
-    fn divide(&mut self, limit: usize) {
-        let rest = &self.pending[self.returned..];
-        let end = place_to_cut(rest, limit);
-        let text = rest[..end].to_vec();
-        self.several = true;
-        if !std::mem::replace(&mut self.cut, true) {
-            self.ready.push_back(Err(self.context.trouble(None, cut_up("text", limit))));
-        }
-        self.returned += end;
-        self.searched = self.searched.saturating_sub(end);
-        self.emit(text);
-    }
-
-    /// Queues a document, unless it is only white space.
-    fn emit(&mut self, bytes: Vec<u8>) {
-        worked(bytes.len());
-        if bytes.trim_ascii().is_empty() {
-            return;
-        }
+    fn document(&mut self, text: String) -> Document {
         self.number += 1;
-        let number = self.several.then_some(self.number);
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        self.ready.push_back(Ok(self.document(number, text)));
-    }
-
-    fn document(&self, number: Option<u64>, text: String) -> Document {
         let markdown = self.context.source.format == Format::Markdown;
         let kind = if markdown { Kind::Markdown } else { Kind::Plain };
-        let mut document = self.context.document(number, kind, text);
+        let mut document = self.context.document(self.several.then_some(self.number), kind, text);
         if markdown {
             markdown::take_front_matter(&mut document);
         }
@@ -152,21 +67,23 @@ impl Iterator for Text {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
+        if let Some(document) = self.ready.take() {
+            return Some(Ok(document));
+        }
         loop {
-            if let Some(item) = self.ready.pop_front() {
-                return Some(item);
+            let (text, is_whole) = match self.pieces.next()? {
+                Ok(piece) => piece,
+                Err(error) => return Some(Err(self.context.trouble(None, open::broken_off(&error)))),
+            };
+            self.several |= !self.pieces.is_over();
+            let document = (!text.trim_ascii().is_empty()).then(|| self.document(text));
+            if !is_whole && !std::mem::replace(&mut self.is_cut, true) {
+                self.ready = document;
+                let limit = self.context.settings.limits.document;
+                return Some(Err(self.context.trouble(None, cut_up("text", limit))));
             }
-            if self.state == State::Done {
-                return None;
-            }
-            if let Err(error) = self.step() {
-                // The text read so far is a document, unless it comes from a decompression bomb.
-                if error.kind() == io::ErrorKind::QuotaExceeded {
-                    self.pending.clear();
-                    self.returned = 0;
-                }
-                self.state = State::Draining;
-                return Some(Err(self.context.trouble(None, open::broken_off(&error))));
+            if let Some(document) = document {
+                return Some(Ok(document));
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use super::texts::{ReadShare, Texts};
 use super::{Auditor, mean, opening, share};
-use crate::{Scoring, Tell};
+use crate::{OnProgress, Scoring};
 use glasshouse_metrics::bias::{self, Association, Near, Pair, PairFile, WINDOW};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::AuditSettings;
@@ -28,15 +28,15 @@ pub(super) async fn bias(
     own: &PairFile,
     texts: &Texts,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<AuditSection> {
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
     let mut pairs = bias::probes().map_err(Error::Internal)?;
     pairs.extend(own.pairs.iter().cloned());
     let sentences = || pairs.iter().flat_map(|pair| [pair.more.as_str(), pair.less.as_str()]);
     let mut near = Near::new(sentences(), pairs.iter().filter_map(|pair| pair.association.as_ref()));
-    let mut told = |done, of| tell("bias: reading the training text", done, of);
-    let reading = texts.read(tokenizer, yielder, &mut told, |document| near.read(document)).await?;
+    let mut on_read = |done, of| on_progress("bias: reading the training text", done, of);
+    let reading = texts.read(tokenizer, yielder, &mut on_read, |document| near.read(document)).await?;
 
     let (opening, most) = (opening(&auditor.subject)?, auditor.subject.scorer.config().context_length + 1);
     let is_all_read = texts.is_all && reading.is_whole();
@@ -69,7 +69,7 @@ pub(super) async fn bias(
                 scored.push((pair, more - less));
             }
         }
-        tell("bias: scoring pairs of sentences", scored.len() as u64, total);
+        on_progress("bias: scoring pairs of sentences", scored.len() as u64, total);
     }
     Ok(section(&pairs, &scored, &out, own, (&near, reading, texts), settings.seed))
 }

@@ -5,7 +5,7 @@
 
 use super::texts::Texts;
 use super::{Auditor, mean, skipped};
-use crate::{Scoring, Tell};
+use crate::{OnProgress, Scoring};
 use glasshouse_platform::Result;
 use glasshouse_protocol::AuditSettings;
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Metric, Table};
@@ -37,7 +37,7 @@ pub(super) async fn canaries(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
     texts: &Texts,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<AuditSection> {
     let mut found = None;
     for folder in texts.folders() {
@@ -67,7 +67,7 @@ pub(super) async fn canaries(
         for some in texts.chunks(AT_ONCE) {
             sums.extend(scored(auditor, some, &mut cut).await?);
             done += some.len() as u64;
-            tell("canaries: scoring secrets", done, total);
+            on_progress("canaries: scoring secrets", done, total);
         }
         let own = sums.first().copied().unwrap_or(f64::NEG_INFINITY);
         // If all scores are NaN, every alternative counts as more likely, so the exposure is 0.

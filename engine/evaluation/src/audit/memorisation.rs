@@ -3,7 +3,7 @@
 //! models", arXiv:2202.07646). Held-out passages show how much of that is chance.
 
 use super::{Auditor, mean, share, skipped};
-use crate::Tell;
+use crate::OnProgress;
 use glasshouse_generation::{Batch, Request};
 use glasshouse_inspection::Indices;
 use glasshouse_platform::{Result, Yielder, files};
@@ -78,7 +78,7 @@ pub(super) async fn memorisation(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<AuditSection> {
     let run = auditor.subject.run;
     let folder = run.data_folder()?;
@@ -101,14 +101,14 @@ pub(super) async fn memorisation(
         let reason = format!("the training text has {} and a passage {}", tokens_of(tokens), lengths.all());
         return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
-    tell("memorisation: searching the training text", 0, 0);
+    on_progress("memorisation: searching the training text", 0, 0);
     let trained = looked_up(auditor.indices, &folder, trained, yielder).await?;
     let held = looked_up(auditor.indices, &folder, held, yielder).await?;
     let (held, copies): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, occurrences)| *occurrences == 0);
     let held: Vec<_> = held.into_iter().take(trained.len()).collect();
     let known = trained.len();
     let passages = trained.into_iter().map(|(tokens, occurrences)| (tokens, occurrences.max(1))).chain(held);
-    let mut tried = write(auditor, passages.collect(), lengths, yielder, tell).await?;
+    let mut tried = write(auditor, passages.collect(), lengths, yielder, on_progress).await?;
     let held = tried.split_off(known);
     let mut sample = format!(
         "{} of the training text and {} of the held-out text. After the first {} of each, {} were generated greedily.",
@@ -226,7 +226,7 @@ async fn write(
     passages: Vec<(Vec<u32>, usize)>,
     lengths: Lengths,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Tried>> {
     let config = GenerateConfig {
         max_tokens: lengths.following,
@@ -247,7 +247,7 @@ async fn write(
     let mut batch = Batch::new(auditor.decoder, requests)?;
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
-        tell("memorisation: continuing passages", batch.written() as u64, total);
+        on_progress("memorisation: continuing passages", batch.written() as u64, total);
         yielder.maybe_yield().await;
     }
     let tried = batch.finish().into_iter().zip(passages).map(|(generated, (tokens, occurrences))| {

@@ -11,7 +11,7 @@ mod sampled;
 mod tests;
 pub(super) mod texts;
 
-use super::{Subject, Tell};
+use super::{OnProgress, Subject};
 use glasshouse_generation::Decoder;
 use glasshouse_inspection::Indices;
 use glasshouse_metrics::bias::PairFile;
@@ -44,7 +44,7 @@ pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
     own: &PairFile,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<AuditSection>> {
     let (asked, yielder) = (asked(settings)?, Yielder::new());
     let texts = Texts::from_run(auditor.subject.run)?;
@@ -57,18 +57,23 @@ pub async fn audit(
     // Both sections on sampled text share one set of samples.
     let written =
         match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
-            true => sampled(auditor, settings, &yielder, tell).await?,
+            true => sampled(auditor, settings, &yielder, on_progress).await?,
             false => Sampled::default(),
         };
     for topic in asked {
         sections.push(match topic {
-            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &yielder, tell).await?,
+            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &yielder, on_progress).await?,
             AuditTopic::Moderation => {
-                moderation::moderation(auditor, classifier.as_ref(), &written, &texts, &yielder, tell).await?
+                moderation::moderation(auditor, classifier.as_ref(), &written, &texts, &yielder, on_progress)
+                    .await?
             }
-            AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &yielder, tell).await?,
-            AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,
-            AuditTopic::Personal => personal::personal(auditor, &written, &texts, &yielder, tell).await?,
+            AuditTopic::Memorisation => {
+                memorisation::memorisation(auditor, settings, &yielder, on_progress).await?
+            }
+            AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, on_progress).await?,
+            AuditTopic::Personal => {
+                personal::personal(auditor, &written, &texts, &yielder, on_progress).await?
+            }
         });
     }
     Ok(sections)

@@ -3,7 +3,7 @@
 
 use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
-use crate::Tell;
+use crate::OnProgress;
 use glasshouse_metrics::moderation::{CLASSIFIER_FILE, Category, Classifier, Finding, Severity, find};
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
@@ -45,16 +45,16 @@ pub(super) async fn moderation(
     written: &Sampled,
     texts: &Texts,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<AuditSection> {
     let (mut own, mut there) = (ModerationCounts::default(), ModerationCounts::default());
     for text in &written.texts {
         own.note(find(text, classifier));
         yielder.maybe_yield().await;
     }
-    let mut told = |done, of| tell("moderation: reading the training text", done, of);
+    let mut on_read = |done, of| on_progress("moderation: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
-    let reading = texts.read(tokenizer, yielder, &mut told, |document| {
+    let reading = texts.read(tokenizer, yielder, &mut on_read, |document| {
         if !document.trim().is_empty() {
             there.note(find(document, classifier));
         }

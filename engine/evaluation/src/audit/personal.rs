@@ -2,7 +2,7 @@
 
 use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, of_sampled, share};
-use crate::Tell;
+use crate::OnProgress;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use glasshouse_platform::{CorpusFiles, Result, Yielder};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Cell, Table};
@@ -25,7 +25,7 @@ pub(super) async fn personal(
     written: &Sampled,
     texts: &Texts,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<AuditSection> {
     let detector = Detector::new(&Settings::default(), &CorpusFiles)?;
     let (mut findings, mut with) = (Findings::new(), 0);
@@ -34,9 +34,9 @@ pub(super) async fn personal(
         yielder.maybe_yield().await;
     }
     let mut there = Counts::new();
-    let mut told = |done, of| tell("personal data: reading the training text", done, of);
+    let mut on_read = |done, of| on_progress("personal data: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
-    let reading = texts.read(tokenizer, yielder, &mut told, |document| {
+    let reading = texts.read(tokenizer, yielder, &mut on_read, |document| {
         for finding in detector.find(document) {
             *there.entry(finding.class).or_default() += 1;
         }

@@ -1,7 +1,7 @@
 //! Unconditional samples of a model.
 
 use super::{Auditor, opening};
-use crate::Tell;
+use crate::OnProgress;
 use glasshouse_generation::{Batch, request};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::quantity::counted;
@@ -31,7 +31,7 @@ pub(super) async fn sampled(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
     yielder: &Yielder,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Sampled> {
     let config = GenerateConfig {
         max_tokens: TOKENS,
@@ -49,7 +49,7 @@ pub(super) async fn sampled(
     let mut batch = Batch::new(auditor.decoder, requests)?;
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
-        tell("sampling texts", batch.written() as u64, total);
+        on_progress("sampling texts", batch.written() as u64, total);
         yielder.maybe_yield().await;
     }
     let written = batch.finish();

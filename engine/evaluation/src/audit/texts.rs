@@ -89,7 +89,7 @@ impl Texts {
         &self,
         tokenizer: &Tokenizer,
         yielder: &Yielder,
-        tell: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(u64, u64),
         mut hear: impl FnMut(&str),
     ) -> Result<ReadShare> {
         let of = |store: &TokenStore| store.len(Split::Train);
@@ -108,7 +108,7 @@ impl Texts {
                     let tokens = store.read(Split::Train, range.start, count as usize)?;
                     hear(&frame.contents(&tokenizer.decode(&tokens)));
                     reading.read += range.end - range.start;
-                    tell(reading.read, most);
+                    on_progress(reading.read, most);
                     yielder.maybe_yield().await;
                 }
                 continue;
@@ -131,7 +131,7 @@ impl Texts {
                     hear(&tokenizer.decode(document));
                     yielder.maybe_yield().await;
                 }
-                tell(reading.read, most);
+                on_progress(reading.read, most);
             }
             hear(&tokenizer.decode(&waiting));
         }

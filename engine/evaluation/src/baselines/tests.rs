@@ -70,11 +70,11 @@ fn simpler_things_predict_the_documents_of_the_model() {
     assert!(by_document.len() > 10);
     let mut likelihood = Likelihood { by_document, ..Likelihood::default() };
     let mut told = Vec::new();
-    let mut tell = |what: &str, done: u64, of: u64| {
+    let mut on_progress = |what: &str, done: u64, of: u64| {
         assert!(done <= of, "{what}: {done} of {of}");
         told.push(what.to_owned());
     };
-    let found = block_on(baselines(&subject, &likelihood, &settings, &mut tell)).unwrap();
+    let found = block_on(baselines(&subject, &likelihood, &settings, &mut on_progress)).unwrap();
     told.dedup();
     let wanted = [
         "counting tokens",

@@ -2,7 +2,7 @@
 
 use super::prompt::Prompting;
 use super::rows::{Kind, Right, Row};
-use crate::Tell;
+use crate::OnProgress;
 use glasshouse_generation::{Batch, Decoder, request};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::GenerateConfig;
@@ -28,7 +28,7 @@ pub(super) async fn answers(
     prompting: &Prompting<'_>,
     rows: &[Row],
     (max_tokens, until): (Option<usize>, &[String]),
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Answered> {
     let yielder = Yielder::new();
     let max_tokens = match max_tokens {
@@ -64,7 +64,7 @@ pub(super) async fn answers(
         let mut batch = Batch::new(decoder, requests)?;
         while !batch.is_over() {
             batch.next(decoder).await?;
-            tell(what, batch.written() as u64, count);
+            on_progress(what, batch.written() as u64, count);
             yielder.maybe_yield().await;
         }
         for (at, written) in asked.into_iter().zip(batch.finish()) {

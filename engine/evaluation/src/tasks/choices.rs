@@ -2,7 +2,7 @@
 
 use super::prompt::{Pair, Prompting};
 use super::rows::{Kind, Marked, Row};
-use crate::{Detail, Scorer, Scoring, Tell, TokenScore};
+use crate::{Detail, OnProgress, Scorer, Scoring, TokenScore};
 use glasshouse_platform::{Result, Yielder};
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ pub(super) async fn choose<'a>(
     prompting: &Prompting<'_>,
     rows: &'a [Row],
     choices: impl Fn(&'a Row) -> &'a [String] + Copy,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Choosing> {
     let (yielder, mut alone) = (Yielder::new(), HashMap::<String, Option<f64>>::new());
     let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
@@ -75,7 +75,8 @@ pub(super) async fn choose<'a>(
         let tokens = |pair: &Pair| pair.tokens.len().saturating_sub(pair.from).max(1) as f64;
         let tokens: Vec<f64> = pairs.iter().map(tokens).collect();
         let mut tokens = tokens.into_iter();
-        let mut sums = sums(scorer, (&pairs, detail), (chosen.len(), rows.len()), tell).await?.into_iter();
+        let mut sums =
+            sums(scorer, (&pairs, detail), (chosen.len(), rows.len()), on_progress).await?.into_iter();
         let mut own: Vec<Result<Vec<(f64, bool)>, String>> = Vec::with_capacity(part.len());
         own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
         alone.extend(new.into_iter().zip(sums.map(|(sum, _)| Some(sum))));
@@ -94,7 +95,7 @@ pub(super) async fn choose<'a>(
             })
         }));
     }
-    tell("choosing", rows.len() as u64, rows.len() as u64);
+    on_progress("choosing", rows.len() as u64, rows.len() as u64);
     Ok(Choosing { chosen, cut })
 }
 
@@ -103,7 +104,7 @@ async fn sums(
     scorer: &mut Scorer,
     (pairs, detail): (&[Pair], Detail),
     (begun, rows): (usize, usize),
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<(f64, bool)>> {
     let texts: Vec<Scoring<'_>> =
         pairs.iter().map(|pair| Scoring { tokens: &pair.tokens, from: pair.from }).collect();
@@ -112,7 +113,7 @@ async fn sums(
     }
     let mut progress = |done: u64, of: u64| {
         let part = (rows - begun).min(AT_ONCE) as f64 * done as f64 / of.max(1) as f64;
-        tell("choosing", begun as u64 + part as u64, rows as u64);
+        on_progress("choosing", begun as u64 + part as u64, rows as u64);
     };
     let scored = scorer.score(&texts, detail, &mut progress).await?;
     let sum = |text: &Vec<TokenScore>| {

@@ -24,7 +24,7 @@ pub use rows::{Kind, Marked, Right, Row};
 pub use suite::families;
 
 use super::contamination::{Query, with_answers};
-use super::{Scorer, Tell};
+use super::{OnProgress, Scorer};
 use choices::ModelChoice;
 use given::{AllGiven, Given};
 use glasshouse_compiler::sampler;
@@ -108,15 +108,16 @@ pub async fn task(
     answerer: &mut Answerer<'_>,
     asked: &Asked,
     bootstrap: &Bootstrap,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<TaskReport> {
     let file = &asked.file;
     let names = names_of(&file.rows);
     let mut prompting =
         Prompting::new(answerer.tokenizer, answerer.config.context_length, file.kind, names.clone());
     prompting.delimiter = file.set.as_ref().and_then(|set| set.delimiter.as_deref());
-    let mut tell = |what: &str, done: u64, of: u64| tell(&format!("{}: {what}", file.name), done, of);
-    let (all, about) = given(answerer, asked, (&prompting, &names), &mut tell).await?;
+    let mut on_progress =
+        |what: &str, done: u64, of: u64| on_progress(&format!("{}: {what}", file.name), done, of);
+    let (all, about) = given(answerer, asked, (&prompting, &names), &mut on_progress).await?;
     if all.rows.is_empty() {
         let (line, reason) =
             all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
@@ -181,7 +182,7 @@ async fn given<'a>(
     answerer: &mut Answerer<'_>,
     asked: &'a Asked,
     (prompting, names): (&Prompting<'_>, &[String]),
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<(AllGiven<'a>, Vec<String>)> {
     let file = &asked.file;
     let (mut about, rows) = (vec![prompting.about(&file.rows)], file.rows.as_slice());
@@ -195,7 +196,7 @@ async fn given<'a>(
                 about.push(format!("The model has no such labels: {}.", unknown.join(", ")));
             }
             let limits = (labels.as_slice(), answerer.config.context_length);
-            labelled(reader, answerer.tokenizer, limits, rows, tell).await?
+            labelled(reader, answerer.tokenizer, limits, rows, on_progress).await?
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
@@ -208,14 +209,15 @@ async fn given<'a>(
         (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
             let until = file.set.as_ref().map(|set| set.until.as_slice()).unwrap_or_default();
             let limits = (asked.max_tokens, until);
-            let found = answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, tell).await?;
+            let found =
+                answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, on_progress).await?;
             about.push(found.about(file.kind));
             about.extend(cut(found.cut));
             let given = |answer| Given { answer, chosen: None };
             found.answers.into_iter().map(|answer| answer.map(given)).collect()
         }
         (Answering::Writes { scorer, .. }, Kind::Choose | Kind::Continue) => {
-            let found = choices::choose(scorer, prompting, rows, choices_of, tell).await?;
+            let found = choices::choose(scorer, prompting, rows, choices_of, on_progress).await?;
             about.extend(cut(found.cut));
             let given = |row: &Row, chosen: ModelChoice| {
                 let said = choices_of(row).get(chosen.likeliest);
@@ -226,7 +228,7 @@ async fn given<'a>(
             each.map(|(row, chosen)| chosen.map(|chosen| given(row, chosen))).collect()
         }
         (Answering::Writes { scorer, .. }, Kind::Classify) => {
-            let found = choices::choose(scorer, prompting, rows, |_| names, tell).await?;
+            let found = choices::choose(scorer, prompting, rows, |_| names, on_progress).await?;
             about.extend(cut(found.cut));
             let given = |chosen: ModelChoice| {
                 let label = names.get(chosen.likeliest).cloned();
@@ -261,11 +263,11 @@ async fn labelled(
     files: &TokenizerFiles,
     (labels, context): (&[String], usize),
     rows: &[Row],
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Result<Vec<Result<Given, String>>> {
     let (yielder, mut given) = (Yielder::new(), Vec::with_capacity(rows.len()));
     for (at, row) in rows.iter().enumerate() {
-        tell("classifying texts", at as u64, rows.len() as u64);
+        on_progress("classifying texts", at as u64, rows.len() as u64);
         yielder.maybe_yield().await;
         let text = row.messages.first().map_or("", |message| message.content.as_str());
         let mut tokens = text_tokens(&files.tokenizer, text)?;

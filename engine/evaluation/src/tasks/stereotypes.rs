@@ -80,8 +80,8 @@ impl Measuring<'_> {
             let drawn = |drawn: &[u32]| {
                 of(&Scores::new(drawn.iter().filter_map(|at| all.get(*at as usize)), targets))
             };
-            let give = async || yielder.maybe_yield().await;
-            let interval = self.bootstrap.statistic_in_turns(all.len(), drawn, &give).await;
+            let yield_now = async || yielder.maybe_yield().await;
+            let interval = self.bootstrap.statistic_in_turns(all.len(), drawn, &yield_now).await;
             self.all(name, of(&Scores::new(all.iter(), targets)), interval, all.len());
         }
         let line = |(kind, rows): (&str, Vec<Preferred>)| {

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, VecDeque};
 /// Compares two evaluations on what they share: bits per byte; perplexity and token accuracy if the tokenizers are equal; and
 /// each common metric of each common task. The interval is that of the difference, from a paired bootstrap or, for proportions of
 /// rows, Newcombe's; the verdict is in plain words. Metrics that cannot be compared because texts or files differ have no
-/// difference, and the verdict says why. `give` is called every few milliseconds to yield.
+/// difference, and the verdict says why. `yield_now` is called every few milliseconds to yield.
 pub async fn compare(
     first: &Evaluation,
     second: &Evaluation,
     bootstrap: &Bootstrap,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Vec<Comparison> {
     let mut names = [first.run.clone(), second.run.clone()];
     if first.run == second.run {
@@ -26,11 +26,11 @@ pub async fn compare(
     let mut found = Vec::new();
     if let (Some(one), Some(other)) = (&first.likelihood, &second.likelihood) {
         let same_tokenizer = first.model.tokenizer_crc32c == second.model.tokenizer_crc32c;
-        pair.likelihoods(one, other, same_tokenizer, &mut found, give).await;
+        pair.likelihoods(one, other, same_tokenizer, &mut found, yield_now).await;
     }
     for one in &first.tasks {
         if let Some(other) = second.tasks.iter().find(|other| other.name == one.name) {
-            pair.tasks(one, other, &mut found, give).await;
+            pair.tasks(one, other, &mut found, yield_now).await;
         }
     }
     found
@@ -85,7 +85,7 @@ impl Pair<'_> {
         other: &Likelihood,
         same_tokenizer: bool,
         out: &mut Vec<Comparison>,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) {
         let shared = shared_documents(&one.by_document, &other.by_document);
         let mut aside = String::new();
@@ -113,7 +113,7 @@ impl Pair<'_> {
                 shared.iter().filter_map(|pair| pair.get(side)).map(parts).collect()
             });
             let values = [&first, &second].map(|items| scale(sum(items)));
-            let interval = self.bootstrap.paired_sums(&first, &second, scale, give).await;
+            let interval = self.bootstrap.paired_sums(&first, &second, scale, yield_now).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
@@ -128,7 +128,7 @@ impl Pair<'_> {
         one: &TaskReport,
         other: &TaskReport,
         out: &mut Vec<Comparison>,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) {
         let mut by_line: BTreeMap<u64, &TaskAnswer> =
             other.answers.iter().map(|row| (row.line, row)).collect();
@@ -148,10 +148,10 @@ impl Pair<'_> {
                 out.push(self.not_compared(&what, metric, overall, "the evaluations have no row in common"));
                 continue;
             }
-            let mut values = of_rows(&shared, at, of_other, self.bootstrap, give).await;
+            let mut values = of_rows(&shared, at, of_other, self.bootstrap, yield_now).await;
             if values.is_none() {
                 let own = [&one.answers, &other.answers];
-                values = of_all_rows(&metric.name, &shared, own, overall, self.bootstrap, give).await;
+                values = of_all_rows(&metric.name, &shared, own, overall, self.bootstrap, yield_now).await;
             }
             out.push(match values {
                 Some(values) => self.compared(&what, metric, &values, ""),
@@ -225,13 +225,13 @@ async fn of_rows(
     metric: usize,
     of_other: usize,
     bootstrap: &Bootstrap,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Option<Values> {
     let score = |row: &TaskAnswer, at: usize| -> Option<f64> { *row.scores.get(at)? };
     let first: Vec<f64> = shared.iter().map(|(row, _)| score(row, metric)).collect::<Option<_>>()?;
     let second: Vec<f64> = shared.iter().map(|(_, row)| score(row, of_other)).collect::<Option<_>>()?;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let interval = bootstrap.mean_difference(&first, &second, give).await;
+    let interval = bootstrap.mean_difference(&first, &second, yield_now).await;
     Some(Values { values: [mean(&first), mean(&second)], interval, count: shared.len() })
 }
 
@@ -242,22 +242,22 @@ async fn of_all_rows(
     own: [&Vec<TaskAnswer>; 2],
     overall: [f64; 2],
     bootstrap: &Bootstrap,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Option<Values> {
     for (task, overall) in own.into_iter().zip(overall) {
         let rows: Vec<&TaskAnswer> = task.iter().collect();
-        let again = remade(name, &Answers { rows: &rows, task, bootstrap, give }).await?.value;
+        let again = remade(name, &Answers { rows: &rows, task, bootstrap, yield_now }).await?.value;
         if (again - overall).abs() > 1e-6 {
             return None;
         }
     }
     let [of_first, of_second] = own;
     let (first, second): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) = shared.iter().copied().unzip();
-    let first = remade(name, &Answers { rows: &first, task: of_first, bootstrap, give }).await?;
-    let second = remade(name, &Answers { rows: &second, task: of_second, bootstrap, give }).await?;
+    let first = remade(name, &Answers { rows: &first, task: of_first, bootstrap, yield_now }).await?;
+    let second = remade(name, &Answers { rows: &second, task: of_second, bootstrap, yield_now }).await?;
     let interval = match (first.resampled, second.resampled) {
         (Some(mut one), Some(mut other)) => {
-            bootstrap.differences(first.rows, |resample| one(resample) - other(resample), give).await
+            bootstrap.differences(first.rows, |resample| one(resample) - other(resample), yield_now).await
         }
         _ => None,
     };

@@ -21,15 +21,15 @@ pub(super) struct Remade {
 type Resampled = Box<dyn FnMut(u32) -> f64>;
 
 /// The answers of a model to some rows of a task.
-pub(super) struct Answers<'a, Give> {
+pub(super) struct Answers<'a, YieldNow> {
     pub(super) rows: &'a [&'a TaskAnswer],
     /// The answers to all rows.
     pub(super) task: &'a [TaskAnswer],
     pub(super) bootstrap: &'a Bootstrap,
-    pub(super) give: &'a Give,
+    pub(super) yield_now: &'a YieldNow,
 }
 
-impl<'a, Give: AsyncFn()> Answers<'a, Give> {
+impl<'a, YieldNow: AsyncFn()> Answers<'a, YieldNow> {
     /// A metric of the sum of each row's counts.
     fn sums<const N: usize>(&self, rows: &[[f64; N]], of: fn([f64; N]) -> f64) -> Remade {
         let resampled = self.bootstrap.singles(rows, of).map(|own| Box::new(own) as Resampled);
@@ -39,7 +39,7 @@ impl<'a, Give: AsyncFn()> Answers<'a, Give> {
     async fn corpus<const N: usize>(&self, of: fn(&[Row<'_>]) -> OfCorpus<N>) -> Option<Remade> {
         let OfCorpus { mut rows, of: metric, .. } = of(&[]);
         for part in self.rows.chunks(ROWS_AT_ONCE) {
-            (self.give)().await;
+            (self.yield_now)().await;
             let part: Vec<Row<'_>> =
                 part.iter().map(|row| Row { answer: &row.answer, expected: &row.expected }).collect();
             rows.extend(of(&part).rows);
@@ -60,7 +60,7 @@ impl<'a, Give: AsyncFn()> Answers<'a, Give> {
     async fn labels(&self, of: fn(&Averages) -> f64) -> Option<Remade> {
         let pair = |row: &&TaskAnswer| Some((row.expected.first()?.clone(), row.answer.clone()));
         let pairs: Vec<(String, String)> = self.rows.iter().map(pair).collect::<Option<_>>()?;
-        (self.give)().await;
+        (self.yield_now)().await;
         let found = classification(&pairs);
         let (value, rows) = (of(&found.averages), found.rows.len());
         let resampled = self.bootstrap.items(rows, move |drawn| of(&found.averages_of(drawn)));
@@ -91,9 +91,9 @@ macro_rules! remade {
         others { $($others:tt)* }
     ) => {
         /// Recomputes a metric by name; `None` if it does not follow from the answers.
-        pub(super) async fn remade<Give: AsyncFn()>(
+        pub(super) async fn remade<YieldNow: AsyncFn()>(
             name: &str,
-            given: &Answers<'_, Give>,
+            given: &Answers<'_, YieldNow>,
         ) -> Option<Remade> {
             match name {
                 $($($(

@@ -116,14 +116,14 @@ fn tallies(labels: usize, rows: impl Iterator<Item = (usize, usize)>) -> Vec<Tal
 
 impl Classification {
     /// Bootstrap interval over rows of the value that `of` selects from the averages. Labels absent from a resample are not
-    /// averaged. `give` is called every few milliseconds to yield.
+    /// averaged. `yield_now` is called every few milliseconds to yield.
     pub async fn interval(
         &self,
         bootstrap: &Bootstrap,
         of: impl Fn(&Averages) -> f64,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        bootstrap.statistic_in_turns(self.rows.len(), |drawn| of(&self.averages_of(drawn)), give).await
+        bootstrap.statistic_in_turns(self.rows.len(), |drawn| of(&self.averages_of(drawn)), yield_now).await
     }
 
     /// Averages over some of the rows, by index.

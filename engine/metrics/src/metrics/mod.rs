@@ -63,9 +63,9 @@ impl<const N: usize> OfCorpus<N> {
         Self { score: of(sum(&counts)), signature, rows: counts, of }
     }
 
-    /// Bootstrap interval over rows; `give` is called every few milliseconds to yield.
-    pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
-        bootstrap.sums_in_turns(&self.rows, self.of, give).await
+    /// Bootstrap interval over rows; `yield_now` is called every few milliseconds to yield.
+    pub async fn interval(&self, bootstrap: &Bootstrap, yield_now: &impl AsyncFn()) -> Option<[f64; 2]> {
+        bootstrap.sums_in_turns(&self.rows, self.of, yield_now).await
     }
 }
 

@@ -63,10 +63,10 @@ fn bleu_and_chrf_are_sacrebleus() {
     near(chrf(&rows).score, 60.033_853_070_753_36);
     assert_eq!(bleu(&rows[1..]).signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     assert_eq!((bleu(&[]).score, chrf(&[]).score), (0.0, 0.0));
-    let give = async || ();
-    let interval = block_on(found.interval(&Bootstrap::default(), &give)).unwrap();
+    let yield_now = async || ();
+    let interval = block_on(found.interval(&Bootstrap::default(), &yield_now)).unwrap();
     assert!(interval[0] <= found.score && found.score <= interval[1], "{interval:?}");
-    assert_eq!(block_on(bleu(&rows[..1]).interval(&Bootstrap::default(), &give)), None);
+    assert_eq!(block_on(bleu(&rows[..1]).interval(&Bootstrap::default(), &yield_now)), None);
 }
 
 #[test]

@@ -70,12 +70,12 @@ impl Bootstrap {
 
     /// Interval of the difference of means (first minus second) over the same rows; Newcombe's for values that are all 0 or 1.
     /// `None` for fewer than two rows, or fewer than [`MIN_VALUES`] if the values are not proportions; identical values give
-    /// exactly 0. `give` is called every few milliseconds to yield.
+    /// exactly 0. `yield_now` is called every few milliseconds to yield.
     pub async fn mean_difference(
         &self,
         first: &[f64],
         second: &[f64],
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
         if self.resamples == 0 || first.len() < 2 || first.len() != second.len() {
             return None;
@@ -89,7 +89,7 @@ impl Bootstrap {
         if first.len() < MIN_VALUES {
             return None;
         }
-        self.paired_sums(&over_one(first), &over_one(second), ratio, give).await
+        self.paired_sums(&over_one(first), &over_one(second), ratio, yield_now).await
     }
 
     /// Interval of a statistic of sums: `items` has a row of `N` numbers per item (such as BLEU's counts), and `of` computes the
@@ -102,14 +102,14 @@ impl Bootstrap {
         varied((0..self.resamples).map(self.singles(items, of)?).collect())
     }
 
-    /// Like [`Bootstrap::sums`]; `give` is called every few milliseconds to yield.
+    /// Like [`Bootstrap::sums`]; `yield_now` is called every few milliseconds to yield.
     pub async fn sums_in_turns<const N: usize>(
         &self,
         items: &[[f64; N]],
         of: impl FnMut([f64; N]) -> f64,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        varied(self.values(self.singles(items, of)?, give).await)
+        varied(self.values(self.singles(items, of)?, yield_now).await)
     }
 
     /// A statistic of sums in each resample.
@@ -132,31 +132,31 @@ impl Bootstrap {
     }
 
     /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both, so that
-    /// item difficulty cancels out. `None` as in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
+    /// item difficulty cancels out. `None` as in [`Bootstrap::sums`], or if the numbers of items differ. `yield_now` is called every
     /// few milliseconds to yield.
     pub async fn paired_sums<const N: usize>(
         &self,
         first: &[[f64; N]],
         second: &[[f64; N]],
         of: impl Fn([f64; N]) -> f64,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
         if first.len() != second.len() {
             return None;
         }
         let (mut one, mut other) = (self.singles(first, &of)?, self.singles(second, &of)?);
-        self.differences(first.len(), |resample| one(resample) - other(resample), give).await
+        self.differences(first.len(), |resample| one(resample) - other(resample), yield_now).await
     }
 
-    /// The interval of the differences in each resample of `items` items; exactly 0 for a model and itself. `give` is called every
+    /// The interval of the differences in each resample of `items` items; exactly 0 for a model and itself. `yield_now` is called every
     /// few milliseconds to yield.
     pub(crate) async fn differences(
         &self,
         items: usize,
         resampled: impl FnMut(u32) -> f64,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        of_differences(items, self.values(resampled, give).await)
+        of_differences(items, self.values(resampled, yield_now).await)
     }
 
     /// Interval of any statistic of items, computed from the indices of the resampled items. Costs resamples × items;
@@ -166,14 +166,14 @@ impl Bootstrap {
         varied((0..self.resamples).map(self.items(items, of)?).collect())
     }
 
-    /// Like [`Bootstrap::statistic`]; `give` is called every few milliseconds to yield.
+    /// Like [`Bootstrap::statistic`]; `yield_now` is called every few milliseconds to yield.
     pub async fn statistic_in_turns(
         &self,
         items: usize,
         of: impl FnMut(&[u32]) -> f64,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        varied(self.values(self.items(items, of)?, give).await)
+        varied(self.values(self.items(items, of)?, yield_now).await)
     }
 
     /// A statistic of items in each resample.
@@ -193,11 +193,11 @@ impl Bootstrap {
         })
     }
 
-    async fn values(&self, mut resampled: impl FnMut(u32) -> f64, give: &impl AsyncFn()) -> Vec<f64> {
+    async fn values(&self, mut resampled: impl FnMut(u32) -> f64, yield_now: &impl AsyncFn()) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.resamples as usize);
         for resample in 0..self.resamples {
             if resample % RESAMPLES_AT_ONCE == 0 {
-                give().await;
+                yield_now().await;
             }
             values.push(resampled(resample));
         }

@@ -3,7 +3,7 @@
 use super::super::event_sink::{EventSink, MOMENT};
 use super::Assessment;
 use crate::evaluation::tasks::{self, Answerer, Answering, Asked};
-use crate::evaluation::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
+use crate::evaluation::{OnProgress, Subject, baselines, contaminations, likelihood, text_contamination};
 use crate::generation::{Decoder, Opening};
 use crate::gpu::Gpu;
 use crate::metrics::statistics::Bootstrap;
@@ -59,8 +59,8 @@ impl Making {
     async fn find(&mut self, evaluation: &mut Evaluation) -> Result<()> {
         let Self { of, text, asked, writer, .. } = self;
         let Assessment { sink, threads, model, run, .. } = &*of;
-        let mut told = Told::new(of);
-        let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
+        let mut reporter = ProgressReporter::new(of);
+        let mut on_progress = |what: &str, done: u64, total: u64| reporter.report(what, done, total);
         let bootstrap =
             Bootstrap { resamples: evaluation.settings.resamples, seed: evaluation.settings.seed };
         if !model.config.labels.is_empty() {
@@ -79,15 +79,15 @@ impl Making {
                 model: Answering::Labels(&mut reader),
             };
             for asked in asked.iter() {
-                evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
+                evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut on_progress).await?);
             }
-            let seen = tasks_seen(sink, (run, model.tokenizer.files()), asked, &mut tell).await;
+            let seen = tasks_seen(sink, (run, model.tokenizer.files()), asked, &mut on_progress).await;
             for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
                 task.contamination = Some(seen);
             }
             return Ok(());
         }
-        tell("loading the model", 0, 0);
+        on_progress("loading the model", 0, 0);
         let mut scorer = of.scorer().await?;
         scorer.device().clone_into(&mut evaluation.device);
         let settings = evaluation.settings.clone();
@@ -99,11 +99,11 @@ impl Making {
             parameters: model.parameters().await?,
         };
         if settings.likelihood {
-            match likelihood(&mut subject, settings, &mut tell).await {
+            match likelihood(&mut subject, settings, &mut on_progress).await {
                 Ok(found) => {
                     let found = evaluation.likelihood.insert(found);
                     if settings.baselines {
-                        evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
+                        evaluation.baselines = baselines(&subject, found, settings, &mut on_progress).await?;
                     }
                 }
                 // Tasks can still be evaluated without a text, but an invalid stride is the user's mistake.
@@ -117,8 +117,8 @@ impl Making {
             // An imported model's training text is unknown.
             true => Vec::new(),
             false => {
-                text_seen(sink, &subject, run, evaluation, &mut tell).await;
-                tasks_seen(sink, (run, subject.tokenizer), asked, &mut tell).await
+                text_seen(sink, &subject, run, evaluation, &mut on_progress).await;
+                tasks_seen(sink, (run, subject.tokenizer), asked, &mut on_progress).await
             }
         };
         let Some(writer) = writer.take() else { return Ok(()) };
@@ -129,7 +129,7 @@ impl Making {
                 tokenizer: model.tokenizer.files(),
                 model: Answering::Writes { scorer: &mut scorer, decoder: &mut decoder },
             };
-            evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
+            evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut on_progress).await?);
         }
         for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
             task.contamination = Some(seen);
@@ -150,10 +150,10 @@ async fn text_seen(
     subject: &Subject<'_>,
     run: &Run,
     evaluation: &mut Evaluation,
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) {
     if evaluation.likelihood.is_some() {
-        match text_contamination(subject, run, &evaluation.settings, tell).await {
+        match text_contamination(subject, run, &evaluation.settings, on_progress).await {
             Ok(found) => evaluation.contamination = Some(found),
             Err(error) => unknown(sink, &error),
         }
@@ -165,31 +165,31 @@ async fn tasks_seen(
     sink: &EventSink,
     learner: (&Run, &TokenizerFiles),
     asked: &[Asked],
-    tell: Tell<'_>,
+    on_progress: OnProgress<'_>,
 ) -> Vec<Contamination> {
     if asked.is_empty() {
         return Vec::new();
     }
     let groups: Vec<_> = asked.iter().map(Asked::texts).collect();
-    contaminations(learner, &groups, tell).await.unwrap_or_else(|error| {
+    contaminations(learner, &groups, on_progress).await.unwrap_or_else(|error| {
         unknown(sink, &error);
         Vec::new()
     })
 }
 
 /// Throttled progress reports of an evaluation or audit.
-pub(in super::super) struct Told<'a> {
+pub(in super::super) struct ProgressReporter<'a> {
     of: &'a Assessment,
     what: String,
     at: Instant,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ProgressReporter<'a> {
     pub(in super::super) fn new(of: &'a Assessment) -> Self {
         Self { of, what: String::new(), at: Instant::now() }
     }
 
-    pub(in super::super) fn tell(&mut self, what: &str, done: u64, total: u64) {
+    pub(in super::super) fn report(&mut self, what: &str, done: u64, total: u64) {
         self.of.sink.progress(done, total);
         if self.what != what || self.at.elapsed() >= 2 * MOMENT {
             what.clone_into(&mut self.what);

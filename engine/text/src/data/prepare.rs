@@ -1,8 +1,7 @@
 //! Preparation of a run's text: its tokenizer and token store.
 //!
 //! The text is streamed twice: to count it and train the tokenizer on the training split, and to encode it. The tokenizer reads it once
-//! more only if a document is too long to wait for the split, or few long ones are held out. Web pages, PDFs and the like are extracted
-//! once.
+//! more only if a long document is held out, or has a longer end than can wait for the split. Web pages, PDFs and the like are extracted once.
 
 mod conversations;
 mod corpus;

@@ -4,7 +4,7 @@
 //! verified; of the others, only the length is known.
 
 use super::super::{Entry, Length};
-use super::{Progress, Settings, Tell, agent};
+use super::{OnProgress, Progress, Settings, agent};
 use crate::error::{Error, Result};
 use glasshouse_protocol::{HubAddress, quantity};
 use rustc_hash::FxHashSet;
@@ -73,7 +73,7 @@ impl Dataset {
 
     /// Its files as entries, which are kept as long as the program runs, like those of the catalogue. `progress` is called before
     /// each page of the list and can stop.
-    pub(super) fn entries(&self, settings: &Settings, progress: Tell<'_>) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&self, settings: &Settings, progress: OnProgress<'_>) -> Result<Vec<Entry>> {
         let Self { address: HubAddress { repository, revision, path }, endpoint } = self;
         let api = format!("{endpoint}/api/datasets/{repository}");
         let (about, _): (Revision, _) = self.ask(settings, &format!("{api}/revision/{revision}"))?;

@@ -55,7 +55,7 @@ pub enum Progress {
 }
 
 /// Receives the progress; `Break` stops the download.
-type Tell<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
 pub fn cache_folder() -> Result<PathBuf> {
@@ -74,7 +74,7 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// Downloads a corpus of the catalogue into a folder, or the files of a dataset (`hf://OWNER/NAME`) into a folder below it, and
 /// returns the path of the file or folder. The progress is that of all files.
-pub fn fetch_named(name: &str, folder: &Path, progress: Tell<'_>) -> Result<PathBuf> {
+pub fn fetch_named(name: &str, folder: &Path, progress: OnProgress<'_>) -> Result<PathBuf> {
     let Some(dataset) = hub::Dataset::parse(name) else {
         let entry = super::find(name)?;
         return fetch_all(std::slice::from_ref(entry), folder, progress).map(|()| folder.join(entry.file));
@@ -84,7 +84,7 @@ pub fn fetch_named(name: &str, folder: &Path, progress: Tell<'_>) -> Result<Path
     fetch_all(&dataset.entries(&Settings::default(), progress)?, &folder, progress).map(|()| folder)
 }
 
-fn fetch_all(entries: &[Entry], folder: &Path, progress: Tell<'_>) -> Result<()> {
+fn fetch_all(entries: &[Entry], folder: &Path, progress: OnProgress<'_>) -> Result<()> {
     let total = entries.iter().map(|entry| entry.length.bytes()).sum();
     let mut before = 0;
     for entry in entries {
@@ -105,7 +105,7 @@ fn fetch_all(entries: &[Entry], folder: &Path, progress: Tell<'_>) -> Result<()>
 /// and can stop the download, which continues from there next time. Fails if the folder is not writable, another file has that
 /// name, the server is unreachable or refuses, or the data does not match the catalogue. Received data stays in the `.part`
 /// file if it can be continued, and is removed if it is wrong.
-fn fetch(settings: &Settings, entry: &Entry, folder: &Path, progress: Tell<'_>) -> Result<PathBuf> {
+fn fetch(settings: &Settings, entry: &Entry, folder: &Path, progress: OnProgress<'_>) -> Result<PathBuf> {
     let target = folder.join(entry.file);
     if target.is_file() {
         let _ = progress(Progress::Verifying);

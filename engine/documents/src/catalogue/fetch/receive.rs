@@ -7,7 +7,7 @@ use ureq::http::{StatusCode, header};
 
 use super::super::{Entry, Length};
 use super::partial_file::PartialFile;
-use super::{BLOCK, Progress, Settings, Tell};
+use super::{BLOCK, OnProgress, Progress, Settings};
 use crate::error::{Error, Result};
 
 /// Maximum number of attempts per download, even if each makes progress.
@@ -31,7 +31,7 @@ pub(super) struct Download<'a> {
     pub(super) settings: &'a Settings,
     pub(super) entry: &'a Entry,
     pub(super) part: PartialFile,
-    pub(super) progress: Tell<'a>,
+    pub(super) progress: OnProgress<'a>,
 }
 
 impl Download<'_> {

@@ -2,7 +2,7 @@
 
 use super::thrift::{self, PageHeader};
 use crate::files::Input;
-use crate::read::settings::Limits;
+use crate::read::settings::{Limits, bytes};
 use crate::read::unpack::Counter;
 use crate::read::work::worked;
 use ::bytes::Bytes;
@@ -151,6 +151,14 @@ impl ChunkReader for Column {
         if page.is_none_or(|(data, _)| data != start) {
             *page = self.header(start).map(|header| (start + header.length, header));
             let unpacked = page.map_or(0, |(_, header)| header.unpacked);
+            let limit = self.chunks.limits.page;
+            if unpacked > limit {
+                let reason = format!(
+                    "has a page of more than {}; write smaller row groups, or raise reading.limits.page",
+                    bytes(limit)
+                );
+                return Err(ParquetError::General(reason));
+            }
             let before = self.chunks.unpacked.fetch_add(unpacked, Ordering::Relaxed);
             let sum = before.saturating_add(unpacked);
             self.chunks.limits.check_expansion(self.chunks.length, sum).map_err(ParquetError::General)?;

@@ -79,7 +79,12 @@ impl Parquet {
             return Ok(RecordStep::Nothing);
         };
         // The library also panics on dates and times outside of any calendar.
-        let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
+        let own = |field| match field {
+            // A long text is not copied.
+            Field::Str(text) if !text.contains('\0') => text.into(),
+            field => value(&field),
+        };
+        let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, own(field)));
         let Some(record) =
             guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect::<Map<_, _>>())))?
         else {

@@ -402,6 +402,8 @@ fn pages_are_measured_before_they_are_unpacked() {
         assert_eq!(says("t.parquet", &bomb, &settings, "more than 10 times its size"), [""; 0]);
         settings.limits.expansion = 1 << 20;
         assert_eq!(wrong("t.parquet", &bomb, &settings).1.concat().len(), 4 << 20);
+        settings.limits.page = 4 << 20;
+        assert_eq!(says("t.parquet", &bomb, &settings, "has a page of more than 4 MiB"), [""; 0]);
     }
     // A header that states less than the page unpacks to.
     let mut lying = one_page(Compression::GZIP(Default::default()), 1 << 20);

@@ -345,7 +345,7 @@ fn limits_of_records_and_settings_hold() {
     let mut settings = Settings::default();
     settings.limits.record = 10;
     assert!(settings.validate().unwrap_err().to_string().contains("reading.limits.record is 10"));
-    for name in ["document", "record", "pdf", "expansion", "expansion_free", "depth"] {
+    for name in ["document", "record", "pdf", "page", "expansion", "expansion_free", "depth"] {
         let most: Settings = toml::from_str(&format!("[limits]\n{name} = {}\n", i64::MAX)).unwrap();
         let refused = most.validate().unwrap_err().to_string();
         assert!(refused.contains(&format!("reading.limits.{name} is ")), "{refused}");

@@ -7,22 +7,23 @@ use crate::data::store::Split;
 use crate::tokenizer::TokenizerTrainer;
 use crate::tokenizer::cut::Cut;
 use glasshouse_protocol::DataConfig;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Maximum bytes of documents that wait for the split.
 const WAITING_BYTES: usize = 16 << 20;
 
 /// Feeds training documents to a tokenizer's trainer. [`held_out`](super::held_out) takes documents in the order of their draws up to the
-/// share `validation`, so the side of a draw far from that share is sure; documents with the nearest draws wait for the split.
+/// share `validation`, so the side of a draw far from that share is sure; documents with the nearest draws wait for the split. Of a document
+/// too long to wait, the beginning trains unless the whole is held out.
 pub(super) struct Learner {
     trainer: TokenizerTrainer,
     seed: u64,
-    /// Draws below this are probably held out.
-    limit: u64,
-    /// The current document; `None` if it is too long to wait.
-    text: Option<String>,
-    /// Documents with their probable split, by the distance of their draw from the limit and their number.
-    waiting: BTreeMap<(u64, usize), (Split, String)>,
+    validation: f64,
+    /// The current document, and its characters; `None` if it is too long to wait.
+    text: Option<WaitingText>,
+    characters: u64,
+    /// Documents with their probable split, by the distance of their draw from the share `validation` and their number.
+    waiting: BTreeMap<(u64, usize), (Split, WaitingText)>,
     bytes: usize,
     /// Maximum bytes of waiting documents.
     room: usize,
@@ -30,13 +31,22 @@ pub(super) struct Learner {
     placed: Vec<Option<Split>>,
 }
 
+/// A document without its first characters, of which so many were fed.
+#[derive(Default)]
+struct WaitingText {
+    fed: u64,
+    pieces: VecDeque<String>,
+    bytes: usize,
+}
+
 impl Learner {
     pub(super) fn new(trainer: TokenizerTrainer, config: &DataConfig) -> Self {
         Self {
             trainer,
             seed: config.validation_seed,
-            limit: (config.validation * 2.0_f64.powi(64)) as u64,
-            text: Some(String::new()),
+            validation: config.validation,
+            text: Some(WaitingText::default()),
+            characters: 0,
             waiting: BTreeMap::new(),
             bytes: 0,
             room: WAITING_BYTES,
@@ -54,15 +64,27 @@ impl Learner {
         match split {
             Some(Split::Train) => self.trainer.feed(piece),
             Some(Split::Validation) => {}
-            None => {
-                if let Some(text) = &mut self.text {
-                    text.push_str(piece);
-                    if text.len() > self.room {
-                        self.text = None;
-                    }
-                }
-            }
+            None => self.wait(piece),
         }
+    }
+
+    fn wait(&mut self, piece: &str) {
+        let Some(mut text) = self.text.take() else { return };
+        text.bytes += piece.len();
+        text.pieces.push_back(piece.to_owned());
+        self.characters += piece.chars().count() as u64;
+        // The rest of the document only moves the split to later characters.
+        let training = (self.characters as f64 * (1.0 - self.validation)) as u64;
+        while text.bytes > self.room {
+            let Some(first) = text.pieces.pop_front() else { return };
+            text.fed += first.chars().count() as u64;
+            if text.fed > training {
+                return;
+            }
+            text.bytes -= first.len();
+            self.trainer.feed(&first);
+        }
+        self.text = Some(text);
     }
 
     /// Ends the current document, with the key of its content and the split given for its pieces.
@@ -72,22 +94,29 @@ impl Learner {
         if split.is_some() {
             return;
         }
-        let Some(text) = self.text.replace(String::new()) else { return };
+        self.characters = 0;
+        let Some(text) = self.text.replace(WaitingText::default()) else { return };
         let draw = draw(self.seed, key);
-        let probable = if draw < self.limit { Split::Validation } else { Split::Train };
-        self.bytes += text.len();
-        self.waiting.insert((draw.abs_diff(self.limit), number), (probable, text));
+        // Draws below this are probably held out.
+        let limit = (self.validation * 2.0_f64.powi(64)) as u64;
+        let probable = if draw < limit { Split::Validation } else { Split::Train };
+        self.bytes += text.bytes;
+        let distance = if text.fed > 0 { 0 } else { draw.abs_diff(limit) };
+        self.waiting.insert((distance, number), (probable, text));
         while self.bytes > self.room
             && let Some(((_, number), (split, text))) = self.waiting.pop_last()
         {
-            self.bytes -= text.len();
-            self.place(number, split, &text);
+            self.bytes -= text.bytes;
+            // Of a document whose beginning was fed, only the end knows the split.
+            if text.fed == 0 {
+                self.place(number, split, text);
+            }
         }
     }
 
-    fn place(&mut self, number: usize, split: Split, text: &str) {
+    fn place(&mut self, number: usize, split: Split, text: WaitingText) {
         if split == Split::Train {
-            self.trainer.feed(text);
+            text.pieces.iter().for_each(|piece| self.trainer.feed(piece));
         }
         if let Some(placed) = self.placed.get_mut(number) {
             *placed = Some(split);
@@ -97,25 +126,31 @@ impl Learner {
     /// The trainer with the whole training split; `None` if a document was placed wrongly or was too long, so that the text must be read
     /// again.
     pub(super) fn finish(mut self, count: &Count, validation: f64) -> Option<TokenizerTrainer> {
-        let waiting: BTreeMap<usize, String> = std::mem::take(&mut self.waiting)
+        let waiting: BTreeMap<usize, WaitingText> = std::mem::take(&mut self.waiting)
             .into_iter()
             .map(|((_, number), (_, text))| (number, text))
             .collect();
-        let is_right = |(number, placed): (usize, &Option<Split>)| match (placed, &count.held_out) {
-            (Some(Split::Validation), Some(held_out)) => held_out.get(number) == Some(&true),
-            (Some(Split::Train), Some(held_out)) => held_out.get(number) == Some(&false),
-            (Some(_), None) => false,
-            (None, _) => waiting.contains_key(&number),
+        let is_right = |(number, placed): (usize, &Option<Split>)| {
+            let held_out = count.held_out.as_ref().map(|held_out| held_out.get(number) == Some(&true));
+            match (placed, waiting.get(&number)) {
+                (Some(split), _) => held_out == Some(*split == Split::Validation),
+                (None, Some(text)) => text.fed == 0 || held_out != Some(true),
+                (None, None) => false,
+            }
         };
         if !self.placed.iter().enumerate().all(is_right) {
             return None;
         }
         let mut splitter = Splitter::new(validation, count);
-        for (number, text) in waiting {
-            splitter.documents = number;
-            let piece = TextPiece { text, ends_document: true, mark: None };
-            let parts = splitter.divide(piece).into_iter().filter(|part| part.split == Split::Train);
-            parts.for_each(|part| self.trainer.feed(&part.piece.text));
+        for (number, WaitingText { fed, mut pieces, .. }) in waiting {
+            (splitter.documents, splitter.within) = (number, fed);
+            let last = pieces.pop_back();
+            let last = last.map(|text| TextPiece { text, ends_document: true, mark: None });
+            let others = pieces.into_iter().map(|text| TextPiece { text, ..TextPiece::default() });
+            for piece in others.chain(last) {
+                let parts = splitter.divide(piece).into_iter().filter(|part| part.split == Split::Train);
+                parts.for_each(|part| self.trainer.feed(&part.piece.text));
+            }
         }
         Some(self.trainer)
     }
@@ -175,8 +210,16 @@ mod tests {
         assert_eq!(learned(&texts, 0).0, None);
         // A text that is divided.
         let one = ["abcdefghij".to_owned()];
-        assert_eq!(learned(&one, 100), (Some("abcdefgh".to_owned()), None));
-        assert_eq!(learned(&one, 5).0, None);
+        for room in [100, 5] {
+            assert_eq!(learned(&one, room), (Some("abcdefgh".to_owned()), None), "{room}");
+        }
+        assert_eq!(learned(&one, 3).0, None);
+        // One document is longer than the room, and all others are held out.
+        for long in 0..10 {
+            let mut texts = texts[..10].to_vec();
+            texts[long] = texts[long].repeat(40);
+            assert_eq!(learned(&texts, 900), (Some(texts[long].clone()), Some(9)), "{long}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) struct Splitter<'a> {
     pub documents: usize,
     pub characters: u64,
     /// Characters of the current document before the next piece.
-    within: u64,
+    pub within: u64,
 }
 
 impl<'a> Splitter<'a> {

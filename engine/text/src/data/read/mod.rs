@@ -11,13 +11,13 @@ mod lines;
 mod problems;
 mod prose;
 mod source;
-mod text;
 
 use super::store::Split;
 use crate::tokenizer::cut::{Cut, CutRule};
 pub use asked::{asked_last, prompt_of};
 pub use cleaned::mixture;
 pub use glasshouse_conversation::messages_of;
+use glasshouse_documents::Files as _;
 use glasshouse_documents::document::Document;
 use glasshouse_documents::extract;
 use glasshouse_documents::read as reader;
@@ -30,11 +30,13 @@ use prose::KeptProse;
 pub use prose::{Prose, tidy};
 use serde_json::{Map, Value};
 pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use text::TextPieces;
+
+/// Longer documents of plain text are returned in pieces of about this size.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// Bytes read to detect an array of rows.
 const HEAD_BYTES: u64 = 256;
@@ -215,7 +217,7 @@ fn open(source: SourceFile, problems: &Problems) -> Pieces {
 fn opened(path: &Path, kind: SourceKind, problems: &Problems) -> Result<Pieces> {
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
-        SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
+        SourceKind::Text => plain_pieces(file()?, path, problems),
         SourceKind::Cleaned => {
             Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line)))
         }
@@ -233,6 +235,30 @@ fn opened(path: &Path, kind: SourceKind, problems: &Problems) -> Result<Pieces> 
             }))
         }
     })
+}
+
+/// The pieces of a plain text in any encoding.
+fn plain_pieces(file: impl Read + Send + 'static, path: &Path, problems: &Problems) -> Pieces {
+    let text = reader::Utf8::new(file, CorpusFiles.readers());
+    let replaced = text.replaced();
+    let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
+    let mut pieces = reader::TextPieces::new(text, PIECE_BYTES, move |text, from| cut.last(text, from));
+    let (path, problems) = (path.to_owned(), problems.clone());
+    Box::new(std::iter::from_fn(move || {
+        loop {
+            match pieces.next() {
+                Some(Ok((text, ends_document))) => {
+                    return Some(Ok(TextPiece { text, ends_document, mark: None }));
+                }
+                Some(Err(error)) => problems.note(&path, &reader::broken_off(&error)),
+                None => {
+                    let replaced = reader::replacements(&replaced);
+                    replaced.iter().for_each(|reason| problems.note(&path, reason));
+                    return None;
+                }
+            }
+        }
+    }))
 }
 
 #[cfg(test)]

@@ -7,16 +7,15 @@ use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_documents::read::{self, Format, Packing, Settings};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
 use glasshouse_protocol::order;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
 
 /// How to read a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceKind {
-    /// Plain UTF-8 text of any length: one document, or several separated by `<|endoftext|>` lines.
+    /// Plain text of any length and encoding: one document, or several separated by `<|endoftext|>` lines.
     Text,
-    /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON, PDF and so on.
+    /// Everything else that `glasshouse data clean` reads, with its readers: web pages, tables, JSON, PDF and so on.
     Reader(Box<read::Source>),
     Cleaned,
 }
@@ -125,43 +124,12 @@ fn modified(metadata: &files::Metadata) -> u64 {
     time.map_or(0, |time| time.as_nanos() as u64)
 }
 
-/// UTF-8 text is read by our own reader, which can stream long documents in pieces.
 fn kind_of(file: &read::Source) -> SourceKind {
-    let plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
-    if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Reader(Box::new(file.clone())) }
+    let is_plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
+    if is_plain { SourceKind::Text } else { SourceKind::Reader(Box::new(file.clone())) }
 }
 
 /// Whether the file is neither compressed nor a member of an archive.
 fn is_bare(file: &read::Source) -> bool {
     file.packing == Packing::Plain && file.member.is_none()
-}
-
-/// Whether a file is UTF-8 without NUL bytes; false if it cannot be read.
-fn is_utf8(path: &Path) -> bool {
-    let Ok(mut file) = files::File::open(path) else { return false };
-    let mut buffer = vec![0; 1 << 18];
-    let mut carried = 0;
-    loop {
-        let room = buffer.get_mut(carried..).unwrap_or_default();
-        let count = match file.read(room) {
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => return false,
-        };
-        let filled = carried + count;
-        let bytes = buffer.get(..filled).unwrap_or_default();
-        if bytes.contains(&0) {
-            return false;
-        }
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(_) => filled,
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => return false,
-        };
-        if count == 0 {
-            return valid == filled;
-        }
-        buffer.copy_within(valid..filled, 0);
-        carried = filled - valid;
-    }
 }

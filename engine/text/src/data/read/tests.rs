@@ -2,7 +2,6 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 fn read(path: &Path) -> Result<Vec<String>> {
@@ -227,18 +226,21 @@ fn rows_of_an_array_are_read_as_lines_are() {
 }
 
 #[test]
-fn a_long_document_comes_in_bounded_pieces() {
+fn a_long_document_comes_in_bounded_pieces_in_any_encoding() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "Some words, and then\n\n  more words. ".repeat(60_000);
-    let path = file(folder.path(), "long.txt", &text);
-    let problems = Problems::default();
-    let all: Vec<TextPiece> =
-        pieces(find_sources(&[path], &problems).unwrap(), &problems).collect::<Result<_>>().unwrap();
-    assert!(all.len() > 4);
-    assert!(all.iter().all(|piece| piece.text.len() <= 2 * text::PIECE_BYTES));
-    assert_eq!(all.iter().filter(|piece| piece.ends_document).count(), 1);
-    assert!(all.last().unwrap().ends_document);
-    assert_eq!(all.iter().map(|piece| piece.text.as_str()).collect::<String>(), text);
+    let text = "Some words, and then\n\n  more w\u{f6}rds. ".repeat(60_000);
+    let latin: Vec<u8> = text.chars().map(|letter| u32::from(letter) as u8).collect();
+    let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, bytes) in [("a.txt", text.clone().into_bytes()), ("b.txt", latin), ("c.md", wide)] {
+        let path = file(folder.path(), name, bytes);
+        let problems = Problems::default();
+        let all: Vec<TextPiece> =
+            pieces(find_sources(&[path], &problems).unwrap(), &problems).collect::<Result<_>>().unwrap();
+        assert!(all.len() > 4 && all.iter().all(|piece| piece.text.len() <= 2 * PIECE_BYTES), "{name}");
+        assert_eq!(all.iter().position(|piece| piece.ends_document), Some(all.len() - 1), "{name}");
+        assert_eq!(all.iter().map(|piece| piece.text.as_str()).collect::<String>(), text, "{name}");
+        assert_eq!(told(&problems), [], "{name}");
+    }
 }
 
 /// A reader that returns a few bytes at a time, like slow files and pipes.
@@ -260,7 +262,7 @@ proptest! {
     ) {
         let written: String = texts.iter().map(|text| format!("{text}\n<|endoftext|>\n")).collect();
         let read: Vec<String> =
-            documents(text::TextPieces::new(Dribble(written.into_bytes(), count), "x.txt".into()))
+            documents(plain_pieces(Dribble(written.into_bytes(), count), Path::new("x.txt"), &Problems::default()))
                 .map(|document| Ok(document?.text))
                 .collect::<Result<_>>()
                 .unwrap();

@@ -10,10 +10,11 @@ mod writer;
 pub use examples::Examples;
 use glasshouse_platform::{Error, Result, Yielder};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
+use std::ops::Range;
 use std::path::Path;
 pub use writer::Writer;
 
-/// Bytes of a shard verified at a time; takes a few milliseconds.
+/// Bytes of a shard verified, and tokens searched, between two yields; either takes a few milliseconds.
 const PIECE: usize = 1 << 20;
 
 pub const INDEX_FILE: &str = "index.json";
@@ -162,6 +163,31 @@ impl TokenStore {
             shard.append(from, to, &mut tokens);
         }
         Ok(tokens)
+    }
+
+    /// Token ranges of the documents in a split, which the token `end` separates, without empty ones. Each with whether the token follows it.
+    pub async fn documents(
+        &self,
+        split: Split,
+        end: Option<u32>,
+        yielder: &Yielder,
+    ) -> Result<Vec<(Range<u64>, bool)>> {
+        let length = self.len(split);
+        let (mut documents, mut from, mut at) = (Vec::new(), 0, 0);
+        while let (true, Some(end)) = (at < length, end) {
+            let tokens = self.read(split, at, (PIECE as u64).min(length - at) as usize)?;
+            for (place, token) in (at..).zip(&tokens) {
+                if *token == end {
+                    documents.push((from..place, true));
+                    from = place + 1;
+                }
+            }
+            at += tokens.len() as u64;
+            yielder.maybe_yield().await;
+        }
+        documents.push((from..length, false));
+        documents.retain(|(document, _)| !document.is_empty());
+        Ok(documents)
     }
 
     /// Verifies the checksums of all shards.
