@@ -124,7 +124,6 @@ impl TrainPage {
             let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
             let widths: Vec<f32> = [NUMBERS, plots].into_iter().chain(third).collect();
             columns_ui(ui, space::SECTION, &widths, |ui, place| {
-                ui.spacing_mut().item_spacing.x = space::SMALL;
                 match place {
                     0 => controls::numbers_ui(ui, context, training, &mut self.change),
                     1 => self.plots.ui(ui, context, training),
