@@ -45,7 +45,7 @@ impl Page for TrainPage {
             }
             return;
         }
-        self.refresh(context);
+        let reads = self.refresh(context);
         if context.state.training.state == TrainingState::Idle {
             failure_ui(ui, context);
         }
@@ -60,6 +60,8 @@ impl Page for TrainPage {
             Some(training) => self.run_ui(ui, context, training),
             // The draft's settings are not those of the run being started.
             None if starting(context) => {}
+            // A button here would be another one once the last run is read.
+            None if reads => spinning(ui, "Reading the last run…"),
             None => self.ready_ui(ui, context),
         }
         self.past = past;
@@ -81,8 +83,8 @@ impl Page for TrainPage {
 }
 
 impl TrainPage {
-    /// Requests missing histories that the page shows.
-    fn refresh(&mut self, context: &mut Context<'_>) {
+    /// Requests missing histories that the page shows. Returns whether that of the last run is being read.
+    fn refresh(&mut self, context: &mut Context<'_>) -> bool {
         let live = &context.state.training;
         match &live.run {
             Some(run) => {
@@ -92,13 +94,14 @@ impl TrainPage {
                     self.past = None;
                 }
                 want_history(context, &mut self.asked, &name);
+                false
             }
             None => {
                 let Some(run) = context.state.runs.latest().cloned() else {
                     self.past = None;
-                    return;
+                    return false;
                 };
-                want_history(context, &mut self.asked, &run.name);
+                let reads = want_history(context, &mut self.asked, &run.name);
                 let fresh =
                     self.past.as_ref().is_some_and(|(name, step, _)| *name == run.name && *step == run.step);
                 if let Some(history) = context.state.runs.histories.get(&run.name).filter(|_| !fresh) {
@@ -106,6 +109,7 @@ impl TrainPage {
                 } else if !fresh {
                     self.past = None;
                 }
+                reads
             }
         }
     }
