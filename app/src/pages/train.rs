@@ -233,16 +233,9 @@ pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
-    let report = ErrorReport::new(ErrorKind::DeviceLost, error);
-    let report = context
-        .state
-        .messages
-        .iter()
-        .rev()
-        .map(|message| &message.error)
-        .find(|message| message.message == report.message)
-        .cloned()
-        .unwrap_or(report);
+    let mut told = context.state.messages.iter().rev().map(|message| &message.error);
+    let report = told.find(|own| own.message == error).cloned();
+    let report = report.unwrap_or_else(|| ErrorReport::new(ErrorKind::DeviceLost, error));
     match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
         Failed::Acted => {
             context.outbox.send(Command::Resume { run: Some(run.name), launch: RunLaunch::default() });

@@ -68,11 +68,10 @@ impl Compare {
         card(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
-                if tab(ui, !*training, "Validation loss").clicked() {
-                    *training = false;
-                }
-                if tab(ui, *training, "Training loss").clicked() {
-                    *training = true;
+                for (own, words) in [(false, "Validation loss"), (true, "Training loss")] {
+                    if tab(ui, *training == own, words).clicked() {
+                        *training = own;
+                    }
                 }
                 ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.checkbox(log, "Log");
