@@ -217,7 +217,6 @@ fn times(span: &Match) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::theme::DARK;
 
     fn span(start: usize, length: usize) -> Match {
         let context = [String::new(), "x".to_owned(), String::new()];
