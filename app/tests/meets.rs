@@ -609,7 +609,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
     let error = ErrorReport::new(ErrorKind::Cancelled, "given up".to_owned());
     answer(window.state_mut(), measure, [Event::Failed { error }]);
     window.run_steps(2);
-    assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
+    assert!(!contains(&window, "Measuring the speed") && !is_shown(&window, "given up"));
 
     // Tasks with a button on the page have no second one in the top bar.
     open_page(&mut window, PageName::Home);
