@@ -267,7 +267,7 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
 fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     let shelf = tempfile::tempdir().unwrap();
     let talks = shelf.path().join("talks.jsonl");
-    let row = |at| {
+    let row = |at: usize| {
         let owls = "An owl. ".repeat(5 + at % 40);
         format!("{{\"prompt\": \"Who is {at}?\", \"completion\": \"{owls}\"}}\n")
     };
