@@ -297,7 +297,9 @@ impl App {
             let is_own = |undo: &Undo| !matches!(undo, Undo::Command(command) if matches!(**command, Command::ChangeProject { .. }));
             self.asks.toast.take_if(|toast| toast.undo.as_ref().is_some_and(is_own));
             self.drafts = open.drafts.clone();
-            self.preferences.project = Some(open.summary.id.clone());
+            if !self.start.embed {
+                self.preferences.project = Some(open.summary.id.clone());
+            }
             self.kept_drafts = self.drafts.clone();
             let draft = &mut self.drafts.train;
             let offered = self.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);

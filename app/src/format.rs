@@ -29,6 +29,12 @@ pub fn capitalized(words: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// A device without its instruction set, threads or driver.
+pub fn short_device(recorded: &str) -> String {
+    let full = device(recorded);
+    full.split_once(" (").map_or(full.clone(), |(short, _)| short.to_owned())
+}
+
 /// A text with every run of whitespace as one space.
 pub fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -169,6 +175,7 @@ mod tests {
         assert_eq!(file_name("My first model", "glasshouse"), "My first model.glasshouse");
         assert_eq!(file_name("../a/b", "png"), "---a-b.png");
         assert_eq!([device("cpu (2 threads)"), device("Radeon")], ["CPU (2 threads)", "Radeon"]);
+        assert_eq!([short_device("cpu (2 threads)"), short_device("Radeon")], ["CPU", "Radeon"]);
         assert_eq!(file_name("  ", "csv"), "glasshouse.csv");
     }
 }

@@ -37,8 +37,9 @@ pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_
 pub use heatmap::{Heatmap, Scale, Touched};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
-    WIDE, card, card_with, columns_fit, dialog, elided, halves, is_narrow, names_below, page, page_foot,
-    prose, question, quiet_text, raised, readable, scrolled, section, text_width,
+    WIDE, card, card_with, column, columns_fit, columns_ui, dashed_frame, dialog, elided, halves, is_narrow,
+    names_below, page, page_foot, prose, question, quiet_text, raised, readable, scrolled, section,
+    text_width,
 };
 pub use panels::{Failed, empty, failed, spinning, working};
 pub use report_table::{report_csv, report_table};

@@ -538,13 +538,12 @@ fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
 }
 
 #[test]
-fn where_the_latest_model_does_not_chat_one_that_does_is_offered() {
+fn where_the_latest_model_does_not_chat_one_that_does_answers() {
     let mut scene = wide(Engine { chats: false, ..Engine::full() }, PageName::Chat);
     let learned = |name: &str, objective| RunSummary { objective, ..run(name, RunState::Finished, 10, 10) };
     let runs = vec![learned("1-talks", Objective::Chat), learned("2-first-stories", Objective::Text)];
     tell(scene.harness.state_mut(), [Event::Runs { runs }]);
     scene.settle();
-    scene.press("Chat with 1-talks");
     let opened = scene.sent_of(|command| matches!(command, Command::OpenModel { .. }));
     let Some(Command::OpenModel { source, .. }) = opened.last() else { panic!("no model was opened") };
     assert_eq!(*source, WeightSource::best_of("1-talks"));

@@ -213,7 +213,7 @@ fn experimented(session: &mut Session, mut config: RunConfig, steps: u64) {
     let sweep = r#"name = "rates"
 
 [settings]
-train.learning_rate = { from = 3e-4, to = 1e-2, log = true, count = 4 }
+train.learning_rate = [3e-4, 1e-3, 3e-3, 1e-2]
 model.layers = [2, 4]
 "#;
     let launch = RunLaunch { sweep: Some(sweep.to_owned()), ..RunLaunch::default() };

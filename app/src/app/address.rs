@@ -189,6 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn an_embedded_view_leaves_the_last_project() {
+        for embed in [false, true] {
+            let (mut app, _) = opening(AppOptions { embed, ..AppOptions::default() }, &["Owls"], None);
+            let drafts = Drafts::new(presets::preset("first-stories").unwrap());
+            let (project, runs) = (project("Owls"), Vec::new());
+            let opened = OpenedProject { opening: 1, project, drafts, tokenizer: None, runs };
+            tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
+            assert_eq!(app.preferences.project.is_none(), embed);
+        }
+    }
+
+    #[test]
     fn lost_projects_are_said() {
         for (last, place, embed, projects, said) in [
             (Some("owls-1"), StorageSummary::BROWSER, false, vec![], 1),

@@ -210,16 +210,7 @@ impl App {
         let palette = if context.theme() == egui::Theme::Dark { &theme::DARK } else { &theme::LIGHT };
         let rect = context.content_rect();
         painter.rect_filled(rect, 0.0, palette.ground.gamma_multiply(0.85));
-        let inner = rect.shrink(space::SECTION);
-        let stroke = Stroke::new(2.0, palette.accent);
-        let corners = [
-            inner.left_top(),
-            inner.right_top(),
-            inner.right_bottom(),
-            inner.left_bottom(),
-            inner.left_top(),
-        ];
-        painter.extend(Shape::dashed_line(&corners, stroke, 8.0, 6.0));
+        widgets::dashed_frame(&painter, rect.shrink(space::SECTION), Stroke::new(2.0, palette.accent));
         let text = match self.page {
             PageName::Home => "Drop files to create a project from them, or a .glasshouse file to open it",
             _ => "Drop files to add them to this project, or a .glasshouse file to open it",

@@ -1,6 +1,7 @@
 //! The top bar: page, model, device, and the run with its progress. The pause button is always visible.
 
 use super::App;
+use crate::format::capitalized;
 use crate::pages::prelude::*;
 use egui::Align;
 
@@ -127,8 +128,8 @@ impl App {
         let mut others = self.state.underway.iter().filter(|(request, _)| !shown_by_page(request));
         let Some((request, (work, share))) = others.next() else { return };
         let words = match share {
-            Some(share) => format!("{work} · {:.0} %", share * 100.0),
-            None => work.clone(),
+            Some(share) => format!("{} · {:.0} %", capitalized(work), share * 100.0),
+            None => capitalized(work),
         };
         let palette = Palette::of(ui);
         let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2);

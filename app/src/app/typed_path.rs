@@ -50,7 +50,7 @@ impl App {
                 field.request_focus();
             }
             if typed.missing {
-                let kind = if picks == Picks::Folder { "folder" } else { "file" };
+                let kind = if matches!(picks, Picks::Folder(_)) { "folder" } else { "file" };
                 hint_line(ui, &format!("There is no {kind} here."));
             }
             ui.horizontal(|ui| {

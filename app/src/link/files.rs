@@ -76,10 +76,10 @@ pub enum Picks {
     Documents,
     /// A file of a kind with one of these extensions.
     File(&'static str, &'static [&'static str]),
-    /// Several of them.
-    Files(&'static str, &'static [&'static str]),
-    /// A folder to read.
-    Folder,
+    /// A small one that the app itself reads, or several.
+    Small(&'static str, &'static [&'static str], bool),
+    /// A folder to read; in a browser, its files with these extensions.
+    Folder(&'static [&'static str]),
     /// A file to write, by its proposed name, or a folder to write in.
     Target(Option<String>),
     Nothing,
@@ -91,12 +91,12 @@ impl Wish {
         let target = |name: &str, ending| Picks::Target(Some(file_name(name, ending)));
         match self {
             Self::AddDocuments => ("Choose documents", "~/texts/letters.txt", Picks::Documents),
-            Self::AddFolder => ("Choose a folder of documents", "~/texts", Picks::Folder),
+            Self::AddFolder => ("Choose a folder of documents", "~/texts", Picks::Folder(&[])),
             Self::ImportProject => {
                 let picks = Picks::File("Glasshouse projects", &["glasshouse"]);
                 ("Open a project file", "~/letters.glasshouse", picks)
             }
-            Self::OpenProjectFolder => ("Open a project's folder", "~/letters", Picks::Folder),
+            Self::OpenProjectFolder => ("Open a project's folder", "~/letters", Picks::Folder(&[])),
             Self::ExportProject { name, .. } => {
                 ("Save the project", "~/letters.glasshouse", target(name, "glasshouse"))
             }
@@ -107,22 +107,28 @@ impl Wish {
                 Some(name) => ("Save the model", "~/model.gguf", Picks::Target(Some(name))),
                 None => ("Choose a folder for the model", "~/models", Picks::Target(None)),
             },
-            Self::ImportModel => ("Choose a Hugging Face folder", "~/models/SmolLM2-135M", Picks::Folder),
+            Self::ImportModel => {
+                ("Choose a Hugging Face folder", "~/models/SmolLM2-135M", Picks::Folder(&WEIGHTS))
+            }
             Self::ImportModelFile => {
                 ("Choose a GGUF file", "~/models/smollm2.gguf", Picks::File("GGUF", &["gguf"]))
             }
             Self::ImportModelAddress => ("URL of the model", "HuggingFaceTB/SmolLM2-135M", Picks::Nothing),
             Self::ExportBundle { .. } => ("Choose a folder for the bundle", "~/bundles", Picks::Target(None)),
-            Self::ImportBundle => ("Choose a trained bundle", "~/bundles/1-stories-bundle", Picks::Folder),
+            Self::ImportBundle => {
+                ("Choose a trained bundle", "~/bundles/1-stories-bundle", Picks::Folder(&["zip"]))
+            }
             Self::ExportFeedback { .. } => {
                 ("Choose a folder for the feedback", "~/data", Picks::Target(None))
             }
             Self::Propose { .. } => {
                 ("Choose a file", "~/data/prompts.jsonl", Picks::File("Prompts or texts", &PROMPTS))
             }
-            Self::TaskFiles => ("Choose task files", "~/data/questions.jsonl", Picks::Files("Tasks", &TASKS)),
+            Self::TaskFiles => {
+                ("Choose task files", "~/data/questions.jsonl", Picks::Small("Tasks", &TASKS, true))
+            }
             Self::SentencePairs => {
-                ("Choose pairs of sentences", "~/data/pairs.jsonl", Picks::File("Pairs", &TASKS))
+                ("Choose pairs of sentences", "~/data/pairs.jsonl", Picks::Small("Pairs", &TASKS, false))
             }
             Self::WriteCard { run } => {
                 ("Save the card", "~/card.html", target(&format!("{run} card"), "html"))
@@ -182,6 +188,8 @@ pub const ENDINGS: &[&str] = &[
 const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Extensions of task files, and of sentence pairs.
 const TASKS: [&str; 7] = ["jsonl", "ndjson", "json", "csv", "tsv", "yaml", "yml"];
+/// Extensions of a pretrained model's files.
+const WEIGHTS: [&str; 4] = ["safetensors", "gguf", "json", "jinja"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

@@ -42,12 +42,12 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             };
             several(dialog)
         }
-        Picks::Files(kind, endings) => several(dialog.add_filter(kind, endings)),
-        Picks::File(kind, endings) => {
+        Picks::Small(kind, endings, true) => several(dialog.add_filter(kind, endings)),
+        Picks::File(kind, endings) | Picks::Small(kind, endings, false) => {
             let dialog = dialog.add_filter(kind, endings);
             one(async move { dialog.pick_file().await })
         }
-        Picks::Folder | Picks::Target(None) => one(async move { dialog.pick_folder().await }),
+        Picks::Folder(_) | Picks::Target(None) => one(async move { dialog.pick_folder().await }),
         Picks::Target(Some(name)) => one(async move { dialog.set_file_name(name).save_file().await }),
         Picks::Nothing => return,
     };

@@ -35,23 +35,21 @@ pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>,
 /// Opens a dialog and sends an answer when files were chosen.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (_, _, picks) = wish.question();
-    let several = matches!(picks, Picks::Documents | Picks::Files(..)) || wish == Wish::ImportModel;
-    let accept = match picks {
+    let endings: &[&str] = match picks {
         // A README has no extension to filter by.
-        Picks::Documents => String::new(),
-        Picks::File(_, endings) | Picks::Files(_, endings) => format!(".{}", endings.join(",.")),
-        Picks::Folder if wish == Wish::ImportBundle => ".zip".to_owned(),
-        Picks::Folder if wish == Wish::ImportModel => ".safetensors,.gguf,.json,.jinja".to_owned(),
+        Picks::Documents => &[],
+        Picks::Folder(&[]) | Picks::Nothing => return,
+        Picks::File(_, endings) | Picks::Small(_, endings, _) | Picks::Folder(endings) => endings,
         Picks::Target(_) => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Picks::Folder | Picks::Nothing => return,
     };
+    let accept: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
     let (context, answers) = (context.clone(), answers.clone());
-    // Small files that the app itself reads.
-    let whole = matches!(wish, Wish::TaskFiles | Wish::SentencePairs);
-    let picking = boot().pick_files(&accept, several, whole);
+    let (several, whole) =
+        (!matches!(picks, Picks::File(..) | Picks::Small(.., false)), matches!(picks, Picks::Small(..)));
+    let picking = boot().pick_files(&accept.join(","), several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());
         match JsFuture::from(picking).await {

@@ -272,22 +272,14 @@ impl ChatPage {
             let of_answers =
                 |run: &&RunSummary| learned.contains(&run.objective) && run.writes() && run.step > 0;
             let other = context.state.runs.list.iter().rev().find(of_answers);
-            hint_line(ui, if other.is_some() { text::CONTINUES } else { text::NO_TEMPLATE });
-            ui.horizontal_wrapped(|ui| {
-                if let Some(run) = other {
-                    let chat = primary(ui, icons::ICON_FORUM, &format!("Chat with {}", called(run)));
-                    if chat.clicked() {
-                        self.sampling.source = WeightSource::best_of(&run.name);
-                    }
-                }
-                let tune = match other {
-                    Some(_) => plain(ui, icons::ICON_SCHOOL, "Tune it"),
-                    None => primary(ui, icons::ICON_SCHOOL, "Tune it"),
-                };
-                if tune.clicked() {
-                    *context.go = Some(PageName::Tune);
-                }
-            });
+            // Unless the model was chosen, one that answers replaces it.
+            if let (WeightSource::Current, Some(run)) = (&self.sampling.source, other) {
+                self.sampling.source = WeightSource::best_of(&run.name);
+            }
+            hint_line(ui, text::NO_TEMPLATE);
+            if primary(ui, icons::ICON_SCHOOL, "Tune it").clicked() {
+                *context.go = Some(PageName::Tune);
+            }
             return false;
         }
         let template = if opened.chatml { "ChatML template" } else { "its own chat template" };

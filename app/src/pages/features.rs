@@ -13,6 +13,8 @@ use glasshouse_protocol::setting::Number;
 
 /// Width in points from which list and card are side by side.
 const TWO_COLUMNS: f32 = 1000.0;
+/// Height of the list above a card, beyond which it scrolls, in points.
+const LIST: f32 = 320.0;
 /// Features in the list, and passages and neighbours of a card.
 const LISTED: usize = 60;
 const DESCRIBED: usize = 12;
@@ -258,8 +260,9 @@ impl FeaturesPage {
         });
         ui.add_space(space::SMALL);
         let width = ui.available_width();
-        if width < TWO_COLUMNS || self.feature.is_none() {
-            card(ui, |ui| self.list_ui(ui, context, own));
+        let stacked = width < TWO_COLUMNS;
+        if stacked || self.feature.is_none() {
+            card(ui, |ui| self.list_ui(ui, context, own, stacked));
             ui.add_space(space::SMALL);
             if self.feature.is_some() {
                 self.card_ui(ui, context, own);
@@ -267,14 +270,14 @@ impl FeaturesPage {
         } else {
             halves(ui, space::MEDIUM, |ui, column| match column {
                 0 => {
-                    card(ui, |ui| self.list_ui(ui, context, own));
+                    card(ui, |ui| self.list_ui(ui, context, own, false));
                 }
                 _ => self.card_ui(ui, context, own),
             });
         }
     }
 
-    fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, own: &answer::Dictionary) {
+    fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, own: &answer::Dictionary, scrolls: bool) {
         let (state, palette) = (context.state, context.palette);
         line_edit(
             ui,
@@ -312,7 +315,9 @@ impl FeaturesPage {
         };
         let rows: Vec<Ranked> = found.features.iter().map(row).collect();
         let ranking = Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: true };
-        if let Some(place) = ranking.wide_ui(ui, palette, &rows) {
+        let draw = |ui: &mut Ui| ranking.wide_ui(ui, palette, &rows);
+        let pressed = if scrolls { scrolled("features", LIST).show(ui, draw).inner } else { draw(ui) };
+        if let Some(place) = pressed {
             self.feature = Some(found.features[place].feature);
         }
     }

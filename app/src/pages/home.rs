@@ -27,18 +27,13 @@ pub struct HomePage {
 impl Page for HomePage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         resume_ui(ui, context);
-        let wide = ui.available_width() > 760.0;
-        if wide {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::SECTION;
-                ui.vertical(|ui| {
-                    ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
-                    first_step_ui(ui, context, &mut self.naming);
-                });
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
-                    own_text_ui(ui, context);
-                });
+        let width = ui.available_width();
+        if width > 760.0 {
+            let left = theme::PROSE.min(width * 0.55);
+            let widths = [left, width - left - space::SECTION];
+            columns_ui(ui, space::SECTION, &widths, |ui, place| match place {
+                0 => first_step_ui(ui, context, &mut self.naming),
+                _ => own_text_ui(ui, context),
             });
         } else {
             first_step_ui(ui, context, &mut self.naming);
@@ -66,10 +61,10 @@ impl HomePage {
         let decision = question(ui.ctx(), "new project", 360.0, &mut self.naming, |ui, name| {
             section(ui, NEW);
             let field = line_edit(ui, "Project name", "My project", ui.available_width(), name);
+            entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             if ui.memory(|memory| memory.focused().is_none()) {
                 field.request_focus();
             }
-            entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             quiet_text(ui, "It begins without text, runs or settings of other projects.");
             (Some(icons::ICON_CREATE_NEW_FOLDER), "Create", !name.trim().is_empty())
         });

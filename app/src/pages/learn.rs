@@ -284,7 +284,7 @@ fn done(context: &Context<'_>, library: &Library) -> String {
 
 /// Lessons per row, and the width of each in points.
 fn columns(ui: &Ui) -> (usize, f32) {
-    columns_fit(ui.available_width(), 300.0, space::MEDIUM)
+    columns_fit(ui.available_width(), 300.0, space::MEDIUM, usize::MAX)
 }
 
 /// A row of lessons with their indices. Returns the index of the clicked one.

@@ -224,25 +224,6 @@ impl Breakpoint {
     }
 }
 
-pub fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
-    let layout = Layout::top_down(Align::Min);
-    ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {
-        ui.set_width(width);
-        contents(ui)
-    })
-    .inner
-}
-
-/// Columns of these widths, `gap` points apart; `part` draws the column of an index.
-pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&mut Ui, usize)) {
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = gap;
-        for (place, width) in widths.iter().enumerate() {
-            column(ui, *width, |ui| part(ui, place));
-        }
-    });
-}
-
 /// Items in rows of `columns` columns, each `width` points wide.
 pub fn grid_ui<T>(
     ui: &mut Ui,

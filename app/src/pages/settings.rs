@@ -9,6 +9,8 @@ pub use text::WHAT;
 use crate::pages::prelude::*;
 use crate::preferences::{LossUnit, ThemeChoice};
 
+/// Width in points from which a column holds the widest row.
+const TWO_COLUMNS: f32 = 760.0;
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 7] = [
     ("1 … 9, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
@@ -31,7 +33,7 @@ impl Page for SettingsPage {
             self.listed = true;
             context.outbox.send(Command::ListDevices);
         }
-        halves(ui, space::LARGE, |ui, column| {
+        let mut part = |ui: &mut Ui, column: usize| {
             ui.spacing_mut().item_spacing.y = space::LARGE;
             if column == 0 {
                 device_ui(ui, context);
@@ -43,7 +45,12 @@ impl Page for SettingsPage {
                 keys_ui(ui, context);
                 about_ui(ui, context);
             }
-        });
+        };
+        if ui.available_width() < TWO_COLUMNS {
+            (0..2).for_each(|column| part(ui, column));
+        } else {
+            halves(ui, space::LARGE, part);
+        }
     }
 
     fn for_project(self, _: bool) -> Self {

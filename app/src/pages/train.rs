@@ -45,7 +45,7 @@ impl Page for TrainPage {
             }
             return;
         }
-        self.refresh(context);
+        let reads = self.refresh(context);
         if context.state.training.state == TrainingState::Idle {
             failure_ui(ui, context);
         }
@@ -60,6 +60,8 @@ impl Page for TrainPage {
             Some(training) => self.run_ui(ui, context, training),
             // The draft's settings are not those of the run being started.
             None if starting(context) => {}
+            // A button here would be another one once the last run is read.
+            None if reads => spinning(ui, "Reading the last run…"),
             None => self.ready_ui(ui, context),
         }
         self.past = past;
@@ -81,8 +83,8 @@ impl Page for TrainPage {
 }
 
 impl TrainPage {
-    /// Requests missing histories that the page shows.
-    fn refresh(&mut self, context: &mut Context<'_>) {
+    /// Requests missing histories that the page shows. Returns whether that of the last run is being read.
+    fn refresh(&mut self, context: &mut Context<'_>) -> bool {
         let live = &context.state.training;
         match &live.run {
             Some(run) => {
@@ -92,13 +94,14 @@ impl TrainPage {
                     self.past = None;
                 }
                 want_history(context, &mut self.asked, &name);
+                false
             }
             None => {
                 let Some(run) = context.state.runs.latest().cloned() else {
                     self.past = None;
-                    return;
+                    return false;
                 };
-                want_history(context, &mut self.asked, &run.name);
+                let reads = want_history(context, &mut self.asked, &run.name);
                 let fresh =
                     self.past.as_ref().is_some_and(|(name, step, _)| *name == run.name && *step == run.step);
                 if let Some(history) = context.state.runs.histories.get(&run.name).filter(|_| !fresh) {
@@ -106,6 +109,7 @@ impl TrainPage {
                 } else if !fresh {
                     self.past = None;
                 }
+                reads
             }
         }
     }
@@ -124,7 +128,6 @@ impl TrainPage {
             let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
             let widths: Vec<f32> = [NUMBERS, plots].into_iter().chain(third).collect();
             columns_ui(ui, space::SECTION, &widths, |ui, place| {
-                ui.spacing_mut().item_spacing.x = space::SMALL;
                 match place {
                     0 => controls::numbers_ui(ui, context, training, &mut self.change),
                     1 => self.plots.ui(ui, context, training),
@@ -230,16 +233,9 @@ pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         return;
     }
     let resumable = run.checkpoints.iter().any(|checkpoint| checkpoint.resumable);
-    let report = ErrorReport::new(ErrorKind::DeviceLost, error);
-    let report = context
-        .state
-        .messages
-        .iter()
-        .rev()
-        .map(|message| &message.error)
-        .find(|message| message.message == report.message)
-        .cloned()
-        .unwrap_or(report);
+    let mut told = context.state.messages.iter().rev().map(|message| &message.error);
+    let report = told.find(|own| own.message == error).cloned();
+    let report = report.unwrap_or_else(|| ErrorReport::new(ErrorKind::DeviceLost, error));
     match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
         Failed::Acted => {
             context.outbox.send(Command::Resume { run: Some(run.name), launch: RunLaunch::default() });

@@ -119,12 +119,9 @@ impl TunePage {
             self.plots.ui(ui, context, training);
         } else {
             let (width, left) = (ui.available_width(), 276.0);
-            columns_ui(ui, space::SECTION, &[left, width - left - space::SECTION], |ui, place| {
-                ui.spacing_mut().item_spacing.x = space::SMALL;
-                match place {
-                    0 => controls::numbers_ui(ui, context, training, &mut self.change),
-                    _ => self.plots.ui(ui, context, training),
-                }
+            columns_ui(ui, space::SECTION, &[left, width - left - space::SECTION], |ui, place| match place {
+                0 => controls::numbers_ui(ui, context, training, &mut self.change),
+                _ => self.plots.ui(ui, context, training),
             });
         }
         ui.add_space(space::SMALL);

@@ -193,12 +193,4 @@ mod tests {
         assert_eq!(range_of(&[of(1.0, Some([f64::NAN, 2.0]))]), Some([1.0, 1.0]));
         assert_eq!(range_of(&[]), None);
     }
-
-    #[test]
-    fn places_stay_within_their_range() {
-        for (value, place) in [(1.0, 0.0), (2.0, 0.5), (3.0, 1.0), (9.0, 1.0), (-9.0, 0.0)] {
-            assert!((share(value, [1.0, 3.0]) - place).abs() < 1e-6);
-        }
-        assert!((share(4.0, [4.0, 4.0]) - 0.5).abs() < 1e-6, "what is all the same stands in the middle");
-    }
 }

@@ -200,23 +200,41 @@ pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
         return contents(ui, 1);
     }
     let width = ((ui.available_width() - gap) / 2.0).floor();
+    columns_ui(ui, gap, &[width; 2], contents);
+}
+
+pub fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let layout = Layout::top_down(egui::Align::Min);
+    ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {
+        ui.set_width(width);
+        contents(ui)
+    })
+    .inner
+}
+
+/// Columns of these widths, `gap` points apart; `part` draws the column of an index.
+pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&mut Ui, usize)) {
     let spacing = ui.spacing().item_spacing;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        for column in 0..2 {
-            ui.allocate_ui(vec2(width, 0.0), |ui| {
-                ui.vertical(|ui| {
-                    ui.set_width(width);
-                    ui.spacing_mut().item_spacing = spacing;
-                    contents(ui, column);
-                });
+        for (place, width) in widths.iter().enumerate() {
+            column(ui, *width, |ui| {
+                ui.spacing_mut().item_spacing = spacing;
+                part(ui, place);
             });
         }
     });
 }
 
-/// How many columns of at least `least` points fit, and the width of each.
-pub fn columns_fit(available: f32, least: f32, gap: f32) -> (usize, f32) {
-    let count = (((available + gap) / (least + gap)).floor() as usize).max(1);
+/// A dashed frame.
+pub fn dashed_frame(painter: &Painter, rect: Rect, stroke: Stroke) {
+    let corners =
+        [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
+    painter.extend(Shape::dashed_line(&corners, stroke, 6.0, 5.0));
+}
+
+/// How many columns of at least `least` points fit, up to `most`, and the width of each.
+pub fn columns_fit(available: f32, least: f32, gap: f32, most: usize) -> (usize, f32) {
+    let count = (((available + gap) / (least + gap)).floor() as usize).min(most).max(1);
     (count, (available - gap * (count - 1) as f32) / count as f32)
 }

@@ -184,15 +184,4 @@ mod tests {
         let rows = [vec!["a, b".to_owned(), "1".to_owned()], vec!["said \"so\"".to_owned(), "2".to_owned()]];
         assert_eq!(csv(&["name", "value"], rows), "name,value\n\"a, b\",1\n\"said \"\"so\"\"\",2\n");
     }
-
-    #[test]
-    fn columns_stand_beside_each_other_with_a_gap() {
-        let column = |width| Column { title: "x", width, align: Align::Left };
-        let columns = [column(40.0), column(60.0)];
-        let table = Table { columns: &columns, row: 28.0 };
-        assert_eq!(table.width(), 40.0 + 60.0 + GAP + 2.0 * EDGE);
-        let rect = Rect::from_min_size(pos2(10.0, 0.0), Vec2::new(table.width(), 28.0));
-        let lefts: Vec<f32> = table.cells(rect).map(|(_, cell)| cell.left()).collect();
-        assert_eq!(lefts, [10.0 + EDGE, 10.0 + EDGE + 40.0 + GAP]);
-    }
 }

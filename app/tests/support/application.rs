@@ -389,7 +389,6 @@ pub fn documents() -> Event {
             train: (2170, 1_800_000),
             validation: (242, 200_000),
             lengths: vec![(256, 40), (512, 610), (1024, 1402), (2048, 360)],
-            characters_by_count: "etaoinshr".chars().map(|letter| (letter, 1000)).collect(),
             distinct_characters: 71,
             ..DocumentsOverview::default()
         },

@@ -588,7 +588,6 @@ pub fn documents(cleaned: bool) -> Event {
             train: (9_271, 35_000_000),
             validation: (1_030, 3_900_000),
             lengths: vec![(256, 40), (512, 610), (1024, 4402), (2048, 3360), (4096, 1889)],
-            characters_by_count: "etaoinshr".chars().map(|letter| (letter, 1000)).collect(),
             distinct_characters: 88,
         },
         search: String::new(),

@@ -351,10 +351,6 @@ impl Engine {
                 (4096, 6),
                 (8192, 1),
             ],
-            characters_by_count: " etaonihsrdlumwycfgpb.,\"vk\nTISxjq"
-                .chars()
-                .zip((0..).map(|n: u64| 380_000 / (n + 1)))
-                .collect(),
             distinct_characters: 71,
         };
         let page = found.iter().skip(offset).take(50).cloned().collect();

@@ -4,6 +4,7 @@ use super::Session;
 use super::device::of_run;
 use super::documents::raw_files;
 use crate::cpu;
+use crate::data::Rows;
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::measure::Extent;
 use crate::model::{own_parameters, training_graphs};
@@ -16,7 +17,8 @@ use crate::platform::{self, SPEEDS_FILE, files, storage};
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{
-    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, SpeedFrom, answer, presets,
+    DeviceType, EnergyUse, Event, Fit, Forecast, Objective, PlanSummary, RunConfig, SpeedFrom,
+    TokenizerSummary, answer, presets,
 };
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
@@ -41,6 +43,9 @@ const MAX_SPEEDS_BYTES: u64 = 1 << 20;
 const MIN_TRAINED: (u64, f64) = (10, 2.0);
 /// Maximum share of a run's time that its evaluations, samples and checkpoints are taken to need; the rest was a pause.
 const MAX_UPKEEP: f64 = 2.0;
+
+/// Approximate tokens of a chat template around a prompt and its answer.
+const TEMPLATE_TOKENS: usize = 10;
 
 /// Training speed of a device: every forecast is a run's operations divided by it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +80,7 @@ pub(super) fn stored_speeds(folder: &Path) -> Speeds {
 
 impl Session {
     pub(super) async fn plan(&mut self, config: &RunConfig) -> Result<Event> {
-        let (config, rates) = (&self.settled(config)?, platform::energy::settings()?);
+        let (config, rates) = (&self.settled(config).await?, platform::energy::settings()?);
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // Planning a large model takes seconds.
@@ -93,7 +98,7 @@ impl Session {
         plan.text_tokens = self.text_tokens(config);
         plan.proportions = config.proportions(plan.parameters, plan.text_tokens);
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
-        let rows = self.rows(config).filter(|_| !config.train.objective.answers_prompts());
+        let rows = self.rows(config).await.filter(|_| !config.train.objective.answers_prompts());
         plan.proportions.extend(rows.and_then(|rows| config.repeats(rows, of_step, "row")));
         Ok(Event::Planned(Forecast::Run { plan: Box::new(plan) }))
     }
@@ -119,12 +124,12 @@ impl Session {
     }
 
     /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
-    fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
+    async fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() {
             let rows = match config.train.objective.learns_text() {
                 true => Some(self.text_tokens(&config) as f64 / config.model.context_length as f64),
-                false => self.rows(&config).map(|rows| rows as f64),
+                false => self.rows(&config).await.map(|rows| rows as f64),
             };
             // The epochs of an unknown text are unknown.
             if let Some(rows) = rows.filter(|rows| *rows > 0.0) {
@@ -134,14 +139,30 @@ impl Session {
         Ok(config)
     }
 
-    /// Approximate number of rows in the open project's files for an objective that trains on rows: their lines.
-    fn rows(&mut self, config: &RunConfig) -> Option<u64> {
-        let objective = config.train.objective;
+    /// Approximate number of rows in an epoch of the open project's files, for an objective that trains on rows: packed by the length
+    /// of their texts if the run packs them, else lines.
+    async fn rows(&mut self, config: &RunConfig) -> Option<u64> {
+        let (objective, context_length) = (config.train.objective, config.model.context_length);
         if objective.learns_text() {
             return None;
         }
         let project = self.project.as_ref().filter(|project| !project.is_beside_others())?;
         let files = project.row_files(objective);
+        if config.train.packs_examples(&config.model) && !files.is_empty() {
+            // Damaged files are reported when they are listed.
+            let mut bytes = self.survey().await.ok()?.row_bytes(&files);
+            bytes.truncate((bytes.len() as f64 * (1.0 - config.data.validation)) as usize);
+            let trained = self.trained_tokenizer(config);
+            let marks = if objective == Objective::Chat { TEMPLATE_TOKENS } else { 0 };
+            let length = |bytes| {
+                let tokens = marks + tokens_in(config, trained.as_ref(), bytes) as usize;
+                tokens.clamp(1, context_length.max(1))
+            };
+            let lengths: Vec<(u32, usize)> = (0..).zip(bytes.into_iter().map(length)).collect();
+            if !lengths.is_empty() {
+                return Some(Rows::packed(&lengths, context_length).count() as u64);
+            }
+        }
         let lines = files.iter().map(|file| lines_of(file)).sum::<Option<u64>>()?;
         // As in a run: a pair is two rows, and a prompt a group of answers.
         let each = match objective {
@@ -153,18 +174,22 @@ impl Session {
         Some(rows).filter(|rows| *rows > 0)
     }
 
-    /// Approximate number of tokens in the open project's training split; 0 if unknown.
-    fn text_tokens(&mut self, config: &RunConfig) -> u64 {
+    /// The project's tokenizer, if it is of the run's settings.
+    fn trained_tokenizer(&mut self, config: &RunConfig) -> Option<TokenizerSummary> {
         // Damaged data is reported when it is read.
         let summary = self.tokenizer_summary().ok().flatten();
-        let trained = summary.filter(|summary| summary.config == config.tokenizer);
+        summary.filter(|summary| summary.config == config.tokenizer)
+    }
+
+    /// Approximate number of tokens in the open project's training split; 0 if unknown.
+    fn text_tokens(&mut self, config: &RunConfig) -> u64 {
+        let trained = self.trained_tokenizer(config);
         // Held-out files replace the held-out share.
         let has_held_out = !config.data.validation_files.is_empty();
         let share = if has_held_out { 1.0 } else { 1.0 - config.data.validation };
         match (self.text_bytes(config), trained) {
-            (Some(bytes), Some(trained)) => (bytes as f64 * share / trained.bytes_per_token.max(0.1)) as u64,
+            (Some(bytes), trained) => tokens_in(config, trained.as_ref(), (bytes as f64 * share) as u64),
             (None, Some(trained)) => trained.train_tokens,
-            (Some(bytes), None) => config.tokenizer.estimated_tokens((bytes as f64 * share) as u64),
             (None, None) => 0,
         }
     }
@@ -274,7 +299,7 @@ impl Session {
     }
 
     pub(super) async fn measure(&mut self, config: &RunConfig) -> Result<Event> {
-        let config = &self.settled(config)?;
+        let config = &self.settled(config).await?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
@@ -338,6 +363,14 @@ impl Session {
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
         Ok(answer::Fitted { config: Box::new(config), changes }.into())
+    }
+}
+
+/// Approximate number of tokens in a text of so many bytes.
+fn tokens_in(config: &RunConfig, trained: Option<&TokenizerSummary>, bytes: u64) -> u64 {
+    match trained {
+        Some(trained) => (bytes as f64 / trained.bytes_per_token.max(0.1)) as u64,
+        None => config.tokenizer.estimated_tokens(bytes),
     }
 }
 

@@ -31,9 +31,9 @@ use super::{Options, run};
 use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
-    Fit, Forecast, GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange,
-    RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource, answer,
-    message, presets,
+    Fit, Forecast, GenerateConfig, Objective, Output, ProjectChange, RecipeChange, Report, Request,
+    RunChange, RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource,
+    answer, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -261,6 +261,38 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
     assert_eq!(ended, [(RunState::Finished, settled, settled), (RunState::Finished, 30, 30)]);
     let refused = failures(&heard);
     assert!(refused.len() == 1 && refused[0].contains("has already completed 30 steps"), "{refused:?}");
+}
+
+#[test]
+fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
+    let shelf = tempfile::tempdir().unwrap();
+    let talks = shelf.path().join("talks.jsonl");
+    let row = |at: usize| {
+        let owls = "An owl. ".repeat(5 + at % 40);
+        format!("{{\"prompt\": \"Who is {at}?\", \"completion\": \"{owls}\"}}\n")
+    };
+    std::fs::write(&talks, (0..1200).map(row).collect::<String>()).unwrap();
+    let mut config = tiny(20);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    (config.model.context_length, config.train.eval_interval) = (512, 1000);
+    (config.train.checkpoint_interval, config.train.sample_interval) = (1000, 0);
+    config.set_objective(Objective::Chat);
+    config.train.epochs = Some(1.0);
+    let steps = [false, true].map(|packing| {
+        config.train.chat.packing = packing;
+        let made = Command::create("Talks");
+        let add = DocumentsChange::Add { names: vec![talks.display().to_string()] };
+        let plan = Command::Plan { config: Box::new(config.clone()) };
+        let train = train(config.clone(), Some(1));
+        let heard = play(shelf.path(), vec![after(made), after(add), after(plan), after(train)]);
+        let planned = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.steps).next_back().unwrap();
+        let trained = told!(heard, Event::TrainingEnded { run } => run.steps).next_back();
+        (planned, trained.unwrap_or_else(|| panic!("{:?}", failures(&heard))))
+    });
+    assert!(2 * steps[0].1 > 3 * steps[1].1, "packing takes fewer steps: {steps:?}");
+    for (planned, trained) in steps {
+        assert!(planned.abs_diff(trained) <= trained / 7, "{steps:?}");
+    }
 }
 
 #[test]
@@ -978,7 +1010,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     // The Latin-1 text, the page, both rows and the plain text.
     assert_eq!(told[1].documents, 5);
     assert_eq!(names(&told[1]), ["empty.txt", "old.txt", "photo.txt"]);
-    assert!(told[1].characters_by_count.iter().any(|(letter, _)| *letter == '\u{e9}'));
+    has!(heard, Event::Documents { documents, .. } if documents.iter().any(|own| own.preview.contains('\u{e9}')));
     let last = told.last().unwrap();
     assert_eq!(
         (last.files.len(), last.documents, names(last).len()),

@@ -52,18 +52,8 @@ impl Talk {
                     let Some(exchange) = exchanges.last_mut() else { continue };
                     let origin = origin.map(|origin| *origin).unwrap_or_default();
                     let (edited, changed) = (origin.edited, origin.moderated);
-                    let said = content;
-                    let reply = Reply {
-                        request,
-                        origin,
-                        said,
-                        when,
-                        ended: true,
-                        edited,
-                        changed,
-                        ..Reply::default()
-                    };
-                    exchange.replies = vec![reply];
+                    let reply = Reply { request, said: content, when, ended: true, ..Reply::default() };
+                    exchange.replies = vec![Reply { origin, edited, changed, ..reply }];
                 }
             }
         }

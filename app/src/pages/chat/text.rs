@@ -7,8 +7,6 @@ pub const WHAT: &str = "Chat with a model fine-tuned on conversations, in the fo
 pub const NO_TEMPLATE: &str =
     "This model only continues text: it has no chat template. Fine-tune it on conversations first.";
 
-pub const CONTINUES: &str = "This model only continues text: it has no chat template.";
-
 pub const PROMPTS: &str = "Proposes the prompts of a file that the model is least certain of, without near duplicates. Answering one \
     teaches more than answering a prompt that the model already handles.";
 

@@ -1,4 +1,4 @@
-//! Composition of the text: files, split, document lengths, frequent characters.
+//! Composition of the text: files, split, document lengths.
 
 use super::flow::counted;
 use super::*;
@@ -10,8 +10,6 @@ use std::path::Path;
 const FILE_WIDTH: f32 = 340.0;
 /// Height in points from which the list of files scrolls.
 const FILES_HEIGHT: f32 = 220.0;
-/// Number of characters listed by frequency.
-const FREQUENT: usize = 24;
 const READ: &str = "Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.";
 
 impl DataPage {
@@ -22,8 +20,8 @@ impl DataPage {
         if !cleaned {
             self.split_ui(ui, context);
         }
-        for section in overview.iter().flat_map(|overview| histograms(overview)) {
-            section_ui(ui, context, "data", &section, |_, _| ());
+        if let Some(overview) = overview {
+            section_ui(ui, context, "data", &lengths(overview), |_, _| ());
         }
     }
 
@@ -52,8 +50,8 @@ impl DataPage {
                     }
                     if !listed.is_empty() {
                         let gap = space::SECTION;
-                        let (columns, width) = columns_fit(ui.available_width(), FILE_WIDTH, gap);
-                        let columns = columns.min(listed.len()).max(1);
+                        let (columns, width) =
+                            columns_fit(ui.available_width(), FILE_WIDTH, gap, listed.len());
                         let width = width.min(2.0 * FILE_WIDTH);
                         let list = scrolled("files", FILES_HEIGHT).auto_shrink([false, true]);
                         list.show(ui, |ui| {
@@ -87,11 +85,8 @@ impl DataPage {
                 spinning(ui, "Reading the files…");
             }
         });
-        let edge = zone.rect.shrink(3.0);
-        let corners =
-            [edge.left_top(), edge.right_top(), edge.right_bottom(), edge.left_bottom(), edge.left_top()];
         let stroke = Stroke::new(1.0, theme::mix(context.palette.hairline, context.palette.quiet, 0.4));
-        ui.painter().extend(Shape::dashed_line(&corners, stroke, 6.0, 5.0));
+        widgets::dashed_frame(ui.painter(), zone.rect.shrink(3.0), stroke);
     }
 
     fn file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str, bytes: u64) {
@@ -207,22 +202,12 @@ fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     icon_line(ui, icons::ICON_ERROR, failure, text);
 }
 
-/// Document lengths and character frequencies.
-fn histograms(overview: &DocumentsOverview) -> [Section; 2] {
-    let lengths = overview.lengths.iter().map(|(end, count)| blocks::Bar {
+/// Histogram of document lengths.
+fn lengths(overview: &DocumentsOverview) -> Section {
+    let bars = overview.lengths.iter().map(|(end, count)| blocks::Bar {
         name: format!("up to {} characters", format::whole(*end)),
         length: *count as f64,
         text: counted(*count),
     });
-    let all = overview.characters.max(1) as f64;
-    let frequent = overview.characters_by_count.iter().take(FREQUENT);
-    let frequent = frequent.map(|(letter, count)| blocks::Bar {
-        name: visible(&letter.to_string()),
-        length: *count as f64,
-        text: format::percent(*count as f64 / all),
-    });
-    [
-        Section::new("Document lengths", [Block::Bars(lengths.collect())]),
-        Section::new("Most frequent characters", [Block::Bars(frequent.collect())]),
-    ]
+    Section::new("Document lengths", [Block::Bars(bars.collect())])
 }

@@ -22,20 +22,13 @@ pub fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
         })
         .collect();
     let ranges = ranges(&all);
-    let columns = even(ui.available_width(), shown.len(), space::MEDIUM);
+    let columns = columns_fit(ui.available_width(), MIN_CARD_WIDTH, space::MEDIUM, shown.len());
     let with_lines: Vec<(&RunSummary, &Vec<Line>)> = shown.iter().copied().zip(&all).collect();
     grid_ui(ui, columns, space::MEDIUM, &with_lines, |ui, (run, lines)| {
-        ui.spacing_mut().item_spacing.x = space::SMALL;
         let is_apart = found.evaluations.get(&run.name).is_some_and(|own| is_apart(&compared, own));
         let of = (*run, &lines[..], is_apart);
         ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, of, &ranges)));
     });
-}
-
-/// Number of columns, at most `most`, and their width if they fill the available width.
-fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
-    let columns = columns_fit(available, MIN_CARD_WIDTH, gap).0.min(most).max(1);
-    (columns, (available - gap * (columns - 1) as f32) / columns as f32)
 }
 
 fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
@@ -83,7 +76,7 @@ fn card_ui(
     };
     let step = format::whole(evaluation.step);
     let made = date(evaluation.made);
-    caption(ui, format!("step {step} · {made} · {}", format::device(&evaluation.device)));
+    caption(ui, format!("step {step} · {made} · {}", format::short_device(&evaluation.device)));
     if let Some(later) = later(context, run, evaluation) {
         caption(ui, later);
     }
@@ -108,7 +101,6 @@ fn card_ui(
         if place == 0 {
             return first_ui(ui, palette, evaluation);
         }
-        ui.spacing_mut().item_spacing.x = space::SMALL;
         lines(ui);
     });
 }
@@ -134,13 +126,12 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
 /// Lines in as many columns as fit.
 fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: Color32) {
     let gap = space::SECTION;
-    let (columns, width) = even(ui.available_width(), 3, gap);
+    let (columns, width) = columns_fit(ui.available_width(), MIN_CARD_WIDTH, gap, 3);
     if columns == 1 {
         return lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
     }
     let parts: Vec<&[Line]> = lines.chunks(lines.len().div_ceil(columns).max(1)).collect();
     grid_ui(ui, (columns, width), gap, &parts, |ui, part| {
-        ui.spacing_mut().item_spacing.x = space::SMALL;
         part.iter().for_each(|line| line_ui(ui, line, ranges, colour));
     });
 }

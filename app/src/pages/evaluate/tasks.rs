@@ -186,13 +186,4 @@ mod tests {
         (filter.wrong, filter.search) = (false, " lost ".to_owned());
         assert!(filter.holds(&answer("Mia", Some(1.0))));
     }
-
-    #[test]
-    fn columns_fill_the_width_and_no_more() {
-        for (width, narrow) in [(326.0, true), (700.0, false), (1500.0, false)] {
-            let columns = columns(width, narrow);
-            let wide = Table { columns: &columns, row: ROW }.width();
-            assert!((wide - width).abs() < 2.0, "{wide} of {width}");
-        }
-    }
 }

@@ -29,10 +29,9 @@ impl Cards {
             true => (WIDE_CARD_WIDTHS, WIDE_HEIGHTS),
             false => (CARD_WIDTHS, HEIGHTS),
         };
-        let (columns, _) = columns_fit(room, least, space::MEDIUM);
         // Few projects share the full width.
-        let columns = columns.min(projects.len().max(1));
-        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(most);
+        let (columns, width) = columns_fit(room, least, space::MEDIUM, projects.len());
+        let width = width.min(most);
         for row in projects.chunks(columns) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::MEDIUM;

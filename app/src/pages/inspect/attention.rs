@@ -94,7 +94,7 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
 fn heads_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of: [usize; 2]) {
     let tokens = all.size(2);
     let gap = space::SMALL;
-    let (fit, width) = columns_fit(ui.available_width(), SMALL, gap);
+    let (fit, width) = columns_fit(ui.available_width(), SMALL, gap, usize::MAX);
     let side = width.min(LARGE);
     for row in 0..all.size(0) {
         let layer = layer_of(shown, row);

@@ -214,12 +214,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_under_the_pointer_has_its_numbers() {
-        assert_eq!(read("·fox", 7, [-1.5, 0.25], None), "·fox, token 7, at -1.5000, 0.2500");
-        assert!(read("·fox", 7, [0.0, 0.0], Some(0.875)).ends_with(", cosine 0.8750"));
-    }
-
-    #[test]
     fn labels_do_not_lie_on_each_other() {
         let frame = Rect::from_min_size(Pos2::ZERO, vec2(200.0, 100.0));
         let at = |x: f32, y: f32| (Pos2::new(x, y), vec2(40.0, 12.0));

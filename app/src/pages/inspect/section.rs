@@ -73,7 +73,6 @@ impl InspectPage {
     fn tools_ui(&mut self, ui: &mut Ui, view: View) -> bool {
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = space::SMALL;
             let mut as_table = self.tables.contains(&view);
             let name = format!("{} as a table", view.title());
             if ui.checkbox(&mut as_table, "As a table").accessible_name(name).changed()

@@ -55,7 +55,8 @@ pub fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let layer = chosen.set.layer.unwrap_or(layers.saturating_sub(1));
     let head = chosen.set.head.unwrap_or(0);
     let of = &seen.answer.inspection;
-    let mut about = format!("{} · step {} · {}", of.run, format::whole(of.step), format::device(&of.device));
+    let mut about =
+        format!("{} · step {} · {}", of.run, format::whole(of.step), format::short_device(&of.device));
     if let Some(ms) = of.held_training_ms {
         about += &format!(" · delayed training by {}", format::milliseconds(ms));
     }

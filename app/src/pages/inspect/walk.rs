@@ -47,7 +47,7 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 /// Boxes in rows, in reading order.
 fn boxes_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &[&Step], position: usize) {
-    let columns = columns_fit(ui.available_width(), BOX, space::MEDIUM);
+    let columns = columns_fit(ui.available_width(), BOX, space::MEDIUM, usize::MAX);
     grid_ui(ui, columns, space::MEDIUM, steps, |ui, step| {
         raised(ui, |ui| {
             ui.set_width(ui.available_width());

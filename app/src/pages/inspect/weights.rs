@@ -274,15 +274,6 @@ mod tests {
     }
 
     #[test]
-    fn norms_of_all_sizes_are_short() {
-        for (value, words) in [(0.0, "0.00"), (3.0e-4, "3e-4"), (1.25, "1.25"), (12_345.0, "12.3 k")] {
-            assert_eq!(short(value), words);
-        }
-        assert_eq!(short(f64::NAN), format::NOTHING);
-        assert_eq!(ending("blocks.0.attention.query.weight"), "0.attention.query");
-    }
-
-    #[test]
     fn the_few_entries_of_a_histogram_are_seen_beside_the_many() {
         let heights = heights(&[0.0, 1e-5, 0.99, 1e-3, 0.0]);
         assert_eq!((heights[0], heights[2], heights[4]), (0.0, 1.0, 0.0));

@@ -6,7 +6,7 @@ const EXAMPLE: &str = r#"name = "rates"
 # runs = 20        # random combinations instead of all of them
 
 [settings]
-train.learning_rate = { from = 3e-4, to = 1e-2, log = true, count = 4 }
+train.learning_rate = [3e-4, 1e-3, 3e-3, 1e-2]
 model.layers = [2, 4]
 
 [stop]
@@ -208,7 +208,7 @@ fn scaling_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary, scaling:
 fn multiples_ui(ui: &mut Ui, context: &Context<'_>, sweep: &SweepSummary) {
     let shown: Vec<&SweepRow> =
         sweep.by_loss().into_iter().filter(|row| !row.losses.is_empty()).take(MULTIPLES).collect();
-    let (columns, width) = columns_fit(ui.available_width(), MULTIPLE.x, space::MEDIUM);
+    let (columns, width) = columns_fit(ui.available_width(), MULTIPLE.x, space::MEDIUM, MULTIPLES);
     let palette = context.palette;
     grid_ui(ui, (columns, width), space::MEDIUM, &shown, |ui, row| {
         let losses: Vec<f32> = row.losses.iter().map(|(_, loss)| *loss).collect();

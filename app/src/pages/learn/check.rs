@@ -161,7 +161,9 @@ impl Checking {
     fn want(&mut self, context: &mut Context<'_>, runs: &[String]) -> bool {
         let waits = context.state.is_waiting(|command| matches!(command, Command::ReadRun { .. }));
         let before = self.asked.len();
-        runs.iter().for_each(|run| want_history(context, &mut self.asked, run));
+        for run in runs {
+            want_history(context, &mut self.asked, run);
+        }
         waits || self.asked.len() != before
     }
 

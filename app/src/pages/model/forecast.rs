@@ -96,13 +96,11 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         if let Some((plan, _)) = plan {
             facts_ui(ui, &plan.work(&draft.config));
         }
-        let row = |ui: &mut Ui, name: &str, value: Option<String>| {
-            let value = value.unwrap_or_else(|| format::NOTHING.to_owned());
-            stat_row(ui, name, &value, "");
-        };
-        row(ui, "A step", exact.map(|measured| format::milliseconds(measured.ms_per_step)));
-        row(ui, "Speed", exact.map(|measured| format::tokens_per_second(measured.tokens_per_s)));
-        row(ui, "Reached", exact.map(|measured| format::flops(measured.flops_per_s)));
+        if let Some(measured) = exact {
+            stat_row(ui, "Step", &format::milliseconds(measured.ms_per_step), "");
+            stat_row(ui, "Speed", &format::tokens_per_second(measured.tokens_per_s), "");
+            stat_row(ui, "FLOPs per second", &format::flops(measured.flops_per_s), "");
+        }
         for sentence in plan.iter().flat_map(|(plan, _)| &plan.proportions) {
             hint_line(ui, sentence);
         }

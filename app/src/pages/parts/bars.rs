@@ -47,36 +47,3 @@ pub fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[
         response.on_hover_text_at_pointer(&bar.hover);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::theme::DARK;
-
-    /// The texts painted for bars in a given width.
-    fn painted(bars: &[Bar], width: f32) -> Vec<String> {
-        let shapes = drawn(|ui| {
-            ui.set_max_width(width);
-            bars_ui(ui, &DARK, "Bars", 120.0, bars);
-        });
-        let text = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
-            egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
-            _ => None,
-        };
-        shapes.iter().filter_map(text).collect()
-    }
-
-    fn bars(count: usize, label: impl Fn(usize) -> String) -> Vec<Bar> {
-        let bar = |place| Bar { label: label(place), value: 1.0, hover: String::new(), colour: DARK.text };
-        (0..count).map(bar).collect()
-    }
-
-    #[test]
-    fn bars_without_labels_take_no_room_from_those_that_have_one() {
-        let some = bars(64, |place| if place % 16 == 0 { format!("-0.{place}25") } else { String::new() });
-        assert_eq!(painted(&some, 560.0), ["-0.025", "-0.1625", "-0.3225", "-0.4825"]);
-        // Labels that do not fit are left out.
-        let all = painted(&bars(64, |place| format!("number {place}")), 560.0);
-        assert!(all.len() > 2 && all.len() < 20, "{all:?}");
-    }
-}

@@ -53,7 +53,6 @@ pub fn section_ui(
             }
             if has_numbers(blocks) {
                 ui.horizontal(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::SMALL;
                     copies = icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("CSV of {title}"));
                     saves = icon_button(ui, true, icons::ICON_IMAGE, &format!("PNG of {title}"));
                 });

@@ -144,33 +144,3 @@ impl Ranking {
         response.on_hover_text(&row.hover).clicked()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::theme::DARK;
-
-    #[test]
-    fn a_name_that_is_too_long_ends_in_an_ellipsis() {
-        let names = ["·Tom·and", "·and·Mia·went·to·the·park·on·a·sunny·day"].map(str::to_owned);
-        let rows = names.clone().map(|name| Ranked { name, ..Ranked::default() });
-        let ranking = Ranking { font: FontId::monospace(12.0), figures: 60.0, presses: false };
-        let shapes = drawn(|ui| {
-            ui.set_max_width(400.0);
-            ranking.ui(ui, &DARK, &rows);
-        });
-        // Whether each row's text is cut, and its characters.
-        let painted = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
-            egui::Shape::Text(text) => {
-                let row = text.galley.rows.first()?;
-                let letters: String = row.glyphs.iter().map(|glyph| glyph.chr).collect();
-                Some((text.galley.elided, letters)).filter(|(_, letters)| !letters.is_empty())
-            }
-            _ => None,
-        };
-        let painted: Vec<(bool, String)> = shapes.iter().filter_map(painted).collect();
-        assert_eq!(painted.first(), Some(&(false, names[0].clone())));
-        let (is_elided, letters) = &painted[1];
-        assert!(*is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…')));
-    }
-}

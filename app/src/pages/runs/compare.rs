@@ -48,7 +48,7 @@ impl Compare {
     }
 
     fn curves_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
-        let (mut curves, mut marks, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut curves, mut marks) = (Vec::new(), Vec::new());
         for run in runs {
             let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
             let factor = format::loss_factor(run.bytes_per_token);
@@ -59,11 +59,8 @@ impl Compare {
             let (colour, dashed) = run_colour(context.palette, &run.name);
             let clock = history_clock(history);
             let place = |step: u64| clock.place(self.axis, step as f64);
-            let reports = || history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
-            marks.extend(guard::marks(context.palette, Some(colour), reports(), place));
-            if reports().next().is_some() {
-                seen.push((run, reports().collect::<Vec<_>>()));
-            }
+            let reports = history.events.iter().filter_map(picked!(TrainEvent::Guard(report) => report));
+            marks.extend(guard::marks(context.palette, Some(colour), reports, place));
             let marks = !self.training && points.len() <= 64;
             curves.push(Curve { marks, dashed, ..Curve::new(called(run), colour, points) });
         }
@@ -71,11 +68,10 @@ impl Compare {
         card(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::TIGHT;
-                if tab(ui, !*training, "Validation loss").clicked() {
-                    *training = false;
-                }
-                if tab(ui, *training, "Training loss").clicked() {
-                    *training = true;
+                for (own, words) in [(false, "Validation loss"), (true, "Training loss")] {
+                    if tab(ui, *training == own, words).clicked() {
+                        *training = own;
+                    }
                 }
                 ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.checkbox(log, "Log");
@@ -92,12 +88,6 @@ impl Compare {
                 write: |value| format::loss(value as f32),
             };
             plot.ui(ui, &curves, &marks);
-            for (run, reports) in seen {
-                ui.add_space(space::SMALL);
-                head(ui, &format!("Guard of {}", called(run)));
-                let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
-                guard::open(context, pressed);
-            }
         });
     }
 }

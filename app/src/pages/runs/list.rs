@@ -40,8 +40,6 @@ const STATE: usize = 5;
 const DEVICE: usize = 6;
 /// Width of the state column with an icon only, in points.
 const STATE_ICON: f32 = 18.0;
-/// Width of the device column from which devices are named in full, in points.
-const FULL_DEVICE: f32 = 180.0;
 /// Maximum width of the name column.
 const NAME_WIDTH: f32 = 640.0;
 
@@ -243,11 +241,8 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
         }
         4 => format::duration(run.seconds),
         DEVICE => {
-            let device = format::device(&run.device);
-            // Without its instruction set or driver where there is no room for it.
-            let short = device.split(" (").next().unwrap_or(&device);
-            let shown = if ui.available_width() < FULL_DEVICE { short } else { &device };
-            return drop(quiet_cell(ui, shown).on_hover_text(&device));
+            let cell = quiet_cell(ui, &format::short_device(&run.device));
+            return drop(cell.on_hover_text(format::device(&run.device)));
         }
         _ => return drop(quiet_cell(ui, &format::date_time(run.created))),
     };

@@ -27,25 +27,10 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, chan
         let steps = drag(steps.as_ref(), &mut values.steps).range(training.step().max(1) as f64..=most);
         ui.add(steps).accessible_name("Steps");
         let changed = *values != now;
-        let mut sent = pressed(ui, changed, |ui| plain(ui, None, "Apply"));
-        if sent {
+        if pressed(ui, changed, |ui| plain(ui, None, "Apply")) {
             let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
             let steps = (values.steps != now.steps).then_some(values.steps);
             outbox.send(Steer::Change { learning_rate: rate, steps });
-        }
-        let decays = config.and_then(|config| config.train.steps_if_decaying_from(training.step()));
-        if let Some(steps) = decays.filter(|steps| *steps < training.steps()) {
-            let button = plain(ui, None, "Decay now");
-            let words = format!(
-                "Starts the schedule's last phase; the run then ends at step {}",
-                format::whole(steps)
-            );
-            if button.on_hover_text(words).clicked() {
-                outbox.send(Steer::Change { learning_rate: None, steps: Some(steps) });
-                sent = true;
-            }
-        }
-        if sent {
             *change = None;
         }
     });

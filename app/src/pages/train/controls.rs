@@ -63,8 +63,7 @@ pub fn numbers_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, c
         row(ui, "Memory", &format::bytes(bytes), "As planned, with weights, gradients and activations");
     }
     if !run.device.is_empty() {
-        let device = format::device(&run.device);
-        row(ui, "Device", &device, &device);
+        row(ui, "Device", &format::short_device(&run.device), &format::device(&run.device));
     }
     let tuned = training.device.as_ref().map(|device| &device.tuned_kernels);
     if let Some(tuned) = tuned.filter(|tuned| !tuned.is_empty()) {

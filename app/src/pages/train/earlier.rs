@@ -31,11 +31,17 @@ pub fn await_history<'a>(context: &mut Context<'a>, request: &mut Option<u64>, r
     }
 }
 
-/// Requests a run's history unless it is loaded or was requested since histories last became outdated.
-pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64)>, run: &str) {
+/// Requests a run's history unless it is loaded or was requested since histories last became outdated. Returns whether it is being
+/// read.
+pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64)>, run: &str) -> bool {
     let runs = &context.state.runs;
-    let leaves = context.state.projects.is_leaving();
-    if !leaves && !runs.histories.contains_key(run) && asked.insert((run.to_owned(), runs.revision)) {
+    if context.state.projects.is_leaving() || runs.histories.contains_key(run) {
+        return false;
+    }
+    let is_new = asked.insert((run.to_owned(), runs.revision));
+    if is_new {
         context.outbox.send(Command::ReadRun { run: Some(run.to_owned()), points: POINTS });
     }
+    let reads = |command: &Command| matches!(command, Command::ReadRun { run: Some(own), .. } if own == run);
+    is_new || context.state.is_waiting(reads)
 }

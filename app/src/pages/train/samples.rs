@@ -77,7 +77,7 @@ pub fn picture_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let parts = [
             run.shape.clone(),
             format!("{} parameters", format::count(run.parameters)),
-            format!("{} on {}", format::duration(run.seconds), format::device(&run.device)),
+            format!("{} on {}", format::duration(run.seconds), format::short_device(&run.device)),
             "trained with Glasshouse".to_owned(),
         ];
         caption(ui, parts.join(" · "));

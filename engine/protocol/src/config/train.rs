@@ -316,13 +316,6 @@ impl TrainConfig {
         self.document_mask || self.packs_examples(model)
     }
 
-    /// The number of steps with which a warm-up–stable–decay schedule decays from `step` on; `None` for other schedules.
-    pub fn steps_if_decaying_from(&self, step: u64) -> Option<u64> {
-        // By default, the decay is a tenth of the whole run.
-        let length = if self.decay_steps == 0 { step / 9 } else { self.decay_steps };
-        (self.decay == Decay::WarmupStableDecay && length > 0).then(|| step.saturating_add(length))
-    }
-
     /// Learning rate of step `step`, counted from 0, as in nanoGPT: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         let (peak, low) = (self.learning_rate, self.min_learning_rate);
@@ -358,22 +351,5 @@ mod tests {
     fn a_single_epoch_is_in_the_singular() {
         let length = |epochs| TrainConfig { epochs, ..TrainConfig::default() }.length();
         assert_eq!([Some(1.0), Some(1.5), None].map(length), ["1 epoch", "1.5 epochs", "2,000 steps"]);
-    }
-
-    #[test]
-    fn a_decay_started_by_hand_begins_at_its_step() {
-        for (decay_steps, step, steps) in [(0, 900, 1000), (50, 120, 170)] {
-            let mut train = TrainConfig {
-                steps: 4000,
-                decay: Decay::WarmupStableDecay,
-                decay_steps,
-                ..TrainConfig::default()
-            };
-            train.steps = train.steps_if_decaying_from(step).unwrap();
-            assert_eq!(train.steps, steps);
-            assert_eq!(train.learning_rate_at(step).to_bits(), train.learning_rate.to_bits());
-            assert!(train.learning_rate_at(step + 1) < train.learning_rate);
-        }
-        assert_eq!(TrainConfig::default().steps_if_decaying_from(900), None);
     }
 }

@@ -204,8 +204,15 @@ pub fn baselines(
     let better = (!better.is_empty())
         .then(|| Block::Warning(format!("The model does not beat {}.", better.join(", "))));
     let about = "Bits per byte of the same text: lower is better. A useful model beats the compressors and the n-grams.";
-    let abouts = evaluation.baselines.iter().filter(|own| !own.about.is_empty());
-    let abouts = Block::List(abouts.map(|own| format!("{}: {}", own.name, own.about)).collect());
+    let mut abouts: Vec<(&str, Vec<&str>)> = Vec::new();
+    for own in evaluation.baselines.iter().filter(|own| !own.about.is_empty()) {
+        match abouts.iter_mut().find(|(about, _)| *about == own.about) {
+            Some((_, names)) => names.push(&own.name),
+            None => abouts.push((&own.about, vec![&own.name])),
+        }
+    }
+    let abouts = abouts.into_iter().map(|(about, names)| format!("{}: {about}", names.join(", ")));
+    let abouts = Block::List(abouts.collect());
     let blocks = [Block::Note(about.to_owned())].into_iter().chain(kept(first.kept_from, date));
     let blocks = blocks.chain([Block::Table(table)]).chain(better).chain([abouts]);
     Some(Section::new("Compared with baselines", blocks).note("bits per byte"))

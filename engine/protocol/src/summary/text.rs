@@ -66,8 +66,6 @@ pub struct DocumentsOverview {
     pub validation: (u64, u64),
     /// Histogram of document lengths in characters: upper bound (doubling) and count of each bin.
     pub lengths: Vec<(u64, u64)>,
-    /// Most frequent characters and their counts, at most 96.
-    pub characters_by_count: Vec<(char, u64)>,
     pub distinct_characters: usize,
 }
 

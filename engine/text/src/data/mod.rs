@@ -22,7 +22,7 @@ pub mod task_folder;
 mod windows;
 
 pub use batch::{Batches, IGNORED};
-pub use examples::{ExampleBatches, PairBatches, Reference};
+pub use examples::{ExampleBatches, PairBatches, Reference, Rows};
 pub use glasshouse_stories::{stories, tasks};
 pub use mixture::MixtureSampler;
 pub use prepare::{Prepared, Progress, prepare};

@@ -1,4 +1,4 @@
-//! Browsing a run's documents: list, search, read, with lengths, character counts and the position of the split.
+//! Browsing a run's documents: list, search, read, with lengths and the position of the split.
 //!
 //! Only one line per document is kept in memory; searching and reading stream the text again.
 
@@ -12,14 +12,13 @@ use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
 use glasshouse_protocol::{
     DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective, RowFile, order,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
 const PREVIEW: usize = 160;
 /// Maximum characters of a document shown; a whole book would overload the window.
 const SHOWN: usize = 200_000;
-const CHARACTERS: usize = 96;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DocumentEntry {
@@ -44,7 +43,8 @@ pub struct Survey {
     /// Number of documents of the text, and of their files.
     texts: usize,
     text_files: usize,
-    counts: Vec<(char, u64)>,
+    /// Those of the text.
+    distinct_characters: usize,
     problems: Vec<FileProblem>,
 }
 
@@ -122,7 +122,7 @@ impl Survey {
         let sources = Sources { stories, files };
         // Files in different folders may share a name, so each has its own list.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
-        let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
+        let (mut entries, mut distinct) = (Vec::<DocumentEntry>::new(), BTreeSet::new());
         for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
             let (file, TextPiece { text, mut mark, .. }) = document?;
             if let Some(mark) = mark.as_mut().filter(|_| train_files.is_some_and(|train| file >= train)) {
@@ -133,7 +133,7 @@ impl Survey {
             for character in text.chars() {
                 characters += 1;
                 if file < text_files {
-                    *counts.entry(character).or_default() += 1;
+                    distinct.insert(character);
                 }
             }
             entries.push(DocumentEntry {
@@ -145,8 +145,7 @@ impl Survey {
                 mark,
             });
         }
-        let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
-        order::sort_by_key(&mut counts, |(character, count)| (std::cmp::Reverse(*count), *character));
+        let distinct_characters = distinct.len();
         let mut problems = problems.list();
         let read = order::distinct(entries.iter().map(|entry| entry.file));
         // A run names the faults of rows.
@@ -156,7 +155,16 @@ impl Survey {
         }
         let texts = entries.partition_point(|entry| entry.file < text_files);
         let validation_seed = config.validation_seed;
-        Ok(Self { sources, validation_seed, train_files, entries, texts, text_files, counts, problems })
+        Ok(Self {
+            sources,
+            validation_seed,
+            train_files,
+            entries,
+            texts,
+            text_files,
+            distinct_characters,
+            problems,
+        })
     }
 
     /// Statistics of all documents, with the share `validation` held out.
@@ -204,14 +212,22 @@ impl Survey {
             train,
             validation: held_out,
             lengths: lengths.into_iter().collect(),
-            characters_by_count: self.counts.iter().take(CHARACTERS).copied().collect(),
-            distinct_characters: self.counts.len(),
+            distinct_characters: self.distinct_characters,
         }
     }
 
     /// The documents of the text, without rows.
     fn text(&self) -> &[DocumentEntry] {
         self.entries.get(..self.texts).unwrap_or_default()
+    }
+
+    /// Bytes of the text of each row in those of the files that are not part of the project's text.
+    pub fn row_bytes(&self, files: &[PathBuf]) -> Vec<u64> {
+        let rows = self.entries.get(self.texts..).unwrap_or_default().iter();
+        let is_in = |entry: &&DocumentEntry| {
+            self.sources.file(entry.file).is_some_and(|file| files.contains(&file.path))
+        };
+        rows.filter(is_in).map(|entry| entry.bytes).collect()
     }
 
     pub fn bytes(&self) -> u64 {
@@ -456,6 +472,7 @@ mod tests {
                 (file.name.as_str(), file.rows, file.preview.as_str()),
                 ("rows.jsonl", 3, "Who?  Ada.")
             );
+            assert_eq!(survey.row_bytes(&[place.clone(), text.clone()]), [10; 3]);
             let without = DocumentsOverview { rows: Vec::new(), files: expected.files.clone(), ..overview };
             assert_eq!((without.embedded, without), (embedded, expected));
             let last = survey.entries.len() as u64 - 1;

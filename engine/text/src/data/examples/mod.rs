@@ -13,7 +13,7 @@ use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::HeldOut;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::{nth, split_mix};
-use pack::Rows;
+pub use pack::Rows;
 pub use pairs::{PairBatches, Reference};
 use std::ops::Range;
 use std::sync::Arc;
