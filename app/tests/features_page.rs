@@ -36,12 +36,15 @@ fn everything_is_within_the_edges_of_every_width_in_both_themes() {
             let mut scene = scene(2, [width, 4_000.0], theme);
             scene.press("Feature 0  \" named\" 87.5 %, 25.0 %");
             scene.press("Write with and without it");
+            scene.press("Why did it write this?");
+            scene.press_role(Role::Button, "Tokens and features");
             for words in [
                 "32,768 held-out tokens",
                 "Strongest activations",
                 "precision 87.5 %",
                 "a boy named Tom",
                 "Plain",
+                "rank correlation",
             ] {
                 assert!(scene.says(words), "{words:?} is missing at {width}, {theme}");
             }
@@ -139,6 +142,23 @@ fn a_feature_is_found_by_text_named_and_steered() {
     // A neighbour that is never active.
     scene.press("Feature 9 (0.92)");
     assert!(scene.says("It is not active in the held-out text."));
+}
+
+#[test]
+fn a_next_token_leads_to_its_features_and_a_completion_to_its_passages() {
+    let mut scene = scene(1, [1280.0, 4_000.0], "dark");
+    scene.press("Why did it write this?");
+    assert!(is_disabled(&scene, "Training passages"), "without a text after the prompt");
+    scene.type_into("Prompt to explain", " a boy named");
+    scene.type_into("Text after the prompt", " Tom");
+    scene.press_role(Role::Button, "Tokens and features");
+    scene.press_role(Role::Button, "Training passages");
+    let sent = scene.sent_of(|command| matches!(command, Command::GraphFeatures { .. }));
+    let [Command::GraphFeatures { query, .. }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(query.token.as_deref(), Some(" Tom"));
+    assert!(scene.says("More likely because of") && scene.says("A boy named Tom ran."));
+    scene.press_role(Role::Button, "block 1, feature 3 at \" boy\" (2): raises \" Mia\"");
+    assert!(scene.says("Strongest activations"), "its card is open");
 }
 
 #[test]

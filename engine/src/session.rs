@@ -465,6 +465,9 @@ impl Session {
             Command::Influence { run, query } => {
                 tell(apart(self.influence(id, &run, *query)).await?.into());
             }
+            Command::GraphFeatures { run, query } => {
+                tell(apart(self.graph_features(id, &run, &query)).await?.into());
+            }
             Command::SteerFeature { run, dictionary, steering } => {
                 tell(apart(self.steer_feature(id, &run, dictionary, *steering)).await?.into());
             }

@@ -1,6 +1,8 @@
-//! Dictionaries on both executors, and against SAELens' formulas.
+//! Dictionaries on both executors, and against SAELens' formulas; influence against PyTorch.
 
 use crate::common::{self, deviation};
+use glasshouse_engine::Yielder;
+use glasshouse_engine::features::influence::{Gradients, Passage};
 use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Place, Subject, Weights};
 use glasshouse_engine::graph::random::nth;
 use glasshouse_engine::model::model_parameters;
@@ -10,7 +12,7 @@ use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
 use glasshouse_tests::{output_of, python};
 use pollster::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const WIDTH: usize = 40;
 const K: usize = 5;
@@ -109,5 +111,48 @@ fn slow_python_sae_lens_formulas_give_the_same_loss_and_gradients() {
         let ours =
             tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>();
         assert!(deviation(&ours, &theirs) < 1e-5, "{name}: {:.1e}", deviation(&ours, &theirs));
+    }
+}
+
+#[test]
+fn slow_python_influence_is_a_product_of_gradients_in_torch() {
+    let config = crate::runs::config();
+    let listed = model_parameters(&config.model).unwrap();
+    let layout = ArenaLayout::unfrozen(&listed);
+    let parameters = random(5, layout.length);
+    let tokens =
+        |seed| (0..12).map(|at| (nth(seed, 1, at) % crate::runs::VOCABULARY as u64) as u32).collect();
+    let asked: Vec<Passage> = (0..6).map(|seed| Passage::new(tokens(seed), 1 + 2 * seed as usize)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let [toml, weights, passages] =
+        ["run.toml", "weights.safetensors", "asked.json"].map(|name| folder.path().join(name));
+    std::fs::write(&toml, config.to_toml().unwrap()).unwrap();
+    let told = asked
+        .iter()
+        .map(|own| json!({ "tokens": own.tokens, "predicted": own.predicted }))
+        .collect::<Value>();
+    std::fs::write(&passages, told.to_string()).unwrap();
+    let bytes: Vec<u8> = parameters.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+    let tensors = listed.iter().zip(&layout.offsets).zip(&layout.counts).map(|((own, at), count)| {
+        let bytes = &bytes[4 * at..4 * (at + count)];
+        let shape = own.ty.shape.clone();
+        (&*own.name, safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, bytes).unwrap())
+    });
+    std::fs::write(&weights, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let told = output_of(python("influence.py").args([&toml, &weights, &passages]));
+    let told: Value = serde_json::from_slice(&told).unwrap();
+
+    let subject = Subject { config: &config, parameters: &parameters, device: "cpu", threads: Some(2) };
+    let mut gradients = block_on(Gradients::open(&subject)).unwrap();
+    block_on(gradients.set_weights(&config.model, &parameters)).unwrap();
+    for (plain, name) in [(true, "plain"), (false, "preconditioned")] {
+        let (mut scores, yielder) = (vec![0.0; 5], Yielder::none());
+        let added =
+            gradients.add_influences(&asked[0], &asked[1..], (1.0, plain), &mut scores, |_| (), &yielder);
+        let loss = block_on(added).unwrap();
+        assert!((loss / told["loss"].as_f64().unwrap() - 1.0).abs() < 1e-5, "{loss} {told}");
+        let ours: Vec<f32> = scores.iter().map(|score| *score as f32).collect();
+        let theirs: Vec<f32> = serde_json::from_value(told[name].clone()).unwrap();
+        assert!(deviation(&ours, &theirs) < 1e-4, "{name}: {ours:?} {theirs:?}");
     }
 }

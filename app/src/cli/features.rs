@@ -3,7 +3,7 @@
 use super::export::check_not_here;
 use super::generate::{SamplingArguments, generate_config};
 use super::prelude::*;
-use glasshouse_engine::protocol::features::{DictionarySettings, FeatureQuery, Steering};
+use glasshouse_engine::protocol::features::{DictionarySettings, FeatureQuery, GraphQuery, Steering};
 
 #[derive(Debug, Subcommand)]
 pub enum FeaturesCommand {
@@ -13,6 +13,8 @@ pub enum FeaturesCommand {
     Show(ShowArguments),
     /// Continue a prompt with and without a feature
     Steer(SteerArguments),
+    /// Find the tokens and features that caused a next token, with transcoders of all blocks
+    Graph(GraphArguments),
     /// Name a feature
     Name(NameArguments),
     /// Export a dictionary for SAELens
@@ -26,6 +28,7 @@ pub(super) fn features(command: &FeaturesCommand) -> Result<()> {
         FeaturesCommand::Train(arguments) => train(arguments),
         FeaturesCommand::Show(arguments) => show(arguments),
         FeaturesCommand::Steer(arguments) => steer(arguments),
+        FeaturesCommand::Graph(arguments) => graph(arguments),
         FeaturesCommand::Name(arguments) => name(arguments),
         FeaturesCommand::Export(arguments) => export(arguments),
         FeaturesCommand::Import(arguments) => import(arguments),
@@ -59,7 +62,13 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
             if let Event::Dictionary(dictionary) = event {
                 let is_news = last.as_ref() != Some(&dictionary);
                 match (is_news, dictionary.curve.last()) {
-                    _ if *json => say_event("dictionary", &point_of(&dictionary))?,
+                    _ if *json => {
+                        say_event("dictionary", &point_of(&dictionary))?;
+                        if dictionary.recovery.is_some() {
+                            say_event("trained", &dictionary)?;
+                        }
+                    }
+                    (true, _) if dictionary.recovery.is_some() => report::print(&dictionary.blocks())?,
                     (true, None) => report::print(&dictionary.blocks())?,
                     (true, Some(point)) => tell!(
                         "{} tokens: loss {}, explained variance {}, {} active, {} dead{}",
@@ -83,19 +92,18 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
         engine.ask_until_signal(command, "keeping the dictionary so far", shown(hear)).await?;
         Ok(last)
     })?;
-    let Some(dictionary) = last else { return Ok(()) };
+    let Some(dictionary) = last.filter(|own| own.recovery.is_none()) else { return Ok(()) };
     if *json {
         return say_event("trained", &dictionary);
     }
-    match (&dictionary.recovery, dictionary.curve.last()) {
-        (Some(_), _) => Ok(report::print(&dictionary.blocks())?),
-        (None, Some(point)) => Ok(say!(
+    match dictionary.curve.last() {
+        Some(point) => Ok(say!(
             "stopped; dictionary {} of {} is kept as of {} tokens",
             dictionary.number,
             dictionary.run,
             whole(point.tokens)
         )?),
-        (None, None) => Ok(say!("stopped before the first measurement; nothing is kept")?),
+        None => Ok(say!("stopped before the first measurement; nothing is kept")?),
     }
 }
 
@@ -135,6 +143,16 @@ fn steer(arguments: &SteerArguments) -> Result<()> {
         say!("plain:\n{prompt}{}\n", steered.plain)?;
         let how = if *clamp { "at" } else { "by" };
         Ok(say!("feature {feature} {how} {by}:\n{prompt}{}", steered.steered)?)
+    })
+}
+
+fn graph(arguments: &GraphArguments) -> Result<()> {
+    let GraphArguments { of, prompt, token, count, json, .. } = arguments;
+    drive(arguments.device.options(), async |engine| {
+        let (run, _) = trained::settings_of(engine, of).await?;
+        let query = Box::new(GraphQuery { prompt: prompt.clone(), token: token.clone(), count: *count });
+        let found: answer::FeatureGraph = engine.ask_for(Command::GraphFeatures { run, query }).await?;
+        if *json { say_json(&found) } else { Ok(report::print(&found.blocks())?) }
     })
 }
 
@@ -186,6 +204,8 @@ pub struct TrainDictionaryArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// Hook point, such as blocks.1.mlp.output, or an MLP, such as blocks.1.mlp, for a transcoder; a wrong name lists all
+    ///
+    /// With * for the block, one dictionary for each block is trained.
     #[arg(long, value_name = "POINT")]
     pub at: String,
     /// Number of features
@@ -261,6 +281,26 @@ pub struct SteerArguments {
     pub prompt: String,
     #[command(flatten)]
     pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GraphArguments {
+    #[command(flatten)]
+    pub of: RunArguments,
+    /// Text before the explained token
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    /// Explain this next token [default: the likeliest]
+    #[arg(long, value_name = "TEXT")]
+    pub token: Option<String>,
+    /// Number of tokens, features and errors to show, the most influential ones
+    #[arg(long, value_name = "N", default_value_t = GraphQuery::default().count)]
+    pub count: usize,
     #[command(flatten)]
     pub device: DeviceArguments,
     /// Print one JSON object

@@ -1,6 +1,7 @@
 //! Features: sparse dictionaries of a model, trained and read: the list of their features, a card of one, steering with it.
 
 mod card;
+mod explain;
 mod text;
 
 pub use text::WHAT;
@@ -8,6 +9,7 @@ pub use text::WHAT;
 use super::written::{run_of, source_ui};
 use crate::pages::prelude::*;
 use card::Steering;
+use explain::Explained;
 use glasshouse_protocol::features::{DictionarySettings, FeatureQuery, FeatureSummary, TokenPattern};
 use glasshouse_protocol::setting::Number;
 
@@ -33,6 +35,7 @@ pub struct FeaturesPage {
     /// The feature whose density at the run's checkpoints is wanted.
     history: Option<usize>,
     steering: Steering,
+    explained: Explained,
     planning: Debounce<(WeightSource, DictionarySettings, u64)>,
     listing: Debounce<Query>,
     describing: Debounce<Query>,
@@ -54,6 +57,7 @@ impl Page for FeaturesPage {
         self.ask(ui, context);
         self.new_ui(ui, context);
         ui.add_space(space::SMALL);
+        self.explain_ui(ui, context);
         self.known_ui(ui, context);
     }
 
@@ -177,7 +181,11 @@ impl FeaturesPage {
         let found = self.overview(state);
         let points: Vec<(String, String)> = found.map_or_else(Vec::new, |found| {
             let named = |(name, columns): &(String, usize)| {
-                let kind = if name.ends_with(".mlp") { "transcoder, " } else { "" };
+                let kind = match name.as_str() {
+                    "blocks.*.mlp" => "a transcoder of each block, ",
+                    transcoder if transcoder.ends_with(".mlp") => "transcoder, ",
+                    _ => "",
+                };
                 (name.clone(), format!("{name} ({kind}{columns} columns)"))
             };
             found.points.iter().map(named).collect()

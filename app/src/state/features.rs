@@ -10,6 +10,8 @@ pub struct Dictionaries {
     pub list: Option<answer::Features>,
     pub card: Option<answer::Features>,
     pub steered: Option<answer::Steered>,
+    pub graph: Option<answer::FeatureGraph>,
+    pub influence: Option<answer::Influence>,
     /// Number of changes of the kept dictionaries, so that the page knows when to read them again.
     pub revision: u64,
 }
@@ -46,6 +48,8 @@ impl Dictionaries {
             Event::Features(found) if found.card.is_some() => self.card = Some(found.clone()),
             Event::Features(found) => self.list = Some(found.clone()),
             Event::Steered(steered) => self.steered = Some(steered.clone()),
+            Event::FeatureGraph(found) => self.graph = Some(found.clone()),
+            Event::Influence(found) => self.influence = Some(found.clone()),
             Event::Failed { .. } | Event::Finished
                 if matches!(asked, Some(Command::TrainDictionary { .. })) =>
             {

@@ -3,15 +3,16 @@
 use glasshouse_protocol::answer;
 use glasshouse_protocol::features::{
     ActivatingPassage, DictionaryPlan, DictionaryPoint, DictionarySettings, FeatureCard, FeatureQuery,
-    FeatureSummary, LogitEffect, LossRecovery, Steering, TokenPattern,
+    FeatureSummary, GraphEdge, GraphNode, GraphSource, LogitEffect, LossRecovery, Steering, TokenPattern,
 };
+use glasshouse_protocol::influence::{Influence, InfluenceQuery, InfluentialPassage};
 use glasshouse_protocol::inspect::TokenText;
 
 pub const RUN: &str = "2-first-stories";
 
 /// Hook points of a model; wider dictionaries than 4,096 features do not fit.
 pub fn overview(kept: &[answer::Dictionary], settings: &DictionarySettings) -> answer::Dictionaries {
-    let points = ["blocks.0.mlp.output", "blocks.1.mlp.output", "blocks.1.mlp"];
+    let points = ["blocks.0.mlp.output", "blocks.1.mlp.output", "blocks.1.mlp", "blocks.*.mlp"];
     let fits = settings.width <= 4096;
     answer::Dictionaries {
         run: RUN.to_owned(),
@@ -121,4 +122,51 @@ pub fn steered(steering: &Steering) -> answer::Steered {
     let Steering { feature, by, clamp, prompt, .. } = steering.clone();
     let (plain, steered) = (" there was a fox.".to_owned(), " there was a boy named Tom.".to_owned());
     answer::Steered { prompt, feature, by, clamp, plain, steered }
+}
+
+/// A feature of the first dictionary at the second of three tokens, which the first token and an error cause.
+pub fn graph() -> answer::FeatureGraph {
+    let text = |(id, text): (usize, &str)| TokenText { id: id as u32, text: text.to_owned() };
+    let node = |source, position, effect| GraphNode {
+        source,
+        position,
+        influence: 0.5,
+        effect,
+        ..GraphNode::default()
+    };
+    let feature = GraphSource::Feature { block: 1, dictionary: 1, feature: 3 };
+    let feature = GraphNode {
+        raises: vec![" Mia".to_owned()],
+        activation: 2.0,
+        ablated: Some(-1.5),
+        ..node(feature, 1, 2.0)
+    };
+    let edge = |from, to, weight| GraphEdge { from, to, weight };
+    answer::FeatureGraph {
+        run: RUN.to_owned(),
+        tokens: [" a", " boy", " named"].into_iter().enumerate().map(text).collect(),
+        token: text((3, " Tom")),
+        logit: 9.0,
+        probability: 0.5,
+        errors: 0.25,
+        nodes: vec![
+            feature,
+            node(GraphSource::Token, 0, 1.0),
+            node(GraphSource::Error { block: 0 }, 1, -0.5),
+        ],
+        edges: vec![edge(0, None, 2.0), edge(1, Some(0), 1.0), edge(2, Some(0), -0.5)],
+        correlation: Some(0.9),
+        ..answer::FeatureGraph::default()
+    }
+}
+
+pub fn influence(query: &InfluenceQuery) -> Influence {
+    let passage = |score| InfluentialPassage { number: 7, text: "A boy named Tom ran.".to_owned(), score };
+    Influence {
+        run: RUN.to_owned(),
+        query: query.clone(),
+        helpful: vec![passage(2.0)],
+        harmful: vec![passage(-1.0)],
+        ..Influence::default()
+    }
 }

@@ -267,6 +267,8 @@ impl Engine {
                 let own = self.dictionaries.iter().find(|own| Some(own.number) == *dictionary).unwrap();
                 vec![super::dictionaries::features(own, query).into()]
             }
+            Command::GraphFeatures { .. } => vec![super::dictionaries::graph().into()],
+            Command::Influence { query, .. } => vec![super::dictionaries::influence(query).into()],
             Command::SteerFeature { steering, .. } => vec![super::dictionaries::steered(steering).into()],
             Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3).into()],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],

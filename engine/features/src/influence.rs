@@ -89,7 +89,7 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// Opens the device of a subject, with its weights. Fails if it does not exist or cannot hold the model.
+    /// Opens the device of a subject; [`Self::set_weights`] comes next. Fails if it does not exist or cannot hold the model.
     pub async fn open(subject: &Subject<'_>) -> Result<Self> {
         let Subject { config, device, threads, .. } = *subject;
         let model = ModelConfig { dropout: Dropout::default(), ..config.model.clone() };
@@ -105,9 +105,7 @@ impl Gradients {
         let layout = ArenaLayout::new(&graphs.train);
         let optimizer = Optimizer::new(&train).for_model(&model);
         let (executor, _) = Executor::open(device, &graphs, optimizer, threads).await?;
-        let mut own = Self { executor, layout, window: model.context_length };
-        own.set_weights(&model, subject.parameters).await?;
-        Ok(own)
+        Ok(Self { executor, layout, window: model.context_length })
     }
 
     /// Replaces the weights, in the layout of an unfrozen model.
@@ -143,7 +141,8 @@ impl Gradients {
             }
             let count = passages.len().div_ceil(step).max(1) as f64;
             squares.iter_mut().for_each(|square| *square /= count);
-            let damping = DAMPING * squares.iter().sum::<f64>() / squares.len().max(1) as f64;
+            let entries = self.layout.counts.iter().sum::<usize>().max(1) as f64;
+            let damping = DAMPING * squares.iter().sum::<f64>() / entries;
             if damping > 0.0 {
                 let scaled = direction.iter_mut().zip(&squares);
                 scaled.for_each(|(entry, square)| *entry = (f64::from(*entry) / (square + damping)) as f32);

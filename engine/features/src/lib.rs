@@ -2,6 +2,7 @@
 //! any other graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a
 //! dictionary is stored in its run's folder in the format of SAELens.
 
+mod attribution;
 mod executor;
 mod files;
 pub mod influence;
@@ -13,6 +14,7 @@ mod tests;
 mod training;
 mod weights;
 
+pub use attribution::{Transcoder, attribution_graph};
 pub use executor::{DictionaryExecutor, Subject};
 pub use files::{CONFIG_FILE, DictionaryFolder, MAX_RECORD, MAX_WEIGHTS, WEIGHTS_FILE, read_sae_lens};
 pub use steering::{Clamped, steered};
@@ -48,11 +50,27 @@ impl Place {
 
     /// The place of a name. Fails with the names of all places.
     pub fn named(model: &ModelConfig, name: &str) -> Result<Self> {
-        let places = Self::all(model)?;
-        if let Some((_, found)) = places.iter().find(|(own, _)| own == name) {
-            return Ok(*found);
+        let is_own = |own: &str| own == name;
+        Ok(Self::found(model, name, is_own)?[0].1)
+    }
+
+    /// The places of a name in which `*` is any block, with their own names. Fails with the names of all places if there is none.
+    pub fn matching(model: &ModelConfig, name: &str) -> Result<Vec<(String, Self)>> {
+        let parts = || name.split('.');
+        let is_any = |(own, part): (&str, &str)| own == part || part == "*" && own.parse::<usize>().is_ok();
+        let matches =
+            |own: &str| own.split('.').count() == parts().count() && own.split('.').zip(parts()).all(is_any);
+        Self::found(model, name, matches)
+    }
+
+    /// At least one place.
+    fn found(model: &ModelConfig, name: &str, matches: impl Fn(&str) -> bool) -> Result<Vec<(String, Self)>> {
+        let (found, others): (Vec<_>, Vec<_>) =
+            Self::all(model)?.into_iter().partition(|(own, _)| matches(own));
+        if !found.is_empty() {
+            return Ok(found);
         }
-        let names: Vec<String> = places.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = others.into_iter().map(|(name, _)| name).collect();
         refuse!("the model has no hook point {name:?} for a dictionary; choose one of {}", names.join(", "))
     }
 

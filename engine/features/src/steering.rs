@@ -114,7 +114,7 @@ impl<'weights> Clamped<'weights> {
         let (mut changed, input) = (found.pop().unwrap_or_default(), found.pop().unwrap_or_default());
         let columns = self.place.columns;
         for (row, x) in changed.data.chunks_exact_mut(columns).zip(input.rows()) {
-            let by = self.value - self.weights.activation(self.feature, self.k, x);
+            let by = self.value - self.weights.activations(self.k, x)[self.feature];
             row.iter_mut().zip(&self.direction).for_each(|(entry, column)| *entry += by * column);
         }
         changed.shape = vec![1, tokens.len(), columns];

@@ -4,8 +4,7 @@ use crate::Place;
 use crate::executor::{DictionaryExecutor, Subject};
 use crate::passages::{ActivationWindow, top_passages};
 use crate::weights::Weights;
-use glasshouse_compiler::model::{HookPoint, model_parameters};
-use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::step::{IGNORED, MicroBatch};
 use glasshouse_inspection::Lens;
 use glasshouse_platform::{Error, OrInternal, Result, yield_now};
@@ -22,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 /// Held-out tokens that are read.
 const TOKENS: usize = 1 << 15;
 /// Raised tokens listed for each feature.
-const RAISED: usize = 3;
+pub(crate) const RAISED: usize = 3;
 /// Minimum activations of a feature with a pattern.
 const MIN_ACTIVATIONS: usize = 4;
 
@@ -93,6 +92,11 @@ impl Reading {
             }
             self.windows.push(ids.to_vec());
         }
+    }
+
+    /// Fraction of the tokens on which each feature is active.
+    pub fn densities(&self) -> Vec<f64> {
+        (0..self.activations.len()).map(|feature| self.density(feature)).collect()
     }
 
     fn density(&self, feature: usize) -> f64 {
@@ -172,7 +176,7 @@ pub async fn densities(
     let mut executor = DictionaryExecutor::open(subject, dictionary, place.columns).await?;
     executor.set_weights(weights.clone()).await?;
     let reading = Reading::of(&mut executor, subject.config, batches).await?;
-    Ok((0..weights.width()).map(|feature| reading.density(feature)).collect())
+    Ok(reading.densities())
 }
 
 impl Survey<'_> {
@@ -213,11 +217,10 @@ impl Survey<'_> {
             None => order.sort_by_key(|feature| std::cmp::Reverse(reading.activations[*feature].len())),
         }
         order.truncate(if query.feature.is_some() { 0 } else { query.count });
-        let scale = self.head_scale(to)?;
         let mut features = Vec::with_capacity(order.len());
         for feature in order {
             let direction = weights.direction(feature);
-            let (raises, _) = self.effects(to, scale.as_deref(), direction, RAISED).await?;
+            let [raises, _] = effects(self.lens, tokenizer, to, direction, RAISED).await?;
             let (max, token) = reading.strongest(feature);
             features.push(FeatureSummary {
                 feature,
@@ -235,7 +238,7 @@ impl Survey<'_> {
             None => None,
             Some(feature) => {
                 let direction = weights.direction(feature);
-                let (raises, lowers) = self.effects(to, scale.as_deref(), direction, query.count).await?;
+                let [raises, lowers] = effects(self.lens, tokenizer, to, direction, query.count).await?;
                 let text = |id: u32| TokenText { id, text: name(id) };
                 let mut passages = top_passages(reading.windows_of(feature), query.count, text);
                 passages
@@ -285,61 +288,44 @@ impl Survey<'_> {
         }
         Ok(found)
     }
+}
 
-    /// Factor of the final norm for each column, ones after it or without it; `None` for hook points that do not write to the
-    /// residual stream.
-    fn head_scale(&self, at: HookPoint) -> Result<Option<Vec<f32>>> {
-        let model = &self.subject.config.model;
-        let mut scale = vec![1.0; model.width];
-        match at {
-            HookPoint::Normed => {}
-            HookPoint::Stream(_)
-            | HookPoint::AttentionOutput(_)
-            | HookPoint::Between(_)
-            | HookPoint::MlpOutput(_) => {
-                let parameters = model_parameters(model)?;
-                if let Some(norm) = parameters.iter().position(|own| own.name == "norm.weight") {
-                    let offset = ArenaLayout::unfrozen(&parameters).offsets[norm];
-                    let one = if model.norm.add_unit_offset { 1.0 } else { 0.0 };
-                    let own = &self.subject.parameters[offset..];
-                    scale.iter_mut().zip(own).for_each(|(scale, own)| *scale = own + one);
-                }
+/// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it.
+/// Empty for hook points that do not write to the residual stream.
+pub(crate) async fn effects(
+    lens: &mut Lens,
+    tokenizer: &Tokenizer,
+    at: HookPoint,
+    mut read: Vec<f32>,
+    count: usize,
+) -> Result<[Vec<LogitEffect>; 2]> {
+    let columns = read.len();
+    match at {
+        HookPoint::Normed => {}
+        HookPoint::Stream(_)
+        | HookPoint::AttentionOutput(_)
+        | HookPoint::Between(_)
+        | HookPoint::MlpOutput(_) => {
+            let norm = &lens.config().norm;
+            if norm.kind == NormKind::Layer {
+                let mean = read.iter().sum::<f32>() / columns.max(1) as f32;
+                read.iter_mut().for_each(|entry| *entry -= mean);
             }
-            _ => return Ok(None),
+            if let Some((weight, _)) = lens.weight("norm.weight") {
+                let one = if norm.add_unit_offset { 1.0 } else { 0.0 };
+                read.iter_mut().zip(weight).for_each(|(entry, weight)| *entry *= weight + one);
+            }
         }
-        Ok(Some(scale))
+        _ => return Ok(Default::default()),
     }
-
-    /// The tokens whose logits a unit of a direction raises and lowers most, if only the final norm's weight and the head read it.
-    /// Empty for hook points that do not write to the residual stream.
-    async fn effects(
-        &mut self,
-        at: HookPoint,
-        scale: Option<&[f32]>,
-        mut read: Vec<f32>,
-        count: usize,
-    ) -> Result<(Vec<LogitEffect>, Vec<LogitEffect>)> {
-        let Some(scale) = scale else { return Ok(Default::default()) };
-        let columns = read.len();
-        if at != HookPoint::Normed && self.subject.config.model.norm.kind == NormKind::Layer {
-            let mean = read.iter().sum::<f32>() / columns.max(1) as f32;
-            read.iter_mut().for_each(|entry| *entry -= mean);
-        }
-        read.iter_mut().zip(scale).for_each(|(entry, scale)| *entry *= scale);
-        read.resize(2 * columns, 0.0);
-        let logits = self.lens.logits_of(&read).await?;
-        let outputs = logits.columns();
-        let (of_read, of_zero) = logits.data.split_at(outputs);
-        let effects: Vec<f32> = of_read.iter().zip(of_zero).map(|(read, zero)| read - zero).collect();
-        let mut order: Vec<u32> = (0..outputs as u32).collect();
-        order.sort_by(|one, other| effects[*other as usize].total_cmp(&effects[*one as usize]));
-        let effect = |id: &u32| LogitEffect {
-            token: self.tokenizer.describe(*id).text,
-            effect: effects[*id as usize],
-        };
-        Ok((
-            order.iter().take(count).map(effect).collect(),
-            order.iter().rev().take(count).map(effect).collect(),
-        ))
-    }
+    read.resize(2 * columns, 0.0);
+    let logits = lens.logits_of(&read).await?;
+    let outputs = logits.columns();
+    let (of_read, of_zero) = logits.data.split_at(outputs);
+    let effects: Vec<f32> = of_read.iter().zip(of_zero).map(|(read, zero)| read - zero).collect();
+    let mut order: Vec<u32> = (0..outputs as u32).collect();
+    order.sort_by(|one, other| effects[*other as usize].total_cmp(&effects[*one as usize]));
+    let effect =
+        |id: &u32| LogitEffect { token: tokenizer.describe(*id).text, effect: effects[*id as usize] };
+    Ok([order.iter().take(count).map(effect).collect(), order.iter().rev().take(count).map(effect).collect()])
 }

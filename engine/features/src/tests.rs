@@ -9,9 +9,11 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_inspection::Lens;
 use glasshouse_platform::{Yielder, block_on};
+use glasshouse_protocol::features::{Dictionary, DictionarySettings};
 use glasshouse_protocol::random::nth;
-use glasshouse_protocol::{NormPlacement, RunConfig, presets};
+use glasshouse_protocol::{NormPlacement, RunConfig, TokenizerConfig, TokenizerKind, presets};
 use glasshouse_text::data::store::TokenStore;
+use glasshouse_text::tokenizer::Tokenizer;
 
 fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|at| (nth(seed, 0, at) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
@@ -255,8 +257,8 @@ fn a_clamped_feature_has_its_value_whatever_it_had_before() {
 fn an_activation_counts_only_among_the_k_largest() {
     let mut weights = Weights::new(3, 1);
     weights.encoder = vec![1.0, 2.0, -1.0];
-    let of = |feature, k| weights.activation(feature, k, &[3.0]);
-    assert_eq!([of(0, 1), of(0, 2), of(1, 1), of(2, 3)], [0.0, 3.0, 6.0, 0.0]);
+    let of = |k| weights.activations(k, &[3.0]);
+    assert_eq!([of(1), of(2), of(3)], [[0.0, 6.0, 0.0], [3.0, 6.0, 0.0], [3.0, 6.0, 0.0]]);
 }
 
 /// SAELens' `cfg.json` with other values.
@@ -284,8 +286,7 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
     // E·(x − d) + e as they compute it.
     let (_, centered) = read(serde_json::json!({"apply_b_dec_to_input": true})).unwrap();
     let less: Vec<f32> = x.iter().zip(&weights.decoder_bias).map(|(x, d)| x - d).collect();
-    for feature in 0..4 {
-        let [ours, theirs] = [centered.activation(feature, 4, &x), weights.activation(feature, 4, &less)];
+    for (ours, theirs) in centered.activations(4, &x).into_iter().zip(weights.activations(4, &less)) {
         assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
     }
     let (relu, _) = read(serde_json::json!({"architecture": "standard", "k": null})).unwrap();
@@ -350,10 +351,10 @@ fn configurations_of_sae_lens_5_and_6_are_read() {
     // |W_dec|·(W_enc·(x − b_dec) + b_enc), and unit columns.
     let x = random(7, 3);
     let less: Vec<f32> = x.iter().zip(&weights.decoder_bias).map(|(x, d)| x - d).collect();
+    let [ours, theirs] = [own.activations(4, &x), weights.activations(4, &less)];
     for feature in 0..4 {
         let norm = crate::weights::norm(&weights.direction(feature));
-        let [ours, theirs] = [own.activation(feature, 4, &x), norm * weights.activation(feature, 4, &less)];
-        assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+        assert!((ours[feature] - norm * theirs[feature]).abs() < 1e-5, "{ours:?} {theirs:?}");
         assert!((crate::weights::norm(&own.direction(feature)) - 1.0).abs() < 1e-6);
     }
     for (hook, name) in [
@@ -409,6 +410,7 @@ fn influence_is_the_change_of_a_loss_by_a_step_on_a_passage() {
     let (config, mut parameters) = model();
     let subject = Subject { config: &config, parameters: &parameters, device: "cpu", threads: Some(2) };
     let mut gradients = block_on(Gradients::open(&subject)).unwrap();
+    block_on(gradients.set_weights(&config.model, &parameters)).unwrap();
     let tokens = |seed| (0..9).map(|at| (nth(seed, 1, at) % 29) as u32).collect();
     let (query, own) = (Passage::new(tokens(5), 4), Passage::new(tokens(6), 1));
     let passages = [query.clone(), own.clone()];
@@ -455,4 +457,60 @@ fn halves_hold_half_and_ranks_correlate() {
     assert_eq!(rank_correlation(&[1.0, 2.0, 30.0], &[-5.0, 0.0, 0.1]), 1.0);
     assert_eq!(rank_correlation(&[1.0, 2.0, 30.0], &[3.0, 2.0, 1.0]), -1.0);
     assert_eq!(rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]), 0.8);
+}
+
+/// Two trained-looking transcoders with random weights.
+fn transcoders(config: &RunConfig) -> Vec<Transcoder> {
+    let transcoder = |block: usize| {
+        let mut weights = Weights::new(24, 16);
+        let seed = 40 + 4 * block as u64;
+        (weights.encoder, weights.decoder) = (random(seed, 384), random(seed + 1, 384));
+        (weights.encoder_bias, weights.decoder_bias) = (random(seed + 2, 24), random(seed + 3, 16));
+        let settings =
+            DictionarySettings { at: format!("blocks.{block}.mlp"), width: 24, k: 6, ..Default::default() };
+        Transcoder { record: Dictionary { number: 7, settings, ..Default::default() }, weights }
+    };
+    (0..config.model.layers).map(transcoder).collect()
+}
+
+#[test]
+fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations() {
+    let (llama, _) = model();
+    let mut gpt = presets::preset("nanogpt-cpu").unwrap();
+    (gpt.model.vocabulary, gpt.model.context_length, gpt.model.layers, gpt.model.width) = (29, 12, 2, 16);
+    (gpt.model.heads, gpt.model.kv_heads, gpt.model.head_size, gpt.model.mlp.hidden) = (2, 2, 8, 24);
+    gpt.model.bias.qkv = true;
+    (gpt.model.bias.output, gpt.model.norm.bias, gpt.model.residual_scale) = (true, true, 0.7);
+    let bytes = TokenizerConfig::new(TokenizerKind::Byte, 0);
+    let tokenizer = block_on(Tokenizer::train(&bytes, ["bytes"], &Yielder::none())).unwrap();
+    for config in [llama, gpt] {
+        let parameters = model_parameters(&config.model).unwrap();
+        let parameters = random(3, ArenaLayout::unfrozen(&parameters).length);
+        let parameters = parameters.iter().map(|x| 0.4 * x).collect();
+        let mut lens = Lens::on_cpu(&config.model, parameters, Some(1)).unwrap();
+        let (tokens, transcoders) = ([3, 1, 4, 1, 5, 9], transcoders(&config));
+        let mut graph = |chosen, count| {
+            block_on(attribution_graph(&mut lens, &tokenizer, &transcoders, &tokens, (chosen, count)))
+                .unwrap()
+        };
+        let found = graph(Some(5), usize::MAX);
+        let sum = |to| found.inputs(to).iter().map(|(_, weight)| weight).sum::<f64>();
+        assert!((sum(None) + found.constant - found.logit).abs() < 1e-9);
+        let features = found.nodes.iter().enumerate().filter(|(_, own)| own.ablated.is_some());
+        assert!(features.clone().count() > 2 * 6);
+        for (at, own) in features {
+            let added = sum(Some(at)) + own.constant;
+            assert!((added - f64::from(own.activation)).abs() < 1e-4, "{added} {own:?}");
+        }
+        // Fewer nodes have the same edges.
+        let few = graph(Some(5), 30);
+        assert_eq!((few.nodes.len(), few.logit, &few.nodes[..]), (30, found.logit, &found.nodes[..30]));
+        assert!(few.correlation.is_some_and(|own| own.abs() <= 1.0));
+        let shares: f64 =
+            found.nodes.iter().filter(|own| own.activation == 0.0).map(|own| own.influence).sum();
+        assert!((shares - 1.0).abs() < 1e-9 && found.omitted == 0.0, "{shares}");
+        let logits = block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap().remove(0);
+        let logit = f64::from(logits.row(5)[5]);
+        assert!((found.logit - logit).abs() < 1e-4 * logit.abs().max(1.0), "{} {logit}", found.logit);
+    }
 }

@@ -78,8 +78,7 @@ impl Weights {
 
     /// Norm of a row of E.
     pub(crate) fn strength(&self, feature: usize) -> f32 {
-        let columns = self.columns();
-        norm(&self.encoder[feature * columns..(feature + 1) * columns])
+        norm(self.encoder_row(feature))
     }
 
     /// Points a feature from a direction of x, with the unit vector u, to a direction of y, with the unit vector v: column of D is v, row of E is
@@ -97,16 +96,23 @@ impl Weights {
         self.set_direction(feature, &v);
     }
 
-    /// A feature's activation for x [C]: 0 if it is not among the k largest.
-    pub(crate) fn activation(&self, feature: usize, k: usize, x: &[f32]) -> f32 {
+    /// Row of E.
+    pub(crate) fn encoder_row(&self, feature: usize) -> &[f32] {
+        let columns = self.columns();
+        &self.encoder[feature * columns..(feature + 1) * columns]
+    }
+
+    /// f = TopK(E·x + e) of x [C].
+    pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
         let before = |feature: usize| {
-            let row = &self.encoder[feature * x.len()..(feature + 1) * x.len()];
-            self.encoder_bias[feature] + row.iter().zip(x).map(|(entry, x)| entry * x).sum::<f32>()
+            let row = self.encoder_row(feature).iter().zip(x);
+            self.encoder_bias[feature] + row.map(|(entry, x)| entry * x).sum::<f32>()
         };
-        let own = before(feature);
-        let is_active =
-            own > 0.0 && (0..self.width()).filter(|other| before(*other) > own).nth(k - 1).is_none();
-        if is_active { own } else { 0.0 }
+        let mut found: Vec<f32> = (0..self.width()).map(before).collect();
+        let mut sorted = found.clone();
+        let (_, least, _) = sorted.select_nth_unstable_by(k - 1, |one, other| other.total_cmp(one));
+        found.iter_mut().filter(|own| **own < *least || **own < 0.0).for_each(|own| *own = 0.0);
+        found
     }
 
     /// Replaces E·(x − d) by E·x, with another e.

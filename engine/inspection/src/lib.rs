@@ -27,7 +27,9 @@ mod weights;
 mod what_if;
 
 pub use diff::Base;
+pub use final_norm::{Direction, through_norm};
 pub use lens::{Lens, Tensor};
+pub use probabilities::Attention;
 pub use provenance::Indices;
 
 use glasshouse_compiler::model::HookPoint;

@@ -38,7 +38,7 @@ pub(super) async fn give_after(query: usize, yielder: &Yielder) {
 
 /// A layer's queries, keys and values.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attention<'a> {
+pub struct Attention<'a> {
     /// [T, (H + 2K)·D].
     packed: &'a [f32],
     heads: Heads,
@@ -51,7 +51,7 @@ pub(super) struct Attention<'a> {
 
 impl<'a> Attention<'a> {
     /// `packed` is the value at [`glasshouse_compiler::model::HookPoint::QueriesKeysValues`].
-    pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
+    pub fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
         let ModelConfig { heads, kv_heads, head_size, attention_softcap: softcap, .. } = *config;
         let window = config.window(layer).unwrap_or(usize::MAX);
         let scale = config.attention_scale.map_or_else(|| 1.0 / (head_size as f64).sqrt(), f64::from);
@@ -116,7 +116,7 @@ impl<'a> Attention<'a> {
     }
 
     /// A head's probabilities [T, T]; 0 for masked positions.
-    pub(super) async fn probabilities(&self, head: usize, yielder: &Yielder) -> Vec<f32> {
+    pub async fn probabilities(&self, head: usize, yielder: &Yielder) -> Vec<f32> {
         let time = self.time();
         let mut probabilities = vec![0.0; time * time];
         for (query, row) in probabilities.chunks_exact_mut(time.max(1)).enumerate() {

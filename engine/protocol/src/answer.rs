@@ -2,7 +2,7 @@
 
 use crate::cleaning::DroppedDocument;
 use crate::cluster::ClusterPlan;
-pub use crate::features::{Dictionaries, Dictionary, Features, Steered};
+pub use crate::features::{Dictionaries, Dictionary, FeatureGraph, Features, Steered};
 pub use crate::influence::Influence;
 use crate::summary::{
     Candidate, CheckpointSummary, DeviceSummary, MergeStep, PlanSummary, RunSummary, StorageSummary,
@@ -44,7 +44,7 @@ macro_rules! events {
 }
 
 events! {
-    Classified Conversations Dictionaries Dictionary Distribution Document Dropped Evaluations Exported Features Fitted History Influence ModelOpened Proposed Ready
+    Classified Conversations Dictionaries Dictionary Distribution Document Dropped Evaluations Exported FeatureGraph Features Fitted History Influence ModelOpened Proposed Ready
     RunAdded Steered Tokens Vocabulary
 }
 

@@ -13,7 +13,7 @@ pub use export::{Export, ExportFormat, LINK_ENDING, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
-use crate::features::{DictionarySettings, FeatureQuery, Steering};
+use crate::features::{DictionarySettings, FeatureQuery, GraphQuery, Steering};
 use crate::influence::InfluenceQuery;
 use crate::{
     Drafts, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings,
@@ -308,6 +308,8 @@ pub enum Command {
     },
     /// Continues a prompt with the model as it is, and with a feature added to its hook point. Answered by `Steered`.
     SteerFeature { run: String, dictionary: Option<u64>, steering: Box<Steering> },
+    /// Finds the tokens and features that caused a prompt's next token, with the run's transcoders of all blocks. Answered by `FeatureGraph`.
+    GraphFeatures { run: String, query: Box<GraphQuery> },
     /// Finds the passages of a run's training text that made a completion more or less likely. Answered by `Influence`.
     Influence { run: String, query: Box<InfluenceQuery> },
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
@@ -531,6 +533,7 @@ impl Command {
             Self::ReadDictionaries { .. } | Self::ImportDictionary { .. } => "reading the dictionaries",
             Self::ReadFeatures { .. } => "reading the features",
             Self::SteerFeature { .. } => "steering the model",
+            Self::GraphFeatures { .. } => "tracing features",
             Self::Influence { .. } => "measuring influence",
             Self::Classify { .. } => "classifying texts",
             Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
@@ -561,6 +564,7 @@ impl Command {
                 | Self::ImportDictionary { .. }
                 | Self::ReadFeatures { .. }
                 | Self::SteerFeature { .. }
+                | Self::GraphFeatures { .. }
                 | Self::Influence { .. }
                 | Self::Propose { .. }
                 | Self::LookAtModel { from: Some(_) }

@@ -194,6 +194,7 @@ pub enum Event {
     Dictionary(answer::Dictionary),
     Features(answer::Features),
     Steered(answer::Steered),
+    FeatureGraph(answer::FeatureGraph),
     Influence(answer::Influence),
     Classified(answer::Classified),
     /// Progress of an evaluation, an audit or an import.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct DictionarySettings {
     /// Name of the hook point, for example `blocks.1.mlp.output`; `blocks.1.mlp` is a transcoder, which computes the MLP's output from its
-    /// input.
+    /// input. In a command to train, `*` stands for each block.
     pub at: String,
     /// Number of features.
     pub width: usize,
@@ -115,8 +115,8 @@ pub struct Dictionary {
     pub names: Vec<(usize, String)>,
 }
 
-/// What training a dictionary takes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// What training a dictionary takes, or several one after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DictionaryPlan {
     /// Bytes for weights, gradients, moments and activations.
     pub bytes: u64,
@@ -128,7 +128,7 @@ pub struct DictionaryPlan {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dictionaries {
     pub run: String,
-    /// Hook points of the model that can have a dictionary, with their columns.
+    /// Hook points of the model that can have a dictionary, with their columns; the last is `blocks.*.mlp`, if there is more than one block.
     pub points: Vec<(String, usize)>,
     /// In the order of their numbers.
     pub kept: Vec<Dictionary>,
@@ -478,4 +478,171 @@ pub struct Steered {
     pub clamp: bool,
     pub plain: String,
     pub steered: String,
+}
+
+/// A prompt whose next token is explained by features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GraphQuery {
+    pub prompt: String,
+    /// The explained next token: the first token of this text. `None` for the likeliest.
+    pub token: Option<String>,
+    /// Nodes of the graph, the most influential ones.
+    pub count: usize,
+}
+
+impl Default for GraphQuery {
+    fn default() -> Self {
+        Self { prompt: String::new(), token: None, count: 24 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum GraphSource {
+    /// A token's embedding.
+    #[default]
+    Token,
+    /// An active feature of a block's transcoder.
+    Feature { block: usize, dictionary: u64, feature: usize },
+    /// The part of an MLP's output that its transcoder misses.
+    Error { block: usize },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GraphNode {
+    #[serde(flatten)]
+    pub source: GraphSource,
+    /// Position in the prompt.
+    pub position: usize,
+    /// Given to the feature by a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Tokens whose logits the feature raises most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raises: Vec<String>,
+    /// 0 for other nodes than features.
+    pub activation: f32,
+    /// The part of the activation that depends on no node: biases.
+    pub constant: f64,
+    /// Share of the paths to the logit that run through the node.
+    pub influence: f64,
+    /// Contribution to the logit over all paths.
+    pub effect: f64,
+    /// Measured change of the logit without the feature; the graph predicts −`effect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ablated: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GraphEdge {
+    /// Index of a node.
+    pub from: usize,
+    /// A feature's node; `None` for the logit.
+    pub to: Option<usize>,
+    /// Contribution to the feature's activation, or to the logit.
+    pub weight: f64,
+}
+
+/// The tokens and features that caused a next token.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureGraph {
+    pub run: String,
+    /// Of the model.
+    pub step: u64,
+    /// The prompt.
+    pub tokens: Vec<TokenText>,
+    /// The explained next token, its logit (before a soft cap) and probability.
+    pub token: TokenText,
+    pub logit: f64,
+    pub probability: f64,
+    /// The part of the logit that depends on no node: biases.
+    pub constant: f64,
+    /// Share of the paths that begin in error nodes.
+    pub errors: f64,
+    /// Share of the paths that end in features whose inputs were not followed.
+    pub omitted: f64,
+    /// The most influential ones, in this order.
+    pub nodes: Vec<GraphNode>,
+    pub edges: Vec<GraphEdge>,
+    /// Rank correlation of predicted and measured changes of the logit, each without one feature of the graph; `None` for fewer than three.
+    pub correlation: Option<f64>,
+}
+
+/// Inputs of a node that are drawn.
+const DRAWN: usize = 4;
+
+impl FeatureGraph {
+    /// A node in a few words.
+    pub fn node_name(&self, node: &GraphNode) -> String {
+        let token = self.tokens.get(node.position).map_or("", |token| token.text.as_str());
+        let at = format!("{token:?} ({})", node.position + 1);
+        match &node.source {
+            GraphSource::Token => at,
+            GraphSource::Error { block } => format!("block {block}, error at {at}"),
+            GraphSource::Feature { block, feature, .. } => {
+                let raises: Vec<String> = node.raises.iter().map(|token| format!("{token:?}")).collect();
+                let name = node.name.clone().unwrap_or_else(|| format!("raises {}", raises.join(" ")));
+                format!("block {block}, feature {feature} at {at}: {name}")
+            }
+        }
+    }
+
+    /// The inputs of a node, or of the logit, with their weights, the largest first.
+    pub fn inputs(&self, to: Option<usize>) -> Vec<(usize, f64)> {
+        let own = self.edges.iter().filter(|edge| edge.to == to);
+        let mut inputs: Vec<(usize, f64)> = own.map(|edge| (edge.from, edge.weight)).collect();
+        inputs.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
+        inputs
+    }
+
+    fn draw(&self, to: Option<usize>, indent: &str, drawn: &mut Vec<usize>, lines: &mut Vec<String>) {
+        let mut inputs = self.inputs(to);
+        inputs.truncate(DRAWN);
+        for (at, (node, weight)) in inputs.iter().enumerate() {
+            let (branch, below) = if at + 1 == inputs.len() { ("└ ", "  ") } else { ("├ ", "│ ") };
+            let name = self.node_name(&self.nodes[*node]);
+            let is_new = !drawn.contains(node);
+            let again = if is_new || self.inputs(Some(*node)).is_empty() { "" } else { " (see above)" };
+            lines.push(format!("{indent}{branch}{weight:+.2}  {name}{again}"));
+            if is_new {
+                drawn.push(*node);
+                self.draw(Some(*node), &format!("{indent}{below}"), drawn, lines);
+            }
+        }
+    }
+
+    pub fn blocks(&self) -> Vec<Block> {
+        let mut facts = vec![
+            Fact::new("Next token", format!("{:?}, {}", self.token.text, percent(self.probability))),
+            Fact::new("Logit", figures(self.logit))
+                .note(format!("{} of it from biases", figures(self.constant))),
+            Fact::new("Paths from errors", percent(self.errors))
+                .note("what the transcoders miss of the MLPs"),
+        ];
+        if self.omitted > 0.0 {
+            facts.push(Fact::new("Paths not followed", percent(self.omitted)));
+        }
+        let ablated = self.nodes.iter().filter(|node| node.ablated.is_some()).count();
+        if let Some(correlation) = self.correlation {
+            facts.push(Fact::new("Check", figures(correlation)).note(format!(
+                "rank correlation of predicted and measured change of the logit without one of {}",
+                counted(ablated as u64, "feature")
+            )));
+        }
+        let mut lines = vec![format!("{:?}  logit {:.2}", self.token.text, self.logit)];
+        self.draw(None, "", &mut Vec::new(), &mut lines);
+        let row = |node: &GraphNode| {
+            let ablated = node.ablated.map_or_else(String::new, |change| format!("{change:+.2}"));
+            [
+                self.node_name(node).into(),
+                percent(node.influence).into(),
+                Cell::Number(node.effect),
+                ablated.into(),
+            ]
+        };
+        let columns = ["node", "share of paths", "effect", "logit without it"];
+        let table = Table::new("Nodes", columns, self.nodes.iter().map(row));
+        vec![Block::Facts(facts), Block::Code(lines.join("\n")), Block::Table(table)]
+    }
 }

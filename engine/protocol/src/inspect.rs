@@ -247,7 +247,7 @@ impl TensorSummary {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenText {
     pub id: u32,
     /// Special tokens have their names.

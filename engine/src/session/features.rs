@@ -1,13 +1,12 @@
 //! Sparse dictionaries: training, features, steering and export.
 
 use super::Session;
-use super::influence::spread;
 use super::models::{Generations, Model, Weights};
 use crate::data::batch::Batches;
 use crate::data::prepare;
 use crate::features::{
     self, CONFIG_FILE, Clamped, DictionaryFolder, DictionaryTraining, MAX_RECORD, MAX_WEIGHTS, Place,
-    Reading, Subject, Survey, WEIGHTS_FILE, config_of, read_sae_lens, steered,
+    Reading, Subject, Survey, Transcoder, WEIGHTS_FILE, attribution_graph, config_of, read_sae_lens, steered,
 };
 use crate::generation::{Batch, Writer, prompt_tokens, request};
 use crate::model::dictionary_graphs;
@@ -16,13 +15,14 @@ use crate::platform::{self, Yielder, files};
 use crate::project::{Run, archive, weights_crc32c};
 use crate::protocol::answer;
 use crate::protocol::features::{
-    CHECKPOINTS, Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, Life, Steering,
+    CHECKPOINTS, Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, GraphQuery,
+    Life, Steering,
 };
 use crate::protocol::quantity::{bytes, percent, whole};
 use crate::protocol::{CheckpointChoice, GenerateConfig, ModelConfig, RunConfig, WeightFormat, WeightSource};
 use crate::sampler::{Sampling, draw, masked, sample};
 use crate::storage::{self, Staging};
-use crate::{Error, Result, refuse};
+use crate::{Error, OrInternal, Result, refuse};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ pub(super) type KnownReading = ((String, u64, DictionarySettings, [u32; 3]), Rea
 const MAX_NAME: usize = 80;
 
 impl Session {
-    /// Trains a dictionary, with an answer before and after each part of the training, or keeps and measures one with `imported` weights.
+    /// Trains a dictionary for each place that the settings name, with an answer before and after each part of a training and for each
+    /// dictionary but the last, or keeps and measures one with `imported` weights.
     pub(super) async fn make_dictionary(
         &mut self,
         id: u64,
@@ -47,45 +48,58 @@ impl Session {
     ) -> Result<Dictionary> {
         let model = self.weights(source, None).await?;
         let run = self.run_named(&model.key.0)?;
-        Place::named(&model.config, &settings.at)?;
+        let places = Place::matching(&model.config, &settings.at)?;
         let config = config_of(&run, &model.config, &settings)?;
         let prepared = prepare::open_aside(run.data_folder()?).await?;
         let batches = prepared.batches(&config)?;
         let parameters = model.parameters().await?;
-        let (folder, number) = DictionaryFolder::next(&run);
-        let record = Dictionary {
-            run: run.name(),
-            number,
-            checkpoint: model.key.1.clone(),
-            step: model.step,
-            weights_crc32c: weights_crc32c(parameters),
-            ..Dictionary::default()
-        };
         let (device, threads) = (self.device.request.as_str(), self.options.threads);
         let subject = Subject { config: &config, parameters, device, threads };
+        let begun = || {
+            let (folder, number) = DictionaryFolder::next(&run);
+            let record = Dictionary {
+                run: run.name(),
+                number,
+                checkpoint: model.key.1.clone(),
+                step: model.step,
+                weights_crc32c: weights_crc32c(parameters),
+                ..Dictionary::default()
+            };
+            (folder, record)
+        };
         if let Some(weights) = imported {
+            let (folder, record) = begun();
             return DictionaryTraining::import(&subject, batches, (settings, weights), folder, record).await;
         }
-        let mut training = DictionaryTraining::begin(&subject, batches, settings, folder, record).await?;
-        let mut warned = false;
-        loop {
+        let (mut warned, mut made) = (false, None);
+        for (at, _) in places {
+            if let Some(last) = made.take() {
+                self.sink.answer(id, last);
+            }
+            let (folder, record) = begun();
+            let settings = DictionarySettings { at, ..settings.clone() };
+            let mut training =
+                DictionaryTraining::begin(&subject, batches.clone(), settings, folder, record).await?;
             self.sink.answer(id, training.record().clone());
             platform::yield_now().await;
-            if !training.advance().await? {
-                return Ok(training.record().clone());
+            while training.advance().await? {
+                if let Some(point) = training.record().curve.last()
+                    && point.dead > TOO_MANY_DEAD
+                    && !std::mem::replace(&mut warned, true)
+                {
+                    let text = format!(
+                        "{} of the features are dead after {} tokens; a smaller width, a larger k or more tokens leave fewer",
+                        percent(point.dead),
+                        whole(point.tokens)
+                    );
+                    self.sink.notice(text);
+                }
+                self.sink.answer(id, training.record().clone());
+                platform::yield_now().await;
             }
-            if let Some(point) = training.record().curve.last()
-                && point.dead > TOO_MANY_DEAD
-                && !std::mem::replace(&mut warned, true)
-            {
-                let text = format!(
-                    "{} of the features are dead after {} tokens; a smaller width, a larger k or more tokens leave fewer",
-                    percent(point.dead),
-                    whole(point.tokens)
-                );
-                self.sink.notice(text);
-            }
+            made = Some(training.record().clone());
         }
+        Ok(made.or_internal("a dictionary without a place")?)
     }
 
     /// Lists places for a dictionary and the run's dictionaries, and plans one with these settings.
@@ -100,13 +114,11 @@ impl Session {
         // A damaged one does not hide the others; its own commands report the damage.
         let kept =
             kept.into_iter().filter_map(|number| Some(DictionaryFolder::open(&run, Some(number)).ok()?.1));
-        let points = Place::all(&model.config)?.into_iter().map(|(name, place)| (name, place.columns));
-        let mut found = Dictionaries {
-            run: run.name(),
-            points: points.collect(),
-            kept: kept.collect(),
-            ..Dictionaries::default()
-        };
+        let places = Place::all(&model.config)?.into_iter().map(|(name, place)| (name, place.columns));
+        let mut points: Vec<_> = places.collect();
+        points.extend((model.config.layers > 1).then(|| ("blocks.*.mlp".to_owned(), model.config.width)));
+        let mut found =
+            Dictionaries { run: run.name(), points, kept: kept.collect(), ..Dictionaries::default() };
         match self.plan_dictionary(&run, &model.config, settings).await {
             Ok(plan) => found.plan = Some(plan),
             Err(error) => found.refused = error.to_string(),
@@ -121,7 +133,20 @@ impl Session {
         settings: &DictionarySettings,
     ) -> Result<DictionaryPlan> {
         let config = config_of(run, model, settings)?;
-        let dictionary = Place::named(model, &settings.at)?.dictionary(settings.width, settings.k);
+        let places = Place::matching(model, &settings.at)?;
+        let mut plan = DictionaryPlan::default();
+        for (_, place) in places {
+            let own = self.plan_place(&config, place.dictionary(settings.width, settings.k)).await?;
+            plan = DictionaryPlan { bytes: plan.bytes.max(own.bytes), seconds: plan.seconds + own.seconds };
+        }
+        Ok(plan)
+    }
+
+    async fn plan_place(
+        &self,
+        config: &RunConfig,
+        dictionary: crate::model::Dictionary,
+    ) -> Result<DictionaryPlan> {
         let (target, planned) = (self.device.target(), config.clone());
         let needs = move || {
             let graphs = dictionary_graphs(&planned.model, &planned.train, dictionary)?;
@@ -132,7 +157,7 @@ impl Session {
             let [needed, most] = [needs.bytes, self.device.limits().memory.unwrap_or(needs.bytes)].map(bytes);
             refuse!("the device cannot hold the dictionary ({needed} of {most}); lower the width");
         }
-        Ok(DictionaryPlan { bytes: needs.bytes, seconds: self.alone_seconds(&config, needs.flops_per_token) })
+        Ok(DictionaryPlan { bytes: needs.bytes, seconds: self.alone_seconds(config, needs.flops_per_token) })
     }
 
     /// Imports a dictionary in SAELens' format from a folder, or from attached files, to the hook point `at`, or that of the file.
@@ -245,31 +270,38 @@ impl Session {
         let known = self.reading.take().filter(|(of, _)| *of == key);
         let mut reading = known.map(|(_, reading)| reading);
         let answer = survey.answer(weights, &mut reading, query, text.as_deref()).await;
+        let own = reading.as_ref().map(Reading::densities).unwrap_or_default();
         self.reading = reading.map(|reading| (key, reading));
         let mut answer = answer?;
         if let Some(weights) = own_weights {
-            self.add_history(&run, &config, &record, (&weights, &batches), &mut answer).await?;
+            self.add_history(&run, &config, &record, (&weights, &batches, own), &mut answer).await?;
         }
         Ok(answer)
     }
 
-    /// Adds the density of features at the run's checkpoints.
+    /// Adds the density of features at the run's checkpoints; `own` holds those at the dictionary's.
     async fn add_history(
         &mut self,
         run: &Run,
         config: &RunConfig,
         record: &Dictionary,
-        (weights, batches): (&features::Weights, &Batches<'_>),
+        (weights, batches, own): (&features::Weights, &Batches<'_>, Vec<f64>),
         answer: &mut answer::Features,
     ) -> Result<()> {
-        let checkpoints = spread(run.summary()?.checkpoints, CHECKPOINTS);
+        let checkpoints = run.summary()?.spread_checkpoints(CHECKPOINTS);
         let mut history = Vec::with_capacity(checkpoints.len());
         for (at, checkpoint) in checkpoints.iter().enumerate() {
-            let source = WeightSource::Checkpoint { run: run.name(), checkpoint: checkpoint.choice() };
-            let model = self.weights(&source, None).await?;
-            let (device, threads) = (self.device.request.as_str(), self.options.threads);
-            let subject = Subject { config, parameters: model.parameters().await?, device, threads };
-            let densities = features::densities(&subject, record, weights, batches).await?;
+            let densities = match checkpoint.step == record.step {
+                true => own.clone(),
+                false => {
+                    let source =
+                        WeightSource::Checkpoint { run: run.name(), checkpoint: checkpoint.choice() };
+                    let model = self.weights(&source, None).await?;
+                    let (device, threads) = (self.device.request.as_str(), self.options.threads);
+                    let subject = Subject { config, parameters: model.parameters().await?, device, threads };
+                    features::densities(&subject, record, weights, batches).await?
+                }
+            };
             history.push((checkpoint.step, densities));
             self.sink.progress(at as u64 + 1, checkpoints.len() as u64);
         }
@@ -316,6 +348,57 @@ impl Session {
         let plain = self.text_of(&model, &prompt, &config).await?;
         let steered = self.text_of(&changed, &prompt, &config).await?;
         Ok(answer::Steered { prompt, feature, by, clamp, plain, steered })
+    }
+
+    /// Explains a next token with the newest transcoders of all blocks that were trained on the same weights.
+    pub(super) async fn graph_features(
+        &mut self,
+        id: u64,
+        run: &str,
+        query: &GraphQuery,
+    ) -> Result<answer::FeatureGraph> {
+        let run = self.run_named(run)?;
+        let numbers = DictionaryFolder::all(&run).into_iter().rev();
+        let opened = numbers.filter_map(|number| DictionaryFolder::open(&run, Some(number)).ok());
+        let mut kept: Vec<_> = opened.filter(|(_, record)| record.settings.at.ends_with(".mlp")).collect();
+        let train = format!("`glasshouse features train --run {} --at 'blocks.*.mlp'`", run.name());
+        let Some((_, newest)) = kept.first() else {
+            refuse!("{} has no transcoders; train them with {train}", run.name());
+        };
+        let number = newest.number;
+        let (run, _, newest, model) = self.open_dictionary(&run.name(), Some(number)).await?;
+        let mut transcoders = Vec::with_capacity(model.config.layers);
+        for block in 0..model.config.layers {
+            let suits = |(_, record): &(DictionaryFolder, Dictionary)| {
+                record.settings.at == format!("blocks.{block}.mlp")
+                    && record.weights_crc32c == newest.weights_crc32c
+            };
+            let Some(at) = kept.iter().position(suits) else {
+                refuse!(
+                    "{} has no transcoder of block {block} at step {}; train one for each block with {train}",
+                    run.name(),
+                    whole(newest.step)
+                );
+            };
+            let (folder, record) = kept.swap_remove(at);
+            transcoders.push(Transcoder { weights: folder.weights(&record)?, record });
+        }
+        let tokens = prompt_tokens(&model.tokenizer, &query.prompt)?;
+        self.tell_lost(id, &model.tokenizer, &query.prompt);
+        let chosen = match &query.token {
+            None => None,
+            Some(text) => Some(*model.tokenizer.encode(text)?.first().ok_or_else(|| {
+                Error::Refused("the explained token is empty; leave it out for the likeliest".to_owned())
+            })?),
+        };
+        let parameters = model.parameters().await?;
+        let recorded = run.record()?.device;
+        let on = (self.device.request.as_str(), recorded.as_ref());
+        let lenses = &mut self.generations.lenses;
+        let lens = lenses.of(&model.key, (&model.config, parameters), on, self.options.threads).await?;
+        let asked = (chosen, query.count);
+        let found = attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked).await?;
+        Ok(answer::FeatureGraph { run: run.name(), step: model.step, ..found })
     }
 
     /// A continuation with a clamped feature. Every token reads the whole text.

@@ -22,17 +22,6 @@ use crate::{Error, OrInternal, Result, refuse};
 use std::ops::Range;
 use web_time::Instant;
 
-/// Up to `most` of a run's checkpoints after training began, evenly spaced, with the last; the initial weights of a run without others.
-pub(super) fn spread(mut checkpoints: Vec<CheckpointSummary>, most: usize) -> Vec<CheckpointSummary> {
-    checkpoints.sort_by_key(|own| own.step);
-    checkpoints.dedup_by_key(|own| own.step);
-    if checkpoints.len() > 1 {
-        checkpoints.retain(|own| own.step > 0);
-    }
-    let (all, count) = (checkpoints.len(), most.min(checkpoints.len()));
-    (1..=count).map(|at| checkpoints[at * all / count - 1].clone()).collect()
-}
-
 /// Sum of the learning rates of the steps before a checkpoint, since the one before.
 fn learning_rates(config: &RunConfig, checkpoints: &[CheckpointSummary]) -> Vec<f64> {
     let starts = std::iter::once(0).chain(checkpoints.iter().map(|own| own.step));
@@ -112,7 +101,7 @@ impl Session {
         if query.retrained > 0 {
             check_repeats(&run, &config)?;
         }
-        let checkpoints = spread(run.summary()?.checkpoints, query.checkpoints);
+        let checkpoints = run.summary()?.spread_checkpoints(query.checkpoints);
         if checkpoints.is_empty() {
             refuse!("{} has no checkpoint yet; train it until the first one", run.name());
         }

@@ -18,3 +18,6 @@ pub const TOKENS: &str = "Tokens of the run's training text.";
 
 pub const FIGURES: &str = "After its number, a feature's name or the token that predicts it, with the precision. At the right, the share of tokens \
     on which it is active; with a text, its largest activation there.";
+
+pub const WHY: &str = "Which tokens of the prompt, and which features, caused the next token: with a transcoder in place of each MLP (train them on \
+    `blocks.*.mlp`), their shares add up to its logit. And which passages of the training text made a completion more likely.";

@@ -6,6 +6,7 @@ mod of_runs;
 
 use super::lesson::Instrument;
 use crate::pages::prelude::*;
+use crate::state::Dictionaries;
 use of_model::*;
 use of_runs::*;
 
@@ -27,6 +28,8 @@ enum Of {
     /// A view of the model on the lesson's prompt, with the project's vocabulary size.
     View(View, fn(&InspectionAnswer, &ViewData, Option<usize>) -> Option<Found>),
     Run(fn(&History) -> Option<Found>),
+    /// What the Features page read last, of whichever run.
+    Features(fn(&Dictionaries) -> Option<(Found, &String)>),
     /// All runs with their histories, oldest first; `None` if no two are comparable.
     Runs(fn(&[(&RunSummary, &History)]) -> Option<Sweep>),
 }
@@ -46,6 +49,8 @@ pub enum Needs {
     Tokens,
     View(View),
     Run,
+    /// An answer on the Features page.
+    Features,
     /// Several runs that differ in one setting.
     Runs,
 }
@@ -96,6 +101,9 @@ measures! {
         "mean surprise of the prompt's tokens, divided by that of a uniform guess";
     longest_match: View(View::Provenance),
         "tokens in the longest span of the prompt that occurs in the training text";
+    pattern_recall: Features, "share of its activations that a feature's token pattern explains, on average over the listed ones";
+    error_share: Features,
+        "share of the paths that begin in errors, in the graph of tokens and features that was drawn last";
     first_loss_ratio: Run, "first loss of the latest run, divided by ln V";
     loss_falls: Run, "last loss of the latest run, divided by its first";
     half_fall_share: Run, "share of the steps for the first half of the decrease in loss";
@@ -139,6 +147,7 @@ impl Measure {
             Of::Tokens(_) => Needs::Tokens,
             Of::View(view, _) => Needs::View(view),
             Of::Run(_) => Needs::Run,
+            Of::Features(_) => Needs::Features,
             Of::Runs(_) => Needs::Runs,
         }
     }
@@ -171,6 +180,11 @@ impl Measure {
                 let history = state.runs.histories.get(&run.name);
                 let history = history.ok_or_else(|| Missing::Histories(vec![run.name.clone()]))?;
                 (of(history), Some(run.name.clone()), Some(run.step))
+            }
+            Of::Features(of) => {
+                let asked = || format!("Open the Features page first. Measured: {}.", self.about);
+                let (found, run) = of(&state.dictionaries).ok_or_else(|| Missing::Runs(asked()))?;
+                (Some(found), Some(run.clone()), None)
             }
             Of::Runs(of) => {
                 let ended: Vec<&RunSummary> = ended(state).collect();

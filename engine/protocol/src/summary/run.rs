@@ -143,6 +143,18 @@ impl ValidationLoss {
 }
 
 impl RunSummary {
+    /// Up to `most` checkpoints after training began, evenly spaced, with the last; the initial weights of a run without others.
+    pub fn spread_checkpoints(&self, most: usize) -> Vec<CheckpointSummary> {
+        let mut checkpoints = self.checkpoints.clone();
+        checkpoints.sort_by_key(|own| own.step);
+        checkpoints.dedup_by_key(|own| own.step);
+        if checkpoints.len() > 1 {
+            checkpoints.retain(|own| own.step > 0);
+        }
+        let (all, count) = (checkpoints.len(), most.min(checkpoints.len()));
+        (1..=count).map(|at| checkpoints[at * all / count - 1].clone()).collect()
+    }
+
     /// The validation loss that represents the run everywhere: the best checkpoint's, or until there is one the last evaluation's.
     pub fn validation(&self) -> Option<ValidationLoss> {
         let best = self.best_val_loss.map(|loss| ValidationLoss { loss, step: self.best_step, best: true });

@@ -1,7 +1,7 @@
 //! Dictionaries of a run's model.
 
 use super::*;
-use crate::protocol::features::{DictionarySettings, FeatureQuery, Life, Steering};
+use crate::protocol::features::{DictionarySettings, FeatureQuery, GraphQuery, GraphSource, Life, Steering};
 use crate::protocol::influence::{InfluenceQuery, InfluentialPassage};
 
 fn settings(at: &str) -> Box<DictionarySettings> {
@@ -181,6 +181,50 @@ fn a_transcoder_takes_the_place_of_its_mlp_and_is_clamped() {
     assert_ne!(steered[1].steered, steered[2].steered);
     let failures = failures(&heard);
     assert!(failures.len() == 1 && failures[0].contains("no TopK transcoders"), "{failures:?}");
+}
+
+#[test]
+fn a_next_token_is_traced_through_the_transcoders_of_all_blocks() {
+    let graph = |prompt: &str, token: Option<&str>| {
+        let (prompt, token) = (prompt.to_owned(), token.map(str::to_owned));
+        let query = Box::new(GraphQuery { prompt, token, count: 12 });
+        after(Command::GraphFeatures { run: "1".to_owned(), query })
+    };
+    let (mut config, layers) = (tiny(40), 2);
+    config.model.layers = layers;
+    let heard = play_trained(
+        config,
+        vec![
+            graph("One day", None),
+            train_dictionary("blocks.*.mlp"),
+            graph("One day", None),
+            graph("One day", Some(" a")),
+            graph("One day", Some("")),
+            graph(&"One day ".repeat(200), None),
+        ],
+    );
+    let trained = told!(heard, Event::Dictionary(dictionary) => dictionary.clone());
+    let mut trained: Vec<_> = trained.filter(|own| own.recovery.is_some()).collect();
+    trained.dedup();
+    let places: Vec<_> = trained.iter().map(|own| own.settings.at.clone()).collect();
+    assert_eq!(places, (0..layers).map(|block| format!("blocks.{block}.mlp")).collect::<Vec<_>>());
+    let found: Vec<_> = told!(heard, Event::FeatureGraph(found) => found.clone()).collect();
+    let [likeliest, chosen] = &found[..] else { panic!("{found:?}") };
+    assert!(likeliest.probability >= chosen.probability && likeliest.step == 40);
+    for found in [likeliest, chosen] {
+        assert_eq!(found.nodes.len(), 12);
+        assert!(found.nodes.is_sorted_by(|one, next| one.influence >= next.influence));
+        assert!((0.0..=1.0).contains(&found.errors), "{found:?}");
+        let is_feature = |own: &&crate::protocol::features::GraphNode| matches!(own.source, GraphSource::Feature { dictionary, .. } if dictionary <= layers as u64);
+        assert!(
+            found.nodes.iter().filter(is_feature).all(|own| own.ablated.is_some() && own.activation > 0.0)
+        );
+        assert!(found.edges.iter().any(|edge| edge.to.is_none()));
+    }
+    let failures = failures(&heard);
+    let wanted = ["has no transcoders", "explained token is empty", "takes up to"];
+    assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
+    assert_eq!(failures.len(), wanted.len(), "{failures:?}");
 }
 
 #[test]

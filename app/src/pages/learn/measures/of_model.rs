@@ -140,3 +140,27 @@ pub fn longest_match(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) ->
     let sentence = format!("The longest span that occurs in the training text has {length} tokens.");
     Some((length as f64, sentence))
 }
+
+pub fn pattern_recall(known: &Dictionaries) -> Option<(Found, &String)> {
+    let found = known.list.as_ref()?;
+    let recalls: Vec<f64> =
+        found.features.iter().filter_map(|own| Some(own.pattern.as_ref()?.recall)).collect();
+    let mean = recalls.iter().sum::<f64>() / recalls.len() as f64;
+    let sentence = format!(
+        "Of {} at {}, the pattern explains {} of the activations on average.",
+        format::counted(recalls.len() as u64, "feature"),
+        found.at,
+        format::percent(mean)
+    );
+    Some(((mean, sentence), &found.run))
+}
+
+pub fn error_share(known: &Dictionaries) -> Option<(Found, &String)> {
+    let found = known.graph.as_ref()?;
+    let sentence = format!(
+        "For the next token “{}”, {} of the paths begin in errors.",
+        visible(&found.token.text),
+        format::percent(found.errors)
+    );
+    Some(((found.errors, sentence), &found.run))
+}
