@@ -99,7 +99,7 @@ impl Session {
             }
             made = Some(training.record().clone());
         }
-        Ok(made.or_internal("a dictionary without a place")?)
+        made.or_internal("a dictionary without a place")
     }
 
     /// Lists places for a dictionary and the run's dictionaries, and plans one with these settings.
