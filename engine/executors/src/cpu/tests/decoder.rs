@@ -408,7 +408,7 @@ fn biases_and_penalties_change_which_tokens_are_drawn() {
     let penalties =
         GenerateConfig { frequency_penalty: 0.5, presence_penalty: 1.0, logit_bias, ..greedy.clone() };
     let (mut additions, mut logits) = (Additions::new(&penalties).unwrap(), [0.0; 4]);
-    [1, 1, 2].map(|token| additions.count(token));
+    [1, 1, 2].into_iter().for_each(|token| additions.count(token));
     additions.add(&mut logits);
     assert_eq!(logits, [2.0, -2.0, -1.5, 0.0]);
     let too_large = GenerateConfig { frequency_penalty: 3.0, ..greedy };
