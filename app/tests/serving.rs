@@ -167,6 +167,8 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     let go = || message("user", "Go");
     let named = json!({ "role": "user", "name": "b", "content": "Go" });
     let begun = [go(), message("assistant", "On")];
+    let now = json!([{ "type": "function", "function": { "name": "now" } }]);
+    let template = "{{ tools[0].function.name }},{{ messages[0].content }}";
     for (messages, more, prompt) in [
         (&[message("system", "one"), message("system", "two"), go()][..], json!({}), "s,one.s,two.u,Go.a,"),
         (&[message("developer", "d"), go()], json!({}), "d,d.u,Go.a,"),
@@ -177,6 +179,8 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
         (&begun, json!({ "add_generation_prompt": false }), "u,Go.a,On."),
         (&begun, json!({ "continue_final_message": true }), "u,Go.a,On"),
         (&[go()], json!({ "chat_template_kwargs": { "t": true } }), "T.u,Go.a,"),
+        (&[go()], json!({ "tools": now, "chat_template": template }), "now,Go"),
+        (&[go()], json!({ "tools": now, "tool_choice": "none" }), "u,Go.a,"),
     ] {
         let (answer, alone) =
             (chat(messages, &more), json!({ "prompt": prompt, "temperature": 0, "max_tokens": 8 }));
@@ -211,7 +215,6 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
 
     for (name, value) in [
         ("guided_regex", json!("[0-9]+")),
-        ("grammar", json!("root ::= \"a\"")),
         ("allowed_token_ids", json!([1])),
         ("truncate_prompt_tokens", json!(1)),
         ("mirostat", json!(2)),
@@ -241,10 +244,10 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
             refused.text
         );
     }
-    assert_eq!(
-        chat(&[go()], &json!({ "tool_choice": "auto", "tools": [], "modalities": ["text"] })).status,
-        200
-    );
+    for (tools, status) in [(json!([]), 200), (json!([{ "name": "now" }]), 400), (now, 400)] {
+        let more = json!({ "tool_choice": "auto", "tools": tools, "modalities": ["text"] });
+        assert_eq!(chat(&[go()], &more).status, status);
+    }
 
     // The Responses API gives the same answers in another format.
     let expected = chat(&[message("system", "x"), go()], &json!({})).choice()["message"]["content"].clone();
@@ -374,19 +377,8 @@ fn tokens_and_embeddings_are_those_of_the_model_and_biases_change_its_text() {
     let coded = embed(json!({ "input": [ids], "encoding_format": "base64" }));
     let text = coded["data"][0]["embedding"].as_str().unwrap();
     assert_eq!(text.len(), (vector(0).len() * 4).div_ceil(3) * 4);
-    let digit = |digit: u8| match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        _ => {
-            if digit == b'+' {
-                62
-            } else {
-                63
-            }
-        }
-    };
-    let first = text.as_bytes()[..6].iter().fold(0_u64, |bits, own| bits << 6 | u64::from(digit(*own))) >> 4;
+    let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let first = text[..6].chars().fold(0_u64, |bits, own| bits << 6 | digits.find(own).unwrap() as u64) >> 4;
     assert_eq!(f32::from_le_bytes((first as u32).to_be_bytes()), vector(0)[0]);
 
     let with = |more: Value| {
@@ -394,6 +386,10 @@ fn tokens_and_embeddings_are_those_of_the_model_and_biases_change_its_text() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serving.complete(&body).choice()["text"].as_str().unwrap().to_owned()
     };
+    assert_eq!(
+        with(json!({ "grammar": "start: /[dO]/ \"ay\"", "logit_bias": { ids[0].to_string(): 100 } })),
+        "Oay"
+    );
     assert_eq!(with(json!({ "logit_bias": { ids[0].to_string(): 100 } })), "O".repeat(9));
     let plain = with(json!({}));
     let penalised = with(json!({ "presence_penalty": 2, "frequency_penalty": 2 }));

@@ -123,3 +123,16 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let own = metrics.iter().find(|metric| metric["name"] == "perplexity").unwrap();
     expect_same(&own["value"], &json!(perplexity), "perplexity");
 }
+
+#[test]
+fn slow_python_jsonschema_validates_texts_by_their_schemas() {
+    let folder = stories(60);
+    let folder = folder.path();
+    let settings = ["--tokenizer", "byte", "--set", "model.context_length=512", "--steps", "1"];
+    train(folder, &folder.join("p"), &settings);
+    let serving = Serving::start(folder, "p", &[]);
+    let found = last(&referee(folder, "json_schemas.py", &[&serving.base_url, "200"]));
+    assert_eq!(found["failures"], json!([]), "{found}");
+    // Of an untrained model, whose texts end where the schema demands it and by chance.
+    assert!(found["complete"].as_u64() >= Some(180), "{found}");
+}

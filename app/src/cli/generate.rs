@@ -12,14 +12,18 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         temperature: if arguments.greedy { 0.0 } else { drawn.temperature },
         seed: arguments.seed,
         stop: arguments.stop.clone(),
-        json_schema: arguments.json_schema.as_deref().map(schema).transpose()?,
+        grammar: match (&arguments.json_schema, &arguments.grammar) {
+            (Some(path), _) => Some(Grammar::JsonSchema(text(path)?)),
+            (None, Some(path)) => Some(Grammar::Lark(text(path)?)),
+            (None, None) => None,
+        },
         weights: arguments.weights.format,
         moderation: Box::new(moderation(&arguments.moderation)),
         ..drawn
     })
 }
 
-fn schema(path: &Path) -> Result<String> {
+fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))
 }
 
@@ -154,8 +158,11 @@ pub struct SamplingArguments {
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
     /// Write JSON that follows the JSON Schema in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "grammar")]
     pub json_schema: Option<PathBuf>,
+    /// Write text that follows the grammar in this file, in Lark's notation
+    #[arg(long, value_name = "FILE")]
+    pub grammar: Option<PathBuf>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
     #[command(flatten)]

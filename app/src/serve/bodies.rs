@@ -4,6 +4,7 @@ mod responses;
 
 use super::fields::Encoding;
 use super::wanted::{Endpoint, Wanted};
+use glasshouse_conversation::tool_calls;
 use glasshouse_engine::formats::page::base64;
 use glasshouse_protocol::{Completion, CompletionToken, Ending};
 use serde::Serialize;
@@ -57,9 +58,16 @@ impl Head {
         let choice = |(index, completion): (usize, &Completion)| {
             let (field, content) = match self.endpoint {
                 Endpoint::Completions => ("text", json!(text_of(completion))),
-                _ => ("message", json!({ "role": "assistant", "content": completion.text, "refusal": null })),
+                _ => {
+                    let mut message = message(&completion.text, &wanted.tools);
+                    message["role"] = json!("assistant");
+                    message["refusal"] = Value::Null;
+                    ("message", message)
+                }
             };
-            let (logprobs, reason) = (logprobs_of(wanted, completion), finish_reason(completion.ending));
+            let calls = !content["tool_calls"].is_null();
+            let (logprobs, reason) =
+                (logprobs_of(wanted, completion), finish_reason(completion.ending, calls));
             let choice =
                 json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": reason });
             with_counts(choice, completion)
@@ -88,11 +96,11 @@ impl Head {
         })
     }
 
-    pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
+    pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>, tools: &[String]) -> Value {
         let start = json!({ "role": "assistant", "content": "", "refusal": null });
         let (text, delta, logprobs) = match piece {
             Piece::Begin => ("", start, &Value::Null),
-            Piece::Text { text, logprobs } => (*text, json!({ "content": text }), logprobs),
+            Piece::Text { text, logprobs } => (*text, message(text, tools), logprobs),
             Piece::End(_) => ("", json!({}), &Value::Null),
         };
         let (field, content) = match self.endpoint {
@@ -102,7 +110,8 @@ impl Head {
         let mut choice =
             json!({ "index": index, (field): content, "logprobs": logprobs, "finish_reason": null });
         if let Piece::End(completion) = piece {
-            choice["finish_reason"] = json!(finish_reason(completion.ending));
+            let calls = !message(&completion.text, tools)["tool_calls"].is_null();
+            choice["finish_reason"] = json!(finish_reason(completion.ending, calls));
             choice = with_counts(choice, completion);
         }
         self.body(self.object("chat.completion.chunk"), run, &json!([choice]))
@@ -118,6 +127,22 @@ impl Head {
 
     fn object(&self, chat: &'static str) -> &'static str {
         if self.endpoint == Endpoint::Completions { "text_completion" } else { chat }
+    }
+}
+
+/// Content of an answer, and its calls of tools, if any.
+fn message(text: &str, tools: &[String]) -> Value {
+    if tools.is_empty() {
+        return json!({ "content": text });
+    }
+    match tool_calls(text, tools) {
+        (text, calls) if calls.is_empty() => json!({ "content": text }),
+        (text, mut calls) => {
+            // Streams need the numbers.
+            (0..).zip(&mut calls).for_each(|(at, call): (u64, &mut Value)| call["index"] = at.into());
+            let content = Some(text).filter(|text| !text.is_empty());
+            json!({ "content": content, "tool_calls": calls })
+        }
     }
 }
 
@@ -169,8 +194,9 @@ fn encoded(floats: &[f32]) -> String {
     text.replace('-', "+").replace('_', "/") + &padding
 }
 
-fn finish_reason(ending: Ending) -> &'static str {
+fn finish_reason(ending: Ending, calls: bool) -> &'static str {
     match ending {
+        Ending::StopString | Ending::EndOfText if calls => "tool_calls",
         Ending::MaxTokens => "length",
         Ending::Moderated => "content_filter",
         Ending::StopString | Ending::EndOfText | Ending::Interrupted => "stop",

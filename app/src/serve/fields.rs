@@ -24,12 +24,12 @@ const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_c
 const UNSUPPORTED: [(&str, &str); 8] = [
     (
         "",
-        "background bad_words early_stopping grammar include include_stop_str_in_output logprobs mirostat top_logprobs",
+        "background bad_words early_stopping include include_stop_str_in_output logprobs mirostat top_logprobs",
     ),
     ("chat completions do not echo the prompt", "echo"),
     ("inputs that are too long are refused", "truncation"),
     ("send the messages in input", "conversation previous_response_id"),
-    ("the models call no tools", "function_call functions tool_choice tools"),
+    ("send tools to /v1/chat/completions", "function_call functions tool_choice tools"),
     ("the models only continue a text at its end", "suffix"),
     ("the models only write text", "audio modalities text"),
     ("use /v1/completions with echo and logprobs", "prompt_logprobs"),
@@ -59,6 +59,8 @@ pub(super) struct Fields {
     pub(super) chat_template_kwargs: Map<String, Value>,
     pub(super) add_generation_prompt: Option<bool>,
     pub(super) continue_final_message: bool,
+    pub(super) tools: Vec<Value>,
+    pub(super) tool_choice: Option<String>,
     pub(super) n: Option<usize>,
     pub(super) best_of: Option<usize>,
     pub(super) max_tokens: Option<i64>,
@@ -74,6 +76,7 @@ pub(super) struct Fields {
     pub(super) presence_penalty: f32,
     pub(super) logit_bias: BTreeMap<u32, f32>,
     pub(super) response_format: ResponseFormat,
+    pub(super) grammar: Option<String>,
     pub(super) seed: Option<i128>,
     pub(super) stop: Option<Stop>,
     pub(super) stop_token_ids: Vec<u32>,
@@ -191,13 +194,14 @@ fn is_of(endpoint: Endpoint, field: &str) -> Option<bool> {
         "add_generation_prompt" | "chat_template" | "chat_template_kwargs" | "continue_final_message" => {
             matches!(endpoint, Chat | Responses | Tokenize)
         }
+        "tools" | "tool_choice" => matches!(endpoint, Chat | Tokenize),
         "tokens" => endpoint == Detokenize,
         "encoding_format" => endpoint == Embeddings,
         _ if !endpoint.generates() => false,
         "echo" => endpoint == Completions,
         "max_completion_tokens" | "top_logprobs" => endpoint == Chat,
         "instructions" | "max_output_tokens" => endpoint == Responses,
-        "response_format" | "logprobs" | "max_tokens" | "n" => endpoint != Responses,
+        "grammar" | "response_format" | "logprobs" | "max_tokens" | "n" => endpoint != Responses,
         _ => return None,
     })
 }
@@ -371,11 +375,12 @@ mod tests {
         }
         for (name, value) in [
             ("guided_regex", json!("[0-9]+")),
-            ("tool_choice", json!("required")),
+            ("tools", json!("all")),
             ("modalities", json!(["audio"])),
             ("frequency_penalty", json!("low")),
             ("logit_bias", json!({ "a": 1 })),
             ("tokens", json!([1])),
+            ("grammar", json!(["a"])),
             ("response_format", json!({ "type": "xml" })),
             ("typical_p", json!(0.5)),
             ("use_beam_search", json!(true)),

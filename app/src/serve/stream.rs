@@ -139,7 +139,8 @@ impl Stream {
 
     /// Whether texts are sent only once they are complete.
     fn is_whole(&self) -> bool {
-        self.wanted.settings.log_probabilities.is_some() || self.wanted.settings.echo
+        let settings = &self.wanted.settings;
+        settings.log_probabilities.is_some() || settings.echo || !self.wanted.tools.is_empty()
     }
 
     fn tell(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
@@ -150,7 +151,7 @@ impl Stream {
                 let events = self.head.events(&self.wanted, run, piece, &mut self.sequence);
                 events.iter().for_each(|event| self.send(event));
             } else {
-                self.send(&self.head.piece(at, run, piece));
+                self.send(&self.head.piece(at, run, piece, &self.wanted.tools));
             }
         }
     }

@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
     ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionSettings, GenerateConfig,
-    Output, Prompt, Role, WeightSource,
+    Grammar, Output, Prompt, Role, WeightSource,
 };
 use serde_json::{Value, json};
 use std::hash::{BuildHasher as _, RandomState};
@@ -57,6 +57,8 @@ pub(super) struct Wanted {
     pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
     pub(super) encoding: Encoding,
+    /// Names of the tools that an answer may call.
+    pub(super) tools: Vec<String>,
     pub(super) streams: bool,
     /// The stream ends with token counts.
     pub(super) includes_usage: bool,
@@ -71,6 +73,7 @@ impl Wanted {
         served: &Served,
     ) -> Result<Self, Refusal> {
         let (model, source) = model(&fields, is_run, served)?;
+        let tools = tools(&mut fields)?;
         let prompts = match endpoint {
             Endpoint::Completions => prompts(fields.prompt.take())?,
             Endpoint::Tokenize if fields.messages.is_empty() => match prompts(fields.prompt.take())? {
@@ -128,6 +131,7 @@ impl Wanted {
             config,
             settings,
             encoding,
+            tools,
             streams,
             includes_usage,
         };
@@ -231,6 +235,18 @@ fn bytes_of(prompt: &Prompt) -> usize {
     text + 8 * json
 }
 
+/// Names of the tools in a request, which become empty if none may be called.
+fn tools(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
+    match fields.tool_choice.as_deref() {
+        None | Some("auto") => {}
+        Some("none") => fields.tools.clear(),
+        Some(_) => return Err(Refusal::bad("tool_choice", "tool_choice must be auto or none")),
+    }
+    let name = |tool: &Value| tool["function"]["name"].as_str().map(str::to_owned);
+    let names: Option<_> = fields.tools.iter().map(name).collect();
+    names.ok_or_else(|| Refusal::bad("tools", "tools must be functions, each with its name in function.name"))
+}
+
 /// A conversation and its template settings.
 fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     let (field, said) = match fields.input.take() {
@@ -260,11 +276,14 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
         return refused("requires the last message to be from the assistant");
     }
-    let variables = std::mem::take(&mut fields.chat_template_kwargs);
+    let mut variables = std::mem::take(&mut fields.chat_template_kwargs);
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
     if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
         let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
         return Err(Refusal::bad("chat_template_kwargs", message));
+    }
+    if !fields.tools.is_empty() {
+        variables.insert("tools".to_owned(), std::mem::take(&mut fields.tools).into());
     }
     let template = fields.chat_template.take();
     if let Some(bytes) = template.as_ref().map(String::len).filter(|bytes| *bytes > MAX_TEMPLATE_BYTES) {
@@ -319,7 +338,8 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
 
 /// Sampling settings. The engine checks their ranges.
 fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<GenerateConfig, Refusal> {
-    let plain = GenerateConfig::default();
+    let (plain, schema) =
+        (GenerateConfig::default(), |schema: Value| Grammar::JsonSchema(schema.to_string()));
     let stop = match fields.stop {
         None => Vec::new(),
         Some(Stop::One(text)) => vec![text],
@@ -343,10 +363,13 @@ fn config(max_tokens: usize, fields: Fields, served: &Served) -> Result<Generate
         frequency_penalty: fields.frequency_penalty,
         presence_penalty: fields.presence_penalty,
         logit_bias: fields.logit_bias.into_iter().collect(),
-        json_schema: match fields.response_format {
-            ResponseFormat::Text => None,
-            ResponseFormat::JsonObject => Some(json!({ "type": "object" }).to_string()),
-            ResponseFormat::JsonSchema { json_schema } => Some(json_schema.schema.to_string()),
+        grammar: match (fields.response_format, fields.grammar) {
+            (ResponseFormat::Text, grammar) => grammar.filter(|text| !text.is_empty()).map(Grammar::Lark),
+            (_, Some(_)) => {
+                return Err(Refusal::bad("grammar", "grammar and response_format exclude each other"));
+            }
+            (ResponseFormat::JsonObject, None) => Some(schema(json!({ "type": "object" }))),
+            (ResponseFormat::JsonSchema { json_schema }, None) => Some(schema(json_schema.schema)),
         },
         // Random by default; a negative one counts from the end of all seeds.
         seed: fields.seed.map_or_else(|| RandomState::new().hash_one(()), |seed| seed as u64),

@@ -12,7 +12,9 @@ mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, ChatMessage as Message, Role};
-pub use rows::{Format, Preference, Row, RowWithNotes, SYNONYMS, messages_of, modernise_calls, synonym};
+pub use rows::{
+    Format, Preference, Row, RowWithNotes, SYNONYMS, messages_of, modernise_calls, synonym, tool_calls,
+};
 pub use task::Task;
 pub use template::{ChatTemplate, Rendered, SpecialTokens, TemplateError};
 

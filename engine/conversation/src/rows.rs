@@ -374,6 +374,37 @@ pub fn modernise_calls(fields: &mut Map<String, Value>) {
     }
 }
 
+/// Separates the calls of `tools` in an answer, as OpenAI writes them, from its text. A call is an object of a name and arguments between
+/// `<tool_call>` and `</tool_call>` (Hermes, Qwen); or the answer is such an object, or a list of them (Llama 3, Mistral).
+pub fn tool_calls(answer: &str, tools: &[String]) -> (String, Vec<Value>) {
+    let call = |value: &Value| {
+        let name = value["name"].as_str().filter(|name| tools.iter().any(|tool| tool == name))?;
+        let arguments = value.get("arguments").or(value.get("parameters")).filter(|own| own.is_object())?;
+        Some(serde_json::json!({ "name": name, "arguments": arguments.to_string() }))
+    };
+    let calls_in = |text: &str| -> Option<Vec<Value>> {
+        match serde_json::from_str(text.trim()).ok()? {
+            Value::Array(list) if !list.is_empty() => list.iter().map(call).collect(),
+            one => call(&one).map(|one| vec![one]),
+        }
+    };
+    let (mut text, mut functions) = (String::new(), Vec::new());
+    for (at, part) in answer.split("<tool_call>").enumerate() {
+        let (inner, after) = part.split_once("</tool_call>").unwrap_or((part, ""));
+        match calls_in(inner) {
+            Some(calls) => {
+                functions.extend(calls);
+                text.push_str(after);
+            }
+            None if at > 0 => text.extend(["<tool_call>", part]),
+            None => text.push_str(part),
+        }
+    }
+    let whole = |(at, function)| serde_json::json!({ "id": format!("call_{at}"), "type": "function", "function": function });
+    let calls: Vec<Value> = functions.into_iter().enumerate().map(whole).collect();
+    (if calls.is_empty() { text } else { text.trim().to_owned() }, calls)
+}
+
 /// Validates the fields that say whether a message is trained on ([`is_learned`](crate::is_learned)).
 fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), String> {
     let at = |key: &str| format!("{path}.{key}");

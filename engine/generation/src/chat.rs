@@ -60,6 +60,12 @@ pub fn rendered_prompt(
         }
         None => files.chat_renderer()?,
     };
+    let template = rendering.template.as_ref().or(files.chat_template.as_ref());
+    if rendering.variables.contains_key("tools") && template.is_none_or(|text| !text.contains("tools")) {
+        return Err(Error::Refused(
+            "the model's chat template has no place for tools; leave them out".to_owned(),
+        ));
+    }
     tokens(files, &renderer, messages, rendering)
 }
 
@@ -193,6 +199,9 @@ mod tests {
         let thinking = Map::from_iter([("thinking".to_owned(), json!(true))]);
         assert_eq!(rendered(TEMPLATE, ChatEnding::Closed, thinking).unwrap(), "T.u,hi.a, Once .");
         assert!(rendered("{{ messages[0].content }}", ChatEnding::Continued, none()).is_err());
+        let tools = || Map::from_iter([("tools".to_owned(), json!(["now"]))]);
+        assert_eq!(rendered("{{ tools[0] }}", ChatEnding::Answer, tools()).unwrap(), "now");
+        assert!(rendered(TEMPLATE, ChatEnding::Answer, tools()).is_err());
     }
 
     #[test]

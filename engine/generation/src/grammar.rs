@@ -1,7 +1,8 @@
-//! Texts that follow a JSON Schema, with `llguidance`: tokens that cannot continue the text are not drawn.
+//! Texts that follow a grammar, with `llguidance`: tokens that cannot continue the text are not drawn.
 
 use glasshouse_compiler::sampler::Constraint;
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::Grammar;
 use glasshouse_text::tokenizer::Tokenizer;
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, SimpleVob, TokEnv, TokRxInfo, TokTrie};
@@ -34,34 +35,36 @@ impl Vocabulary {
         Ok(Self(factory))
     }
 
-    /// The constraint of a text that follows a JSON Schema and then ends with one of `ends`. Fails if the schema is invalid, cannot be
-    /// followed or has unsupported keywords, or the vocabulary lacks its characters.
-    pub fn follow(&self, schema: &str, ends: &[u32]) -> Result<Box<dyn Constraint>> {
-        let refused = |reason: String| Error::Refused(format!("the JSON Schema {reason}"));
+    /// The constraint of a text that follows a grammar and then ends with one of `ends`. Fails if the grammar is invalid, cannot be followed
+    /// or has unsupported keywords, or the vocabulary lacks its characters.
+    pub fn follow(&self, grammar: &Grammar, ends: &[u32]) -> Result<Box<dyn Constraint>> {
+        let refused = |reason: String| {
+            let what = if let Grammar::JsonSchema(_) = grammar { "JSON Schema" } else { "grammar" };
+            Error::Refused(format!("the {what} {reason}"))
+        };
         if ends.is_empty() {
-            return Err(refused(
-                "needs an end token, but this text has none (ignore_eos, or no end-of-text token)".to_owned(),
-            ));
+            let reason = "needs an end token, but this text has none (ignore_eos, or no end-of-text token)";
+            return Err(refused(reason.to_owned()));
         }
-        let mut schema: Value =
-            serde_json::from_str(schema).map_err(|error| refused(format!("is not valid JSON: {error}")))?;
-        if let Value::Object(fields) = &mut schema {
-            // Small models would write spaces without end.
-            let compact =
-                json!({ "whitespace_flexible": false, "item_separator": ", ?", "key_separator": ": ?" });
-            fields.entry("x-guidance").or_insert(compact);
-        }
-        let matcher = Matcher::new(self.0.create_parser(TopLevelGrammar::from_json_schema(schema)));
+        let grammar = match grammar {
+            Grammar::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
+            Grammar::JsonSchema(text) => {
+                let mut schema: Value = serde_json::from_str(text)
+                    .map_err(|error| refused(format!("is not valid JSON: {error}")))?;
+                if let Value::Object(fields) = &mut schema {
+                    // Small models would write spaces without end.
+                    fields.entry("x-guidance").or_insert(json!({
+                        "whitespace_flexible": false, "item_separator": ", ?", "key_separator": ": ?",
+                    }));
+                }
+                TopLevelGrammar::from_json_schema(schema)
+            }
+        };
+        let matcher = Matcher::new(self.0.create_parser(grammar));
         let end = self.0.tok_env().tok_trie().eos_token();
         let mut following = Following { matcher, end, ends: ends.to_vec() };
         following.allowed().map_err(|error| refused(format!("cannot be followed: {error}")))?;
         Ok(Box::new(following))
-    }
-}
-
-impl fmt::Debug for Vocabulary {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Vocabulary")
     }
 }
 
@@ -120,19 +123,20 @@ mod tests {
     use glasshouse_compiler::sampler::Watch;
     use glasshouse_executors::cpu::CpuDecoder;
     use glasshouse_platform::{Yielder, block_on};
-    use glasshouse_protocol::{Ending, GenerateConfig, TokenizerConfig, TokenizerKind};
+    use glasshouse_protocol::{END_OF_TEXT, Ending, GenerateConfig, TokenizerConfig, TokenizerKind};
 
     #[test]
     fn texts_of_an_untrained_model_follow_their_schemas() {
-        let tokenizer = TokenizerConfig::new(TokenizerKind::Byte, 300);
+        let special_tokens = vec![END_OF_TEXT.to_owned()];
+        let tokenizer = TokenizerConfig { special_tokens, ..TokenizerConfig::new(TokenizerKind::Byte, 300) };
         let tokenizer = block_on(Tokenizer::train(&tokenizer, &["a"], &Yielder::none())).unwrap();
         let (model, weights) = spread();
         let mut decoder = Decoder::Cpu(Box::new(CpuDecoder::new(&model, &weights, Some(1)).unwrap()));
         let vocabulary = Vocabulary::new(&tokenizer).unwrap();
-        let mut write = |schema: &Value, temperature: f32, seed: u64| {
+        let mut write = |grammar: &Grammar, temperature: f32, seed: u64| {
             let config = GenerateConfig { temperature, seed, max_tokens: 300, ..GenerateConfig::default() };
             let plain = request(&tokenizer, &[65, 66], &[], &config);
-            let constraint = Some(vocabulary.follow(&schema.to_string(), &plain.ends).unwrap());
+            let constraint = Some(vocabulary.follow(grammar, &plain.ends).unwrap());
             let watch = Watch { constraint, ..Watch::default() };
             let mut batch = Batch::new(&mut decoder, [Request { watch, ..plain }]).unwrap();
             while !batch.is_over() {
@@ -140,7 +144,8 @@ mod tests {
             }
             batch.take(0).unwrap()
         };
-        let person = json!({
+        let schema = |schema: Value| Grammar::JsonSchema(schema.to_string());
+        let person = schema(json!({
             "type": "object",
             "properties": {
                 "age": { "type": "integer", "minimum": 3, "maximum": 99 },
@@ -149,7 +154,7 @@ mod tests {
             },
             "required": ["age", "kind", "tags"],
             "additionalProperties": false,
-        });
+        }));
         for (temperature, seed) in [(0.0, 1), (0.8, 2), (3.0, 3), (3.0, 4)] {
             let written = write(&person, temperature, seed);
             assert_eq!((written.ending, &written.failure), (Ending::EndOfText, &None), "{written:?}");
@@ -162,28 +167,33 @@ mod tests {
             );
             assert_eq!(value.as_object().unwrap().len(), 3);
         }
-        for (schema, valid) in
-            [(json!({ "const": [1, "é"] }), "[1, \"é\"]"), (json!({ "type": "null" }), "null")]
-        {
-            let written = write(&schema, 0.0, 1).text;
-            assert_eq!(
-                serde_json::from_str::<Value>(&written).unwrap(),
-                serde_json::from_str::<Value>(valid).unwrap()
-            );
+        let constant = json!([1, "é"]);
+        let written = write(&schema(json!({ "const": constant })), 0.0, 1).text;
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), constant);
+        let lines = Grammar::Lark(
+            "start: line+\nline: (\"name\" | \"place\") \": \" /[a-z]{1,3}/ \"\\n\"\n".to_owned(),
+        );
+        for written in [1, 2].map(|seed| write(&lines, 3.0, seed)) {
+            let is_named =
+                |line: &str| line.split_once(": ").is_some_and(|(kind, _)| ["name", "place"].contains(&kind));
+            assert!(written.ending == Ending::MaxTokens || written.text.ends_with('\n'), "{written:?}");
+            assert!(written.text.lines().take(1).all(is_named), "{written:?}");
         }
+        let follow =
+            |vocabulary: &Vocabulary, grammar| vocabulary.follow(&grammar, &[0]).unwrap_err().to_string();
         for bad in ["{", r#"{ "type": "owl" }"#, r#"{ "allOf": [{ "type": "null" }, { "type": "string" }] }"#]
         {
-            let error = vocabulary.follow(bad, &[0]).unwrap_err().to_string();
+            let error = follow(&vocabulary, Grammar::JsonSchema(bad.to_owned()));
             assert!(error.starts_with("the JSON Schema"), "{error}");
         }
-        assert!(vocabulary.follow("{}", &[]).is_err());
-        let letters = block_on(Tokenizer::train(
-            &TokenizerConfig::new(TokenizerKind::Char, 300),
-            &["abc"],
-            &Yielder::none(),
-        ));
-        let letters = Vocabulary::new(&letters.unwrap()).unwrap();
-        let error = letters.follow(r#"{ "type": "object" }"#, &[0]).unwrap_err().to_string();
+        for bad in ["", "start: missing"] {
+            let error = follow(&vocabulary, Grammar::Lark(bad.to_owned()));
+            assert!(error.starts_with("the grammar"), "{error}");
+        }
+        assert!(vocabulary.follow(&schema(json!({})), &[]).is_err());
+        let letters = TokenizerConfig::new(TokenizerKind::Char, 300);
+        let letters = block_on(Tokenizer::train(&letters, &["abc"], &Yielder::none())).unwrap();
+        let error = follow(&Vocabulary::new(&letters).unwrap(), schema(json!({ "type": "object" })));
         assert!(error.contains("cannot be followed"), "{error}");
     }
 }

@@ -2,18 +2,19 @@
 
 use glasshouse_compiler::sampler::Constraint;
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::Grammar;
 use glasshouse_text::tokenizer::Tokenizer;
 
-#[derive(Debug)]
 pub enum Vocabulary {}
 
 impl Vocabulary {
     /// Always fails.
     pub fn new(_: &Tokenizer) -> Result<Self> {
-        Err(Error::Refused("this build writes no JSON by a schema; use the program's release".to_owned()))
+        let reason = "texts follow grammars and JSON Schemas only in the desktop program, not in a browser";
+        Err(Error::Refused(reason.to_owned()))
     }
 
-    pub fn follow(&self, _: &str, _: &[u32]) -> Result<Box<dyn Constraint>> {
+    pub fn follow(&self, _: &Grammar, _: &[u32]) -> Result<Box<dyn Constraint>> {
         match *self {}
     }
 }

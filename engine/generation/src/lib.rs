@@ -122,11 +122,6 @@ impl Decoder {
         if let Self::Cpu(decoder) = self { decoder.watch(text) } else { None }
     }
 
-    /// Refuses settings that need a decoder on the CPU.
-    pub fn check(&self, config: &GenerateConfig) -> Result<()> {
-        if let Self::Gpu(..) = self { GpuDecoder::check(config) } else { Ok(()) }
-    }
-
     /// In interactive mode, GPU submissions stay below about 8 ms.
     pub fn set_interactive(&mut self, interactive: bool) {
         if let Self::Gpu(decoder, _) = self {

@@ -23,7 +23,7 @@ pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 pub use change::flatten;
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
-pub use generate::{GenerateConfig, MAX_ENDS};
+pub use generate::{GenerateConfig, Grammar, MAX_ENDS};
 pub use guard::{GuardAction, GuardMode, GuardSettings};
 pub use milestones::{MAX_MILESTONES, Milestones};
 pub use moderation::{Category, Moderated, Moderation, ModerationMode, Severity};

@@ -69,9 +69,10 @@ pub use compression::{
 };
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
-    END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
-    Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, PreTokenizerKind, Precision,
-    RunConfig, Severity, Start, Synthetic, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    END_OF_TEXT, EarlyStopping, GenerateConfig, Grammar, GuardAction, GuardMode, GuardSettings,
+    MAX_MILESTONES, Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind,
+    PreTokenizerKind, Precision, RunConfig, Severity, Start, Synthetic, TokenizerConfig, TokenizerKind,
+    TrainConfig, Trainable,
 };
 pub use conversation::{Conversation, ConversationChange, ConversationSummary, KeptMessage, ReplyOrigin};
 pub use device::{DeviceDescription, DeviceKind};

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::generation::Encoded;
-use super::models::{Key, Model, SharedTokenizer};
+use super::models::{Key, Model, SharedTokenizer, expect_writes};
 use super::training::ActiveRun;
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use crate::protocol::{CompletionSettings, Event, GenerateConfig, WeightFormat, WrittenToken, order};
@@ -19,6 +19,8 @@ const SHARED: usize = 4;
 pub(super) struct Pool {
     key: Key,
     weights: Option<WeightFormat>,
+    /// Not on the session's GPU, because its texts need logits on the host.
+    on_cpu: bool,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
     /// With their numbers in the batch.
@@ -105,25 +107,30 @@ impl Session {
         config: &GenerateConfig,
         [count, places]: [usize; 2],
         completes: bool,
-        live: Option<ActiveRun<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<usize> {
+        expect_writes(model)?;
+        let on_cpu = config.needs_logits() && self.gpu(live.as_mut()).await?.0.is_some();
         let (pools, weights) = (&self.generations.batches.pools, config.weights);
-        let is_same = |pool: &Pool| pool.key == model.key && pool.weights == weights;
+        let is_same = |pool: &Pool| pool.key == model.key && pool.weights == weights && pool.on_cpu == on_cpu;
         let at = match pools.iter().position(|pool| is_same(pool) && pool.takes(count, completes)) {
             Some(at) => at,
             None => {
                 let places = if pools.iter().any(is_same) { places.max(SHARED) } else { places };
-                let mut decoder = self.decoder(model, weights, places, live).await?;
+                let mut decoder = if on_cpu {
+                    let format = weights.unwrap_or(model.weights);
+                    Decoder::Cpu(Box::new(model.on_cpu(format, self.options.threads, places).await?))
+                } else {
+                    self.decoder(model, weights, places, live).await?
+                };
                 decoder.set_interactive(self.visible);
                 let batch = Batch::empty(&mut decoder);
-                let pool = Pool { key: model.key.clone(), weights, decoder, batch, texts: Vec::new() };
-                self.generations.batches.pools.push(pool);
+                let (key, texts) = (model.key.clone(), Vec::new());
+                self.generations.batches.pools.push(Pool { key, weights, on_cpu, decoder, batch, texts });
                 self.generations.batches.pools.len() - 1
             }
         };
-        let decoder = &self.generations.batches.pools[at].decoder;
-        decoder.check(config)?;
-        self.sink.answer(id, model.opened(decoder));
+        self.sink.answer(id, model.opened(&self.generations.batches.pools[at].decoder));
         Ok(at)
     }
 
@@ -182,9 +189,9 @@ impl Session {
                 && pool.texts.iter().all(|(_, other)| other.id != asked.id);
             self.end_text(asked, generated, is_last);
         }
-        if pool.texts.is_empty() {
+        if pool.texts.is_empty() && !pool.on_cpu {
             self.generations.keep_decoder(pool.key, pool.weights, pool.decoder);
-        } else {
+        } else if !pool.texts.is_empty() {
             self.generations.batches.pools.push(pool);
         }
     }

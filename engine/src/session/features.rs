@@ -324,6 +324,9 @@ impl Session {
     ) -> Result<answer::Steered> {
         let Steering { feature, by, clamp, prompt, config } = steering;
         config.validate()?;
+        if config.needs_logits() {
+            refuse!("a steered text follows no grammar, and has no biases and penalties; leave them out");
+        }
         if !by.is_finite() {
             refuse!("the multiple of a feature must be finite (got {by})");
         }

@@ -17,7 +17,6 @@ use crate::protocol::{
     ChatEnding, Completion, CompletionSettings, Ending, Event, GenerateConfig, Invalid, Output, Prompt,
     WeightSource,
 };
-use crate::sampler::Additions;
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result, refuse};
 use scoring::tokens_of;
@@ -239,8 +238,7 @@ impl Session {
         let greedy = config.temperature == 0.0
             && config.repetition_penalty == 1.0
             && config.stop.is_empty()
-            && config.json_schema.is_none()
-            && Additions::new(&config).is_none();
+            && !config.needs_logits();
         if asked.settings.no_tokens {
             self.end_text(asked, Generated::default(), true);
         } else if top.is_some() && asked.settings.echo && greedy && config.max_tokens == 1 {
@@ -277,7 +275,7 @@ impl Session {
     /// Reports a generated text, or queues it for scoring. `is_last` if no other text of its request is unfinished.
     pub(super) fn end_text(&mut self, asked: Asked, generated: Generated, is_last: bool) {
         if let Some(reason) = &generated.failure {
-            let reason = format!("the JSON Schema cannot be followed any further: {reason}");
+            let reason = format!("the grammar cannot be followed any further: {reason}");
             return self.sink.failed(Some(asked.id), &Error::Refused(reason));
         }
         let CompletionSettings { log_probabilities, echo, embeds, no_tokens, .. } = asked.settings;

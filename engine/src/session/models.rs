@@ -84,7 +84,7 @@ pub(super) struct Generations {
     pub(super) batches: Batches,
     pub(super) scoring: Scoring,
     classifier: ParsedClassifier,
-    /// The last vocabulary that texts followed a schema with.
+    /// The last vocabulary that texts followed a grammar with.
     vocabulary: Option<(Key, Vocabulary)>,
     models: Models,
     /// Idle decoders, with the weights and requested format they can be reused for.
@@ -211,7 +211,7 @@ impl Session {
         self.generations.classifier.of(&config.moderation, project)
     }
 
-    /// Keeps scores with the `top` most likely tokens, and demands the schema of the settings, if there are any.
+    /// Keeps scores with the `top` most likely tokens, and demands the grammar of the settings, if there are any.
     pub(super) fn watch<Decode>(
         &mut self,
         model: &Model,
@@ -219,13 +219,13 @@ impl Session {
         request: &Request<Decode>,
     ) -> Result<Watch> {
         let watch = Watch { top, ..Watch::default() };
-        let Some(schema) = &request.config.json_schema else { return Ok(watch) };
+        let Some(grammar) = &request.config.grammar else { return Ok(watch) };
         let kept = self.generations.vocabulary.take().filter(|(key, _)| *key == model.key);
         let (key, vocabulary) = match kept {
             Some(kept) => kept,
             None => (model.key.clone(), Vocabulary::new(&model.tokenizer)?),
         };
-        let constraint = vocabulary.follow(schema, &request.ends);
+        let constraint = vocabulary.follow(grammar, &request.ends);
         self.generations.vocabulary = Some((key, vocabulary));
         Ok(Watch { constraint: Some(constraint?), ..watch })
     }
@@ -265,7 +265,7 @@ impl Session {
         model: &Model,
         weights: Option<WeightFormat>,
         texts: usize,
-        live: Option<ActiveRun<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
         let same = |(key, other, decoder): &(Key, Option<WeightFormat>, Decoder)| {
@@ -278,15 +278,10 @@ impl Session {
         let (threads, tuning) = (self.options.threads, self.tuning());
         let mut opening = Opening { threads, weights, stored, tuning, texts };
         let device = &self.device.request;
-        let trains = live.is_some();
-        let (gpu, warning) = match live {
-            Some(live) => {
-                let executor = live.trainer.executor();
-                opening.threads = executor.describe().threads;
-                (executor.gpu().cloned(), None)
-            }
-            None => Gpu::from_request(device).await?,
-        };
+        if let Some(live) = &mut live {
+            opening.threads = live.trainer.executor().describe().threads;
+        }
+        let (trains, (gpu, warning)) = (live.is_some(), self.gpu(live.as_mut()).await?);
         let (decoder, lost) = match gpu {
             None if weights.is_none_or(|format| format == stored) => {
                 (Decoder::Cpu(Box::new(model.on_cpu(stored, opening.threads, texts).await?)), None)
@@ -298,6 +293,17 @@ impl Session {
         };
         self.sink.notices(lost.or(warning));
         Ok(decoder)
+    }
+
+    /// The GPU of a run in training, or the session's, with a warning if it is a fallback; `None` for the CPU.
+    pub(super) async fn gpu(
+        &self,
+        live: Option<&mut ActiveRun<'_, '_>>,
+    ) -> Result<(Option<Gpu>, Option<String>)> {
+        match live {
+            Some(live) => Ok((live.trainer.executor().gpu().cloned(), None)),
+            None => Gpu::from_request(&self.device.request).await,
+        }
     }
 
     pub(super) async fn explain(

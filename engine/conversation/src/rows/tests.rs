@@ -28,6 +28,45 @@ fn assistant(text: &str) -> Value {
 }
 
 #[test]
+fn calls_of_known_tools_are_separated_from_the_text() {
+    let called = |answer: &str| {
+        let (text, calls) = tool_calls(answer, &["now".to_owned(), "add".to_owned()]);
+        let calls = calls.iter().map(|call| {
+            assert!(call["id"].is_string() && call["type"] == "function");
+            format!(
+                "{}{}",
+                call["function"]["name"].as_str().unwrap(),
+                call["function"]["arguments"].as_str().unwrap()
+            )
+        });
+        (text, calls.collect::<Vec<_>>().join(" "))
+    };
+    let now = r#"{"name": "now", "arguments": {}}"#;
+    let add = r#"{"name": "add", "parameters": {"a": 1}}"#;
+    for (answer, text, calls) in [
+        (
+            format!("So:\n<tool_call>\n{now}\n</tool_call>\n<tool_call>{add}</tool_call>"),
+            "So:",
+            r#"now{} add{"a":1}"#,
+        ),
+        (add.to_owned(), "", r#"add{"a":1}"#),
+        (format!(" [{now}, {add}]"), "", r#"now{} add{"a":1}"#),
+        (format!("<tool_call>{now}"), "", "now{}"),
+    ] {
+        assert_eq!(called(&answer), (text.to_owned(), calls.to_owned()), "{answer}");
+    }
+    for plain in [
+        "Hi ",
+        "[]",
+        r#"{"name": "rm", "arguments": {}}"#,
+        "a <tool_call>b</tool_call> c",
+        r#"{"name": "now"}"#,
+    ] {
+        assert_eq!(called(plain), (plain.to_owned(), String::new()));
+    }
+}
+
+#[test]
 fn messages_are_read() {
     let row = read(&json!({
         "messages": [{ "role": "developer", "content": "Be brief." }, user("Hi"), assistant("Hello")],

@@ -68,7 +68,8 @@ pub struct CpuExecutor {
 const WARM_UP: usize = 2;
 
 impl CpuExecutor {
-    /// Creates an executor with zero weights and moments until [`Self::set_state`]. `threads` defaults to one per core. In a browser these
+    /// Creates an executor with zero moments and weights until [`Self::set_state`], which must come before any batch if matrices are stored in
+    /// fewer bits: those take no memory until then. `threads` defaults to one per core. In a browser these
     /// are workers, as many as shorten a step. Fails with [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
         let partition = Partition::best(graphs, most_workers(threads));
@@ -107,7 +108,7 @@ impl CpuExecutor {
             optimizer,
             weights: Weights {
                 parameters: vec![0.0; layout.floats_end].into(),
-                stored: vec![0; layout.stored_words()].into(),
+                stored: Arc::default(),
                 gradients: vec![0.0; layout.trained_end],
             },
             first_moments: moments(optimizer.first_moments()),
@@ -144,9 +145,10 @@ impl CpuExecutor {
 
     /// Bytes of memory held, excluding the threads' scratch memory (a matrix panel, scores of a few heads).
     pub fn bytes(&self) -> u64 {
-        let Weights { parameters, stored, gradients } = &self.weights;
+        let Weights { parameters, gradients, .. } = &self.weights;
         let arenas = [&**parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
-        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + stored.len() as u64 * 4;
+        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
+        let arenas = arenas + self.layout.stored_words() as u64 * 4;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
         arenas + self.muon.bytes() + self.programs.bytes() + others
     }
@@ -166,6 +168,7 @@ impl CpuExecutor {
 
     /// Returns the loss of each target per batch, without dropout or label smoothing; 0 for ignored targets.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        self.expect_weights()?;
         let Self { programs, weights, workers, .. } = self;
         let mut losses = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -202,7 +205,10 @@ impl CpuExecutor {
     /// All weights as floats.
     pub fn weights(&self) -> Vec<f32> {
         let mut parameters = self.weights.parameters.to_vec();
-        self.layout.unpack(&self.weights.stored, &mut parameters);
+        if !self.weights.stored.is_empty() {
+            self.layout.unpack(&self.weights.stored, &mut parameters);
+        }
+        parameters.resize(self.layout.length, 0.0);
         parameters
     }
 
@@ -260,8 +266,16 @@ impl CpuExecutor {
         Ok(total / losses.len().max(1) as f32)
     }
 
+    fn expect_weights(&self) -> Result<()> {
+        match self.weights.stored.len() == self.layout.stored_words() {
+            true => Ok(()),
+            false => Err(Error::Internal("a batch before the weights were set".to_owned())),
+        }
+    }
+
     /// Returns (mean loss, counted rows) per batch; in training, adds up the gradients.
     async fn losses(&mut self, task: Task, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        self.expect_weights()?;
         let Self { programs, weights, workers, divided, reports, .. } = self;
         // Batches of pairs are never divided: their loss needs all rows.
         let Some((shard, others)) = divided else {

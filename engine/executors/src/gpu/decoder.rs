@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::decode::{
 };
 use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Plan};
-use glasshouse_compiler::sampler::{self, Additions, Sampling};
+use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{GenerateConfig, Hint, ModelConfig, WeightFormat};
 use web_time::Instant;
@@ -189,7 +189,11 @@ impl GpuDecoder {
     /// Starts another text and returns its number. Fails for an empty prompt or if all places are taken.
     pub async fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         config.validate()?;
-        Self::check(config)?;
+        if config.needs_logits() {
+            return Err(Error::Refused(
+                "grammars, logit_bias and penalties need a decoder on the CPU".to_owned(),
+            ));
+        }
         let prompt = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?;
         let number = self.texts.iter().position(Option::is_none).ok_or_else(Error::no_place)?;
         let at = (number * capacity(self.context_length) * 4) as u64;
@@ -206,15 +210,6 @@ impl GpuDecoder {
             drawn: 0,
         });
         Ok(number)
-    }
-
-    /// Refuses settings that need logits on the host.
-    pub fn check(config: &GenerateConfig) -> Result<()> {
-        if Additions::new(config).is_none() && config.json_schema.is_none() {
-            return Ok(());
-        }
-        let reason = "JSON by a schema, logit_bias, frequency_penalty and presence_penalty need the CPU: choose it (device cpu)";
-        Err(Error::Refused(reason.to_owned()))
     }
 
     /// Ends a text and frees its place.

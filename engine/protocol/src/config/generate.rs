@@ -3,12 +3,22 @@
 use super::train::MAX_TOKENS;
 use crate::setting::{Settings as _, above, above_to, settings};
 use crate::{Invalid, Moderation, WeightFormat, require, rules};
+use serde::{Deserialize, Serialize};
 
 /// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
-const MAX_SCHEMA_BYTES: usize = 1 << 18;
+const MAX_GRAMMAR_BYTES: usize = 1 << 18;
 /// Maximum number of tokens with a bias.
 const MAX_BIASED: usize = 1024;
+
+/// Rules of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grammar {
+    JsonSchema(String),
+    /// In Lark's notation, as llguidance reads it.
+    Lark(String),
+}
 
 settings! {
     pub struct GenerateConfig: "" {
@@ -28,7 +38,7 @@ settings! {
         pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);
         /// Seed of the random choices: the same seed and prompt give the same text again.
         pub seed: u64 = 1, "Seed";
-        /// Subtracted from a token's logit for each time that it was generated. With this and the three settings below, texts need the CPU.
+        /// Subtracted from a token's logit for each time that it was generated.
         #[serde(skip_serializing_if = "crate::is_default")]
         pub frequency_penalty: f32 = 0.0;
         /// Subtracted from the logits of generated tokens.
@@ -37,9 +47,9 @@ settings! {
         /// Added to the logits of these tokens.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub logit_bias: Vec<(u32, f32)> = Vec::new();
-        /// JSON Schema that the text follows; the end tokens are masked until it does.
+        /// What the text follows; the end tokens are masked until it does.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub json_schema: Option<String> = None;
+        pub grammar: Option<Grammar> = None;
         /// The text ends before the first of these strings that is generated.
         pub stop: Vec<String> = Vec::new();
         /// End tokens in addition to the model's own; they are not part of the text.
@@ -59,20 +69,32 @@ settings! {
 }
 
 impl GenerateConfig {
+    /// Whether tokens are drawn from logits on the host: those with penalties for generated tokens, biases, or a grammar.
+    pub fn needs_logits(&self) -> bool {
+        let adds =
+            self.frequency_penalty != 0.0 || self.presence_penalty != 0.0 || !self.logit_bias.is_empty();
+        adds || self.grammar.is_some()
+    }
+
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.check()?;
         self.weights.map_or(Ok(()), |weights| weights.check_is_made("weights"))?;
         let (least, most, ends) = (self.min_tokens, self.max_tokens, self.stop_tokens.len());
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
-        let (bias, schema) = (self.logit_bias.len(), self.json_schema.as_ref().map_or(0, String::len));
+        let bias = self.logit_bias.len();
+        let (name, grammar) = match &self.grammar {
+            Some(Grammar::JsonSchema(text)) => ("json_schema", text.len()),
+            Some(Grammar::Lark(text)) => ("grammar", text.len()),
+            None => ("grammar", 0),
+        };
         let penalties =
             [("frequency_penalty", self.frequency_penalty), ("presence_penalty", self.presence_penalty)];
         for (name, penalty) in penalties {
             require((-2.0..=2.0).contains(&penalty), name, penalty, "be between -2 and 2")?;
         }
         rules! {
-            schema <= MAX_SCHEMA_BYTES => "json_schema", schema, format!("have at most {MAX_SCHEMA_BYTES} bytes");
+            grammar <= MAX_GRAMMAR_BYTES => name, grammar, format!("have at most {MAX_GRAMMAR_BYTES} bytes");
             bias <= MAX_BIASED => "logit_bias", bias, format!("have at most {MAX_BIASED} tokens");
             self.logit_bias.iter().all(|(_, bias)| (-100.0..=100.0).contains(bias)) => "logit_bias", "a value",
                 "be between -100 and 100";

@@ -9,7 +9,7 @@ use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::plan::merge::merged;
-use glasshouse_compiler::sampler::{self, Sampling};
+use glasshouse_compiler::sampler::{self, Additions, Sampling};
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
 use glasshouse_protocol::{
     Adapter, AdapterKind, GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope,
@@ -400,17 +400,17 @@ fn biases_and_penalties_change_which_tokens_are_drawn() {
     assert_eq!(written(&forced), [5; 12]);
     let banned = GenerateConfig { logit_bias: vec![(plain[0], -100.0)], ..greedy.clone() };
     assert!(!written(&banned).contains(&plain[0]));
-    // Of two tokens 1 apart, the second follows once the first was drawn.
-    let logit_bias = vec![(5, 100.0), (6, 99.0)];
-    for (frequency_penalty, presence_penalty) in [(2.0, 0.0), (0.0, 2.0), (-2.0, 0.0)] {
-        let config = GenerateConfig {
-            frequency_penalty,
-            presence_penalty,
-            logit_bias: logit_bias.clone(),
-            ..greedy.clone()
-        };
-        assert_eq!(written(&config).contains(&6), frequency_penalty >= 0.0, "{frequency_penalty}");
-    }
+    // Of two tokens, the other one follows once the penalties of the first add up.
+    let logit_bias = vec![(5, 100.0), (6, 100.0)];
+    let both = written(&GenerateConfig { frequency_penalty: 2.0, logit_bias, ..greedy.clone() });
+    assert!(both.contains(&5) && both.contains(&6) && both.iter().all(|token| [5, 6].contains(token)));
+    let logit_bias = vec![(0, 2.0), (9, 1.0)];
+    let penalties =
+        GenerateConfig { frequency_penalty: 0.5, presence_penalty: 1.0, logit_bias, ..greedy.clone() };
+    let (mut additions, mut logits) = (Additions::new(&penalties).unwrap(), [0.0; 4]);
+    [1, 1, 2].into_iter().for_each(|token| additions.count(token));
+    additions.add(&mut logits);
+    assert_eq!(logits, [2.0, -2.0, -1.5, 0.0]);
     let too_large = GenerateConfig { frequency_penalty: 3.0, ..greedy };
     assert!(decoder.start(&[1], &too_large).is_err());
 }

@@ -269,7 +269,7 @@ mod tests {
             like("starcoder2", json!({ "head_dim": null, "sliding_window": 16 })),
             like(
                 "stablelm",
-                json!({ "head_dim": null, "use_qkv_bias": true, "use_parallel_residual": true }),
+                json!({ "head_dim": null, "partial_rotary_factor": 0.67, "use_qkv_bias": true, "use_parallel_residual": true }),
             ),
         ]
     }
