@@ -109,12 +109,12 @@ impl Learner {
             self.bytes -= text.bytes;
             // Of a document whose beginning was fed, only the end knows the split.
             if text.fed == 0 {
-                self.place(number, split, text);
+                self.place(number, split, &text);
             }
         }
     }
 
-    fn place(&mut self, number: usize, split: Split, text: WaitingText) {
+    fn place(&mut self, number: usize, split: Split, text: &WaitingText) {
         if split == Split::Train {
             text.pieces.iter().for_each(|piece| self.trainer.feed(piece));
         }
