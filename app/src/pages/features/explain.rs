@@ -3,6 +3,7 @@
 use super::{FeaturesPage, busy, text};
 use crate::pages::prelude::*;
 use crate::pages::written::run_of;
+use crate::theme::mix;
 use glasshouse_protocol::features::{FeatureGraph, GraphNode, GraphQuery, GraphSource};
 use glasshouse_protocol::influence::InfluenceQuery;
 
