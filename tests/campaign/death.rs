@@ -20,7 +20,7 @@ const STEPS: &str = "120";
 const SETTINGS: [&str; 5] = [
     "train.eval_interval=20",
     "train.checkpoint_interval=3",
-    "train.milestones=off",
+    "train.milestone_interval=0",
     "train.sample_interval=0",
     "model.dropout.residual=0.1",
 ];
