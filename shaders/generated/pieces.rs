@@ -155,18 +155,6 @@ var<workgroup> lane_sums: array<f32, LANES>;
 pub(crate) const W0856254C: &str = r#"
 const INVOCATIONS: u32 = 256u;
 "#;
-pub(crate) const W088C233F: &str = r#"
-fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
-    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
-    let channels = arguments.head_size / WIDTH;
-    let begin = (row * arguments.heads + head) * channels;
-    var sum = 0.0;
-    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
-        sum += dot(vec4<f32>(dy[at]), vec4<f32>(y[at]));
-    }
-    delta_halves[other / 4u][own][other % 4u] = sum;
-}
-"#;
 pub(crate) const W08ED9D78: &str = r#"
 fn store_one(slice: u32, row: u32, column: u32, sum: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -600,6 +588,9 @@ fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
 }
 "#;
+pub(crate) const W1DA1DE4A: &str = r#"
+var<workgroup> delta_halves: array<array<f32, SIDE>, 2>;
+"#;
 pub(crate) const W1E68CC6F: &str = r#"
 fn stages_left(index: u32) -> bool {
     return true;
@@ -886,6 +877,18 @@ fn capped(scores: vec4<f32>) -> vec4<f32> {
         return scores;
     }
     return softcapped_four(scores, arguments.softcap);
+}
+"#;
+pub(crate) const W2BBF268D: &str = r#"
+fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
+    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
+    let channels = arguments.head_size / WIDTH;
+    let begin = (row * arguments.heads + head) * channels;
+    var sum = 0.0;
+    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
+        sum += f32(dy[at]) * f32(y[at]);
+    }
+    delta_halves[other / 4u][4u * own + other % 4u] = sum;
 }
 "#;
 pub(crate) const W2BFAD6BF: &str = r#"
@@ -1725,6 +1728,12 @@ pub(crate) const W5291A125: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Right>;
 "#;
+pub(crate) const W52BE17D4: &str = r#"
+fn staged_deltas(group: u32) -> vec4<f32> {
+    let at = 4u * group + vec4<u32>(0u, 1u, 2u, 3u);
+    return vec4<f32>(delta_halves[0][at.x] + delta_halves[1][at.x], delta_halves[0][at.y] + delta_halves[1][at.y], delta_halves[0][at.z] + delta_halves[1][at.z], delta_halves[0][at.w] + delta_halves[1][at.w]);
+}
+"#;
 pub(crate) const W52D5860C: &str = r#"struct Arguments {
     count: u32
 }
@@ -1899,6 +1908,18 @@ var<storage, read_write> dx: array<Entry>;
 "#;
 pub(crate) const W5E3B7866: &str = r#"
 const INVOCATIONS: u32 = 64u;
+"#;
+pub(crate) const W5EAB5426: &str = r#"
+fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
+    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
+    let channels = arguments.head_size / WIDTH;
+    let begin = (row * arguments.heads + head) * channels;
+    var sum = 0.0;
+    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
+        sum += dot(vec4<f32>(dy[at]), vec4<f32>(y[at]));
+    }
+    delta_halves[other / 4u][4u * own + other % 4u] = sum;
+}
 "#;
 pub(crate) const W5EBD0844: &str = r#"
 @group(0) @binding(2)
@@ -3088,18 +3109,6 @@ fn left(row: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
 }
 "#;
-pub(crate) const W95C3F10B: &str = r#"
-fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
-    let row = window + min(first + 4u * own + other % 4u, arguments.time - 1u);
-    let channels = arguments.head_size / WIDTH;
-    let begin = (row * arguments.heads + head) * channels;
-    var sum = 0.0;
-    for (var at = begin + other / 4u; at < begin + channels; at += 2u) {
-        sum += f32(dy[at]) * f32(y[at]);
-    }
-    delta_halves[other / 4u][own][other % 4u] = sum;
-}
-"#;
 pub(crate) const W95DC85D8: &str = r#"struct Arguments {
     count: u32,
     hidden: u32
@@ -3854,11 +3863,6 @@ pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     addend: f32
 }
 "#;
-pub(crate) const WB30E5B28: &str = r#"
-fn staged_deltas(group: u32) -> vec4<f32> {
-    return delta_halves[0][group] + delta_halves[1][group];
-}
-"#;
 pub(crate) const WB36551D1: &str = r#"
 struct Arguments {
     rows: u32,
@@ -3982,9 +3986,6 @@ fn stage_steps(steps: mat4x4<f32>, step: u32, column: u32) {
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
-"#;
-pub(crate) const WB65997F0: &str = r#"
-var<workgroup> delta_halves: array<array<vec4<f32>, 8>, 2>;
 "#;
 pub(crate) const WB65AFF42: &str = r#"
 @compute @workgroup_size(256)

@@ -31,8 +31,8 @@ import package::shared::small_tile::{SIDE, left_tile, multiply, stage_left, stag
 @if(scalar) const WIDTH: u32 = 1u;
 @if(vec4) const WIDTH: u32 = 4u;
 
-// delta of four queries each, in two halves.
-var<workgroup> delta_halves: array<array<vec4<f32>, 8>, 2>;
+// delta of the queries of a tile, in two halves. No vectors, since invocations may not write components of one at the same time.
+var<workgroup> delta_halves: array<array<f32, SIDE>, 2>;
 
 @if(scalar)
 fn dy_entry(at: u32, channel: u32) -> f32 {
@@ -70,12 +70,17 @@ fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
         @if(scalar) sum += f32(dy[at]) * f32(y[at]);
         @if(vec4) sum += dot(vec4<f32>(dy[at]), vec4<f32>(y[at]));
     }
-    delta_halves[other / 4u][own][other % 4u] = sum;
+    delta_halves[other / 4u][4u * own + other % 4u] = sum;
 }
 
 // delta of a group of four staged queries.
 fn staged_deltas(group: u32) -> vec4<f32> {
-    return delta_halves[0][group] + delta_halves[1][group];
+    let at = 4u * group + vec4<u32>(0u, 1u, 2u, 3u);
+    return vec4<f32>(
+        delta_halves[0][at.x] + delta_halves[1][at.x],
+        delta_halves[0][at.y] + delta_halves[1][at.y],
+        delta_halves[0][at.z] + delta_halves[1][at.z],
+        delta_halves[0][at.w] + delta_halves[1][at.w]);
 }
 
 // Four entries of a row of lse.

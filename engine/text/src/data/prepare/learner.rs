@@ -107,8 +107,8 @@ impl Learner {
             && let Some(((_, number), (split, text))) = self.waiting.pop_last()
         {
             self.bytes -= text.bytes;
-            // Of a document whose beginning was fed, only the end knows the split.
-            if text.fed == 0 {
+            // The beginning of a document that is held out cannot be taken back.
+            if text.fed == 0 || split == Split::Train {
                 self.place(number, split, &text);
             }
         }
@@ -220,6 +220,12 @@ mod tests {
             texts[long] = texts[long].repeat(40);
             assert_eq!(learned(&texts, 900), (Some(texts[long].clone()), Some(9)), "{long}");
         }
+        let two_long = |at: usize| {
+            let mut texts = texts[..10].to_vec();
+            texts[at..at + 2].iter_mut().for_each(|text| *text = text.repeat(40));
+            learned(&texts, 900).0.is_some()
+        };
+        assert!((0..9).any(two_long));
     }
 
     #[test]
