@@ -182,7 +182,6 @@ fn what_does_not_exist_is_told_with_the_nearest_that_does() {
         (&["--view", "head", "--head", "2"], &["no head 2", "nearest is 1"]),
         (&["--view", "tokens", "--position", "3"], &["no position 3", "nearest is 2"]),
         (&["--view", "atention"], &["atention", "'attention'"]),
-        (&["--view", "tokens", "--neuron", "3"], &["glasshouse features"]),
         (&[], &["--view", "--to"]),
         (&["--view", "tokens", "--layer", "-1"], &["'-1'", "--layer"]),
         (&["--view", "tokens", "--head", "1"], &["--head", "attention and head"]),

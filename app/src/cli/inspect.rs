@@ -11,7 +11,7 @@ use super::bar;
 use super::generate::{DrawnArguments, checked};
 use super::prelude::*;
 use clap::builder::PossibleValuesParser;
-use glasshouse_engine::protocol::inspect::{Edit, ElementKind, Inspected, NEURONS, Tensor, TensorSummary};
+use glasshouse_engine::protocol::inspect::{Edit, ElementKind, Inspected, Tensor, TensorSummary};
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
@@ -295,8 +295,6 @@ pub struct InspectArguments {
     /// Default: the most likely next token for attribution, the token at the position for neighbours.
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub token: Option<u32>,
-    #[arg(long = "neuron", value_name = "N", hide = true, value_parser = former)]
-    pub _neuron: Option<usize>,
     /// Number of candidates, neighbours or matches to list
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
@@ -353,11 +351,6 @@ pub struct ProvenanceArguments {
 /// Parses a view; help, completions and errors list all of them.
 fn views() -> impl TypedValueParser<Value = View> {
     PossibleValuesParser::new(View::ALL.map(View::name)).try_map(|name| name.parse::<View>())
-}
-
-/// Refuses an option of a former view.
-fn former(_: &str) -> Result<usize, &'static str> {
-    Err(NEURONS)
 }
 
 fn edit(text: &str) -> Result<Edit, String> {

@@ -83,43 +83,17 @@ impl Recipe {
     }
 
     pub fn from_toml(text: &str) -> Result<Self> {
-        let parsed = toml::from_str(text);
-        let mut recipe: Self =
-            parsed.or_else(|error| Self::without_former(text).ok_or(error)).map_err(|error| {
-                let line = error.span().map(|span| {
-                    let before = text.get(..span.start).unwrap_or(text);
-                    format!("line {}: ", before.matches('\n').count() + 1)
-                });
-                let message: Vec<&str> = error.message().lines().map(str::trim).collect();
-                let message = names::with_suggestion(&without_types(&message.join(", ")));
-                Error::Invalid(format!("{}{message}", line.unwrap_or_default()))
-            })?;
-        // Its former name.
-        recipe
-            .off
-            .iter_mut()
-            .filter(|name| *name == "gibberish")
-            .for_each(|name| *name = "perplexity".to_owned());
+        let recipe: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| {
+                let before = text.get(..span.start).unwrap_or(text);
+                format!("line {}: ", before.matches('\n').count() + 1)
+            });
+            let message: Vec<&str> = error.message().lines().map(str::trim).collect();
+            let message = names::with_suggestion(&without_types(&message.join(", ")));
+            Error::Invalid(format!("{}{message}", line.unwrap_or_default()))
+        })?;
         recipe.validate()?;
         Ok(recipe)
-    }
-
-    /// A recipe that names rules and a stage of earlier versions, without them. `None` if that is not all that is wrong with it.
-    fn without_former(text: &str) -> Option<Self> {
-        let is_there = |value: &toml::Value| {
-            let name = value.get("rule").unwrap_or(value).as_str();
-            name.is_none_or(|name| !["placeholder", "punctuation"].contains(&name))
-        };
-        let mut table: toml::Table = text.parse().ok()?;
-        for key in ["rules", "off"] {
-            if let Some(toml::Value::Array(list)) = table.get_mut(key) {
-                list.retain(is_there);
-            }
-        }
-        if let Some(toml::Value::Table(duplicates)) = table.get_mut("duplicates") {
-            duplicates.remove("paragraphs");
-        }
-        table.try_into().ok()
     }
 
     pub fn to_toml(&self) -> Result<String> {

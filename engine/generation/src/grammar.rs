@@ -81,10 +81,15 @@ impl fmt::Debug for Following {
     }
 }
 
+/// Without the backtrace of a panic within the library.
+fn first_line(error: &impl ToString) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 impl Following {
     /// The tokens that may follow.
     fn allowed(&mut self) -> Result<SimpleVob, String> {
-        let mask = self.matcher.compute_mask_or_eos().map_err(|error| error.to_string())?;
+        let mask = self.matcher.compute_mask_or_eos().map_err(|error| first_line(&error))?;
         if mask.is_zero() {
             Err("no token of the vocabulary can continue the text".to_owned())
         } else {
@@ -111,7 +116,7 @@ impl Constraint for Following {
         if self.ends.contains(&token) {
             return Ok(());
         }
-        self.matcher.consume_token(token).map_err(|error| error.to_string())
+        self.matcher.consume_token(token).map_err(|error| first_line(&error))
     }
 }
 

@@ -3,7 +3,6 @@
 
 use super::markdown::{self, Block};
 use super::measures::{self, Needs};
-use glasshouse_protocol::inspect::NEURONS;
 use glasshouse_protocol::{GenerateConfig, InspectSettings, RunConfig, TokenizerKind, View, names, presets};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -81,9 +80,6 @@ pub struct Instrument {
     pub head: Option<usize>,
     /// Position from 0; the last by default.
     pub position: Option<usize>,
-    /// Refused, like the view that had it.
-    #[serde(deserialize_with = "former")]
-    pub neuron: (),
     /// Number of listed entries.
     pub count: Option<usize>,
     pub temperature: Option<f32>,
@@ -405,10 +401,6 @@ impl Offer {
 fn named_view<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<View>, D::Error> {
     let name = String::deserialize(deserializer)?;
     name.parse().map(Some).map_err(D::Error::custom)
-}
-
-fn former<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
-    Err(D::Error::custom(NEURONS))
 }
 
 #[cfg(test)]

@@ -512,26 +512,6 @@ fn every_published_recipe_is_its_own_file() {
 }
 
 #[test]
-fn a_recipe_may_use_the_former_names() {
-    let text =
-        "off = [\"gibberish\"]\n[contamination]\nruns = 3\n[[rules]]\nrule = \"gibberish\"\nmargin = 2.0\n";
-    let recipe = Recipe::from_toml(text).unwrap();
-    let [rule @ crate::rules::Rule::Perplexity(own)] = &recipe.rules[..] else { panic!("{recipe:?}") };
-    assert_eq!((own.margin, own.file.as_ref(), recipe.contamination.minimum_ngrams), (2.0, None, 3));
-    assert!(!recipe.is_on(rule));
-    let written = recipe.to_toml().unwrap();
-    assert!(!written.contains("gibberish") && Recipe::from_toml(&written).unwrap() == recipe, "{written}");
-
-    let former = "off = [\"placeholder\"]\n[duplicates.paragraphs]\nenabled = false\nminimum_words = 15\n[[rules]]\nrule = \"placeholder\"\n\
-                  [[rules]]\nrule = \"punctuation\"\nminimum_share = 0.1\n[[rules]]\nrule = \"perplexity\"\n";
-    let recipe = Recipe::from_toml(former).unwrap();
-    assert_eq!((recipe.rules.len(), recipe.off.len()), (1, 0));
-    let wrong =
-        Recipe::from_toml(&former.replace("minimum_words", "wrong").replace("perplexity", "perplexed"));
-    assert!(wrong.unwrap_err().to_string().starts_with("line "));
-}
-
-#[test]
 fn a_document_is_explained_and_a_sample_judged() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");

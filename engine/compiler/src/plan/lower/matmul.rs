@@ -25,7 +25,7 @@ const ENOUGH_TILES: usize = 768;
 /// Minimum inner steps of a slice: below, a partial sum does not pay off.
 pub(super) const MIN_SLICE: usize = 512;
 
-/// A slice’s inner steps are a multiple of this: of what large tiles load at once, and of a cooperative matrix.
+/// A slice's inner steps are a multiple of this: of what large tiles load at once, and of a cooperative matrix.
 const SLICE_STEPS: usize = 32;
 
 /// Inner steps per loop iteration of the direct kernels.

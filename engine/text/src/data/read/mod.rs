@@ -250,6 +250,9 @@ fn plain_pieces(file: impl Read + Send + 'static, path: &Path, problems: &Proble
                 Some(Ok((text, ends_document))) => {
                     return Some(Ok(TextPiece { text, ends_document, mark: None }));
                 }
+                Some(Err(error)) if error.raw_os_error().is_some() => {
+                    return Some(Err(Error::io(&path)(error)));
+                }
                 Some(Err(error)) => problems.note(&path, &reader::broken_off(&error)),
                 None => {
                     let replaced = reader::replacements(&replaced);
