@@ -241,7 +241,7 @@ fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
         scene.check_edges();
         scene.picture(&format!("learn-{}-{theme}", size[0]));
         scene.press_last("Lesson 1: Text and tokens, not begun");
-        for number in 1..16 {
+        for number in 1..BUILT_IN.len() {
             scene.check_edges();
             scene.picture(&format!("learn-{number}-{}-{theme}", size[0]));
             scene.press_last("Next lesson");
@@ -319,6 +319,9 @@ fn every_lesson_is_done_on_the_sample_project_without_any_training() {
     for (number, lesson) in Library::of(&[]).lessons.iter().enumerate() {
         if lesson.head.instrument.preset.is_some() {
             continue; // It trains this preset.
+        }
+        if ["pattern_recall", "error_share"].contains(&lesson.head.check.measure.as_str()) {
+            continue; // It trains dictionaries.
         }
         let asked = Address::read(|name| (name == "lesson").then(|| (number + 1).to_string()));
         session.window.state_mut().follow(&asked);

@@ -152,6 +152,8 @@ fn home_resumes_the_run_that_was_interrupted() {
 #[test]
 fn another_projects_page_begins_at_its_top() {
     let mut window = on(PageName::Train, [1000.0, 320.0]);
+    tell(window.state_mut(), [support::opened("first", "A first project", Vec::new())]);
+    window.run_steps(3);
     let top = |window: &Harness<'_, App>| window.get_by_label("Settings of the next run").rect().top();
     let before = top(&window);
     window.hover_at(egui::pos2(500.0, 300.0));

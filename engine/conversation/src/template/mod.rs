@@ -169,6 +169,9 @@ impl ChatTemplate {
         let mut rendering = Rendering::of(self, conversation);
         rendering.variables =
             variables.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value.clone())))).collect();
+        if let Some(tools) = variables.get("tools") {
+            rendering.tools = Value::from(Serde(tools.clone()));
+        }
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
