@@ -19,6 +19,8 @@ use std::ops::Range;
 const MAX_TOKENS: usize = 128;
 /// Features of a block whose inputs are followed, the most influential ones.
 const FOLLOWED: usize = 64;
+/// Minimum influence of a feature whose inputs are followed.
+const LEAST: f64 = 1e-3;
 /// Minimum ablated features of a correlation.
 const MIN_ABLATED: usize = 3;
 
@@ -66,6 +68,7 @@ struct Linear<'a> {
     nodes: Vec<Node>,
     /// The nodes of each depth.
     depths: Vec<Range<usize>>,
+    yielder: Yielder,
 }
 
 fn add(to: &mut [f64], by: f64, row: &[f32]) {
@@ -82,7 +85,7 @@ fn is_zero(row: &[f64]) -> bool {
 
 impl<'a> Linear<'a> {
     /// `read` and `written` are input and output of each MLP, [T,C].
-    fn new(
+    async fn new(
         lens: &'a Lens,
         transcoders: &'a [Transcoder],
         values: &'a Values,
@@ -96,7 +99,7 @@ impl<'a> Linear<'a> {
             writes: row.to_vec(),
         };
         let mut nodes: Vec<Node> = embedded.map(token).collect();
-        let mut depths = Vec::with_capacity(transcoders.len() + 1);
+        let (mut depths, yielder) = (Vec::with_capacity(transcoders.len() + 1), Yielder::new());
         depths.push(0..nodes.len());
         for (block, Transcoder { record, weights }) in transcoders.iter().enumerate() {
             let (first, depth) = (nodes.len(), block + 1);
@@ -110,10 +113,11 @@ impl<'a> Linear<'a> {
                     nodes.push(Node { depth, position, feature: Some((feature, activation)), writes });
                 }
                 nodes.push(Node { depth, position, feature: None, writes: error });
+                yielder.maybe_yield().await;
             }
             depths.push(first..nodes.len());
         }
-        Self { lens, transcoders, values, nodes, depths }
+        Self { lens, transcoders, values, nodes, depths, yielder }
     }
 
     /// The gradient [T,C] of a linear function of the stream at one position.
@@ -124,7 +128,7 @@ impl<'a> Linear<'a> {
     }
 
     /// The row of an active feature's input E·x + e.
-    fn row_of_feature(&self, node: usize) -> Result<Row> {
+    async fn row_of_feature(&self, node: usize) -> Result<Row> {
         let Node { depth, position, feature, .. } = &self.nodes[node];
         let (feature, _) = feature.or_internal("a node without a feature")?;
         let (block, weights) = (depth - 1, &self.transcoders[depth - 1].weights);
@@ -133,12 +137,12 @@ impl<'a> Linear<'a> {
         let (channels, bias) = self.through_norm(&format!("blocks.{block}.mlp.norm"), stream, &reads)?;
         let mut gradient = self.gradient(*position, &channels);
         let mut constant = f64::from(weights.encoder_bias[feature]) + bias;
-        self.attention(block, &mut gradient, &mut constant)?;
-        self.row(gradient, block, constant)
+        self.attention(block, &mut gradient, &mut constant).await?;
+        self.row(gradient, block, constant).await
     }
 
     /// The row of Σ gradient·stream + constant, with the gradient [T,C] of the stream after block `depth` − 1.
-    fn row(&self, mut gradient: Vec<f64>, depth: usize, mut constant: f64) -> Result<Row> {
+    async fn row(&self, mut gradient: Vec<f64>, depth: usize, mut constant: f64) -> Result<Row> {
         let width = self.lens.config().width;
         let mut shares = vec![0.0; self.nodes.len()];
         for depth in (0..=depth).rev() {
@@ -149,7 +153,7 @@ impl<'a> Linear<'a> {
             if let Some(block) = depth.checked_sub(1) {
                 let bias = &self.transcoders[block].weights.decoder_bias;
                 constant += gradient.chunks_exact(width).map(|row| dot(row, bias)).sum::<f64>();
-                self.attention(block, &mut gradient, &mut constant)?;
+                self.attention(block, &mut gradient, &mut constant).await?;
             }
         }
         Ok(Row { shares, constant })
@@ -162,7 +166,7 @@ impl<'a> Linear<'a> {
     }
 
     /// Turns the gradient of the stream before a block's MLP into that of the stream before the block.
-    fn attention(&self, block: usize, gradient: &mut [f64], constant: &mut f64) -> Result<()> {
+    async fn attention(&self, block: usize, gradient: &mut [f64], constant: &mut f64) -> Result<()> {
         let (config, heads) = (self.lens.config(), self.lens.heads());
         let (width, size) = (config.width, heads.head_size);
         let (columns, group) = (heads.kv_heads * size, heads.heads / heads.kv_heads);
@@ -189,6 +193,7 @@ impl<'a> Linear<'a> {
                     }
                 }
             }
+            self.yielder.maybe_yield().await;
         }
         let stream = &self.values.streams[block];
         for (position, own) in of_values.chunks_exact(columns).enumerate().filter(|(_, own)| !is_zero(own)) {
@@ -202,6 +207,7 @@ impl<'a> Linear<'a> {
             *constant += bias;
             let to = gradient[position * width..][..width].iter_mut();
             to.zip(&channels).for_each(|(to, entry)| *to += entry);
+            self.yielder.maybe_yield().await;
         }
         Ok(())
     }
@@ -227,24 +233,25 @@ impl Paths {
         }
     }
 
-    async fn new(model: &Linear<'_>, logit: &Row, yielder: &Yielder) -> Result<Self> {
+    /// `on_block` is told the number of finished blocks.
+    async fn new(model: &Linear<'_>, logit: &Row, on_block: impl Fn(u64)) -> Result<Self> {
         let zeros = vec![0.0; model.nodes.len()];
         let mut paths = Self { influence: zeros.clone(), effect: zeros, omitted: 0.0 };
         paths.add(logit, 1.0, 1.0);
-        for depth in model.depths.iter().skip(1).rev() {
+        for (done, depth) in (1..).zip(model.depths.iter().skip(1).rev()) {
             let features = depth.clone().filter(|node| model.nodes[*node].feature.is_some());
             let mut features: Vec<usize> = features.collect();
             features.sort_by(|one, other| paths.influence[*other].total_cmp(&paths.influence[*one]));
             for (place, node) in features.into_iter().enumerate() {
                 let (influence, effect) = (paths.influence[node], paths.effect[node]);
-                if place >= FOLLOWED {
+                if place >= FOLLOWED || influence < LEAST {
                     paths.omitted += influence;
                     continue;
                 }
                 let (_, activation) = model.nodes[node].feature.or_internal("a node without a feature")?;
-                paths.add(&model.row_of_feature(node)?, influence, effect / f64::from(activation));
-                yielder.maybe_yield().await;
+                paths.add(&model.row_of_feature(node).await?, influence, effect / f64::from(activation));
             }
+            on_block(done);
         }
         Ok(paths)
     }
@@ -258,13 +265,15 @@ impl Paths {
 }
 
 /// The graph of the logit of `chosen`, or of the likeliest next token, after `tokens`, with the `count` most influential nodes. `transcoders` are
-/// those of all blocks, in order. Fails for models with norms elsewhere than before attention and MLP, or blocks that are not sequential.
+/// those of all blocks, in order; `progress` is told the finished and all parts of the work. Fails for models with norms elsewhere than before
+/// attention and MLP, or blocks that are not sequential.
 pub async fn attribution_graph(
     lens: &mut Lens,
     tokenizer: &Tokenizer,
     transcoders: &[Transcoder],
     tokens: &[u32],
     (chosen, count): (Option<u32>, usize),
+    progress: impl Fn(u64, u64),
 ) -> Result<FeatureGraph> {
     let (config, yielder) = (lens.config().clone(), Yielder::new());
     if config.norm.placement != NormPlacement::Pre || config.residual != Residual::Sequential {
@@ -306,12 +315,13 @@ pub async fn attribution_graph(
     let probability = exp(&plain) / logits.iter().map(exp).sum::<f64>();
 
     let values = Values { patterns, streams, between };
-    let model = Linear::new(lens, transcoders, &values, (&read, &written));
+    let model = Linear::new(lens, transcoders, &values, (&read, &written)).await;
     let stream = values.streams[config.layers].row(last);
     let direction = Direction::new(lens, stream, token).or_internal("a model without its last norm")?;
     let gradient = model.gradient(last, &direction.channels);
-    let row = model.row(gradient, config.layers, direction.bias.unwrap_or(0.0))?;
-    let paths = Paths::new(&model, &row, &yielder).await?;
+    let row = model.row(gradient, config.layers, direction.bias.unwrap_or(0.0)).await?;
+    let total = (config.layers + count.min(model.nodes.len())) as u64;
+    let paths = Paths::new(&model, &row, |done| progress(done, total)).await?;
     let mut kept: Vec<usize> = (0..model.nodes.len()).collect();
     kept.sort_by(|one, other| paths.influence[*other].total_cmp(&paths.influence[*one]));
     kept.truncate(count);
@@ -325,7 +335,7 @@ pub async fn attribution_graph(
     let mut constants = vec![0.0; kept.len()];
     for (place, node) in kept.iter().enumerate() {
         if model.nodes[*node].feature.is_some() {
-            let row = model.row_of_feature(*node)?;
+            let row = model.row_of_feature(*node).await?;
             constants[place] = row.constant;
             connect(Some(place), &row);
         }
@@ -344,7 +354,7 @@ pub async fn attribution_graph(
         edges,
         ..FeatureGraph::default()
     };
-    for (node, constant) in kept.into_iter().zip(constants) {
+    for (done, (node, constant)) in (config.layers as u64 + 1..).zip(kept.into_iter().zip(constants)) {
         let (influence, effect) = (paths.influence[node], paths.effect[node]);
         let Node { depth, position, feature, writes } = &nodes[node];
         let mut own = GraphNode { position: *position, constant, influence, effect, ..GraphNode::default() };
@@ -370,6 +380,7 @@ pub async fn attribution_graph(
             }
         };
         found.nodes.push(own);
+        progress(done, total);
         yielder.maybe_yield().await;
     }
     let pairs = found.nodes.iter().filter_map(|node| Some((-node.effect, node.ablated?)));

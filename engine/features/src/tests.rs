@@ -14,6 +14,7 @@ use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{NormPlacement, RunConfig, TokenizerConfig, TokenizerKind, presets};
 use glasshouse_text::data::store::TokenStore;
 use glasshouse_text::tokenizer::Tokenizer;
+use std::cell::RefCell;
 
 fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|at| (nth(seed, 0, at) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
@@ -490,8 +491,14 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         let mut lens = Lens::on_cpu(&config.model, parameters, Some(1)).unwrap();
         let (tokens, transcoders) = ([3, 1, 4, 1, 5, 9], transcoders(&config));
         let mut graph = |chosen, count| {
-            block_on(attribution_graph(&mut lens, &tokenizer, &transcoders, &tokens, (chosen, count)))
-                .unwrap()
+            let told = RefCell::new(Vec::new());
+            let tell = |done, total| told.borrow_mut().push((done, total));
+            let asked = (chosen, count);
+            let found = attribution_graph(&mut lens, &tokenizer, &transcoders, &tokens, asked, tell);
+            let found = block_on(found).unwrap();
+            let total = (config.model.layers + found.nodes.len()) as u64;
+            assert_eq!(told.into_inner(), (1..=total).map(|done| (done, total)).collect::<Vec<_>>());
+            found
         };
         let found = graph(Some(5), usize::MAX);
         let sum = |to| found.inputs(to).iter().map(|(_, weight)| weight).sum::<f64>();
@@ -508,7 +515,9 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         assert!(few.correlation.is_some_and(|own| own.abs() <= 1.0));
         let shares: f64 =
             found.nodes.iter().filter(|own| own.activation == 0.0).map(|own| own.influence).sum();
-        assert!((shares - 1.0).abs() < 1e-9 && found.omitted == 0.0, "{shares}");
+        assert!((shares + found.omitted - 1.0).abs() < 1e-9, "{shares} {}", found.omitted);
+        // At most 36 features of a block are omitted, each with less than a thousandth.
+        assert!(found.omitted < 0.072, "{}", found.omitted);
         let logits = block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap().remove(0);
         let logit = f64::from(logits.row(5)[5]);
         assert!((found.logit - logit).abs() < 1e-4 * logit.abs().max(1.0), "{} {logit}", found.logit);

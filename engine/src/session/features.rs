@@ -385,22 +385,32 @@ impl Session {
             };
             let (folder, record) = kept.swap_remove(at);
             transcoders.push(Transcoder { weights: folder.weights(&record)?, record });
+            platform::yield_now().await;
         }
         let tokens = prompt_tokens(&model.tokenizer, &query.prompt)?;
         self.tell_lost(id, &model.tokenizer, &query.prompt);
         let chosen = match &query.token {
             None => None,
-            Some(text) => Some(*model.tokenizer.encode(text)?.first().ok_or_else(|| {
-                Error::Refused("the explained token is empty; leave it out for the likeliest".to_owned())
-            })?),
+            Some(text) => {
+                // Its own tokens may differ: some tokenizers begin every text with a space.
+                let whole = prompt_tokens(&model.tokenizer, &format!("{}{text}", query.prompt))?;
+                if !whole.starts_with(&tokens) {
+                    refuse!(
+                        "with {text:?} after it, the prompt has other tokens; end the prompt before the word of {text:?}"
+                    );
+                }
+                Some(*whole.get(tokens.len()).ok_or_else(|| {
+                    Error::Refused("the explained token is empty; leave it out for the likeliest".to_owned())
+                })?)
+            }
         };
         let parameters = model.parameters().await?;
         let recorded = run.record()?.device;
         let on = (self.device.request.as_str(), recorded.as_ref());
         let lenses = &mut self.generations.lenses;
         let lens = lenses.of(&model.key, (&model.config, parameters), on, self.options.threads).await?;
-        let asked = (chosen, query.count);
-        let found = attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked).await?;
+        let (asked, tell) = ((chosen, query.count), |done, total| self.sink.progress(done, total));
+        let found = attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked, tell).await?;
         Ok(answer::FeatureGraph { run: run.name(), step: model.step, ..found })
     }
 

@@ -17,8 +17,8 @@ use crate::platform::{self, SPEEDS_FILE, files, storage};
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{
-    DeviceType, EnergyUse, Event, Fit, Forecast, Objective, PlanSummary, RunConfig, SpeedFrom,
-    TokenizerSummary, answer, presets,
+    DeviceType, EnergyUse, Event, Fit, Forecast, PlanSummary, RunConfig, SpeedFrom, TokenizerSummary, answer,
+    presets,
 };
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
@@ -43,9 +43,6 @@ const MAX_SPEEDS_BYTES: u64 = 1 << 20;
 const MIN_TRAINED: (u64, f64) = (10, 2.0);
 /// Maximum share of a run's time that its evaluations, samples and checkpoints are taken to need; the rest was a pause.
 const MAX_UPKEEP: f64 = 2.0;
-
-/// Approximate tokens of a chat template around a prompt and its answer.
-const TEMPLATE_TOKENS: usize = 10;
 
 /// Training speed of a device: every forecast is a run's operations divided by it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +77,7 @@ pub(super) fn stored_speeds(folder: &Path) -> Speeds {
 
 impl Session {
     pub(super) async fn plan(&mut self, config: &RunConfig) -> Result<Event> {
-        let (config, rates) = (&self.settled(config).await?, platform::energy::settings()?);
+        let (config, rates) = (&self.settled(config)?, platform::energy::settings()?);
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // Planning a large model takes seconds.
@@ -98,7 +95,7 @@ impl Session {
         plan.text_tokens = self.text_tokens(config);
         plan.proportions = config.proportions(plan.parameters, plan.text_tokens);
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
-        let rows = self.rows(config).await.filter(|_| !config.train.objective.answers_prompts());
+        let rows = self.rows(config).filter(|_| !config.train.objective.answers_prompts());
         plan.proportions.extend(rows.and_then(|rows| config.repeats(rows, of_step, "row")));
         Ok(Event::Planned(Forecast::Run { plan: Box::new(plan) }))
     }
@@ -124,12 +121,12 @@ impl Session {
     }
 
     /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
-    async fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
+    fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() {
             let rows = match config.train.objective.learns_text() {
                 true => Some(self.text_tokens(&config) as f64 / config.model.context_length as f64),
-                false => self.rows(&config).await.map(|rows| rows as f64),
+                false => self.rows(&config).map(|rows| rows as f64),
             };
             // The epochs of an unknown text are unknown.
             if let Some(rows) = rows.filter(|rows| *rows > 0.0) {
@@ -139,39 +136,38 @@ impl Session {
         Ok(config)
     }
 
-    /// Approximate number of rows in an epoch of the open project's files, for an objective that trains on rows: packed by the length
-    /// of their texts if the run packs them, else lines.
-    async fn rows(&mut self, config: &RunConfig) -> Option<u64> {
+    /// Approximate number of rows in an epoch of the open project's files, for an objective that trains on rows: their lines, packed by
+    /// length if the run packs them.
+    fn rows(&mut self, config: &RunConfig) -> Option<u64> {
         let (objective, context_length) = (config.train.objective, config.model.context_length);
         if objective.learns_text() {
             return None;
         }
         let project = self.project.as_ref().filter(|project| !project.is_beside_others())?;
-        let files = project.row_files(objective);
-        if config.train.packs_examples(&config.model) && !files.is_empty() {
-            // Damaged files are reported when they are listed.
-            let mut bytes = self.survey().await.ok()?.row_bytes(&files);
-            bytes.truncate((bytes.len() as f64 * (1.0 - config.data.validation)) as usize);
+        let mut files = project.row_files(objective);
+        let held_out = self.held_out(config.data.validation_files.clone()).ok()?;
+        files.retain(|file| !held_out.contains(&file.display().to_string()));
+        let mut lines = files.iter().map(|file| lines_of(file)).collect::<Option<Vec<_>>>()?.concat();
+        if held_out.is_empty() {
+            lines.truncate((lines.len() as f64 * (1.0 - config.data.validation)) as usize);
+        }
+        if config.train.packs_examples(&config.model) {
             let trained = self.trained_tokenizer(config);
-            let marks = if objective == Objective::Chat { TEMPLATE_TOKENS } else { 0 };
-            let length = |bytes| {
-                let tokens = marks + tokens_in(config, trained.as_ref(), bytes) as usize;
+            // A row's field names and quotes take about as many tokens as a chat template.
+            let length = |bytes: &u64| {
+                let tokens = tokens_in(config, trained.as_ref(), *bytes) as usize;
                 tokens.clamp(1, context_length.max(1))
             };
-            let lengths: Vec<(u32, usize)> = (0..).zip(bytes.into_iter().map(length)).collect();
-            if !lengths.is_empty() {
-                return Some(Rows::packed(&lengths, context_length).count() as u64);
-            }
+            let lengths: Vec<(u32, usize)> = (0..).zip(lines.iter().map(length)).collect();
+            return Some(Rows::packed(&lengths, context_length).count() as u64).filter(|rows| *rows > 0);
         }
-        let lines = files.iter().map(|file| lines_of(file)).sum::<Option<u64>>()?;
         // As in a run: a pair is two rows, and a prompt a group of answers.
         let each = match objective {
             _ if objective.learns_pairs() && !config.train.judges_answers() => 2,
             _ if objective.answers_prompts() => config.train.reward.group.max(1) as u64,
             _ => 1,
         };
-        let rows = (lines as f64 * (1.0 - config.data.validation)) as u64 * each;
-        Some(rows).filter(|rows| *rows > 0)
+        Some(lines.len() as u64 * each).filter(|rows| *rows > 0)
     }
 
     /// The project's tokenizer, if it is of the run's settings.
@@ -299,7 +295,7 @@ impl Session {
     }
 
     pub(super) async fn measure(&mut self, config: &RunConfig) -> Result<Event> {
-        let config = &self.settled(config).await?;
+        let config = &self.settled(config)?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
@@ -374,22 +370,27 @@ fn tokens_in(config: &RunConfig, trained: Option<&TokenizerSummary>, bytes: u64)
     }
 }
 
-/// Lines of a file; `None` if its rows are not lines, or it cannot be read.
-fn lines_of(path: &Path) -> Option<u64> {
+/// Bytes of each line of a file; `None` if its rows are not lines, or it cannot be read.
+fn lines_of(path: &Path) -> Option<Vec<u64>> {
     let ending = path.extension()?.to_str()?.to_lowercase();
     if ending == "json" {
         return None;
     }
     let mut file = BufReader::new(files::File::open(path).ok()?);
-    let (mut lines, mut last) = (0, b'\n');
+    let (mut lines, mut bytes) = (Vec::new(), 0);
     loop {
         let block = file.fill_buf().ok()?;
         if block.is_empty() {
             // The last line need not be ended.
-            return Some(lines + u64::from(last != b'\n'));
+            lines.extend((bytes > 0).then_some(bytes));
+            return Some(lines);
         }
-        last = block.last().copied().unwrap_or(last);
-        lines += block.iter().filter(|byte| **byte == b'\n').count() as u64;
+        for part in block.split_inclusive(|byte| *byte == b'\n') {
+            bytes += part.len() as u64;
+            if part.ends_with(b"\n") {
+                lines.push(std::mem::take(&mut bytes));
+            }
+        }
         let length = block.len();
         file.consume(length);
     }

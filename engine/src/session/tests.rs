@@ -266,13 +266,15 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
 #[test]
 fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     let shelf = tempfile::tempdir().unwrap();
-    let talks = shelf.path().join("talks.jsonl");
+    let [talks, held_out] = ["talks.jsonl", "held.jsonl"].map(|name| shelf.path().join(name));
     let row = |at: usize| {
         let owls = "An owl. ".repeat(5 + at % 40);
         format!("{{\"prompt\": \"Who is {at}?\", \"completion\": \"{owls}\"}}\n")
     };
     std::fs::write(&talks, (0..1200).map(row).collect::<String>()).unwrap();
+    std::fs::write(&held_out, (1200..1700).map(row).collect::<String>()).unwrap();
     let mut config = tiny(20);
+    config.data.validation_files = vec!["held.jsonl".to_owned()];
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
     (config.model.context_length, config.train.eval_interval) = (512, 1000);
     (config.train.checkpoint_interval, config.train.sample_interval) = (1000, 0);
@@ -281,7 +283,8 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     let steps = [false, true].map(|packing| {
         config.train.chat.packing = packing;
         let made = Command::create("Talks");
-        let add = DocumentsChange::Add { names: vec![talks.display().to_string()] };
+        let names = [&talks, &held_out].map(|path| path.display().to_string()).to_vec();
+        let add = DocumentsChange::Add { names };
         let plan = Command::Plan { config: Box::new(config.clone()) };
         let train = train(config.clone(), Some(1));
         let heard = play(shelf.path(), vec![after(made), after(add), after(plan), after(train)]);

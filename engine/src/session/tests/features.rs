@@ -200,6 +200,7 @@ fn a_next_token_is_traced_through_the_transcoders_of_all_blocks() {
             graph("One day", None),
             graph("One day", Some(" a")),
             graph("One day", Some("")),
+            graph("One day th", Some("e")),
             graph(&"One day ".repeat(200), None),
         ],
     );
@@ -222,7 +223,7 @@ fn a_next_token_is_traced_through_the_transcoders_of_all_blocks() {
         assert!(found.edges.iter().any(|edge| edge.to.is_none()));
     }
     let failures = failures(&heard);
-    let wanted = ["has no transcoders", "explained token is empty", "takes up to"];
+    let wanted = ["has no transcoders", "explained token is empty", "has other tokens", "takes up to"];
     assert!(failures.iter().zip(wanted).all(|(told, wanted)| told.contains(wanted)), "{failures:?}");
     assert_eq!(failures.len(), wanted.len(), "{failures:?}");
 }

@@ -145,6 +145,9 @@ pub fn pattern_recall(known: &Dictionaries) -> Option<(Found, &String)> {
     let found = known.list.as_ref()?;
     let recalls: Vec<f64> =
         found.features.iter().filter_map(|own| Some(own.pattern.as_ref()?.recall)).collect();
+    if recalls.is_empty() {
+        return None;
+    }
     let mean = recalls.iter().sum::<f64>() / recalls.len() as f64;
     let sentence = format!(
         "Of {} at {}, the pattern explains {} of the activations on average.",
