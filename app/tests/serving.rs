@@ -359,6 +359,9 @@ fn tokens_and_embeddings_are_those_of_the_model_and_biases_change_its_text() {
         Serving::answer(Serving::agent().post(address).send(body.to_string())).json()
     };
     assert_eq!(at_root("/tokenize", &json!({ "prompt": "One day" })), json!({ "count": 7, "tokens": ids }));
+    assert_eq!(at_root("/tokenize", &json!({ "prompt": "a".repeat(1000) }))["count"], 1000);
+    let long = at_root("/v1/embeddings", &json!({ "input": "a".repeat(1000) }));
+    assert_eq!(long["error"]["code"], "context_length_exceeded");
     assert_eq!(at_root("/detokenize", &json!({ "tokens": ids })), json!({ "prompt": "One day" }));
     assert_eq!(at_root("/tokenize", &json!({ "prompt": ["a", "b"] }))["error"]["param"], "prompt");
     assert_eq!(

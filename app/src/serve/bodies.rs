@@ -138,8 +138,11 @@ fn message(text: &str, tools: &[String]) -> Value {
     match tool_calls(text, tools) {
         (text, calls) if calls.is_empty() => json!({ "content": text }),
         (text, mut calls) => {
-            // Streams need the numbers.
-            (0..).zip(&mut calls).for_each(|(at, call): (u64, &mut Value)| call["index"] = at.into());
+            for (at, call) in calls.iter_mut().enumerate() {
+                // Streams need the numbers, clients unique ids, and Mistral's templates ids of nine letters or digits.
+                call["index"] = at.into();
+                call["id"] = format!("{:09x}", RandomState::new().hash_one(at) >> 28).into();
+            }
             let content = Some(text).filter(|text| !text.is_empty());
             json!({ "content": content, "tool_calls": calls })
         }
@@ -268,4 +271,25 @@ fn entry(text: &str, bytes: &[u8], log_probability: Option<f32>) -> Value {
 /// Seconds since 1970.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_calls_are_unique() {
+        let call = r#"<tool_call>{ "name": "now", "arguments": {} }</tool_call>"#;
+        let answer = || message(&call.repeat(2), &["now".to_owned()])["tool_calls"].clone();
+        let calls = [answer(), answer()];
+        let mut ids: Vec<&str> = calls
+            .iter()
+            .flat_map(|calls| [&calls[0]["id"], &calls[1]["id"]])
+            .filter_map(Value::as_str)
+            .collect();
+        assert!(ids.iter().all(|id| id.len() == 9), "{ids:?}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 4);
+    }
 }

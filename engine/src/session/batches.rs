@@ -2,10 +2,10 @@
 
 use super::Session;
 use super::generation::Encoded;
-use super::models::{Key, Model, SharedTokenizer, expect_writes};
+use super::models::{Model, SharedTokenizer, Use, expect_writes};
 use super::training::ActiveRun;
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
-use crate::protocol::{CompletionSettings, Event, GenerateConfig, WeightFormat, WrittenToken, order};
+use crate::protocol::{CompletionSettings, Event, GenerateConfig, WrittenToken, order};
 use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -17,10 +17,7 @@ const SHARED: usize = 4;
 
 /// Texts that share a decoder.
 pub(super) struct Pool {
-    key: Key,
-    weights: Option<WeightFormat>,
-    /// Not on the session's GPU, because its texts need logits on the host.
-    on_cpu: bool,
+    used: Use,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
     /// With their numbers in the batch.
@@ -110,23 +107,30 @@ impl Session {
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<usize> {
         expect_writes(model)?;
-        let on_cpu = config.needs_logits() && self.gpu(live.as_mut()).await?.0.is_some();
-        let (pools, weights) = (&self.generations.batches.pools, config.weights);
-        let is_same = |pool: &Pool| pool.key == model.key && pool.weights == weights && pool.on_cpu == on_cpu;
+        // Without opening a device.
+        let may_be_gpu = match &mut live {
+            Some(live) => live.trainer.executor().gpu().is_some(),
+            None => self.device.request != "cpu",
+        };
+        let (weights, on_cpu) = (config.weights, may_be_gpu && config.needs_logits());
+        let used = (model.key.clone(), weights, on_cpu);
+        let pools = &self.generations.batches.pools;
+        let is_same = |pool: &Pool| pool.used == used;
         let at = match pools.iter().position(|pool| is_same(pool) && pool.takes(count, completes)) {
             Some(at) => at,
             None => {
                 let places = if pools.iter().any(is_same) { places.max(SHARED) } else { places };
-                let mut decoder = if on_cpu {
+                let mut decoder = if !on_cpu {
+                    self.decoder(model, weights, places, live).await?
+                } else if let Some(idle) = self.generations.idle_decoder(&used, places) {
+                    idle
+                } else {
                     let format = weights.unwrap_or(model.weights);
                     Decoder::Cpu(Box::new(model.on_cpu(format, self.options.threads, places).await?))
-                } else {
-                    self.decoder(model, weights, places, live).await?
                 };
                 decoder.set_interactive(self.visible);
                 let batch = Batch::empty(&mut decoder);
-                let (key, texts) = (model.key.clone(), Vec::new());
-                self.generations.batches.pools.push(Pool { key, weights, on_cpu, decoder, batch, texts });
+                self.generations.batches.pools.push(Pool { used, decoder, batch, texts: Vec::new() });
                 self.generations.batches.pools.len() - 1
             }
         };
@@ -180,8 +184,18 @@ impl Session {
         self.stop_scoring(request);
     }
 
-    /// Reports texts that ended, and keeps their pool while it has others, then its decoder.
-    fn end_texts(&mut self, ended: Vec<(Asked, Generated)>, pool: Pool) {
+    /// Reports texts that ended, and keeps their pool while it has others, then its decoder. A request with a text that failed ends once, with
+    /// all its texts.
+    fn end_texts(&mut self, mut ended: Vec<(Asked, Generated)>, mut pool: Pool) {
+        let failure = |(asked, generated): &(Asked, Generated)| Some((asked.id, generated.failure.clone()?));
+        while let Some((id, reason)) = ended.iter().find_map(failure) {
+            let reason = format!("the grammar cannot be followed any further: {reason}");
+            self.sink.failed(Some(id), &Error::Refused(reason));
+            ended.retain(|(asked, _)| asked.id != id);
+            for (number, _) in pool.texts.extract_if(.., |(_, asked)| asked.id == id) {
+                pool.batch.stop(&mut pool.decoder, number);
+            }
+        }
         let mut ended = ended.into_iter();
         while let Some((asked, generated)) = ended.next() {
             let mut others = ended.as_slice().iter().map(|(other, _)| other.id);
@@ -189,9 +203,9 @@ impl Session {
                 && pool.texts.iter().all(|(_, other)| other.id != asked.id);
             self.end_text(asked, generated, is_last);
         }
-        if pool.texts.is_empty() && !pool.on_cpu {
-            self.generations.keep_decoder(pool.key, pool.weights, pool.decoder);
-        } else if !pool.texts.is_empty() {
+        if pool.texts.is_empty() {
+            self.generations.keep_decoder(pool.used, pool.decoder);
+        } else {
             self.generations.batches.pools.push(pool);
         }
     }

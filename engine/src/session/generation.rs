@@ -216,10 +216,10 @@ impl Session {
         expect_writes(&model)?;
         expect_short(&prompt, model.config.context_length)?;
         let prompt = read(&model, prompt, config.max_tokens)?;
-        if settings.no_tokens {
-            expect_fits(&prompt, model.config.context_length)?;
-        } else {
+        if !settings.no_tokens {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
+        } else if settings.embeds || settings.log_probabilities.is_some() {
+            expect_fits(&prompt, model.config.context_length)?;
         }
         let top = settings.log_probabilities;
         let request =
@@ -274,10 +274,6 @@ impl Session {
 
     /// Reports a generated text, or queues it for scoring. `is_last` if no other text of its request is unfinished.
     pub(super) fn end_text(&mut self, asked: Asked, generated: Generated, is_last: bool) {
-        if let Some(reason) = &generated.failure {
-            let reason = format!("the grammar cannot be followed any further: {reason}");
-            return self.sink.failed(Some(asked.id), &Error::Refused(reason));
-        }
         let CompletionSettings { log_probabilities, echo, embeds, no_tokens, .. } = asked.settings;
         let is_whole = generated.ending != Ending::Interrupted;
         if is_whole && (embeds || log_probabilities.is_some() && (echo || generated.scores.is_empty())) {
@@ -416,7 +412,7 @@ fn expect_short(prompt: &Prompt, context: usize) -> Result<()> {
     if bytes <= context.saturating_mul(TOKEN_BYTES) {
         return Ok(());
     }
-    let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
+    let rule = format!("have at most {TOKEN_BYTES} bytes for each of the {context} tokens of the context");
     Err(Invalid::new("prompt", format!("{bytes} bytes"), rule).into())
 }
 

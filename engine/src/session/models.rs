@@ -19,7 +19,7 @@ use crate::platform::Yielder;
 use crate::project::{ParsedClassifier, Run, StoredModel, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat,
+    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, Invalid, ModelConfig, WeightFormat,
     WeightSource, answer,
 };
 use crate::sampler::{self, Explained, Sampling, Watch};
@@ -39,6 +39,10 @@ const KEPT: usize = 3;
 /// Identifies weights: run, checkpoint, and a number that distinguishes their versions. The number is a step, or a fingerprint
 /// for a file that is not one of the run's checkpoints.
 pub(super) type Key = (String, String, u64);
+
+/// What a decoder can be used for: texts of these weights that request this format, and whether they need logits on the host, so that it is
+/// on the CPU.
+pub(super) type Use = (Key, Option<WeightFormat>, bool);
 
 /// The checkpoint name in the key of a run in training.
 pub(super) const CURRENT: &str = WeightSource::CURRENT;
@@ -87,8 +91,8 @@ pub(super) struct Generations {
     /// The last vocabulary that texts followed a grammar with.
     vocabulary: Option<(Key, Vocabulary)>,
     models: Models,
-    /// Idle decoders, with the weights and requested format they can be reused for.
-    decoders: Vec<(Key, Option<WeightFormat>, Decoder)>,
+    /// Idle decoders.
+    decoders: Vec<(Use, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
     /// Recently used lenses.
     pub(super) lenses: Lenses,
@@ -103,11 +107,17 @@ impl Generations {
     }
 
     /// Keeps an idle decoder, evicting the oldest if there are too many.
-    pub(super) fn keep_decoder(&mut self, key: Key, weights: Option<WeightFormat>, decoder: Decoder) {
-        self.decoders.push((key, weights, decoder));
+    pub(super) fn keep_decoder(&mut self, used: Use, decoder: Decoder) {
+        self.decoders.push((used, decoder));
         if self.decoders.len() > KEPT {
             self.decoders.remove(0);
         }
+    }
+
+    /// An idle decoder for a batch of `texts`.
+    pub(super) fn idle_decoder(&mut self, wanted: &Use, texts: usize) -> Option<Decoder> {
+        let fits = |(used, decoder): &(Use, Decoder)| used == wanted && decoder.places() == texts;
+        self.decoders.iter().position(fits).map(|at| self.decoders.swap_remove(at).1)
     }
 
     /// Clears everything, for another project.
@@ -134,7 +144,7 @@ impl Generations {
 
     fn forget_weights(&mut self, goes: impl Fn(&Key) -> bool) {
         self.models.forget(&goes);
-        self.decoders.retain(|(key, ..)| !goes(key));
+        self.decoders.retain(|((key, ..), _)| !goes(key));
         self.scoring.forget_scorer(&goes);
         if self.explainer.as_ref().is_some_and(|(key, _)| goes(key)) {
             self.explainer = None;
@@ -200,13 +210,17 @@ impl Session {
     ) -> Result<()> {
         let (model, decoder) = self.model_and_decoder(source, weights, 1, live).await?;
         self.sink.answer(id, model.opened(&decoder));
-        self.generations.keep_decoder(model.key, weights, decoder);
+        self.generations.keep_decoder((model.key, weights, false), decoder);
         Ok(())
     }
 
     /// The open project's classifier, if moderation applies it. Fails if the settings are out of range, or it is missing or damaged.
     pub(super) fn classifier(&mut self, config: &GenerateConfig) -> Result<Option<Arc<Classifier>>> {
         config.validate()?;
+        if config.grammar.is_some() && config.min_tokens > 0 {
+            let rule = "be 0 with a grammar or JSON Schema, which says itself when a text ends";
+            return Err(Invalid::new("min_tokens", config.min_tokens, rule).into());
+        }
         let project = self.project.as_ref().map(|open| &open.project);
         self.generations.classifier.of(&config.moderation, project)
     }
@@ -259,7 +273,7 @@ impl Session {
         Ok((model, decoder))
     }
 
-    /// A decoder for a batch of `texts`; a single text reuses an idle decoder if possible.
+    /// A decoder for a batch of `texts`, an idle one if possible.
     pub(super) async fn decoder(
         &mut self,
         model: &Model,
@@ -268,11 +282,8 @@ impl Session {
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
-        let same = |(key, other, decoder): &(Key, Option<WeightFormat>, Decoder)| {
-            *key == model.key && *other == weights && decoder.places() == texts
-        };
-        if let Some(at) = self.generations.decoders.iter().position(same) {
-            return Ok(self.generations.decoders.swap_remove(at).2);
+        if let Some(idle) = self.generations.idle_decoder(&(model.key.clone(), weights, false), texts) {
+            return Ok(idle);
         }
         let stored = model.weights;
         let (threads, tuning) = (self.options.threads, self.tuning());

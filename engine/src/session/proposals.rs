@@ -157,7 +157,7 @@ impl Session {
             .flat_map(|candidate| (0..samples).map(move |number| (candidate, number)))
             .map(|(candidate, number)| (candidate, seeded(number)));
         let answers = self.written_by(&mut decoder, model, asked, None).await?;
-        self.generations.keep_decoder(model.key.clone(), config.weights, decoder);
+        self.generations.keep_decoder((model.key.clone(), config.weights, false), decoder);
         let note = |(candidate, answers): (&mut Candidate, &[Generated])| {
             let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
             let Some((first, share)) = most_frequent(&texts) else { return f64::NAN };

@@ -1,10 +1,12 @@
 //! Tests that completions join the decoder while others are in progress, with the same results as alone.
 
 use super::evaluation::endless;
-use super::{TRAINS, Trigger, after, play_trained, tiny};
+use super::{
+    Options, TRAINS, Trigger, after, failures, options, play, play_trained, play_without_hello, tiny, train,
+};
 use crate::protocol::{
-    Command, Completion, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig, Output, Report,
-    WeightSource,
+    Command, Completion, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig, Grammar, Output,
+    Report, TokenizerKind, WeightSource,
 };
 
 fn config(max_tokens: usize, seed: u64) -> GenerateConfig {
@@ -129,4 +131,50 @@ fn completions_beside_a_run_in_training_are_scored_by_the_weights_that_write_the
         }
     }
     assert!(completed(&heard, 8).written_tokens > 0);
+}
+
+#[test]
+fn a_request_whose_samples_fail_ends_once_and_logits_are_drawn_from_without_opening_a_device() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut model = tiny(20);
+    model.tokenizer.kind = TokenizerKind::Char;
+    // Texts that begin with O have no next token.
+    let grammar = Some(Grammar::Lark("start: \"T\" /[a-z]{9}/ | \"O\" \"§\"".to_owned()));
+    let hot = GenerateConfig { temperature: 99.0, grammar, ..config(12, 3) };
+    let long = GenerateConfig { min_tokens: 1, ..hot.clone() };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::create("p")),
+            after(train(model, None)),
+            after(generate("The", hot, Output::Samples { count: 12 })),
+            after(generate("The", long, Output::Tokens)),
+            after(complete("The", config(10, 3), settings(1))),
+        ],
+    );
+    let ends = |request: u64| {
+        let is_end = |report: &&Report| {
+            report.request == Some(request)
+                && matches!(report.event, Event::Failed { .. } | Event::Finished | Event::Completed { .. })
+        };
+        heard.iter().filter(is_end).collect::<Vec<_>>()
+    };
+    // The greeting is the first request.
+    assert!(matches!(&ends(4)[..], [Report { event: Event::Failed { .. }, .. }]), "{:?}", ends(4));
+    let [Report { event: Event::Failed { error }, .. }] = &ends(5)[..] else { panic!("{:?}", ends(5)) };
+    assert_eq!(error.field.as_deref(), Some("min_tokens"));
+    assert!(completed(&heard, 6).written_tokens > 0);
+
+    let biased = GenerateConfig { presence_penalty: 1.0, ..config(10, 3) };
+    let heard = play_without_hello(
+        Options { device: "no such adapter".to_owned(), ..options(shelf.path()) },
+        vec![
+            after(Command::OpenProject { id: "p".to_owned() }),
+            after(complete("The", biased.clone(), settings(1))),
+            after(complete("The", biased, settings(1))),
+        ],
+        |_| {},
+    );
+    assert_eq!(failures(&heard), [""; 0]);
+    assert_eq!(completed(&heard, 2).ids, completed(&heard, 3).ids);
 }
