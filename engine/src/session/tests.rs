@@ -32,8 +32,8 @@ use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
     Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
     Fit, Forecast, GenerateConfig, Objective, Output, ProjectChange, RecipeChange, Report, Request,
-    RunChange, RunConfig, RunLaunch, RunState, SpeedFrom, Steer, TrainEvent, TrainingState, WeightSource,
-    answer, message, presets,
+    RunChange, RunConfig, RunLaunch, RunState, SpeedFrom, Start, Steer, TrainEvent, TrainingState,
+    WeightSource, answer, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -273,11 +273,12 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     };
     std::fs::write(&talks, (0..1200).map(row).collect::<String>()).unwrap();
     std::fs::write(&held_out, (1200..1700).map(row).collect::<String>()).unwrap();
-    let mut config = tiny(20);
+    let mut base = tiny(1);
+    base.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    (base.model.context_length, base.train.eval_interval) = (512, 1000);
+    (base.train.checkpoint_interval, base.train.sample_interval) = (1000, 0);
+    let mut config = RunConfig { start: Some(Start::best_of("1-first-stories")), ..base.clone() };
     config.data.validation_files = vec!["held.jsonl".to_owned()];
-    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
-    (config.model.context_length, config.train.eval_interval) = (512, 1000);
-    (config.train.checkpoint_interval, config.train.sample_interval) = (1000, 0);
     config.set_objective(Objective::Chat);
     config.train.epochs = Some(1.0);
     let steps = [false, true].map(|packing| {
@@ -287,7 +288,9 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
         let add = DocumentsChange::Add { names };
         let plan = Command::Plan { config: Box::new(config.clone()) };
         let train = train(config.clone(), Some(1));
-        let heard = play(shelf.path(), vec![after(made), after(add), after(plan), after(train)]);
+        let text = self::train(base.clone(), None);
+        let steps = vec![after(made), after(text), after(add), after(plan), after(train)];
+        let heard = play(shelf.path(), steps);
         let planned = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.steps).next_back().unwrap();
         let trained = told!(heard, Event::TrainingEnded { run } => run.steps).next_back();
         (planned, trained.unwrap_or_else(|| panic!("{:?}", failures(&heard))))
