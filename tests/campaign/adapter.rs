@@ -8,6 +8,7 @@ use glasshouse_engine::data::{Batches, TokenStore, Windows};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Beginning, Project, Run, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, Trainer};
@@ -61,8 +62,8 @@ fn base(project: &Project, (format, _, shape): &Shape) -> (RunConfig, Run) {
     (config, run)
 }
 
-/// Bytes that a run holds at most, from its start to its last sample; those of its executor, which a plan states; and those of its model
-/// in 32-bit floats.
+/// Bytes that a run holds at most, from its start to its last sample; those of its executor, which a plan states, with the copy of the
+/// trained parameters and their moments that is saved; and those of its model in 32-bit floats.
 fn held(shape: &Shape) -> [usize; 3] {
     let &(format, kind, [rank, .., batch]) = shape;
     let folder = tempfile::tempdir().unwrap();
@@ -95,7 +96,8 @@ fn held(shape: &Shape) -> [usize; 3] {
     };
     let ((), used) = measure(|| block_on(work));
     let floats = parameters_of(&config).unwrap().iter().map(|own| own.ty.count() * 4).sum();
-    [used.peak, CpuExecutor::needed(&graphs, optimizer) as usize, floats]
+    let saved = 3 * 4 * ArenaLayout::new(&graphs.train).trained_end;
+    [used.peak, CpuExecutor::needed(&graphs, optimizer) as usize + saved, floats]
 }
 
 /// Prints each shape with the memory of its model in 32 bits, its plan and its run.
