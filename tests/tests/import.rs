@@ -253,9 +253,12 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
                 bytes[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
             });
         }),
-        ("model_type is `mamba`; these can be imported: gpt2, llama", |folder| {
-            edit(folder, "config.json", |config| config["model_type"] = json!("mamba"));
-        }),
+        (
+            "model_type is `mamba`, which needs recurrent layers; these can be imported: gpt2, llama",
+            |folder| {
+                edit(folder, "config.json", |config| config["model_type"] = json!("mamba"));
+            },
+        ),
         ("quantised weights cannot be imported", |folder| {
             edit(folder, "config.json", |config| config["quantization_config"] = json!({ "bits": 4 }));
         }),
@@ -512,7 +515,12 @@ fn of_a_model_of_several_parts_the_one_that_writes_is_imported() {
     }
     edit(path, "config.json", |config| config["text_config"]["model_type"] = json!("mamba"));
     let said = refusal(path);
-    assert!(said.contains("`mamba` in the text part of llava; these can be imported"), "{said}");
+    assert!(
+        said.contains(
+            "`mamba` in the text part of llava, which needs recurrent layers; these can be imported"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
