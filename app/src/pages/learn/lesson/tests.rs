@@ -68,7 +68,7 @@ fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
         ("minutes = 5", "minute = 5", 3, "`minutes`"),
         ("minutes = 5", "minutes = \"five\"", 3, "invalid type"),
         ("view = \"logit-lens\"", "view = \"logit-lense\"", 6, "did you mean `logit-lens`?"),
-        ("view = \"logit-lens\"", "neuron = 3\nview = \"neurons\"", 6, "shown as features now"),
+        ("view = \"logit-lens\"", "view = \"neurons\"", 6, "shown as features now"),
         ("view = \"logit-lens\"\n", "", 5, "an instrument is one of: view, plot, tokens"),
         ("prompt = \"The owl\"", "prompt = \" \"", 6, "a view needs a prompt"),
         ("prompt = \"The owl\"", "prompt = \"o\"\ntop_p = 2.0", 8, "top_p = 2 must"),
