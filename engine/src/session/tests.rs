@@ -275,7 +275,7 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     std::fs::write(&held_out, (1200..1700).map(row).collect::<String>()).unwrap();
     let mut base = tiny(1);
     base.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
-    (base.model.context_length, base.train.eval_interval) = (512, 1000);
+    (base.model.context_length, base.model.vocabulary, base.train.eval_interval) = (512, 257, 1000);
     (base.train.checkpoint_interval, base.train.sample_interval) = (1000, 0);
     let mut config = RunConfig { start: Some(Start::best_of("1-first-stories")), ..base.clone() };
     config.data.validation_files = vec!["held.jsonl".to_owned()];
@@ -291,9 +291,10 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
         let text = self::train(base.clone(), None);
         let steps = vec![after(made), after(text), after(add), after(plan), after(train)];
         let heard = play(shelf.path(), steps);
-        let planned = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.steps).next_back().unwrap();
+        assert_eq!(failures(&heard), Vec::<String>::new());
+        let planned = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.steps).next_back();
         let trained = told!(heard, Event::TrainingEnded { run } => run.steps).next_back();
-        (planned, trained.unwrap_or_else(|| panic!("{:?}", failures(&heard))))
+        (planned.unwrap(), trained.unwrap())
     });
     assert!(2 * steps[0].1 > 3 * steps[1].1, "packing takes fewer steps: {steps:?}");
     for (planned, trained) in steps {
