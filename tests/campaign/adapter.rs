@@ -63,7 +63,7 @@ fn base(project: &Project, (format, _, shape): &Shape) -> (RunConfig, Run) {
 }
 
 /// Bytes that a run holds at most, from its start to its last sample; those of its executor, which a plan states, with the copy of the
-/// trained parameters and their moments that is saved; and those of its model in 32-bit floats.
+/// parameters in 32 bits and of the moments that is saved; and those of its model in 32-bit floats.
 fn held(shape: &Shape) -> [usize; 3] {
     let &(format, kind, [rank, .., batch]) = shape;
     let folder = tempfile::tempdir().unwrap();
@@ -96,7 +96,8 @@ fn held(shape: &Shape) -> [usize; 3] {
     };
     let ((), used) = measure(|| block_on(work));
     let floats = parameters_of(&config).unwrap().iter().map(|own| own.ty.count() * 4).sum();
-    let saved = 3 * 4 * ArenaLayout::new(&graphs.train).trained_end;
+    let layout = ArenaLayout::new(&graphs.train);
+    let saved = 4 * (layout.floats_end + 2 * layout.trained_end);
     [used.peak, CpuExecutor::needed(&graphs, optimizer) as usize + saved, floats]
 }
 
