@@ -298,7 +298,7 @@ fn the_epochs_of_packed_rows_are_planned_as_they_are_trained() {
     });
     assert!(2 * steps[0].1 > 3 * steps[1].1, "packing takes fewer steps: {steps:?}");
     for (planned, trained) in steps {
-        assert!(planned.abs_diff(trained) <= trained / 7, "{steps:?}");
+        assert!(planned.abs_diff(trained) <= trained / 6, "{steps:?}");
     }
 }
 
