@@ -178,7 +178,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       await fetchModel(page, `${address}owl`, /has 5 files, .*kB/);
       await within(stood, "the weights to be asked for");
       // How far it is, of all its files.
-      await page.getByText(/^reading the model · [1-9]\d? %$/).first().waitFor({ timeout: 20_000 });
+      await page.getByText(/^Reading the model · [1-9]\d? %$/).first().waitFor({ timeout: 20_000 });
       const cancel = page.getByRole("button", { name: "Cancel: reading the model", exact: true });
       await cancel.dispatchEvent("click", undefined, { timeout: 20_000 });
       await cancel.waitFor({ state: "detached", timeout: 20_000 });
