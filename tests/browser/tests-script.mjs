@@ -266,8 +266,14 @@ export async function an_abort_resolves_when_the_run_is_saved(site) {
           else if (name === "run.json") states.push(JSON.parse(await (await handle.getFile()).text()).state);
         }
       };
-      await walk(await navigator.storage.getDirectory());
-      return states;
+      try {
+        await walk(await navigator.storage.getDirectory());
+        return states;
+      } catch (error) {
+        // Something was removed meanwhile.
+        if (error.name === "NotFoundError") return stored();
+        throw error;
+      }
     };
     const lab = await Glasshouse.create({ device: "cpu", project: "Aborted" });
     // While it is prepared.
