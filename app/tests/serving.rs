@@ -438,7 +438,7 @@ fn bad_requests_are_told_what_is_wrong() {
     let unknown = said(&serving.complete(&json!({ "prompt": "One", "model": "gpt" })), 404, &[RUN]);
     assert_eq!((&unknown["code"], &unknown["param"]), (&json!("model_not_found"), &json!("model")));
     said(&serving.complete(&json!({ "prompt": "One", "model": "1:../../x" })), 404, &["1:best"]);
-    for (prompt, tokens) in [("a".repeat(60), 5), ("a".repeat(64), 1)] {
+    for (prompt, tokens) in [("a".repeat(60), 5), ("a".repeat(64), 1), ("a".repeat(1000), 0)] {
         let long = serving.complete(&json!({ "prompt": prompt, "max_tokens": tokens }));
         assert_eq!(said(&long, 400, &["64"])["code"], "context_length_exceeded");
     }

@@ -218,7 +218,7 @@ impl Session {
         let prompt = read(&model, prompt, config.max_tokens)?;
         if !settings.no_tokens {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
-        } else if settings.embeds || settings.log_probabilities.is_some() {
+        } else if !settings.echo || settings.log_probabilities.is_some() {
             expect_fits(&prompt, model.config.context_length)?;
         }
         let top = settings.log_probabilities;
