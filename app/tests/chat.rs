@@ -126,22 +126,29 @@ signal.alarm(300)
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[2], sys.argv[2:])
-seen = [b""]
+seen, since = b"", 0
 def read():
+    global seen
     try:
         piece = os.read(terminal, 4096)
     except OSError:
         piece = b""
-    seen[-1] += piece
+    seen += piece
     return piece
+# One piece of output may contain what several texts wait for.
+def end(wanted):
+    if isinstance(wanted, int):
+        return len(seen) if len(seen) - since >= wanted else None
+    at = seen.find(wanted.encode(), since)
+    return at + len(wanted) if at >= 0 else None
 for wanted, typed in json.loads(sys.argv[1]):
-    while (len(seen[-1]) < wanted if isinstance(wanted, int) else wanted.encode() not in seen[-1]) and read():
+    while end(wanted) is None and read():
         pass
-    seen.append(b"")
+    since = end(wanted) or len(seen)
     os.write(terminal, typed.encode())
 while read():
     pass
-sys.stdout.buffer.write(b"".join(seen))
+sys.stdout.buffer.write(seen)
 sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
