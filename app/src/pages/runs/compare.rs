@@ -103,9 +103,22 @@ fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
 fn differences(names: &[String], configs: &[&RunConfig]) -> Option<Block> {
     let rows = RunConfig::differing(configs);
     let none = rows.is_empty().then(|| Block::Note("No settings differ.".to_owned()));
-    let rows =
-        rows.into_iter().map(|(path, values)| std::iter::once(path).chain(values).map(Cell::Text).collect());
+    let rows = rows
+        .into_iter()
+        .map(|(path, values)| std::iter::once(path).chain(without_folders(values)).map(Cell::Text).collect());
     let columns = std::iter::once("setting".to_owned()).chain(names.iter().cloned()).collect();
     let table = Table { columns, rows: rows.collect(), ..Table::default() };
     Section::new("Settings that differ", none.into_iter().chain([Block::Table(table)])).block()
+}
+
+/// Lists of paths as file names, unless these are equal.
+fn without_folders(values: Vec<String>) -> Vec<String> {
+    let names = |value: &String| match serde_json::from_str::<Vec<&str>>(value) {
+        Ok(paths) => {
+            paths.iter().filter_map(|path| path.rsplit(['/', '\\']).next()).collect::<Vec<_>>().join(", ")
+        }
+        Err(_) => value.clone(),
+    };
+    let shown: Vec<String> = values.iter().map(names).collect();
+    if shown.iter().any(|value| *value != shown[0]) { shown } else { values }
 }

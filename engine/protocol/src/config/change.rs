@@ -239,7 +239,9 @@ impl RunConfig {
     pub fn set_learning_rate(&mut self, rate: f64) {
         let train = &mut self.train;
         if train.learning_rate > 0.0 {
-            train.min_learning_rate *= rate / train.learning_rate;
+            let least = train.min_learning_rate * rate / train.learning_rate;
+            // Without digits that come from rounding.
+            train.min_learning_rate = format!("{least:.9e}").parse().unwrap_or(least).min(rate);
         }
         train.learning_rate = rate;
     }
@@ -386,7 +388,7 @@ mod tests {
         let mut run = presets::preset("nanogpt-cpu").unwrap();
         run.set_learning_rate(3e-3);
         assert_eq!(run.train.learning_rate, 3e-3);
-        assert!((run.train.min_learning_rate - 3e-4).abs() < 1e-12);
+        assert_eq!(run.train.min_learning_rate, 3e-4);
         let mut flat = presets::preset("stories-15m").unwrap();
         flat.set_learning_rate(1e-3);
         assert_eq!((flat.train.learning_rate, flat.train.min_learning_rate), (1e-3, 0.0));

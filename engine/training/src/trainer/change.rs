@@ -86,13 +86,11 @@ impl Trainer<'_> {
 
 fn changed(config: &RunConfig, learning_rate: Option<f64>, steps: Option<u64>) -> RunConfig {
     let mut changed = config.clone();
-    let train = &mut changed.train;
     if let Some(rate) = learning_rate {
-        // Prevents rounding from raising the minimum rate above the maximum.
-        train.min_learning_rate = (train.min_learning_rate / train.learning_rate * rate).min(rate);
-        train.learning_rate = rate;
+        changed.set_learning_rate(rate);
     }
     if let Some(steps) = steps {
+        let train = &mut changed.train;
         (train.steps, train.epochs) = (steps, None);
         train.decay_steps = train.decay_steps.min(steps);
     }
