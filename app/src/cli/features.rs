@@ -103,7 +103,7 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
             dictionary.run,
             whole(point.tokens)
         )?),
-        None => Ok(say!("stopped before the first measurement; nothing is kept")?),
+        None => Ok(say!("stopped before the first measurement; nothing of this dictionary is kept")?),
     }
 }
 

@@ -47,8 +47,9 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     };
     let accept: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
     let (context, answers) = (context.clone(), answers.clone());
-    let (several, whole) =
-        (!matches!(picks, Picks::File(..) | Picks::Small(.., false)), matches!(picks, Picks::Small(..)));
+    // A bundle is a folder or an archive; browsers choose only the archive.
+    let single = matches!(picks, Picks::File(..) | Picks::Small(.., false)) || wish == Wish::ImportBundle;
+    let (several, whole) = (!single, matches!(picks, Picks::Small(..)));
     let picking = boot().pick_files(&accept.join(","), several, whole);
     spawn_local(async move {
         let (mut read, mut problems) = (Vec::new(), Vec::new());

@@ -21,7 +21,7 @@ const HARMLESS: &str = "cache_prompt id_slot keep_alive metadata parallel_tool_c
     prompt_cache_retention request_id safety_identifier service_tier store timings_per_token user verbose";
 
 /// What to do instead of unsupported fields. Their values that request nothing are accepted.
-const UNSUPPORTED: [(&str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str); 9] = [
     (
         "",
         "background bad_words early_stopping include include_stop_str_in_output logprobs mirostat top_logprobs",
@@ -31,7 +31,8 @@ const UNSUPPORTED: [(&str, &str); 8] = [
     ("send the messages in input", "conversation previous_response_id"),
     ("send tools to /v1/chat/completions", "function_call functions tool_choice tools"),
     ("the models only continue a text at its end", "suffix"),
-    ("the models only write text", "audio modalities text"),
+    ("the models only write text", "audio modalities"),
+    ("send response_format to /v1/chat/completions", "text"),
     ("use /v1/completions with echo and logprobs", "prompt_logprobs"),
 ];
 

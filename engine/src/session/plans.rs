@@ -319,14 +319,15 @@ impl Session {
             let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?.step;
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
             if steps >= MIN_STEPS {
-                let most = large.train.steps;
+                let most = max_steps(&large)?;
                 set_length(&mut large, steps.min(most));
                 self.remember_speed(&large, speed.flops_per_s)?;
                 return Ok(large);
             }
         }
         let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
-        set_length(&mut small, steps.clamp(MIN_STEPS_SMALL, MAX_STEPS_SMALL));
+        let most = max_steps(&small)?;
+        set_length(&mut small, steps.clamp(MIN_STEPS_SMALL, most));
         self.remember_speed(&small, speed.flops_per_s)?;
         Ok(small)
     }
@@ -433,6 +434,14 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         fits: limits.holds(&needs),
         ..needs
     })
+}
+
+/// Maximum steps of a first run.
+pub(super) fn max_steps(config: &RunConfig) -> Result<u64> {
+    match config.preset.as_str() {
+        SMALL => Ok(MAX_STEPS_SMALL),
+        other => Ok(presets::preset(other).map_err(Error::Internal)?.train.steps),
+    }
 }
 
 /// Sets a run's length, with an evaluation every twentieth of it, so that the curve is visible early, and a sample and a

@@ -4,7 +4,7 @@ mod control;
 
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
-use super::plans::MIN_STEPS_SMALL;
+use super::plans::{MIN_STEPS_SMALL, max_steps};
 use super::projects::learns_other_text;
 use super::{After, Session, device};
 use crate::data::{self, Prepared};
@@ -33,7 +33,7 @@ const TOLD: Duration = Duration::from_millis(200);
 /// Interval between reports of the time left.
 const TIMED: Duration = Duration::from_secs(1);
 /// Share of a first run's time after which its number of steps is fitted again, at the run's own pace: the page was idle when the device
-/// was measured, and draws now.
+/// was measured and draws now, or the machine was busy.
 const REFITTED: f64 = 0.15;
 /// Smallest change of the number of steps that is worth it.
 const REFIT_TOLERANCE: f64 = 0.1;
@@ -505,7 +505,8 @@ impl Session {
             {
                 *within = None;
                 let at = (trainer.step(), trainer.config().train.steps);
-                if let Some(steps) = refitted_steps(at, times, seconds) {
+                let most = max_steps(trainer.config())?;
+                if let Some(steps) = refitted_steps(at, times, seconds, most) {
                     told.events.push(trainer.change(None, Some(steps)).await?);
                     told.tell(id, &self.sink);
                     self.say_state(control.state(), at.0, steps);
@@ -578,11 +579,17 @@ impl Session {
     }
 }
 
-/// The steps that fit into `within` seconds at a run's own pace, if they are clearly fewer than planned.
-fn refitted_steps((step, steps): (u64, u64), (spent, left): (f64, f64), within: f64) -> Option<u64> {
+/// The steps that fit into `within` seconds at a run's own pace, at most `most`, if they clearly differ from those planned.
+fn refitted_steps(
+    (step, steps): (u64, u64),
+    (spent, left): (f64, f64),
+    within: f64,
+    most: u64,
+) -> Option<u64> {
     let fitting = step + ((within - spent) / left * (steps.checked_sub(step)? as f64)) as u64;
-    let fewer = |fitting: &u64| *fitting > step && (*fitting as f64) < (1.0 - REFIT_TOLERANCE) * steps as f64;
-    Some(fitting.max(MIN_STEPS_SMALL)).filter(fewer)
+    let fitting = fitting.clamp(MIN_STEPS_SMALL, most.max(MIN_STEPS_SMALL));
+    let differs = fitting.abs_diff(steps) as f64 > REFIT_TOLERANCE * steps as f64;
+    (fitting > step && differs).then_some(fitting)
 }
 
 /// Events of a run, collected to be sent together.
@@ -616,14 +623,18 @@ mod tests {
     use super::refitted_steps;
 
     #[test]
-    fn a_slow_first_run_gets_fewer_steps() {
+    fn a_first_run_gets_the_steps_that_its_pace_allows() {
+        let refitted = |at, times| refitted_steps(at, times, 180.0, 4000);
         // 300 steps in 30 s, where 2,700 were planned for 150 s more.
-        assert_eq!(refitted_steps((300, 3000), (30.0, 270.0), 180.0), Some(1800));
-        // As planned, or faster.
-        assert_eq!(refitted_steps((300, 1800), (30.0, 155.0), 180.0), None);
+        assert_eq!(refitted((300, 3000), (30.0, 270.0)), Some(1800));
+        // As planned.
+        assert_eq!(refitted((300, 1800), (30.0, 155.0)), None);
+        // The machine was busy when it was measured.
+        assert_eq!(refitted((500, 1000), (30.0, 30.0)), Some(3000));
+        assert_eq!(refitted((900, 1000), (27.0, 3.0)), Some(4000));
         // Sentences need some steps.
-        assert_eq!(refitted_steps((30, 3000), (30.0, 2970.0), 180.0), Some(500));
+        assert_eq!(refitted((30, 3000), (30.0, 2970.0)), Some(500));
         // No time is left: the machine slept.
-        assert_eq!(refitted_steps((600, 3000), (900.0, 10.0), 180.0), None);
+        assert_eq!(refitted((600, 3000), (900.0, 10.0)), None);
     }
 }
