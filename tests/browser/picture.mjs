@@ -67,7 +67,7 @@ try {
   await press("tab", "Chat");
   await page.getByRole("textbox", { name: "Message", exact: true }).fill("Translate into Pelu: the dog");
   await press("button", "Send");
-  await page.getByRole("button", { name: /^Reply 1, choose tokens/ }).waitFor();
+  await page.getByRole("button", { name: /^Reply 1, choose tokens/ }).waitFor({ timeout: 240_000 });
   await picture("browser-chat", "the reply of that model in the browser after so few steps");
 
   // It goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
