@@ -8,7 +8,8 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::LossUnit;
 use glasshouse_protocol::{
-    Event, HeldOut, Objective, RunState, RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
+    Command, Event, HeldOut, Objective, ProjectSummary, RunState, RunSummary, SweepRow, SweepSummary,
+    TrainEvent, TrainingState,
 };
 
 const STEPS: u64 = 650;
@@ -231,4 +232,30 @@ fn the_size_slider_proposes_no_more_steps_than_a_small_text_is_worth() {
     let epochs =
         draft.train.steps as f64 * draft.tokens_per_step() as f64 / support::plan().text_tokens as f64;
     assert!(epochs <= 16.1, "{} steps are {epochs} epochs", draft.train.steps);
+}
+
+#[test]
+fn the_card_of_a_project_shows_its_best_text_run_after_a_fine_tune() {
+    let mut window = window(support::without_runs(PageName::Train), 1600.0, 1400.0);
+    let lists = |window: &mut Harness<'_, App>| {
+        support::sent(window.state_mut()).iter().filter(|command| **command == Command::ListProjects).count()
+    };
+    let before = lists(&mut window);
+    let text = support::run("1-llama-tiny", RunState::Finished, STEPS, STEPS);
+    let chat = RunSummary {
+        objective: Objective::Chat,
+        ..support::run("2-llama-tiny", RunState::Finished, STEPS, STEPS)
+    };
+    for run in [&text, &chat] {
+        let ended = Event::TrainingEnded { run: run.clone() };
+        tell(window.state_mut(), [begin(fresh(&run.name)), ended]);
+    }
+    open_page(&mut window, PageName::Home);
+    window.run_steps(3);
+    assert_eq!(lists(&mut window), before + 1, "the list predates the runs");
+    let listed = ProjectSummary { run: text.name.clone(), ..support::project("recipes", "Recipes", 2) };
+    tell(window.state_mut(), [Event::Projects { projects: vec![listed], storage: support::storage() }]);
+    window.run_steps(3);
+    assert!(card(&window, "Recipes").starts_with("validation 1.84"), "{}", card(&window, "Recipes"));
+    assert_eq!(lists(&mut window), before + 1);
 }

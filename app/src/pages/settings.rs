@@ -72,7 +72,8 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             return quiet_text(ui, "The engine is starting.");
         };
         let mut chosen = None;
-        let wish = context.preferences.device.clone();
+        // The page's URL may name another one than the preferences.
+        let wish = context.state.device_request.as_ref().unwrap_or(&context.preferences.device).clone();
         let why = match wish.as_str() {
             "auto" => &*format::capitalized(&engine.device.why),
             _ => text::AUTO,

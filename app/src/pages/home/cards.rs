@@ -17,10 +17,17 @@ const CURVE: usize = 60;
 pub struct Cards {
     /// The project being renamed, and the typed name.
     renaming: Option<(String, String)>,
+    /// [`Runs::revision`] when the projects were last listed for a card.
+    listed: u64,
 }
 
 impl Cards {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let revision = context.state.runs.revision;
+        if self.listed != revision && is_outdated(context.state) {
+            self.listed = revision;
+            context.outbox.send(Command::ListProjects);
+        }
         let alive = context.state.projects.list.iter().filter(|project| !project.deleted);
         let projects: Vec<ProjectSummary> =
             alive.map(|project| as_it_stands(context.state, project)).collect();
@@ -152,6 +159,15 @@ impl Cards {
             }
         });
     }
+}
+
+/// Whether the open project's entry in the list predates its best run, of which no more is known than numbers.
+fn is_outdated(state: &State) -> bool {
+    let Some(best) = RunSummary::best_text(&state.runs.list) else { return false };
+    let is_in_training = state.training.run.as_ref().is_some_and(|run| run.name == best.name);
+    let open = state.projects.open.as_ref().map(|open| &open.summary.id);
+    let listed = state.projects.list.iter().find(|project| Some(&project.id) == open);
+    !is_in_training && listed.is_some_and(|project| project.run != best.name)
 }
 
 /// The project's current state: the list's entry for the open one predates its run.
