@@ -1338,40 +1338,6 @@ pub mod head_norm_backward {
     ];
 }
 
-/// Gradient of the query and key heads' scales, second half: dw += Σ over segments.
-pub mod head_norm_weight_backward {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// Channels of a group of queries.
-        pub query_size: u32,
-        /// Channels of a group of keys.
-        pub key_size: u32,
-        /// S.
-        pub segments: u32,
-    }
-
-    crate::arguments!(12);
-
-    /// The variant with these features.
-    pub fn kernel() -> &'static Kernel {
-        &VARIANTS[0]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "head_norm_weight_backward", entry_point: "head_norm_weight_backward", pieces: &[W8241C600, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W318AED21], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "partial_sums", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "query_gradient", binding: 2, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "key_gradient", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
 /// Gradient of the query and key heads' scales, first part: sums over a segment of the rows.
 pub mod head_norm_weight_partial {
     use crate::pieces::*;
@@ -1516,48 +1482,6 @@ pub mod linear_cooperative {
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Linear layer on a software adapter, without workgroup memory: y = x·wᵀ (+ b) (+ r).
-pub mod linear_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear::Arguments;
-
-    /// Which `operands` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Operands {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(operands: Operands) -> &'static Kernel {
-        &VARIANTS[operands as usize]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: true },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
@@ -1731,65 +1655,7 @@ pub mod linear_input_backward_cooperative {
     ];
 }
 
-/// Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-pub mod linear_input_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_input_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
-        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: true },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+/// Gradient of a linear layer's input, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
 pub mod linear_input_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -1933,7 +1799,7 @@ pub mod linear_input_backward_tiled {
     ];
 }
 
-/// Linear layer on a GPU, through workgroup memory: y = x·wᵀ (+ b) (+ r).
+/// Linear layer, through workgroup memory: y = x·wᵀ (+ b) (+ r).
 pub mod linear_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2057,62 +1923,7 @@ pub mod linear_weight_backward_cooperative {
     ];
 }
 
-/// Gradient of a linear layer's weight on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-pub mod linear_weight_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_weight_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
-        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel { name: "linear_weight_backward_direct:left1,scalar", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "linear_weight_backward_direct:left1,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "linear_weight_backward_direct:left4,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
-/// Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+/// Gradient of a linear layer's weight, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
 pub mod linear_weight_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2156,20 +1967,20 @@ pub mod linear_weight_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 14] = [
-        Kernel { name: "linear_weight_backward_tiled:large,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_4, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_5, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_6, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_7, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_4, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_5, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_6, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_7, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 16384, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2462,7 +2273,7 @@ pub mod norm {
     ];
 }
 
-/// Gradient of a norm's input, and parts of its weight's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+/// Gradient of a norm's input, and parts of its weight's and bias's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
 pub mod norm_backward {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2480,8 +2291,8 @@ pub mod norm_backward {
         pub residual: u32,
         /// Rows of a workgroup.
         pub rows_in_group: u32,
-        /// 1 writes weight_parts.
-        pub weight: u32,
+        /// 1 writes a group's part of the weight's gradient, 2 also of the bias's, 0 none.
+        pub parts: u32,
     }
 
     crate::arguments!(24);
@@ -2512,12 +2323,12 @@ pub mod norm_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "norm_backward:layer,scalar", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:layer,vec4", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:layer,half", entry_point: "norm_backward", pieces: &[W148953AA, W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,scalar", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,vec4", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,half", entry_point: "norm_backward", pieces: &[W148953AA, W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,scalar", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,vec4", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,scalar", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,vec4", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2527,7 +2338,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2537,7 +2348,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2547,7 +2358,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -3180,9 +2991,11 @@ pub mod sum_rows {
         pub columns: u32,
         /// 1 adds to dx.
         pub accumulate: u32,
+        /// Columns of dx, in entries; `second` has the others.
+        pub first: u32,
     }
 
-    crate::arguments!(12);
+    crate::arguments!(16);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -3205,19 +3018,23 @@ pub mod sum_rows {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(tier: Tier, entries: Entries, half_out: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 12] = [Some(0), None, Some(1), Some(2), Some(3), None, Some(4), None, Some(5), None, Some(6), None];
-        PLACES.get(tier as usize * 6 + entries as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(tier: Tier, entries: Entries, half_out: bool, pair: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), None, None, Some(2), Some(3), Some(4), None, Some(5), None, None, None, Some(6), Some(7), None, None, Some(8), Some(9), None, None, Some(10), None, None, None];
+        PLACES.get(tier as usize * 12 + entries as usize * 4 + usize::from(half_out) * 2 + usize::from(pair))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 7] = [
-        Kernel { name: "sum_rows:column,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,vec4,half_out", entry_point: "sum_rows", pieces: &[W148953AA, W02BE1858, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096, reads_z: false },
+    pub(crate) static VARIANTS: [Kernel; 11] = [
+        Kernel { name: "sum_rows:column,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,scalar,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, W0B85CA4D, WEEB6763F, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, W0B85CA4D, WEEB6763F, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4,half_out", entry_point: "sum_rows", pieces: &[W148953AA, W02BE1858, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,scalar,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, WD282B7C0, WEEB6763F, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 4096, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,vec4,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, WD282B7C0, WEEB6763F, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 4096, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -3226,15 +3043,27 @@ pub mod sum_rows {
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "second", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "second", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
@@ -3641,18 +3470,14 @@ pub static KERNELS: &[&Kernel] = &[
     &gradient_squares::VARIANTS[0],
     &head_norm::VARIANTS[0], &head_norm::VARIANTS[1],
     &head_norm_backward::VARIANTS[0], &head_norm_backward::VARIANTS[1],
-    &head_norm_weight_backward::VARIANTS[0],
     &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
-    &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1],
     &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9],
     &linear_input_backward_cooperative::VARIANTS[0], &linear_input_backward_cooperative::VARIANTS[1], &linear_input_backward_cooperative::VARIANTS[2], &linear_input_backward_cooperative::VARIANTS[3], &linear_input_backward_cooperative::VARIANTS[4], &linear_input_backward_cooperative::VARIANTS[5],
-    &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2],
     &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10], &linear_input_backward_tiled::VARIANTS[11], &linear_input_backward_tiled::VARIANTS[12], &linear_input_backward_tiled::VARIANTS[13], &linear_input_backward_tiled::VARIANTS[14], &linear_input_backward_tiled::VARIANTS[15], &linear_input_backward_tiled::VARIANTS[16], &linear_input_backward_tiled::VARIANTS[17], &linear_input_backward_tiled::VARIANTS[18], &linear_input_backward_tiled::VARIANTS[19],
     &linear_tiled::VARIANTS[0], &linear_tiled::VARIANTS[1], &linear_tiled::VARIANTS[2], &linear_tiled::VARIANTS[3], &linear_tiled::VARIANTS[4], &linear_tiled::VARIANTS[5], &linear_tiled::VARIANTS[6],
     &linear_weight_backward_cooperative::VARIANTS[0], &linear_weight_backward_cooperative::VARIANTS[1], &linear_weight_backward_cooperative::VARIANTS[2], &linear_weight_backward_cooperative::VARIANTS[3],
-    &linear_weight_backward_direct::VARIANTS[0], &linear_weight_backward_direct::VARIANTS[1], &linear_weight_backward_direct::VARIANTS[2],
     &linear_weight_backward_tiled::VARIANTS[0], &linear_weight_backward_tiled::VARIANTS[1], &linear_weight_backward_tiled::VARIANTS[2], &linear_weight_backward_tiled::VARIANTS[3], &linear_weight_backward_tiled::VARIANTS[4], &linear_weight_backward_tiled::VARIANTS[5], &linear_weight_backward_tiled::VARIANTS[6], &linear_weight_backward_tiled::VARIANTS[7], &linear_weight_backward_tiled::VARIANTS[8], &linear_weight_backward_tiled::VARIANTS[9], &linear_weight_backward_tiled::VARIANTS[10], &linear_weight_backward_tiled::VARIANTS[11], &linear_weight_backward_tiled::VARIANTS[12], &linear_weight_backward_tiled::VARIANTS[13],
     &muon_momentum::VARIANTS[0],
     &muon_normalise::VARIANTS[0],
@@ -3674,7 +3499,7 @@ pub static KERNELS: &[&Kernel] = &[
     &score::VARIANTS[0],
     &softcap::VARIANTS[0], &softcap::VARIANTS[1],
     &squared_error::VARIANTS[0], &squared_error::VARIANTS[1],
-    &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6],
+    &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6], &sum_rows::VARIANTS[7], &sum_rows::VARIANTS[8], &sum_rows::VARIANTS[9], &sum_rows::VARIANTS[10],
     &top_k::VARIANTS[0],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
@@ -3684,7 +3509,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "ada57dd68d1968c9";
+pub const VERSION: &str = "9e2480d749e6599c";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

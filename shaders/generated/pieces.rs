@@ -6,26 +6,6 @@ pub(crate) const W000E537A: &str = r#"struct Arguments {
     renormalise: u32
 }
 "#;
-pub(crate) const W00D8B31C: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -672,28 +652,6 @@ fn mix_bits(start: u32) -> u32 {
 pub(crate) const W228991E1: &str = r#"
 var<workgroup> sums: array<Entry, 256>;
 "#;
-pub(crate) const W2299710C: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = steps.x; step < steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W22F1D1AF: &str = r#"
 fn masked(products: vec4<f32>, t: vec4<u32>, documents: vec4<u32>, key: u32) -> vec4<f32> {
     let j = vec4<u32>(key);
@@ -951,11 +909,6 @@ pub(crate) const W2EF5C0B1: &str = r#"
 @group(0) @binding(5)
 var<storage, read> r: array<Entry>;
 "#;
-pub(crate) const W2FB8C493: &str = r#"
-fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
-}
-"#;
 pub(crate) const W2FCACB87: &str = r#"
 fn activated_by(kind: u32, x: Entry) -> Entry {
     switch kind {
@@ -977,10 +930,6 @@ fn activated_by(kind: u32, x: Entry) -> Entry {
     }
 }
 "#;
-pub(crate) const W2FD3B302: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> query_gradient: array<f32>;
-"#;
 pub(crate) const W306B62DB: &str = r#"
 @group(0) @binding(3)
 var<storage, read> rows: array<vec2<f32>>;
@@ -992,25 +941,6 @@ var<storage, read> b: array<f32>;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
 "#;
-pub(crate) const W318AED21: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let columns = arguments.query_size + arguments.key_size;
-    if id.x >= columns {
-        return;
-    }
-    var sum = 0.0;
-    for (var segment = 0u; segment < arguments.segments; segment++) {
-        sum += partial_sums[segment * columns + id.x];
-    }
-    if id.x < arguments.query_size {
-        query_gradient[id.x] += sum;
-    }
-    else {
-        key_gradient[id.x - arguments.query_size] += sum;
-    }
-}
-"#;
 pub(crate) const W32643A66: &str = r#"
 fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
     if arguments.capped == 0u {
@@ -1018,37 +948,6 @@ fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
     }
     let shares = scores / arguments.softcap;
     return vec4<f32>(1.0) - shares * shares;
-}
-"#;
-pub(crate) const W3304F650: &str = r#"@compute @workgroup_size(INVOCATIONS)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index % 64u, 8u);
-    let staged = staged_place(index);
-    var blocks = mat4x4<f32>();
-    for (var first = steps.x; first < steps.y; first += STEPS) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < steps.y && stages_left(index) {
-            staged_left = left_guarded(tile.x + staged.x, step);
-        }
-        if step < steps.y && stages_right(index) {
-            staged_right = right_guarded(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, index);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
 }
 "#;
 pub(crate) const W330C6669: &str = r#"
@@ -1070,6 +969,37 @@ fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
         mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
     }
     return sum_of_lanes(lane, mass);
+}
+"#;
+pub(crate) const W344EBFE9: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
 }
 "#;
 pub(crate) const W34524943: &str = r#"
@@ -1358,16 +1288,64 @@ pub(crate) const W3AE8E973: &str = r#"
 @group(0) @binding(3)
 var<storage, read> key_scale: array<f32>;
 "#;
+pub(crate) const W3B1A4532: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        var sum = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+            {
+                sum += g;
+            }
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        {
+            mean.x = sum_of_row(total(sum), local) / count;
+        }
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var weight = Entry(0.0);
+        var bias = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            weight += flow * normal;
+            bias += flow;
+        }
+        let place = number * arguments.parts * arguments.channels + c;
+        if arguments.parts > 0u {
+            parts[place] = weight;
+        }
+        if arguments.parts > 1u {
+            parts[place + arguments.channels] = bias;
+        }
+    }
+}
+"#;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
-"#;
-pub(crate) const W3C620F0C: &str = r#"
-fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
-    (*blocks).here += right * left;
-    (*blocks).right += right_across * left;
-    (*blocks).down += right * left_down;
-    (*blocks).across += right_across * left_down;
-}
 "#;
 pub(crate) const W3CBBE5BA: &str = r#"
 alias Stored = vec4<f32>;
@@ -1502,15 +1480,6 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
 pub(crate) const W442C162F: &str = r#"
 fn scaled_rows(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
-}
-"#;
-pub(crate) const W442CA069: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32,
-    offset: f32,
-    residual: u32,
-    rows_in_group: u32,
-    weight: u32
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -1828,11 +1797,6 @@ fn tile_corner(tile: u32, tiles_per_row: u32, side: u32) -> vec2<u32> {
 "#;
 pub(crate) const W59E6B889: &str = r#"
 var<workgroup> lanes: array<f32, 256>;
-"#;
-pub(crate) const W59F59595: &str = r#"
-fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
-}
 "#;
 pub(crate) const W5A19FA29: &str = r#"
 @compute @workgroup_size(64)
@@ -2262,13 +2226,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
-pub(crate) const W6D223E7B: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    accumulate: u32
-}
-"#;
 pub(crate) const W6D27ED70: &str = r#"
 alias Left = f32;
 "#;
@@ -2423,6 +2380,11 @@ fn across_at(place: vec2<u32>) -> u32 {
     return (place.y * ACROSS + place.x) / UNIT;
 }
 "#;
+pub(crate) const W75CA64C9: &str = r#"
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
+}
+"#;
 pub(crate) const W75D4B825: &str = r#"
 @compute @workgroup_size(64)
 fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2481,10 +2443,6 @@ pub(crate) const W799ACE7A: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
     right_tile[at] = numbers;
 }
-"#;
-pub(crate) const W79CEF105: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> key_gradient: array<f32>;
 "#;
 pub(crate) const W7A12277E: &str = r#"
 @group(0) @binding(1)
@@ -2731,12 +2689,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
     return sum_of_group(value, local, LANES);
 }
 "#;
-pub(crate) const W8241C600: &str = r#"struct Arguments {
-    query_size: u32,
-    key_size: u32,
-    segments: u32
-}
-"#;
 pub(crate) const W82C490A1: &str = r#"
 @compute @workgroup_size(256)
 fn noise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2869,82 +2821,8 @@ pub(crate) const W89973BAA: &str = r#"
 @group(0) @binding(4)
 var<storage, read> shares: array<f32>;
 "#;
-pub(crate) const W89A1296B: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
-    let first = number * arguments.rows_in_group;
-    if first >= arguments.rows {
-        return;
-    }
-    let end = min(first + arguments.rows_in_group, arguments.rows);
-    let count = f32(arguments.channels * WIDTH);
-    for (var row = first; row < end; row += 1u) {
-        let centre = statistics[row];
-        var along = Entry(0.0);
-        var sum = Entry(0.0);
-        for (var c = local; c < arguments.channels; c += LANES) {
-            let at = row * arguments.channels + c;
-            let g = Entry(dy[at]) * (w[c] + arguments.offset);
-            along += g * (x[at] - centre.x) * centre.y;
-            {
-                sum += g;
-            }
-        }
-        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
-        {
-            mean.x = sum_of_row(total(sum), local) / count;
-        }
-        if local == 0u {
-            means[row - first] = mean;
-        }
-    }
-    workgroupBarrier();
-    for (var c = local; c < arguments.channels; c += LANES) {
-        var part = Entry(0.0);
-        for (var row = first; row < end; row += 1u) {
-            let at = row * arguments.channels + c;
-            let centre = statistics[row];
-            let mean = means[row - first];
-            let normal = (x[at] - centre.x) * centre.y;
-            let flow = Entry(dy[at]);
-            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
-            let residual = arguments.residual == 1u;
-            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
-            part += flow * normal;
-        }
-        if arguments.weight == 1u {
-            weight_parts[number * arguments.channels + c] = part;
-        }
-    }
-}
-"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
-"#;
-pub(crate) const W8A847EDA: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE) + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    var step = steps.x;
-    for (; step + 4u <= steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    for (; step < steps.y; step += 4u) {
-        multiply(&blocks, left_guarded(row, step), left_guarded(row + 32u, step), right_guarded(column, step), right_guarded(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
 "#;
 pub(crate) const W8A9057C7: &str = r#"
 var<workgroup> means: array<vec2<f32>, 64>;
@@ -2975,11 +2853,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = product * arguments.inner + min(step, arguments.inner - 1u);
     let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     return columns;
-}
-"#;
-pub(crate) const W8CD93CF5: &str = r#"
-fn left(row: u32, step: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
 }
 "#;
 pub(crate) const W8D63A552: &str = r#"
@@ -3040,6 +2913,10 @@ var<storage, read> schedule: array<ScheduleRow>;
 pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
+"#;
+pub(crate) const W924842B8: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> second: array<Entry>;
 "#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
@@ -3791,10 +3668,6 @@ struct Arguments {
     documents: u32
 }
 "#;
-pub(crate) const WAFCC3C7E: &str = r#"
-@group(0) @binding(7)
-var<storage, read_write> weight_parts: array<Entry>;
-"#;
 pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> control: Control;
@@ -3986,6 +3859,10 @@ fn stage_steps(steps: mat4x4<f32>, step: u32, column: u32) {
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
+"#;
+pub(crate) const WB64478E0: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> parts: array<Entry>;
 "#;
 pub(crate) const WB65AFF42: &str = r#"
 @compute @workgroup_size(256)
@@ -4218,6 +4095,15 @@ fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, tota
     }
 }
 "#;
+pub(crate) const WBEEEB9AF: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    offset: f32,
+    residual: u32,
+    rows_in_group: u32,
+    parts: u32
+}
+"#;
 pub(crate) const WBF766089: &str = r#"
 var<workgroup> right_tile: array<array<vec4<f32>, 16>, STEPS>;
 "#;
@@ -4439,6 +4325,42 @@ pub(crate) const WCA1F0931: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Operand>;
 "#;
+pub(crate) const WCACAAEDF: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
+}
+"#;
 pub(crate) const WCB2E52F5: &str = r#"
 alias Right = vec4<f32>;
 "#;
@@ -4653,6 +4575,14 @@ fn stage(tile: vec2<u32>, first: u32, four: u32) {
     stage_right(along_at(right), right_four(tile.y, first, right));
 }
 "#;
+pub(crate) const WD5F6ED65: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    accumulate: u32,
+    first: u32
+}
+"#;
 pub(crate) const WD5FDCB66: &str = r#"
 alias RightMatrix = coop_mat8x8<Number, B>;
 "#;
@@ -4723,6 +4653,55 @@ pub(crate) const WD96CA896: &str = r#"
 fn kept_four(own: Own, at: u32) -> vec4<f32> {
     let first = own.number * EDGE * KEPT_COLUMNS + at;
     return vec4<f32>(kept[first], kept[first + 1u], kept[first + 2u], kept[first + 3u]);
+}
+"#;
+pub(crate) const WDA83CEFF: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var weight = Entry(0.0);
+        var bias = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            weight += flow * normal;
+            bias += flow;
+        }
+        let place = number * arguments.parts * arguments.channels + c;
+        if arguments.parts > 0u {
+            parts[place] = weight;
+        }
+        if arguments.parts > 1u {
+            parts[place + arguments.channels] = bias;
+        }
+    }
 }
 "#;
 pub(crate) const WDAE1E500: &str = r#"
@@ -4943,11 +4922,6 @@ var<storage, read> shares: array<f32>;
 pub(crate) const WE586CEC4: &str = r#"
 fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
-}
-"#;
-pub(crate) const WE5B828AC: &str = r#"
-fn right(column: u32, step: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
 }
 "#;
 pub(crate) const WE5EF4636: &str = r#"
@@ -5217,6 +5191,34 @@ fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
 }
 "#;
+pub(crate) const WEEB6763F: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.columns;
+    var sum = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_sum = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            block_sum += Entry(dy[row * arguments.columns + column]);
+        }
+        sum += block_sum;
+    }
+    sum = sum_of_column(sum, local);
+    if inside && first_row(local) == 0u {
+        {
+            if column >= arguments.first {
+                second[column - arguments.first] += sum;
+                return;
+            }
+        }
+        if arguments.accumulate == 1u {
+            sum += Entry(dx[column]);
+        }
+        dx[column] = Result(sum);
+    }
+}
+"#;
 pub(crate) const WEEB6BA7C: &str = r#"
 fn silu_slope(x: Entry) -> Entry {
     let s = sigmoid(x);
@@ -5281,42 +5283,6 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
 "#;
-pub(crate) const WF21F31B2: &str = r#"@compute @workgroup_size(INVOCATIONS)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index % 64u, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += STEPS) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < steps.y && stages_left(index) {
-            staged_left = left_guarded(tile.x + staged.x, step);
-        }
-        if step < steps.y && stages_right(index) {
-            staged_right = right_guarded(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, index);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    {
-        store(slice, row, column, blocks.here);
-        store(slice, row, column + 32u, blocks.right);
-        store(slice, row + 32u, column, blocks.down);
-        store(slice, row + 32u, column + 32u, blocks.across);
-    }
-}
-"#;
 pub(crate) const WF2349D97: &str = r#"
 @group(0) @binding(2)
 var<storage, read> load: array<f32>;
@@ -5358,6 +5324,11 @@ pub(crate) const WF679EE3A: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dgates: array<f32>;
 "#;
+pub(crate) const WF785DAAF: &str = r#"
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
+}
+"#;
 pub(crate) const WF836C876: &str = r#"
 const STEPS: u32 = 16u;
 "#;
@@ -5396,49 +5367,6 @@ var<storage, read> targets: array<u32>;
 pub(crate) const WF991F24F: &str = r#"
 const GELU_EXACT: u32 = 0u;
 "#;
-pub(crate) const WFA86AD2D: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
-    let first = number * arguments.rows_in_group;
-    if first >= arguments.rows {
-        return;
-    }
-    let end = min(first + arguments.rows_in_group, arguments.rows);
-    let count = f32(arguments.channels * WIDTH);
-    for (var row = first; row < end; row += 1u) {
-        let centre = statistics[row];
-        var along = Entry(0.0);
-        for (var c = local; c < arguments.channels; c += LANES) {
-            let at = row * arguments.channels + c;
-            let g = Entry(dy[at]) * (w[c] + arguments.offset);
-            along += g * (x[at] - centre.x) * centre.y;
-        }
-        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
-        if local == 0u {
-            means[row - first] = mean;
-        }
-    }
-    workgroupBarrier();
-    for (var c = local; c < arguments.channels; c += LANES) {
-        var part = Entry(0.0);
-        for (var row = first; row < end; row += 1u) {
-            let at = row * arguments.channels + c;
-            let centre = statistics[row];
-            let mean = means[row - first];
-            let normal = (x[at] - centre.x) * centre.y;
-            let flow = Entry(dy[at]);
-            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
-            let residual = arguments.residual == 1u;
-            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
-            part += flow * normal;
-        }
-        if arguments.weight == 1u {
-            weight_parts[number * arguments.channels + c] = part;
-        }
-    }
-}
-"#;
 pub(crate) const WFAEE3825: &str = r#"@compute @workgroup_size(INVOCATIONS)
 fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
@@ -5474,10 +5402,6 @@ fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin
 pub(crate) const WFBB6A2E8: &str = r#"
 @group(0) @binding(2)
 var<storage, read> draws: array<f32>;
-"#;
-pub(crate) const WFE7248A8: &str = r#"
-@group(0) @binding(1)
-var<storage, read> partial_sums: array<f32>;
 "#;
 pub(crate) const WFF997C53: &str = r#"
 @group(0) @binding(4)

@@ -32,8 +32,7 @@ fn the_graph_has_the_kernels_that_a_runs_record_pins() {
     let gpu = test_gpu();
     let mut bench = Bench::new(llama());
     let model = bench.config.model.clone();
-    let (default, other) =
-        if gpu.target().software { (Tier::Direct, Tier::Tiled) } else { (Tier::Small, Tier::Direct) };
+    let (default, other) = (Tier::Small, Tier::Tiled);
     // The prompt's 24 bytes are read in a window of 32.
     let trials = trial::of_graph(&build(&model, Purpose::Window { time: 32 }).unwrap().graph);
     let products = trials.iter().filter(|trial| trial.bucket.family == Family::Linear);
