@@ -523,8 +523,6 @@ pub struct GraphNode {
     pub raises: Vec<String>,
     /// 0 for other nodes than features.
     pub activation: f32,
-    /// The part of the activation that depends on no node: biases.
-    pub constant: f64,
     /// Share of the paths to the logit that run through the node.
     pub influence: f64,
     /// Contribution to the logit over all paths.
