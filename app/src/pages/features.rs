@@ -23,6 +23,15 @@ const DESCRIBED: usize = 12;
 
 #[derive(Debug, Default)]
 pub struct FeaturesPage {
+/// What an address asks for: the card of a feature of the latest dictionary, the graph behind the token after a prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    pub feature: Option<usize>,
+    pub prompt: Option<String>,
+    /// The token; empty for the likeliest.
+    pub completion: String,
+}
+
     source: WeightSource,
     /// The run that `dictionary` and `feature` belong to.
     run: Option<String>,
@@ -34,6 +43,8 @@ pub struct FeaturesPage {
     feature: Option<usize>,
     /// The feature whose density at the run's checkpoints is wanted.
     history: Option<usize>,
+    /// The feature to open once there is a run.
+    wished: Option<usize>,
     steering: Steering,
     explained: Explained,
     planning: Debounce<(WeightSource, DictionarySettings, u64)>,
@@ -52,7 +63,7 @@ impl Page for FeaturesPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let run = run_of(&self.source, context.state).map(|run| run.name.clone());
         if self.run != run {
-            (self.run, self.dictionary, self.feature) = (run, None, None);
+            (self.run, self.dictionary, self.feature) = (run, None, self.wished.take());
         }
         self.ask(ui, context);
         self.new_ui(ui, context);
@@ -95,6 +106,14 @@ fn awaited_ui(ui: &mut Ui, state: &State, words: &str) {
 impl FeaturesPage {
     /// What is known of the chosen run.
     fn overview<'a>(&self, state: &'a State) -> Option<&'a answer::Dictionaries> {
+    pub fn wish(&mut self, Wish { feature, prompt, completion }: Wish) {
+        let shown = if self.run.is_some() { &mut self.feature } else { &mut self.wished };
+        *shown = feature.or(*shown);
+        if let Some(prompt) = prompt {
+            self.explained = Explained { prompt, completion, is_wished: true, is_due: true };
+        }
+    }
+
         let run = run_of(&self.source, state)?;
         state.dictionaries.overview.as_ref().filter(|found| found.run == run.name)
     }
