@@ -22,7 +22,7 @@ pub use incoming::ACCEPTED;
 
 use crate::asks::{Asks, Toast, Undo};
 use crate::link::{self, Answer, Link, Outbox};
-use crate::pages::{Context, PageName, Pages, inspect};
+use crate::pages::{Context, PageName, Pages, features, inspect};
 use crate::preferences::Preferences;
 use crate::state::{State, leaves};
 use crate::theme::{self, Palette};
@@ -48,6 +48,8 @@ pub struct AppOptions {
     pub device: Option<String>,
     /// Hides the rail, and the top bar on the Inspect page, for embedding in another page.
     pub embed: bool,
+    /// Initial request of the Features page.
+    pub features: features::Wish,
     /// Initial request of the Inspect page.
     pub inspect: inspect::Wish,
 }
@@ -129,6 +131,7 @@ impl App {
         let drafts = Drafts::new(draft);
         let inspect = inspect::InspectPage::beginning_with(start.inspect.clone(), start.embed);
         let mut pages = Pages { inspect, ..Pages::default() };
+        pages.features.wish(start.features.clone());
         if let Some(number) = start.lesson {
             pages.learn.open(number);
         }

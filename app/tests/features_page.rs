@@ -7,6 +7,7 @@ use crate::support::scene::Scene;
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::Address;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::features::{DictionaryPoint, DictionarySettings};
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, TrainingState, answer};
@@ -159,6 +160,19 @@ fn a_next_token_leads_to_its_features_and_a_completion_to_its_passages() {
     assert!(scene.says("More likely because of") && scene.says("A boy named Tom ran."));
     scene.press_role(Role::Button, "block 1, feature 3 at \" boy\" (2): raises \" Mia\"");
     assert!(scene.says("Strongest activations"), "its card is open");
+}
+
+#[test]
+fn an_address_opens_a_feature_and_draws_the_graph_behind_a_token() {
+    let mut scene = scene(1, [1280.0, 4_000.0], "dark");
+    let pairs = [("page", "features"), ("feature", "0"), ("prompt", " a boy named"), ("completion", " Tom")];
+    let value = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    scene.harness.state_mut().follow(&Address::read(value));
+    scene.settle();
+    assert!(scene.says("Strongest activations") && scene.says("rank correlation"));
+    let sent = scene.sent_of(|command| matches!(command, Command::GraphFeatures { .. }));
+    let [Command::GraphFeatures { query, .. }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((query.prompt.as_str(), query.token.as_deref()), (" a boy named", Some(" Tom")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use glasshouse_engine::features::{DictionaryExecutor, DictionaryFolder, Place, S
 use glasshouse_engine::graph::random::nth;
 use glasshouse_engine::model::model_parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::protocol::features as protocol;
+use glasshouse_engine::protocol::features::{self as protocol, DictionaryKind};
 use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
 use glasshouse_tests::{output_of, python};
@@ -22,14 +22,31 @@ fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|at| (nth(seed, 0, at) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
 }
 
-fn weights() -> Weights {
+fn settings(kind: DictionaryKind) -> protocol::DictionarySettings {
+    let at = "blocks.1.mlp.output".to_owned();
+    protocol::DictionarySettings {
+        at,
+        width: WIDTH,
+        kind,
+        k: K,
+        penalty: 0.1,
+        bandwidth: 0.8,
+        ..Default::default()
+    }
+}
+
+fn weights(kind: DictionaryKind) -> Weights {
     let mut weights = Weights::new(WIDTH, COLUMNS);
     (weights.encoder, weights.decoder) = (random(1, WIDTH * COLUMNS), random(2, WIDTH * COLUMNS));
     (weights.encoder_bias, weights.decoder_bias) = (random(3, WIDTH), random(4, COLUMNS));
+    if kind == DictionaryKind::JumpRelu {
+        // Some are below 0.
+        weights.threshold = random(8, WIDTH).iter().map(|own| 0.3 + own).collect();
+    }
     weights
 }
 
-fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
+fn opened(device: &str, kind: DictionaryKind) -> (RunConfig, DictionaryExecutor) {
     let mut config = crate::runs::config();
     (config.train.accumulate, config.train.gradient_clipping) = (1, 0.0);
     let parameters = model_parameters(&config.model).unwrap();
@@ -37,9 +54,9 @@ fn opened(device: &str) -> (RunConfig, DictionaryExecutor) {
     let place = Place::named(&config.model, "blocks.1.mlp.output").unwrap();
     assert_eq!(place.columns, COLUMNS);
     let subject = Subject { config: &config, parameters: &weights_of_model, device, threads: Some(2) };
-    let dictionary = place.dictionary(WIDTH, K);
-    let mut executor = block_on(DictionaryExecutor::open(&subject, dictionary, COLUMNS)).unwrap();
-    block_on(executor.set_weights(weights())).unwrap();
+    let mut executor =
+        block_on(DictionaryExecutor::open(&subject, place.dictionary(&settings(kind)), COLUMNS)).unwrap();
+    block_on(executor.set_weights(weights(kind))).unwrap();
     (config, executor)
 }
 
@@ -54,63 +71,65 @@ fn step(config: &RunConfig) -> StepInput {
     StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch(config)] }
 }
 
-fn parts(weights: &Weights) -> [&[f32]; 4] {
-    [&weights.encoder, &weights.encoder_bias, &weights.decoder, &weights.decoder_bias]
+fn parts(weights: &Weights) -> Vec<&[f32]> {
+    let Weights { encoder, encoder_bias, decoder, decoder_bias, threshold } = weights;
+    let all = [encoder, encoder_bias, decoder, decoder_bias, threshold];
+    all.into_iter().map(Vec::as_slice).filter(|part| !part.is_empty()).collect()
 }
 
 #[test]
 fn cpu_and_gpu_agree_on_losses_gradients_and_features() {
-    let (config, mut cpu) = opened("cpu");
-    let (_, mut gpu) = opened(&common::adapter());
-    let [(loss, ours), (other, theirs)] =
-        [&mut cpu, &mut gpu].map(|on| block_on(on.gradients(&step(&config))).unwrap());
-    assert!((loss - other).abs() < 1e-4 * loss, "{loss} {other}");
-    for (ours, theirs) in parts(&ours).into_iter().zip(parts(&theirs)) {
-        assert!(deviation(theirs, ours) < 1e-4);
+    for kind in DictionaryKind::ALL {
+        let (config, mut cpu) = opened("cpu", kind);
+        let (_, mut gpu) = opened(&common::adapter(), kind);
+        let [(loss, ours), (other, theirs)] =
+            [&mut cpu, &mut gpu].map(|on| block_on(on.gradients(&step(&config))).unwrap());
+        assert!((loss - other).abs() < 1e-4 * loss, "{kind}: {loss} {other}");
+        for (ours, theirs) in parts(&ours).into_iter().zip(parts(&theirs)) {
+            assert!(deviation(theirs, ours) < 1e-4, "{kind}");
+        }
+        let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.values(&batch(&config))).unwrap());
+        assert!(deviation(&theirs.features, &ours.features) < 1e-4, "{kind}");
+        assert!(deviation(&theirs.reconstruction, &ours.reconstruction) < 1e-4, "{kind}");
+        assert!(deviation(&theirs.clean, &ours.clean) < 1e-4, "{kind}");
+        let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.loss(&batch(&config))).unwrap().0);
+        assert!((ours - theirs).abs() < 1e-4 * ours, "{kind}: {ours} {theirs}");
     }
-    let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.values(&batch(&config))).unwrap());
-    assert!(deviation(&theirs.features, &ours.features) < 1e-4);
-    assert!(deviation(&theirs.reconstruction, &ours.reconstruction) < 1e-4);
-    assert!(deviation(&theirs.clean, &ours.clean) < 1e-4);
-    let [ours, theirs] = [&mut cpu, &mut gpu].map(|on| block_on(on.loss(&batch(&config))).unwrap().0);
-    assert!((ours - theirs).abs() < 1e-4 * ours, "{ours} {theirs}");
 }
 
 #[test]
 fn slow_python_sae_lens_formulas_give_the_same_loss_and_gradients() {
-    let (config, mut executor) = opened("cpu");
-    let (_folder, project) = crate::runs::project();
-    let run = crate::runs::create(&project, &config);
-    let (folder, number) = DictionaryFolder::next(&run);
-    let settings = protocol::DictionarySettings {
-        at: "blocks.1.mlp.output".to_owned(),
-        width: WIDTH,
-        k: K,
-        ..Default::default()
-    };
-    let record = protocol::Dictionary { number, settings, columns: COLUMNS, ..Default::default() };
-    folder.save(&record, &weights()).unwrap();
-    let values = block_on(executor.values(&batch(&config))).unwrap();
-    let x = folder.path().join("x");
-    let bytes: Vec<u8> = values.input.iter().flat_map(|entry| entry.to_le_bytes()).collect();
-    std::fs::write(&x, bytes).unwrap();
-    let told = output_of(python("sae_topk.py").arg(folder.path()).arg(&x));
-    let told: Value = serde_json::from_slice(&told).unwrap();
-    let (loss, gradients) = block_on(executor.gradients(&step(&config))).unwrap();
-    let theirs = told["loss"].as_f64().unwrap();
-    assert!((f64::from(loss) / theirs - 1.0).abs() < 1e-5, "{loss} {theirs}");
-    let l0 = values.features.iter().filter(|feature| **feature > 0.0).count() as f64
-        / (values.features.len() / WIDTH) as f64;
-    assert_eq!(l0, told["l0"].as_f64().unwrap());
-    // As SAELens stores them.
-    let stored = gradients.to_safetensors().unwrap();
-    let stored = safetensors::SafeTensors::deserialize(&stored).unwrap();
-    for name in ["W_enc", "b_enc", "W_dec", "b_dec"] {
-        let theirs: Vec<f32> = serde_json::from_value(told[name].clone()).unwrap();
-        let tensor = stored.tensor(name).unwrap();
-        let ours =
-            tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>();
-        assert!(deviation(&ours, &theirs) < 1e-5, "{name}: {:.1e}", deviation(&ours, &theirs));
+    for kind in DictionaryKind::ALL {
+        let (config, mut executor) = opened("cpu", kind);
+        let (_folder, project) = crate::runs::project();
+        let run = crate::runs::create(&project, &config);
+        let (folder, number) = DictionaryFolder::next(&run);
+        let settings = settings(kind);
+        let given = [settings.penalty, settings.bandwidth].map(|own| own.to_string());
+        let record = protocol::Dictionary { number, settings, columns: COLUMNS, ..Default::default() };
+        folder.save(&record, &weights(kind)).unwrap();
+        let values = block_on(executor.values(&batch(&config))).unwrap();
+        let x = folder.path().join("x");
+        let bytes: Vec<u8> = values.input.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        std::fs::write(&x, bytes).unwrap();
+        let told = output_of(python("sae_lens.py").arg(folder.path()).arg(&x).args(given));
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        let (loss, gradients) = block_on(executor.gradients(&step(&config))).unwrap();
+        let theirs = told["loss"].as_f64().unwrap();
+        assert!((f64::from(loss) / theirs - 1.0).abs() < 1e-5, "{kind}: {loss} {theirs}");
+        let l0 = values.features.iter().filter(|feature| **feature > 0.0).count() as f64
+            / (values.features.len() / WIDTH) as f64;
+        assert_eq!(l0, told["l0"].as_f64().unwrap(), "{kind}");
+        // As SAELens stores them.
+        let stored = gradients.to_safetensors().unwrap();
+        let stored = safetensors::SafeTensors::deserialize(&stored).unwrap();
+        assert_eq!(stored.len(), if kind == DictionaryKind::TopK { 4 } else { 5 });
+        for (name, tensor) in stored.tensors() {
+            let theirs: Vec<f32> = serde_json::from_value(told[&name].clone()).unwrap();
+            let floats = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let ours: Vec<f32> = floats.collect();
+            assert!(deviation(&ours, &theirs) < 1e-5, "{kind} {name}: {:.1e}", deviation(&ours, &theirs));
+        }
     }
 }
 

@@ -106,4 +106,4 @@ macro_rules! differences {
     )*};
 }
 
-differences! { embedding norm linear head_norm rope attention activation gate route router_loss expert_linear dropouts noise add scale multiply cross_entropy linear_cross_entropy score preference policy distil unlikelihood top_k squared_error }
+differences! { embedding norm linear head_norm rope attention activation gate route router_loss expert_linear dropouts noise add scale multiply cross_entropy linear_cross_entropy score preference policy distil unlikelihood top_k jump_relu squared_error }

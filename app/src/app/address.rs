@@ -1,7 +1,8 @@
 //! Start options in the address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`,
-//! `?page=inspect&view=attention&layer=2&prompt=One+day`, `?lesson=3&preset=…`. A page in a browser reads its own address.
+//! `?page=inspect&view=attention&layer=2&prompt=One+day`, `?page=features&feature=17`, `?lesson=3&preset=…`. A page in a browser reads its own address.
 
 use super::*;
+use crate::pages::features::Wish as FeaturesWish;
 use crate::pages::inspect::Wish;
 use glasshouse_protocol::View;
 use std::str::FromStr;
@@ -20,7 +21,8 @@ impl Address {
     pub fn read(parameter: impl Fn(&str) -> Option<String>) -> Self {
         let mut problems = Vec::new();
         let [seed, step] = ["seed", "step"].map(|name| number(&parameter, &mut problems, name, ""));
-        let [layer, head] = ["layer", "head"].map(|name| number(&parameter, &mut problems, name, ""));
+        let [layer, head, feature] =
+            ["layer", "head", "feature"].map(|name| number(&parameter, &mut problems, name, ""));
         let lesson = number(&parameter, &mut problems, "lesson", " from 1");
         let page = parameter("page").and_then(|word| {
             let page = PageName::from_key(&word);
@@ -48,6 +50,11 @@ impl Address {
         });
         // A preset's only use is to train it.
         let page = page.or(lesson.map(|_| PageName::Learn)).or(preset.as_ref().map(|_| PageName::Train));
+        let completion = parameter("completion").unwrap_or_default();
+        let features = match page {
+            Some(PageName::Features) => FeaturesWish { feature, prompt: prompt.clone(), completion },
+            _ => FeaturesWish::default(),
+        };
         let start = AppOptions {
             page: page.or(view.map(|_| PageName::Inspect)),
             preset,
@@ -57,6 +64,7 @@ impl Address {
             // On the machine that serves the page for its own engine.
             project: parameter("folder").filter(|folder| !folder.is_empty()),
             embed: parameter("embed").is_some_and(|embed| embed != "0"),
+            features,
             inspect: Wish { view, prompt, layer, head, step, ..Wish::default() },
             ..AppOptions::default()
         };
@@ -83,6 +91,7 @@ impl App {
     /// Applies a new address while the application runs: page, preset and seed.
     pub fn follow(&mut self, Address { start, problems }: &Address) {
         self.page = start.page.unwrap_or(self.page);
+        self.pages.features.wish(start.features.clone());
         self.pages.inspect.wish(start.inspect.clone());
         if let Some(number) = start.lesson {
             self.pages.learn.open(number);

@@ -3,7 +3,9 @@
 use super::export::check_not_here;
 use super::generate::{SamplingArguments, generate_config};
 use super::prelude::*;
-use glasshouse_engine::protocol::features::{DictionarySettings, FeatureQuery, GraphQuery, Steering};
+use glasshouse_engine::protocol::features::{
+    DictionaryKind, DictionarySettings, FeatureQuery, GraphQuery, Steering,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum FeaturesCommand {
@@ -36,11 +38,15 @@ pub(super) fn features(command: &FeaturesCommand) -> Result<()> {
 }
 
 fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
+    let TrainDictionaryArguments { kind, penalty, bandwidth, .. } = arguments;
     let TrainDictionaryArguments { at, width, k, tokens, learning_rate, seed, json, .. } = arguments;
     let settings = DictionarySettings {
         at: at.clone(),
         width: *width,
+        kind: *kind,
         k: *k,
+        penalty: *penalty,
+        bandwidth: *bandwidth,
         tokens: *tokens,
         learning_rate: *learning_rate,
         seed: *seed,
@@ -211,9 +217,18 @@ pub struct TrainDictionaryArguments {
     /// Number of features
     #[arg(long, value_name = "N", default_value_t = DictionarySettings::default().width)]
     pub width: usize,
-    /// Maximum number of active features per token
+    /// What makes features sparse
+    #[arg(long, value_name = "KIND", value_parser = choice::<DictionaryKind>(), default_value_t = DictionarySettings::default().kind)]
+    pub kind: DictionaryKind,
+    /// Maximum number of active features per token; with jumprelu, their mean number before the first step
     #[arg(long, visible_alias = "l0", value_name = "N", default_value_t = DictionarySettings::default().k)]
     pub k: usize,
+    /// With jumprelu: cost of an active feature, as a fraction of the variance of the reconstructed value
+    #[arg(long, value_name = "X", default_value_t = DictionarySettings::default().penalty)]
+    pub penalty: f64,
+    /// With jumprelu: distance from a threshold, in standard deviations of the value, within which activations move it
+    #[arg(long, value_name = "X", default_value_t = DictionarySettings::default().bandwidth)]
+    pub bandwidth: f64,
     /// Training tokens
     #[arg(long, value_name = "N", default_value_t = DictionarySettings::default().tokens)]
     pub tokens: u64,

@@ -10,7 +10,9 @@ use super::written::{run_of, source_ui};
 use crate::pages::prelude::*;
 use card::Steering;
 use explain::Explained;
-use glasshouse_protocol::features::{DictionarySettings, FeatureQuery, FeatureSummary, TokenPattern};
+use glasshouse_protocol::features::{
+    DictionaryKind, DictionarySettings, FeatureQuery, FeatureSummary, TokenPattern,
+};
 use glasshouse_protocol::setting::Number;
 
 /// Width in points from which list and card are side by side.
@@ -20,6 +22,15 @@ const LIST: f32 = 320.0;
 /// Features in the list, and passages and neighbours of a card.
 const LISTED: usize = 60;
 const DESCRIBED: usize = 12;
+
+/// What an address asks for: the card of a feature of the latest dictionary, the graph behind the token after a prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    pub feature: Option<usize>,
+    pub prompt: Option<String>,
+    /// The token; empty for the likeliest.
+    pub completion: String,
+}
 
 #[derive(Debug, Default)]
 pub struct FeaturesPage {
@@ -32,6 +43,8 @@ pub struct FeaturesPage {
     /// List the features that are active in this text.
     search: String,
     feature: Option<usize>,
+    /// The feature to open once there is a run.
+    wished: Option<usize>,
     /// The feature whose density at the run's checkpoints is wanted.
     history: Option<usize>,
     steering: Steering,
@@ -52,7 +65,7 @@ impl Page for FeaturesPage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let run = run_of(&self.source, context.state).map(|run| run.name.clone());
         if self.run != run {
-            (self.run, self.dictionary, self.feature) = (run, None, None);
+            (self.run, self.dictionary, self.feature) = (run, None, self.wished.take());
         }
         self.ask(ui, context);
         self.new_ui(ui, context);
@@ -93,6 +106,14 @@ fn awaited_ui(ui: &mut Ui, state: &State, words: &str) {
 }
 
 impl FeaturesPage {
+    pub fn wish(&mut self, Wish { feature, prompt, completion }: Wish) {
+        let shown = if self.run.is_some() { &mut self.feature } else { &mut self.wished };
+        *shown = feature.or(*shown);
+        if let Some(prompt) = prompt {
+            self.explained = Explained { prompt, completion, is_wished: true, is_due: true };
+        }
+    }
+
     /// What is known of the chosen run.
     fn overview<'a>(&self, state: &'a State) -> Option<&'a answer::Dictionaries> {
         let run = run_of(&self.source, state)?;
@@ -195,10 +216,17 @@ impl FeaturesPage {
         source_ui(ui, state, "Weights", &mut self.source);
         ui.label("Hook point");
         choice_or(ui, ("Hook point", "…"), &mut self.settings.at, Some(ui.available_width()), &points);
-        let DictionarySettings { width, k, tokens, .. } = &mut self.settings;
+        let kinds = DictionaryKind::ALL.map(|kind| (kind, kind.title()));
+        ui.label("Kind");
+        choice(ui, "Kind", &mut self.settings.kind, Some(ui.available_width()), &kinds);
+        let DictionarySettings { width, kind, k, penalty, tokens, .. } = &mut self.settings;
+        let sparsity = match kind {
+            DictionaryKind::TopK => ("Active per token", text::K, k as &mut dyn Number),
+            DictionaryKind::JumpRelu => ("Penalty", text::PENALTY, penalty as &mut dyn Number),
+        };
         for (title, help, number) in [
             ("Features", text::WIDTH, width as &mut dyn Number),
-            ("Active per token", text::K, k as &mut dyn Number),
+            sparsity,
             ("Training tokens", text::TOKENS, tokens as &mut dyn Number),
         ] {
             field(ui, title, "", None, |ui| ui.add(drag(None, number)).accessible_name(title))

@@ -127,18 +127,17 @@ impl<'a> Linear<'a> {
         gradient
     }
 
-    /// The row of an active feature's input E·x + e.
+    /// The row of an active feature's input E·x, without the constant that biases add.
     async fn row_of_feature(&self, node: usize) -> Result<Row> {
         let Node { depth, position, feature, .. } = &self.nodes[node];
         let (feature, _) = feature.or_internal("a node without a feature")?;
         let (block, weights) = (depth - 1, &self.transcoders[depth - 1].weights);
         let reads: Vec<f64> = weights.encoder_row(feature).iter().map(|entry| f64::from(*entry)).collect();
         let stream = self.values.between[block].row(*position);
-        let (channels, bias) = self.through_norm(&format!("blocks.{block}.mlp.norm"), stream, &reads)?;
+        let (channels, _) = self.through_norm(&format!("blocks.{block}.mlp.norm"), stream, &reads)?;
         let mut gradient = self.gradient(*position, &channels);
-        let mut constant = f64::from(weights.encoder_bias[feature]) + bias;
-        self.attention(block, &mut gradient, &mut constant).await?;
-        self.row(gradient, block, constant).await
+        self.attention(block, &mut gradient, &mut 0.0).await?;
+        self.row(gradient, block, 0.0).await
     }
 
     /// The row of Σ gradient·stream + constant, with the gradient [T,C] of the stream after block `depth` − 1.
@@ -332,12 +331,9 @@ pub async fn attribution_graph(
         edges.extend(own.map(|(from, weight)| GraphEdge { from, to, weight }));
     };
     connect(None, &row);
-    let mut constants = vec![0.0; kept.len()];
     for (place, node) in kept.iter().enumerate() {
         if model.nodes[*node].feature.is_some() {
-            let row = model.row_of_feature(*node).await?;
-            constants[place] = row.constant;
-            connect(Some(place), &row);
+            connect(Some(place), &model.row_of_feature(*node).await?);
         }
     }
     let [of_tokens, of_errors] = [true, false].map(|is_token| paths.of_leaves(&model.nodes, is_token));
@@ -354,10 +350,10 @@ pub async fn attribution_graph(
         edges,
         ..FeatureGraph::default()
     };
-    for (done, (node, constant)) in (config.layers as u64 + 1..).zip(kept.into_iter().zip(constants)) {
+    for (done, node) in (config.layers as u64 + 1..).zip(kept) {
         let (influence, effect) = (paths.influence[node], paths.effect[node]);
         let Node { depth, position, feature, writes } = &nodes[node];
-        let mut own = GraphNode { position: *position, constant, influence, effect, ..GraphNode::default() };
+        let mut own = GraphNode { position: *position, influence, effect, ..GraphNode::default() };
         own.source = match (depth.checked_sub(1), feature) {
             (None, _) => GraphSource::Token,
             (Some(block), None) => GraphSource::Error { block },

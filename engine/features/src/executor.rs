@@ -67,6 +67,7 @@ pub struct DictionaryExecutor {
     /// The arena, with the model's weights and the last of the dictionary's.
     state: ArenaState,
     pub(crate) weights: Weights,
+    pub(crate) dictionary: Dictionary,
     bytes: u64,
 }
 
@@ -83,7 +84,7 @@ impl DictionaryExecutor {
         let bytes = estimate_graphs(graphs, &executor.target())?.bytes;
         let state = ArenaState::from_weights(arena);
         executor.set_state(&state).await?;
-        Ok(Self { executor, layout, state, weights: Weights::new(dictionary.width, columns), bytes })
+        Ok(Self { executor, layout, state, weights: Weights::of(dictionary, columns), dictionary, bytes })
     }
 
     /// Estimated bytes for weights, gradients, moments and activations.
@@ -124,7 +125,7 @@ impl DictionaryExecutor {
     /// Gradient of a step, for the dictionary's parameters in order, and the loss.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Weights)> {
         let (loss, arena) = self.executor.gradients(step).await?;
-        let mut gradients = Weights::new(self.weights.width(), self.weights.columns());
+        let mut gradients = Weights::of(self.dictionary, self.weights.columns());
         gradients.read(&self.layout, &arena);
         Ok((loss, gradients))
     }

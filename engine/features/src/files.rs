@@ -5,7 +5,7 @@ use crate::weights::Weights;
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Error, Result, files, refuse, storage};
 use glasshouse_project::Run;
-use glasshouse_protocol::features::{Dictionary, DictionarySettings};
+use glasshouse_protocol::features::{Dictionary, DictionaryKind, DictionarySettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -89,8 +89,8 @@ impl DictionaryFolder {
         let path = self.0.join(WEIGHTS_FILE);
         let read = Weights::from_safetensors(
             &storage::read_within(&path, MAX_WEIGHTS)?,
-            record.settings.width,
-            record.columns,
+            record.settings.kind,
+            [record.settings.width, record.columns],
         );
         read.map_err(|error| Error::bad_file(&path, error.to_string()))
     }
@@ -107,16 +107,23 @@ pub fn read_sae_lens(
     let config: SaeLensConfig =
         serde_json::from_slice(config).map_err(|error| Error::Refused(format!("{CONFIG_FILE}: {error}")))?;
     let SaeLensConfig { architecture, d_in, d_sae, metadata, .. } = config;
+    let mut kind = DictionaryKind::TopK;
     let k = match (architecture.as_str(), config.activation_fn_str.as_deref()) {
+        ("jumprelu", None | Some("relu")) => {
+            kind = DictionaryKind::JumpRelu;
+            DictionarySettings::default().k.min(d_sae)
+        }
         ("topk", None | Some("topk")) | ("standard", Some("topk")) => {
             let k = config.k.or(config.activation_fn_kwargs.and_then(|own| own.k));
             k.ok_or_else(|| Error::Refused(format!("{CONFIG_FILE} has no k")))?
         }
         ("standard", None | Some("relu")) => d_sae,
-        ("topk" | "standard", Some(other)) => refuse!(
-            "{CONFIG_FILE} has the activation function {other:?} in the architecture {architecture:?}; relu in standard, and topk, can be read"
+        ("topk" | "standard" | "jumprelu", Some(other)) => refuse!(
+            "{CONFIG_FILE} has the activation function {other:?} in the architecture {architecture:?}; relu in standard and jumprelu, and topk, can be read"
         ),
-        _ => refuse!("{CONFIG_FILE} has the architecture {architecture:?}; topk and standard can be read"),
+        _ => refuse!(
+            "{CONFIG_FILE} has the architecture {architecture:?}; topk, jumprelu and standard can be read"
+        ),
     };
     for (name, value) in [
         ("normalize_activations", &config.normalize_activations),
@@ -134,6 +141,7 @@ pub fn read_sae_lens(
     let settings = DictionarySettings {
         at: at.unwrap_or_else(named),
         width: d_sae,
+        kind,
         k,
         tokens: metadata.training_tokens.unwrap_or(0).clamp(d_sae as u64, MAX_TOKENS.max(d_sae as u64)),
         ..DictionarySettings::default()
@@ -142,7 +150,7 @@ pub fn read_sae_lens(
     let too_large = || Error::Refused(format!("{CONFIG_FILE} describes more weights than its file has"));
     let entries = d_sae.checked_mul(d_in).filter(|entries| *entries <= weights.len());
     entries.ok_or_else(too_large)?;
-    let mut weights = Weights::from_safetensors(weights, d_sae, d_in)?;
+    let mut weights = Weights::from_safetensors(weights, kind, [d_sae, d_in])?;
     if config.rescale_acts_by_decoder_norm {
         weights.normalise();
     }
@@ -227,13 +235,12 @@ impl Default for SaeLensConfig {
     }
 }
 
-/// `cfg.json` of SAELens 6 for a TopK autoencoder. Ours subtracts no decoder bias from its input (`apply_b_dec_to_input`).
+/// `cfg.json` of SAELens 6. Ours subtracts no decoder bias from its input (`apply_b_dec_to_input`).
 fn sae_lens_config(record: &Dictionary) -> Value {
-    json!({
-        "architecture": "topk",
+    let mut config = json!({
+        "architecture": record.settings.kind.name(),
         "d_in": record.columns,
         "d_sae": record.settings.width,
-        "k": record.settings.k,
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": false,
@@ -245,5 +252,9 @@ fn sae_lens_config(record: &Dictionary) -> Value {
             "model_class_name": "glasshouse",
             "training_tokens": record.curve.last().map_or(record.settings.tokens, |point| point.tokens),
         },
-    })
+    });
+    if record.settings.kind == DictionaryKind::TopK {
+        config["k"] = record.settings.k.into();
+    }
+    config
 }

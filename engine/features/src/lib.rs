@@ -1,6 +1,6 @@
-//! Sparse dictionaries of a trained model, and the influence of its training text. Dictionaries: TopK autoencoders on a hook point and transcoders of MLPs, trained by the executors like
-//! any other graph; their features, and steering with them. The graphs are [`glasshouse_compiler::model::dictionary_graphs`]; a
-//! dictionary is stored in its run's folder in the format of SAELens.
+//! Sparse dictionaries of a trained model, and the influence of its training text. Dictionaries: TopK and JumpReLU autoencoders on a hook point and
+//! transcoders of MLPs, trained by the executors like any other graph; their features, and steering with them. The graphs are
+//! [`glasshouse_compiler::model::dictionary_graphs`]; a dictionary is stored in its run's folder in the format of SAELens.
 
 mod attribution;
 mod executor;
@@ -22,9 +22,10 @@ pub use survey::{Reading, Survey, densities};
 pub use training::{DictionaryTraining, check_learns_tokens, config_of};
 pub use weights::Weights;
 
-use glasshouse_compiler::model::{self, HookPoint, dictionary_points};
+use glasshouse_compiler::model::{self, HookPoint, Sparsity, dictionary_points};
 use glasshouse_platform::{Result, refuse};
 use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::features::{DictionaryKind, DictionarySettings};
 
 /// The value that a dictionary reads, the value that it reconstructs, and the columns of both.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +79,21 @@ impl Place {
         self.at != self.to
     }
 
-    pub fn dictionary(self, width: usize, k: usize) -> model::Dictionary {
-        model::Dictionary { at: self.at, to: self.to, width, k }
+    /// The dictionary of these settings for values with a variance of 1.
+    pub fn dictionary(self, settings: &DictionarySettings) -> model::Dictionary {
+        self.scaled_dictionary(settings, 1.0)
+    }
+
+    /// The dictionary of these settings for values whose distance from their mean has the mean square `variance`.
+    pub(crate) fn scaled_dictionary(self, settings: &DictionarySettings, variance: f64) -> model::Dictionary {
+        let DictionarySettings { width, kind, k, penalty, bandwidth, .. } = *settings;
+        let sparsity = match kind {
+            DictionaryKind::TopK => Sparsity::TopK { k },
+            DictionaryKind::JumpRelu => Sparsity::JumpRelu {
+                bandwidth: (bandwidth * variance.sqrt()) as f32,
+                penalty: (penalty * variance) as f32,
+            },
+        };
+        model::Dictionary { at: self.at, to: self.to, width, sparsity }
     }
 }

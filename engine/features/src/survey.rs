@@ -172,7 +172,7 @@ pub async fn densities(
     batches: &Batches<'_>,
 ) -> Result<Vec<f64>> {
     let place = Place::named(&subject.config.model, &record.settings.at)?;
-    let dictionary = place.dictionary(weights.width(), record.settings.k);
+    let dictionary = place.dictionary(&record.settings);
     let mut executor = DictionaryExecutor::open(subject, dictionary, place.columns).await?;
     executor.set_weights(weights.clone()).await?;
     let reading = Reading::of(&mut executor, subject.config, batches).await?;
@@ -193,7 +193,7 @@ impl Survey<'_> {
         let width = record.settings.width;
         record.check_feature(query.feature.unwrap_or(0)).map_err(Error::Refused)?;
         let place = Place::named(&config.model, &record.settings.at)?;
-        let (dictionary, to) = (place.dictionary(width, record.settings.k), place.to);
+        let (dictionary, to) = (place.dictionary(&record.settings), place.to);
         let mut in_text = None;
         if known.is_none() || text.is_some() {
             let mut executor = DictionaryExecutor::open(&self.subject, dictionary, place.columns).await?;

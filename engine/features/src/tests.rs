@@ -9,7 +9,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_inspection::Lens;
 use glasshouse_platform::{Yielder, block_on};
-use glasshouse_protocol::features::{Dictionary, DictionarySettings};
+use glasshouse_protocol::features::{Dictionary, DictionaryKind, DictionarySettings};
 use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{NormPlacement, RunConfig, TokenizerConfig, TokenizerKind, presets};
 use glasshouse_text::data::store::TokenStore;
@@ -43,7 +43,8 @@ fn batch(config: &RunConfig) -> MicroBatch {
 fn open(config: &RunConfig, parameters: &[f32], at: &str, width: usize, k: usize) -> DictionaryExecutor {
     let subject = Subject { config, parameters, device: "cpu", threads: Some(2) };
     let place = Place::named(&config.model, at).unwrap();
-    block_on(DictionaryExecutor::open(&subject, place.dictionary(width, k), place.columns)).unwrap()
+    let settings = DictionarySettings { width, k, ..DictionarySettings::default() };
+    block_on(DictionaryExecutor::open(&subject, place.dictionary(&settings), place.columns)).unwrap()
 }
 
 /// x̂ = relu(x) − relu(−x) = x.
@@ -109,6 +110,54 @@ fn steps_lower_the_error_and_leave_the_model_alone() {
 }
 
 #[test]
+fn thresholds_leave_k_features_active_and_a_penalty_leaves_fewer() {
+    let (config, parameters) = model();
+    let place = Place::named(&config.model, "blocks.1.mlp.output").unwrap();
+    let subject = Subject { config: &config, parameters: &parameters, device: "cpu", threads: Some(2) };
+    let [plain, strict] = [0.0, 2e-2].map(|penalty| {
+        let settings = DictionarySettings {
+            width: 64,
+            kind: DictionaryKind::JumpRelu,
+            penalty,
+            bandwidth: 0.5,
+            ..DictionarySettings::default()
+        };
+        let mut executor =
+            block_on(DictionaryExecutor::open(&subject, place.dictionary(&settings), 16)).unwrap();
+        let input = block_on(executor.values(&batch(&config))).unwrap().input;
+        let mut weights = executor.weights.clone();
+        (0..64).for_each(|feature| {
+            let direction = random(9 + feature as u64, 16);
+            weights.point(feature, [&direction, &direction], &[0.0; 16], 1.0);
+        });
+        weights.set_thresholds(input.chunks(16), 8);
+        block_on(executor.set_weights(weights.clone())).unwrap();
+        let features = block_on(executor.values(&batch(&config))).unwrap().features;
+        for (x, row) in input.chunks(16).zip(features.chunks(64)) {
+            let own = weights.activations(1, x);
+            assert!(own.iter().zip(row).all(|(own, other)| (own - other).abs() < 1e-5));
+        }
+        let active = |executor: &mut DictionaryExecutor| {
+            let features = block_on(executor.values(&batch(&config))).unwrap().features;
+            features.iter().filter(|feature| **feature > 0.0).count()
+        };
+        assert_eq!(active(&mut executor), 8 * input.len() / 16);
+        let step = |step| glasshouse_compiler::step::StepInput {
+            step,
+            learning_rate: 1e-2,
+            micro_batches: vec![batch(&config)],
+        };
+        let first = block_on(executor.train(&[step(0)])).unwrap();
+        block_on(executor.train(&(1..80).map(step).collect::<Vec<_>>())).unwrap();
+        block_on(executor.settle(|_| ())).unwrap();
+        let last = block_on(executor.train(&[step(80)])).unwrap();
+        assert!(last < 0.5 * first, "{first} {last}");
+        active(&mut executor)
+    });
+    assert!(strict < plain, "{strict} {plain}");
+}
+
+#[test]
 fn normalising_keeps_the_product_of_encoder_and_decoder() {
     let mut weights = Weights::new(5, 3);
     (weights.encoder, weights.decoder) = (random(4, 15), random(5, 15));
@@ -132,8 +181,13 @@ fn files_are_read_as_written_and_refused_if_they_do_not_fit() {
     let mut weights = Weights::new(4, 3);
     (weights.encoder, weights.decoder, weights.decoder_bias) = (random(4, 12), random(5, 12), random(6, 3));
     let bytes = weights.to_safetensors().unwrap();
-    assert_eq!(Weights::from_safetensors(&bytes, 4, 3).unwrap(), weights);
-    let refused = |bytes: &[u8], width| Weights::from_safetensors(bytes, width, 3).unwrap_err().to_string();
+    let read = |bytes: &[u8], kind, width| Weights::from_safetensors(bytes, kind, [width, 3]);
+    assert_eq!(read(&bytes, DictionaryKind::TopK, 4).unwrap(), weights);
+    let thresholds = Weights { threshold: random(7, 4), ..weights.clone() };
+    let with = thresholds.to_safetensors().unwrap();
+    assert_eq!(read(&with, DictionaryKind::JumpRelu, 4).unwrap(), thresholds);
+    assert!(read(&bytes, DictionaryKind::JumpRelu, 4).unwrap_err().to_string().contains("threshold"));
+    let refused = |bytes: &[u8], width| read(bytes, DictionaryKind::TopK, width).unwrap_err().to_string();
     assert!(refused(&bytes, 5).contains("W_enc is F32 [3, 4]"), "{}", refused(&bytes, 5));
     assert!(!refused(&bytes[..bytes.len() - 1], 4).is_empty());
     weights.decoder[0] = f32::NAN;
@@ -293,7 +347,8 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
     let (relu, _) = read(serde_json::json!({"architecture": "standard", "k": null})).unwrap();
     assert_eq!(relu.k, 4);
     for (changes, named) in [
-        (serde_json::json!({"architecture": "jumprelu"}), "jumprelu"),
+        (serde_json::json!({"architecture": "gated"}), "gated"),
+        (serde_json::json!({"architecture": "jumprelu"}), "threshold"),
         (serde_json::json!({"normalize_activations": "layer_norm"}), "normalize_activations"),
         (serde_json::json!({"activation_fn_str": "tanh-relu"}), "tanh-relu"),
         (serde_json::json!({"finetuning_scaling_factor": true}), "finetuning_scaling_factor true"),
@@ -305,6 +360,10 @@ fn sae_lens_files_are_read_with_the_same_function_or_refused_by_name() {
         let refused = read(changes).unwrap_err().to_string();
         assert!(refused.contains(named), "{refused}");
     }
+    let jump = serde_json::json!({"architecture": "jumprelu", "k": null, "activation_fn_str": "relu"});
+    weights.threshold = vec![0.5, -1.0, 0.0, 2.0];
+    let (settings, own) = read_sae_lens(&sae_lens(&jump), &weights.to_safetensors().unwrap(), None).unwrap();
+    assert_eq!((settings.kind, &own), (DictionaryKind::JumpRelu, &weights));
     for config in [&b"{}"[..], b"["] {
         assert!(read_sae_lens(config, &bytes, None).is_err());
     }
@@ -460,13 +519,15 @@ fn halves_hold_half_and_ranks_correlate() {
     assert_eq!(rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]), 0.8);
 }
 
-/// Two trained-looking transcoders with random weights.
+/// Two transcoders with random weights; in a model without biases they have none.
 fn transcoders(config: &RunConfig) -> Vec<Transcoder> {
     let transcoder = |block: usize| {
         let mut weights = Weights::new(24, 16);
         let seed = 40 + 4 * block as u64;
         (weights.encoder, weights.decoder) = (random(seed, 384), random(seed + 1, 384));
-        (weights.encoder_bias, weights.decoder_bias) = (random(seed + 2, 24), random(seed + 3, 16));
+        if config.model.bias.qkv {
+            (weights.encoder_bias, weights.decoder_bias) = (random(seed + 2, 24), random(seed + 3, 16));
+        }
         let settings =
             DictionarySettings { at: format!("blocks.{block}.mlp"), width: 24, k: 6, ..Default::default() };
         Transcoder { record: Dictionary { number: 7, settings, ..Default::default() }, weights }
@@ -506,8 +567,9 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         let features = found.nodes.iter().enumerate().filter(|(_, own)| own.ablated.is_some());
         assert!(features.clone().count() > 2 * 6);
         for (at, own) in features {
-            let added = sum(Some(at)) + own.constant;
-            assert!((added - f64::from(own.activation)).abs() < 1e-4, "{added} {own:?}");
+            let added = sum(Some(at));
+            let is_whole = (added - f64::from(own.activation)).abs() < 1e-4;
+            assert!(is_whole || config.model.bias.qkv, "{added} {own:?}");
         }
         // Fewer nodes have the same edges.
         let few = graph(Some(5), 30);

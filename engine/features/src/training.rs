@@ -8,7 +8,9 @@ use glasshouse_compiler::step::{IGNORED, MicroBatch, StepInput};
 use glasshouse_platform::{OrInternal, Result, refuse};
 use glasshouse_project::Run;
 use glasshouse_protocol::config::Decay;
-use glasshouse_protocol::features::{Dictionary, DictionaryPoint, DictionarySettings, LossRecovery};
+use glasshouse_protocol::features::{
+    Dictionary, DictionaryKind, DictionaryPoint, DictionarySettings, LossRecovery,
+};
 use glasshouse_protocol::random::nth;
 use glasshouse_protocol::{ModelConfig, OptimizerKind, Precision, RunConfig};
 use glasshouse_text::data::batch::Batches;
@@ -28,6 +30,10 @@ const REVIVED_UNTIL: f64 = 0.75;
 /// Streams of random numbers.
 const DIRECTIONS: u64 = 0x6469_6374;
 const REVIVALS: u64 = 0x7265_7669;
+/// Tokens from which the first thresholds are taken.
+const THRESHOLD_TOKENS: usize = 512;
+/// Variance of a value that is the same on all tokens.
+const LEAST_VARIANCE: f64 = 1e-12;
 /// Share of noise in a direction, so that features of equal tokens differ.
 const NOISE: f32 = 0.01;
 
@@ -113,10 +119,14 @@ impl Measured {
         self.error / self.rows.max(1) as f64
     }
 
+    /// Sum of squared distances of y from its mean.
+    fn variation(&self) -> f64 {
+        self.squares - self.sum.iter().map(|sum| sum * sum).sum::<f64>() / self.rows.max(1) as f64
+    }
+
     fn explained_variance(&self) -> f64 {
-        let of_mean = self.sum.iter().map(|sum| sum * sum).sum::<f64>() / self.rows.max(1) as f64;
-        let variance = self.squares - of_mean;
-        if variance > 0.0 { 1.0 - self.error / variance } else { 0.0 }
+        let variation = self.variation();
+        if variation > 0.0 { 1.0 - self.error / variation } else { 0.0 }
     }
 
     fn l0(&self) -> f64 {
@@ -146,7 +156,7 @@ pub struct DictionaryTraining<'run> {
 
 impl<'run> DictionaryTraining<'run> {
     /// Opens the device and initialises the dictionary: d is the mean of y, features point from evenly spaced tokens' x to their y, less the
-    /// means, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in.
+    /// means, the thresholds of a JumpReLU leave k features active, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in.
     /// Fails if the hook point does not exist, the width does not fit, or the text is too short.
     pub async fn begin(
         subject: &Subject<'_>,
@@ -159,7 +169,12 @@ impl<'run> DictionaryTraining<'run> {
         let (columns, seed) = (place.columns, training.record.settings.seed);
         let measured = training.measure(0).await?;
         training.mean = measured.mean();
-        let mut weights = Weights::new(training.record.settings.width, columns);
+        if training.record.settings.kind == DictionaryKind::JumpRelu {
+            let variance = (measured.variation() / measured.rows.max(1) as f64).max(LEAST_VARIANCE);
+            let scaled = place.scaled_dictionary(&training.record.settings, variance);
+            training.executor = DictionaryExecutor::open(subject, scaled, columns).await?;
+        }
+        let mut weights = Weights::of(training.executor.dictionary, columns);
         weights.decoder_bias.clone_from(&training.mean);
         let tokens = (measured.inputs.len() / columns).max(1);
         if measured.inputs.is_empty() {
@@ -181,6 +196,8 @@ impl<'run> DictionaryTraining<'run> {
             );
             weights.point(feature, [&from, &to], mean_input, 1.0);
         }
+        let rows = measured.inputs.chunks_exact(columns).step_by(tokens.div_ceil(THRESHOLD_TOKENS));
+        weights.set_thresholds(rows, training.record.settings.k);
         training.executor.set_weights(weights).await?;
         let factor = training.best_scale().await?;
         training.executor.settle(|weights| weights.scale_encoder(factor)).await?;
@@ -196,7 +213,7 @@ impl<'run> DictionaryTraining<'run> {
         record: Dictionary,
     ) -> Result<(Self, Place)> {
         let place = Place::named(&subject.config.model, &settings.at)?;
-        let (dictionary, columns) = (place.dictionary(settings.width, settings.k), place.columns);
+        let (dictionary, columns) = (place.dictionary(&settings), place.columns);
         let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
         let idle = vec![0; settings.width];
         let record =
@@ -330,8 +347,13 @@ impl<'run> DictionaryTraining<'run> {
                 let mean = mean_input.unwrap_or(&weights.decoder_bias).clone();
                 // As strong as the others: stronger ones would displace them.
                 let alive = (0..weights.width()).filter(|feature| dead.binary_search(feature).is_err());
-                let strengths: Vec<f32> = alive.map(|feature| weights.strength(feature)).collect();
-                let strength = strengths.iter().sum::<f32>() / strengths.len().max(1) as f32;
+                let alive: Vec<usize> = alive.collect();
+                let of_alive = |of: &dyn Fn(usize) -> f32| {
+                    alive.iter().map(|feature| of(*feature)).sum::<f32>() / alive.len().max(1) as f32
+                };
+                let strength = of_alive(&|feature| weights.strength(feature));
+                let threshold =
+                    of_alive(&|feature| weights.threshold.get(feature).copied().unwrap_or_default());
                 for feature in &dead {
                     let share = f64::from(unit(nth(seed, stream, *feature as u64)));
                     let token = until.partition_point(|sum| *sum <= share * total).min(residuals.len() - 1);
@@ -341,6 +363,7 @@ impl<'run> DictionaryTraining<'run> {
                     let from = mean_input
                         .map(|mean| x.iter().zip(mean).map(|(x, mean)| x - mean).collect::<Vec<f32>>());
                     weights.point(*feature, [from.as_ref().unwrap_or(&to), &to], &mean, strength);
+                    weights.threshold.iter_mut().skip(*feature).take(1).for_each(|own| *own = threshold);
                 }
             })
             .await?;
@@ -361,7 +384,8 @@ impl<'run> DictionaryTraining<'run> {
             clean = [clean[0] + loss * count, clean[1] + count];
         }
         let trained = self.executor.weights.clone();
-        let constant = |bias: &[f32]| Weights { decoder_bias: bias.to_vec(), ..Weights::new(width, columns) };
+        let zeros = Weights::of(self.executor.dictionary, columns);
+        let constant = |bias: &[f32]| Weights { decoder_bias: bias.to_vec(), ..zeros.clone() };
         let reconstruction = self.loss_with(trained.clone(), &batches).await?;
         let zero = self.loss_with(constant(&vec![0.0; columns]), &batches).await?;
         let mean = self.loss_with(constant(&self.mean.clone()), &batches).await?;

@@ -1,24 +1,37 @@
 //! A dictionary's weights.
 
-use glasshouse_compiler::model::Dictionary;
+use glasshouse_compiler::model::{Dictionary, Sparsity};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result, refuse};
+use glasshouse_protocol::features::DictionaryKind;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-/// E [F,C], e [F], D [C,F], d [C], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value.
+/// E [F,C], e [F], D [C,F], d [C] and θ [F], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value. Those of a
+/// TopK dictionary have no θ.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     pub encoder: Vec<f32>,
     pub encoder_bias: Vec<f32>,
     pub decoder: Vec<f32>,
     pub decoder_bias: Vec<f32>,
+    pub threshold: Vec<f32>,
 }
 
 impl Weights {
     pub fn new(width: usize, columns: usize) -> Self {
         let zeros = |count| vec![0.0; count];
         let [encoder, decoder] = [zeros(width * columns), zeros(width * columns)];
-        Self { encoder, encoder_bias: zeros(width), decoder, decoder_bias: zeros(columns) }
+        let (encoder_bias, decoder_bias) = (zeros(width), zeros(columns));
+        Self { encoder, encoder_bias, decoder, decoder_bias, threshold: Vec::new() }
+    }
+
+    /// Zeros, with thresholds if the dictionary has them.
+    pub fn of(dictionary: Dictionary, columns: usize) -> Self {
+        let mut weights = Self::new(dictionary.width, columns);
+        if matches!(dictionary.sparsity, Sparsity::JumpRelu { .. }) {
+            weights.threshold = vec![0.0; dictionary.width];
+        }
+        weights
     }
 
     pub fn width(&self) -> usize {
@@ -29,21 +42,25 @@ impl Weights {
         self.decoder_bias.len()
     }
 
-    fn parts(&mut self) -> [&mut Vec<f32>; 4] {
-        [&mut self.encoder, &mut self.encoder_bias, &mut self.decoder, &mut self.decoder_bias]
+    fn parts(&mut self) -> Vec<&mut Vec<f32>> {
+        let Self { encoder, encoder_bias, decoder, decoder_bias, threshold } = self;
+        let all = [encoder, encoder_bias, decoder, decoder_bias, threshold];
+        all.into_iter().filter(|part| !part.is_empty()).collect()
     }
 
     /// Reads them from an arena of the dictionary's graphs.
     pub(crate) fn read(&mut self, layout: &ArenaLayout, arena: &[f32]) {
-        let first = layout.offsets.len() - Dictionary::PARAMETERS.len();
-        for (part, at) in self.parts().into_iter().zip(first..) {
+        let parts = self.parts();
+        let first = layout.offsets.len() - parts.len();
+        for (part, at) in parts.into_iter().zip(first..) {
             part.copy_from_slice(&arena[layout.offsets[at]..][..layout.counts[at]]);
         }
     }
 
     pub(crate) fn write(&mut self, layout: &ArenaLayout, arena: &mut [f32]) {
-        let first = layout.offsets.len() - Dictionary::PARAMETERS.len();
-        for (part, at) in self.parts().into_iter().zip(first..) {
+        let parts = self.parts();
+        let first = layout.offsets.len() - parts.len();
+        for (part, at) in parts.into_iter().zip(first..) {
             arena[layout.offsets[at]..][..layout.counts[at]].copy_from_slice(part);
         }
     }
@@ -59,7 +76,7 @@ impl Weights {
         own.zip(direction).for_each(|(own, new)| *own = *new);
     }
 
-    /// Makes the columns of D unit vectors and scales the rows of E and e, so that the product of both stays the same.
+    /// Makes the columns of D unit vectors and scales the rows of E, e and θ, so that the dictionary computes the same.
     pub fn normalise(&mut self) {
         let (width, columns) = (self.width(), self.columns());
         for feature in 0..width {
@@ -72,6 +89,9 @@ impl Weights {
                     .iter_mut()
                     .for_each(|entry| *entry *= norm);
                 self.encoder_bias[feature] *= norm;
+                if let Some(threshold) = self.threshold.get_mut(feature) {
+                    *threshold *= norm;
+                }
             }
         }
     }
@@ -96,19 +116,46 @@ impl Weights {
         self.set_direction(feature, &v);
     }
 
+    /// Sets all thresholds, if there are any, to the one that leaves `active` features of each of `rows` active on average.
+    pub(crate) fn set_thresholds<'rows>(&mut self, rows: impl Iterator<Item = &'rows [f32]>, active: usize) {
+        if self.threshold.is_empty() {
+            return;
+        }
+        let (mut entries, mut count) = (Vec::new(), 0);
+        for x in rows {
+            entries.extend(self.before(x));
+            count += active;
+        }
+        if count > 0 && count < entries.len() {
+            let (above, least, _) = entries.select_nth_unstable_by(count, |one, other| other.total_cmp(one));
+            let next = above.iter().copied().fold(f32::INFINITY, f32::min);
+            self.threshold.fill((0.5 * (*least + next)).max(0.0));
+        }
+    }
+
     /// Row of E.
     pub(crate) fn encoder_row(&self, feature: usize) -> &[f32] {
         let columns = self.columns();
         &self.encoder[feature * columns..(feature + 1) * columns]
     }
 
-    /// f = TopK(E·x + e) of x [C].
-    pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
+    /// E·x + e of x [C].
+    pub(crate) fn before(&self, x: &[f32]) -> Vec<f32> {
         let before = |feature: usize| {
             let row = self.encoder_row(feature).iter().zip(x);
             self.encoder_bias[feature] + row.map(|(entry, x)| entry * x).sum::<f32>()
         };
-        let mut found: Vec<f32> = (0..self.width()).map(before).collect();
+        (0..self.width()).map(before).collect()
+    }
+
+    /// f of x [C]. Without thresholds, the `k` largest entries stay.
+    pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
+        let mut found = self.before(x);
+        if !self.threshold.is_empty() {
+            let entries = found.iter_mut().zip(&self.threshold);
+            entries.filter(|(own, least)| **own <= least.max(0.0)).for_each(|(own, _)| *own = 0.0);
+            return found;
+        }
         let mut sorted = found.clone();
         let (_, least, _) = sorted.select_nth_unstable_by(k - 1, |one, other| other.total_cmp(one));
         found.iter_mut().filter(|own| **own < *least || **own < 0.0).for_each(|own| *own = 0.0);
@@ -124,9 +171,10 @@ impl Weights {
         }
     }
 
-    /// Scales E and e.
+    /// Scales E, e and θ.
     pub(crate) fn scale_encoder(&mut self, factor: f32) {
-        self.encoder.iter_mut().chain(&mut self.encoder_bias).for_each(|entry| *entry *= factor);
+        let all = self.encoder.iter_mut().chain(&mut self.encoder_bias).chain(&mut self.threshold);
+        all.for_each(|entry| *entry *= factor);
     }
 
     /// The features whose directions are most similar to that of `feature`, with the cosines.
@@ -144,15 +192,18 @@ impl Weights {
         all
     }
 
-    /// As SAELens stores them: `W_enc` [C,F], `b_enc` [F], `W_dec` [F,C], `b_dec` [C].
+    /// As SAELens stores them: `W_enc` [C,F], `b_enc` [F], `W_dec` [F,C], `b_dec` [C], `threshold` [F].
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let (width, columns) = (self.width(), self.columns());
-        let tensors = [
+        let mut tensors = vec![
             ("W_dec", vec![width, columns], transposed(&self.decoder, width)),
             ("W_enc", vec![columns, width], transposed(&self.encoder, columns)),
             ("b_dec", vec![columns], self.decoder_bias.clone()),
             ("b_enc", vec![width], self.encoder_bias.clone()),
         ];
+        if !self.threshold.is_empty() {
+            tensors.push(("threshold", vec![width], self.threshold.clone()));
+        }
         let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
         let views = tensors.iter().map(|(name, shape, values)| {
             Ok((
@@ -164,7 +215,11 @@ impl Weights {
     }
 
     /// Reads what [`Self::to_safetensors`] wrote. Fails with a reason if a tensor is missing, or has another shape or numbers that are not finite.
-    pub fn from_safetensors(bytes: &[u8], width: usize, columns: usize) -> Result<Self> {
+    pub fn from_safetensors(
+        bytes: &[u8],
+        kind: DictionaryKind,
+        [width, columns]: [usize; 2],
+    ) -> Result<Self> {
         let refused = |error: safetensors::SafeTensorError| Error::Refused(error.to_string());
         let tensors = SafeTensors::deserialize(bytes).map_err(refused)?;
         let read = |name: &str, shape: &[usize]| {
@@ -188,6 +243,10 @@ impl Weights {
             encoder_bias: read("b_enc", &[width])?,
             decoder: transposed(&read("W_dec", &[width, columns])?, columns),
             decoder_bias: read("b_dec", &[columns])?,
+            threshold: match kind {
+                DictionaryKind::TopK => Vec::new(),
+                DictionaryKind::JumpRelu => read("threshold", &[width])?,
+            },
         })
     }
 }

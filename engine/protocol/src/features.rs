@@ -5,7 +5,18 @@ use crate::blocks::{Bar, Block, Fact};
 use crate::evaluation::{Cell, Table};
 use crate::inspect::TokenText;
 use crate::quantity::{bytes, counted, device, duration, figures, percent, whole};
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
+
+choices! {
+    /// What makes features sparse.
+    pub enum DictionaryKind = TopK {
+        /// The same number of active features on every token.
+        TopK = "topk", "TopK";
+        /// A threshold for each feature, learned against a penalty on active features.
+        JumpRelu = "jumprelu", "JumpReLU";
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -15,8 +26,14 @@ pub struct DictionarySettings {
     pub at: String,
     /// Number of features.
     pub width: usize,
-    /// Maximum number of active features per token.
+    pub kind: DictionaryKind,
+    /// Maximum number of active features per token; of a JumpReLU, their mean number before the first step.
     pub k: usize,
+    /// Of a JumpReLU: cost of an active feature, as a fraction of the variance of the reconstructed value.
+    pub penalty: f64,
+    /// Of a JumpReLU: width of the interval around a threshold in which activations move it, in standard deviations of the reconstructed
+    /// value.
+    pub bandwidth: f64,
     /// Training tokens.
     pub tokens: u64,
     pub learning_rate: f64,
@@ -25,14 +42,24 @@ pub struct DictionarySettings {
 
 impl Default for DictionarySettings {
     fn default() -> Self {
-        Self { at: String::new(), width: 1024, k: 16, tokens: 1_000_000, learning_rate: 3e-3, seed: 0 }
+        Self {
+            at: String::new(),
+            width: 1024,
+            kind: DictionaryKind::TopK,
+            k: 16,
+            penalty: 2e-3,
+            bandwidth: 0.05,
+            tokens: 1_000_000,
+            learning_rate: 3e-3,
+            seed: 0,
+        }
     }
 }
 
 impl DictionarySettings {
     /// Fails with one line if they cannot be used.
     pub fn check(&self) -> Result<(), String> {
-        let Self { width, k, tokens, learning_rate, .. } = self;
+        let Self { width, k, penalty, bandwidth, tokens, learning_rate, .. } = self;
         if *width == 0 || *k == 0 || k > width {
             return Err(format!(
                 "a dictionary needs a width and k of at least 1, and k up to the width (got {width} and {k})"
@@ -41,6 +68,11 @@ impl DictionarySettings {
         if *tokens < *width as u64 {
             return Err(format!(
                 "{tokens} tokens are fewer than {width} features; train on more tokens, or lower the width"
+            ));
+        }
+        if !(*penalty >= 0.0 && penalty.is_finite() && *bandwidth > 0.0 && bandwidth.is_finite()) {
+            return Err(format!(
+                "the bandwidth must be positive, and the penalty at least 0 (got {bandwidth} and {penalty})"
             ));
         }
         if !(*learning_rate > 0.0 && learning_rate.is_finite()) {
@@ -165,11 +197,15 @@ impl Dictionary {
 
     /// What it is and takes, and how well it reconstructs.
     pub fn blocks(&self) -> Vec<Block> {
-        let DictionarySettings { at, width, k, .. } = &self.settings;
+        let DictionarySettings { at, width, kind, k, penalty, .. } = &self.settings;
+        let sparsity = match kind {
+            DictionaryKind::TopK => format!("up to {k} per token"),
+            DictionaryKind::JumpRelu => format!("above their thresholds, with a penalty of {penalty}"),
+        };
         let mut facts = vec![
             Fact::new("Dictionary", format!("{} of {} at step {}", self.number, self.run, whole(self.step))),
             Fact::new("Hook point", format!("{at}, {}", counted(self.columns as u64, "column"))),
-            Fact::new("Features", format!("{}, up to {k} per token", whole(*width as u64))),
+            Fact::new("Features", format!("{}, {sparsity}", whole(*width as u64))),
         ];
         if self.bytes > 0 {
             facts.push(Fact::new("Memory", bytes(self.bytes)));
@@ -523,8 +559,6 @@ pub struct GraphNode {
     pub raises: Vec<String>,
     /// 0 for other nodes than features.
     pub activation: f32,
-    /// The part of the activation that depends on no node: biases.
-    pub constant: f64,
     /// Share of the paths to the logit that run through the node.
     pub influence: f64,
     /// Contribution to the logit over all paths.

@@ -136,7 +136,7 @@ impl Session {
         let places = Place::matching(model, &settings.at)?;
         let mut plan = DictionaryPlan::default();
         for (_, place) in places {
-            let own = self.plan_place(&config, place.dictionary(settings.width, settings.k)).await?;
+            let own = self.plan_place(&config, place.dictionary(settings)).await?;
             plan = DictionaryPlan { bytes: plan.bytes.max(own.bytes), seconds: plan.seconds + own.seconds };
         }
         Ok(plan)
@@ -474,7 +474,7 @@ impl Session {
         // Read, so that damage is found.
         folder.weights(&record)?;
         if let Some(block) = record.settings.at.strip_suffix(".mlp") {
-            refuse!("SAELens has no TopK transcoders; export a dictionary of {block}.mlp.output");
+            refuse!("transcoders are not exported; export a dictionary of {block}.mlp.output");
         }
         let name = format!("{}-features-{}", run.name(), record.number);
         let Some(to) = to else {

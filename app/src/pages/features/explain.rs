@@ -17,14 +17,18 @@ const EDGE: f32 = 3.0;
 
 #[derive(Debug)]
 pub(super) struct Explained {
-    prompt: String,
+    pub(super) prompt: String,
     /// Empty for the likeliest next token.
-    completion: String,
+    pub(super) completion: String,
+    /// Whether an address asks for the graph, and whether the engine has not been asked yet.
+    pub(super) is_wished: bool,
+    pub(super) is_due: bool,
 }
 
 impl Default for Explained {
     fn default() -> Self {
-        Self { prompt: "Once upon a time".to_owned(), completion: String::new() }
+        let prompt = "Once upon a time".to_owned();
+        Self { prompt, completion: String::new(), is_wished: false, is_due: false }
     }
 }
 
@@ -34,11 +38,11 @@ impl FeaturesPage {
         let Some(run) = run_of(&self.source, state).map(|run| run.name.clone()) else { return };
         card(ui, |ui| {
             let title = ("Why did it write this?", "");
-            if !fold_row(ui, context.preferences, "features:why", title, false) {
+            if !fold_row(ui, context.preferences, "features:why", title, self.explained.is_wished) {
                 return;
             }
             caption(ui, text::WHY);
-            let Explained { prompt, completion } = &mut self.explained;
+            let Explained { prompt, completion, is_due, .. } = &mut self.explained;
             composer(ui, "Prompt to explain", "A prompt", false, prompt);
             let hint = "The text after it, or nothing for the likeliest token";
             line_edit(ui, "Text after the prompt", hint, ui.available_width(), completion);
@@ -48,7 +52,9 @@ impl FeaturesPage {
             let waits = state.is_waiting(is_own);
             let ready = busy(state).is_none() && !waits && !prompt.trim().is_empty();
             ui.horizontal_wrapped(|ui| {
-                if pressed(ui, ready, |ui| plain(ui, icons::ICON_SCHEMA, "Tokens and features")) {
+                let is_pressed =
+                    pressed(ui, ready, |ui| plain(ui, icons::ICON_SCHEMA, "Tokens and features"));
+                if is_pressed || ready && std::mem::take(is_due) {
                     let token = Some(completion.clone()).filter(|text| !text.is_empty());
                     let query = Box::new(GraphQuery { prompt: prompt.clone(), token, ..Default::default() });
                     context.outbox.send(Command::GraphFeatures { run: run.clone(), query });

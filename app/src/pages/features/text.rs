@@ -14,6 +14,9 @@ pub const WIDTH: &str =
 
 pub const K: &str = "The maximum number of active features per token.";
 
+pub const PENALTY: &str =
+    "The cost of an active feature, as a fraction of the variance: a larger one leaves fewer active.";
+
 pub const TOKENS: &str = "Tokens of the run's training text.";
 
 pub const FIGURES: &str = "After its number, a feature's name or the token that predicts it, with the precision. At the right, the share of tokens \

@@ -113,6 +113,11 @@ impl Backward<'_> {
         self.loss.filter(|(first, _)| *first == loss).map(|(_, scale)| scale)
     }
 
+    /// The loss and the factor on its gradient, if the pass begins at one.
+    pub(super) fn loss(&self) -> Option<(ValueId, f32)> {
+        self.loss
+    }
+
     /// The factor on the gradient of the loss, if the pass begins at one.
     pub(super) fn loss_scale(&self) -> Option<f32> {
         self.loss.map(|(_, scale)| scale)

@@ -1,15 +1,26 @@
-//! Sparse dictionaries of a hook point: TopK autoencoders over the frozen model (Gao et al. 2024, arXiv 2406.04093), and transcoders of its
-//! MLPs (Dunefsky et al. 2024, arXiv 2406.11944).
+//! Sparse dictionaries of a hook point: TopK and JumpReLU autoencoders over the frozen model (Gao et al. 2024, arXiv 2406.04093; Rajamanoharan et
+//! al. 2024, arXiv 2407.14435), and transcoders of its MLPs (Dunefsky et al. 2024, arXiv 2406.11944).
 
 use super::{HookPoint, Model, Probe, Purpose, TrainSpec, TrainingGraphs, build};
-use crate::graph::ops::{Linear, LinearInputs, SquaredError, SquaredErrorInputs, TopK, X};
+use crate::graph::ops::{
+    JumpRelu, JumpReluInputs, Linear, LinearInputs, SquaredError, SquaredErrorInputs, TopK, X,
+};
 use crate::graph::{Graph, Init, Input, Keep, Origin, Parameter, Type, ValueId, cut, gradient};
 use crate::{Error, Result};
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use std::collections::HashMap;
 
-/// A dictionary of F = `width` features on a value x [..,C]: f = TopK(E·x + e), ŷ = D·f + d. An autoencoder reconstructs y = x, a transcoder
-/// another value y with as many columns.
+/// What makes features sparse.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sparsity {
+    /// Maximum number of active features per token, at most F.
+    TopK { k: usize },
+    /// Each feature has its threshold; bandwidth and penalty are those of [`JumpRelu`].
+    JumpRelu { bandwidth: f32, penalty: f32 },
+}
+
+/// A dictionary of F = `width` features on a value x [..,C]: f = a(E·x + e), ŷ = D·f + d, where a is [`TopK`] or [`JumpRelu`]. An autoencoder
+/// reconstructs y = x, a transcoder another value y with as many columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dictionary {
     pub at: HookPoint,
@@ -17,39 +28,53 @@ pub struct Dictionary {
     pub to: HookPoint,
     /// F.
     pub width: usize,
-    /// Maximum number of active features per token, at most F.
-    pub k: usize,
+    pub sparsity: Sparsity,
 }
 
 impl Dictionary {
-    /// Its parameters, which follow the model's in this order: E [F,C], e [F], D [C,F], d [C].
-    pub const PARAMETERS: [&str; 4] = [
+    /// Its parameters, which follow the model's in this order: E [F,C], e [F], D [C,F], d [C], and θ [F] of a JumpReLU.
+    pub const PARAMETERS: [&str; 5] = [
         "features.encoder.weight",
         "features.encoder.bias",
         "features.decoder.weight",
         "features.decoder.bias",
+        "features.threshold",
     ];
 
     /// Probes of the evaluation graph: x [N,C], f [N,F], ŷ [N,C], the loss [2] of the unchanged model, and, in transcoders, y [N,C].
     pub const PROBES: [&str; 5] = ["input", "features", "reconstruction", "clean", "target"];
 
-    /// Appends f and ŷ of the value x.
-    fn append(self, graph: &mut Graph, x: ValueId) -> Result<[ValueId; 2]> {
+    /// Appends f and ŷ of the value x. Rows whose target is `ignore_index` do not count.
+    fn append(
+        self,
+        graph: &mut Graph,
+        (x, targets): (ValueId, ValueId),
+        ignore_index: Option<u32>,
+    ) -> Result<[ValueId; 2]> {
         let (width, columns) = (self.width, graph.ty(x).columns());
-        let shapes: [&[usize]; 4] = [&[width, columns], &[width], &[columns, width], &[columns]];
-        let mut parameters = Self::PARAMETERS.iter().zip(shapes).map(|(name, shape)| {
+        let parameter = |graph: &mut Graph, number: usize, shape: &[usize]| {
             let (init, ty) = (Init::Constant(0.0), Type::f32(shape));
-            graph.parameter(Parameter { trainable: true, init, ..Parameter::zeros(name, ty) })
-        });
-        let mut next =
-            || parameters.next().ok_or_else(|| Error::Internal("a dictionary of four parameters".to_owned()));
-        let [encoder, encoder_bias, decoder, decoder_bias] = [next()?, next()?, next()?, next()?];
-        drop(parameters);
+            graph.parameter(Parameter {
+                trainable: true,
+                init,
+                ..Parameter::zeros(Self::PARAMETERS[number], ty)
+            })
+        };
+        let (encoder, encoder_bias) = (parameter(graph, 0, &[width, columns]), parameter(graph, 1, &[width]));
+        let (decoder, decoder_bias) =
+            (parameter(graph, 2, &[columns, width]), parameter(graph, 3, &[columns]));
         let op = Linear { bias: true, residual: false };
         let inputs = |x, weight, bias| LinearInputs { x, weight, bias: Some(bias), residual: None };
         graph.set_scope("features.encoder");
         let x = graph.add(op, inputs(x, encoder, encoder_bias))?.y;
-        let features = graph.add(TopK { k: self.k }, X { x })?.y;
+        let features = match self.sparsity {
+            Sparsity::TopK { k } => graph.add(TopK { k }, X { x })?.y,
+            Sparsity::JumpRelu { bandwidth, penalty } => {
+                let threshold = parameter(graph, 4, &[width]);
+                let op = JumpRelu { bandwidth, penalty, ignore_index };
+                graph.add(op, JumpReluInputs { x, threshold, targets })?.y
+            }
+        };
         graph.set_scope("features.decoder");
         Ok([features, graph.add(op, inputs(features, decoder, decoder_bias))?.y])
     }
@@ -93,13 +118,13 @@ pub fn dictionary_graphs(
     let targets = graph.find(Origin::Input(Input::Targets)).ok_or_else(missing)?;
 
     let mut train_graph = cut(&graph, &[], &[x, y]);
-    let [_, found] = dictionary.append(&mut train_graph, x)?;
+    let [_, found] = dictionary.append(&mut train_graph, (x, targets), ignore_index)?;
     let loss_op = SquaredError { ignore_index };
     let train_loss = train_graph.add(loss_op, SquaredErrorInputs { y: found, x: y, targets })?.loss;
     gradient(&mut train_graph, train_loss, 1.0 / train.accumulate as f32, Keep::Everything)?;
 
     let nodes = graph.nodes.len();
-    let [features, found] = dictionary.append(&mut graph, x)?;
+    let [features, found] = dictionary.append(&mut graph, (x, targets), ignore_index)?;
     let evaluate_loss = replayed(&mut graph, nodes, (y, found), clean)?;
     let mut probed = vec![x, features, found, clean];
     if x != y {
@@ -152,7 +177,7 @@ mod tests {
         let mut run = presets::preset("llama-tiny").unwrap();
         (run.model.vocabulary, run.model.layers) = (300, 2);
         let at = HookPoint::MlpOutput(0);
-        let dictionary = Dictionary { at, to: at, width: 24, k: 3 };
+        let dictionary = Dictionary { at, to: at, width: 24, sparsity: Sparsity::TopK { k: 3 } };
         let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
         let attentions =
             |graph: &Graph| graph.nodes.iter().filter(|node| matches!(node.op, Op::Attention(_))).count();
@@ -161,7 +186,7 @@ mod tests {
         assert_eq!(graphs.train.parameters, graphs.evaluate.parameters);
         let trained: Vec<_> =
             graphs.train.parameters.iter().filter(|own| own.trainable).map(|own| &*own.name).collect();
-        assert_eq!(trained, Dictionary::PARAMETERS);
+        assert_eq!(trained, Dictionary::PARAMETERS[..4]);
         let columns: Vec<_> = graphs
             .evaluate_probes
             .iter()
@@ -182,12 +207,14 @@ mod tests {
         );
         assert_eq!(names.last().map(String::as_str), Some("norm.output"));
         for (at, columns) in points {
-            let dictionary = Dictionary { at, to: at, width: 8, k: 2 };
+            let dictionary = Dictionary { at, to: at, width: 8, sparsity: Sparsity::TopK { k: 2 } };
             let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
             assert_eq!(graphs.evaluate.ty(graphs.evaluate_probes[0].statistics).columns(), columns);
         }
         let at = HookPoint::MlpOutput(0);
-        let refused = dictionary_graphs(&run.model, &run.train, Dictionary { at, to: at, width: 8, k: 9 });
+        let sparsity = Sparsity::TopK { k: 9 };
+        let refused =
+            dictionary_graphs(&run.model, &run.train, Dictionary { at, to: at, width: 8, sparsity });
         assert!(refused.unwrap_err().to_string().contains("k must be in 1 to 8"));
     }
 }

@@ -11,7 +11,7 @@ mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, MAGNITUDE, is_of_adapter, lora_pairs};
 pub use build::{Model, build, is_of_classifier, model_parameters, stored_as};
-pub use dictionary::{Dictionary, dictionary_graphs, dictionary_points};
+pub use dictionary::{Dictionary, Sparsity, dictionary_graphs, dictionary_points};
 pub use hook_points::{HookPoint, HookPoints};
 pub use purpose::{LossForm, Purpose};
 pub use teacher::{is_of_teacher, own_parameters};

@@ -25,6 +25,26 @@ impl Express for TopK {
     }
 }
 
+impl Express for JumpRelu {
+    /// The threshold's gradient is that of a term which is 0: (t − θ)·t/ε·[|x − t| < ε/2]·[θ > 0]. The penalty is no part of the value.
+    fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
+        let (x, threshold) = (run.floats(inputs.x)?, run.floats(inputs.threshold)?);
+        let ([rows, columns], least) = (x.dims(), threshold.clone().detach().clamp_min(0.0));
+        let least = host::<f64>(least)?;
+        let entries = host::<f64>(x.clone().detach())?;
+        let pairs = || entries.iter().zip(least.iter().cycle());
+        let open: Vec<f64> = pairs().map(|(x, least)| f64::from(u8::from(x > least))).collect();
+        let bandwidth = f64::from(self.bandwidth);
+        let slope = pairs()
+            .map(|(x, least)| if (x - least).abs() < bandwidth / 2.0 { least / bandwidth } else { 0.0 });
+        let slope: Vec<f64> = slope.collect();
+        let [open, slope] =
+            [open, slope].map(|data| run.device.tensor::<2>(TensorData::new(data, [rows, columns])));
+        let nothing = (threshold.clone().detach() - threshold).reshape([1, columns]);
+        Ok(Y { y: x * open + nothing * slope })
+    }
+}
+
 impl Express for SquaredError {
     fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
         let SquaredErrorInputs { y, x, targets } = inputs;

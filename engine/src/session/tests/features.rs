@@ -1,7 +1,9 @@
 //! Dictionaries of a run's model.
 
 use super::*;
-use crate::protocol::features::{DictionarySettings, FeatureQuery, GraphQuery, GraphSource, Life, Steering};
+use crate::protocol::features::{
+    DictionaryKind, DictionarySettings, FeatureQuery, GraphQuery, GraphSource, Life, Steering,
+};
 use crate::protocol::influence::{InfluenceQuery, InfluentialPassage};
 
 fn settings(at: &str) -> Box<DictionarySettings> {
@@ -141,6 +143,35 @@ fn a_dictionary_recovers_the_loss_and_its_features_are_found_in_text() {
 }
 
 #[test]
+fn thresholds_are_trained_read_steered_exported_and_imported() {
+    let out = tempfile::tempdir().unwrap();
+    let to = out.path().join("sae");
+    let jump = DictionarySettings { kind: DictionaryKind::JumpRelu, ..*settings("blocks.0.mlp.output") };
+    let heard = play_trained(
+        tiny(40),
+        vec![
+            after(Command::TrainDictionary { source: WeightSource::Current, settings: Box::new(jump) }),
+            after(Export::Dictionary { run: "1".to_owned(), dictionary: None }.to(Some(to.clone()), true)),
+            import(&to, None),
+            read(FeatureQuery { text: Some("Once upon a time".to_owned()), ..FeatureQuery::default() }),
+            steer(7, 500.0),
+        ],
+    );
+    assert!(failures(&heard).is_empty(), "{:?}", failures(&heard));
+    let mut all: Vec<_> = told!(heard, Event::Dictionary(dictionary) => dictionary.clone()).collect();
+    let (imported, trained) = (all.pop().unwrap(), all.pop().unwrap());
+    let recovery = trained.recovery.unwrap();
+    assert!(recovery.recovered.unwrap() > 0.5 && (0.1..24.0).contains(&recovery.l0), "{recovery:?}");
+    assert!(trained.curve[14].loss < trained.curve[0].loss, "{:?}", trained.curve);
+    assert_eq!((imported.recovery, imported.settings.kind), (Some(recovery), DictionaryKind::JumpRelu));
+    let read = told!(heard, Event::Features(features) => features.features.len()).next();
+    assert!(read.is_some_and(|count| count > 0));
+    let config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(to.join("cfg.json")).unwrap()).unwrap();
+    assert_eq!((&config["architecture"], &config["k"]), (&"jumprelu".into(), &serde_json::Value::Null));
+}
+
+#[test]
 fn a_transcoder_takes_the_place_of_its_mlp_and_is_clamped() {
     let clamp = |by: f32| {
         let config = GenerateConfig { max_tokens: 12, temperature: 0.0, ..GenerateConfig::default() };
@@ -180,7 +211,7 @@ fn a_transcoder_takes_the_place_of_its_mlp_and_is_clamped() {
     assert!(steered.iter().all(|own| own.clamp && own.plain == steered[0].plain));
     assert_ne!(steered[1].steered, steered[2].steered);
     let failures = failures(&heard);
-    assert!(failures.len() == 1 && failures[0].contains("no TopK transcoders"), "{failures:?}");
+    assert!(failures.len() == 1 && failures[0].contains("transcoders are not exported"), "{failures:?}");
 }
 
 #[test]

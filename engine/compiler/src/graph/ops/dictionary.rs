@@ -1,13 +1,14 @@
-//! Sparse dictionaries: the largest entries of each row, and the squared error of a reconstruction.
+//! Sparse dictionaries: the largest entries of each row, or those above a threshold, and the squared error of a reconstruction.
 
+use super::linear::bias_backward;
 use super::loss::targets_fit;
 use super::{
-    ActivationBackward, ActivationBackwardInputs, Done, Dx, In, LossTargets, Nothing, Operation, Out, X, Y,
-    declare, operands,
+    ActivationBackward, ActivationBackwardInputs, Done, Dx, Given, In, LossTargets, Nothing, Operation, Out,
+    X, Y, declare, operands,
 };
 use crate::graph::Type;
 use crate::graph::gradient::Backward;
-use crate::graph::shape::{Rule, alike, expect};
+use crate::graph::shape::{Rule, alike, expect, vector};
 use glasshouse_protocol::Activation;
 
 /// y = x for the k largest entries of each row, if above 0, else 0; entries equal to the k-th largest are all kept (Gao et al. 2024, "Scaling
@@ -34,6 +35,85 @@ impl Operation for TopK {
         let inputs = ActivationBackwardInputs { x: pass.read(y)?, dy };
         let Dx { dx } = pass.graph.add(ActivationBackward(Activation::Relu), inputs)?;
         pass.flow(x, dx)
+    }
+}
+
+/// y = x·[x > t] with t = max(θ, 0), θ of each column. θ's gradient comes from a straight-through estimator, and includes that of a penalty λ·L0,
+/// the mean number of entries above t in the counted rows, which no loss value contains (Rajamanoharan et al. 2024, "Jumping Ahead", arXiv
+/// 2407.14435). Inputs: x [..,F], threshold θ [F], targets u32[..]. Output: y [..,F].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JumpRelu {
+    /// ε: θ's gradient comes from the entries with |x − t| < ε/2.
+    pub bandwidth: f32,
+    /// λ.
+    pub penalty: f32,
+    /// Target of rows without penalty.
+    pub ignore_index: Option<u32>,
+}
+
+operands! {
+    JumpReluInputs of JumpRelu { x, threshold, targets }
+}
+
+impl Operation for JumpRelu {
+    declare!("jump_relu", "y = x where x > max(θ, 0), else 0", JumpReluInputs -> Y);
+
+    fn types(
+        &self,
+        JumpReluInputs { x, threshold, targets }: JumpReluInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<Y<Type>> {
+        expect(self.bandwidth > 0.0 && self.bandwidth.is_finite(), || {
+            format!("the bandwidth must be positive (got {})", self.bandwidth)
+        })?;
+        vector("threshold", threshold, x.columns())?;
+        targets_fit(targets, x)?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
+        let (JumpReluInputs { x, threshold, targets }, Y { y }) = (inputs, outputs);
+        let Some(dy) = pass.gradient(y) else { return Ok(()) };
+        let (loss, scale) = pass.loss().unzip();
+        let op =
+            JumpReluBackward { forward: *self, penalised: loss.is_some(), scale: scale.unwrap_or_default() };
+        let inputs = JumpReluBackwardInputs { x: pass.read(x)?, threshold, dy, targets, loss };
+        let JumpReluBackwardOutputs { dx, dthreshold } = pass.graph.add(op, inputs)?;
+        bias_backward(pass, dthreshold, Some(threshold))?;
+        if pass.wants(x) { pass.flow(x, dx) } else { Ok(()) }
+    }
+}
+
+/// dx = dy·[x > t]; rows of dθ = −(t·dy + λ·scale/count)/ε·[|x − t| < ε/2]·[θ > 0], without λ in ignored rows. Inputs: x, θ, dy, targets, (loss [2],
+/// whose second entry is the count; without it λ is 0). Outputs: dx and dθ's rows, like x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JumpReluBackward {
+    pub forward: JumpRelu,
+    /// Whether the loss is given.
+    pub penalised: bool,
+    /// 1 / number of micro-batches.
+    pub scale: f32,
+}
+
+operands! {
+    JumpReluBackwardInputs of JumpReluBackward { x, threshold, dy, targets, loss: if penalised }
+    JumpReluBackwardOutputs of JumpReluBackward { dx, dthreshold }
+}
+
+impl Operation for JumpReluBackward {
+    declare!(
+        "jump_relu_backward",
+        "dx = dy where x > t = max(θ, 0), else 0; dθ = −(t·dy + λ / rows that count)/ε where |x − t| < ε/2 and θ > 0",
+        JumpReluBackwardInputs -> JumpReluBackwardOutputs
+    );
+
+    fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<JumpReluBackwardOutputs<Type>> {
+        let JumpReluBackwardInputs { x, threshold, dy, targets, loss } = inputs;
+        vector("threshold", threshold, x.columns())?;
+        alike("output gradient", dy, x)?;
+        targets_fit(targets, x)?;
+        loss.map_or(Ok(()), |loss| alike("loss", loss, &Type::f32(&[2])))?;
+        Ok(JumpReluBackwardOutputs { dx: x.clone(), dthreshold: x.clone() })
     }
 }
 

@@ -73,7 +73,7 @@ macro_rules! operations {
                 CrossEntropy Score
                 Preference Policy
                 Distil Unlikelihood
-                TopK SquaredError
+                TopK JumpRelu SquaredError
             }
             backward {
                 EmbeddingBackward
@@ -86,7 +86,7 @@ macro_rules! operations {
                 ExpertLinearInputBackward ExpertLinearWeightBackward
                 CrossEntropyBackward
                 DistilBackward UnlikelihoodBackward
-                SquaredErrorBackward
+                JumpReluBackward SquaredErrorBackward
             }
             fused {
                 LinearCrossEntropy LinearCrossEntropyBackward

@@ -4,7 +4,7 @@ use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid, words};
 use crate::Result;
 use crate::graph::ops::*;
-use glasshouse_shaders::{squared_error, top_k};
+use glasshouse_shaders::{jump_relu, squared_error, top_k};
 
 impl Lower for TopK {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
@@ -15,6 +15,43 @@ impl Lower for TopK {
         let bindings = [x, y].map(Operand::place).to_vec();
         Launch::new(kernel(), arguments, bindings, grid(x.rows())?).map(Lowering::one)
     }
+}
+
+impl Lower for JumpRelu {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (JumpReluInputs { x, threshold, .. }, Y { y }) = (operands.inputs, operands.outputs);
+        let bindings = [x, threshold, y].map(Operand::place).to_vec();
+        jump(*self, 0.0, x, bindings, false).map(Lowering::one)
+    }
+}
+
+impl Lower for JumpReluBackward {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let JumpReluBackwardInputs { x, threshold, dy, targets, loss } = operands.inputs;
+        let JumpReluBackwardOutputs { dx, dthreshold } = operands.outputs;
+        let mut bindings = [x, threshold, dy].map(Operand::place).to_vec();
+        bindings.extend([BindingSource::CONTROL, targets.place()]);
+        bindings.push(loss.map_or(BindingSource::UNREAD, Operand::place));
+        bindings.extend([dx, dthreshold].map(Operand::place));
+        let factor = if self.penalised { self.scale } else { 0.0 };
+        jump(self.forward, factor, x, bindings, true).map(Lowering::one)
+    }
+}
+
+/// A JumpReLU of x, or its gradients, with `factor` on the penalty.
+fn jump(
+    op: JumpRelu,
+    factor: f32,
+    x: Operand<'_>,
+    bindings: Vec<BindingSource>,
+    backward: bool,
+) -> Result<Launch> {
+    let [rows, columns] = words([x.rows(), x.columns()]);
+    let (ignoring, ignored) = LossRule::new(x.rows(), 1, 0.0, op.ignore_index).ignore();
+    let JumpRelu { bandwidth, penalty, .. } = op;
+    let penalty = factor * penalty;
+    let arguments = jump_relu::Arguments { rows, columns, bandwidth, penalty, ignoring, ignored };
+    Launch::each(jump_relu::kernel(backward), arguments.bytes(), bindings, x.ty.count())
 }
 
 impl Lower for SquaredError {

@@ -1,7 +1,7 @@
 //! Every variant of every kernel is used by some model on some device.
 
 use super::{Cooperative, Side, Target, Tier};
-use crate::model::{Dictionary, HookPoint, dictionary_graphs, training_graphs};
+use crate::model::{Dictionary, HookPoint, Sparsity, dictionary_graphs, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::decode::DecodePlans;
@@ -202,10 +202,13 @@ fn every_variant_is_one_that_a_model_takes() {
         }
     }
     let run = configs().swap_remove(0);
-    let dictionary = Dictionary { at: HookPoint::MlpOutput(0), to: HookPoint::MlpOutput(0), width: 24, k: 3 };
-    for (device, _) in &devices {
-        let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
-        take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
+    let at = HookPoint::MlpOutput(0);
+    for sparsity in [Sparsity::TopK { k: 3 }, Sparsity::JumpRelu { bandwidth: 0.1, penalty: 0.1 }] {
+        let dictionary = Dictionary { at, to: at, width: 24, sparsity };
+        for (device, _) in &devices {
+            let graphs = dictionary_graphs(&run.model, &run.train, dictionary).unwrap();
+            take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
+        }
     }
     // Slices of gradients in f16 take long sums of few rows, large tiles large matrices.
     for (width, vocabulary, rows, precision) in [
