@@ -4,8 +4,8 @@ mod responses;
 
 use super::fields::Encoding;
 use super::wanted::{Endpoint, Wanted};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use glasshouse_conversation::tool_calls;
-use glasshouse_engine::formats::page::base64;
 use glasshouse_protocol::{Completion, CompletionToken, Ending};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -83,7 +83,11 @@ impl Head {
         let embedding = |(index, completion): (usize, &Completion)| {
             let embedding = match wanted.encoding {
                 Encoding::Float => json!(completion.embedding),
-                Encoding::Base64 => json!(encoded(&completion.embedding)),
+                Encoding::Base64 => {
+                    let floats = completion.embedding.iter();
+                    let bytes: Vec<u8> = floats.flat_map(|float| float.to_le_bytes()).collect();
+                    json!(BASE64_STANDARD.encode(bytes))
+                }
             };
             json!({ "object": "embedding", "index": index, "embedding": embedding })
         };
@@ -100,7 +104,14 @@ impl Head {
         let start = json!({ "role": "assistant", "content": "", "refusal": null });
         let (text, delta, logprobs) = match piece {
             Piece::Begin => ("", start, &Value::Null),
-            Piece::Text { text, logprobs } => (*text, message(text, tools), logprobs),
+            Piece::Text { text, logprobs } => {
+                let mut delta = message(text, tools);
+                let calls = delta.get_mut("tool_calls").and_then(Value::as_array_mut);
+                for (index, call) in calls.into_iter().flatten().enumerate() {
+                    call["index"] = index.into();
+                }
+                (*text, delta, logprobs)
+            }
             Piece::End(_) => ("", json!({}), &Value::Null),
         };
         let (field, content) = match self.endpoint {
@@ -137,14 +148,14 @@ fn message(text: &str, tools: &[String]) -> Value {
     }
     match tool_calls(text, tools) {
         (text, calls) if calls.is_empty() => json!({ "content": text }),
-        (text, mut calls) => {
-            for (at, call) in calls.iter_mut().enumerate() {
-                // Streams need the numbers, clients unique ids, and Mistral's templates ids of nine letters or digits.
-                call["index"] = at.into();
-                call["id"] = format!("{:09x}", RandomState::new().hash_one(at) >> 28).into();
-            }
+        (text, functions) => {
+            let call = |function: Value| {
+                // Unique, with nine letters or digits, as Mistral's templates require.
+                let id = format!("{:09x}", RandomState::new().hash_one(()) >> 28);
+                json!({ "id": id, "type": "function", "function": function })
+            };
             let content = Some(text).filter(|text| !text.is_empty());
-            json!({ "content": content, "tool_calls": calls })
+            json!({ "content": content, "tool_calls": functions.into_iter().map(call).collect::<Value>() })
         }
     }
 }
@@ -186,15 +197,6 @@ pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
         Endpoint::Completions => logprobs(wanted, completion),
         _ => chat_logprobs(wanted, completion),
     }
-}
-
-/// Little-endian floats in base 64 (RFC 4648, section 4).
-fn encoded(floats: &[f32]) -> String {
-    let bytes: Vec<u8> = floats.iter().flat_map(|float| float.to_le_bytes()).collect();
-    let mut text = String::new();
-    base64(&bytes, &mut text);
-    let padding = "=".repeat((4 - text.len() % 4) % 4);
-    text.replace('-', "+").replace('_', "/") + &padding
 }
 
 fn finish_reason(ending: Ending, calls: bool) -> &'static str {

@@ -276,21 +276,18 @@ fn chat(fields: &mut Fields) -> Result<Prompt, Refusal> {
     if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
         return refused("requires the last message to be from the assistant");
     }
-    let mut variables = std::mem::take(&mut fields.chat_template_kwargs);
+    let variables = std::mem::take(&mut fields.chat_template_kwargs);
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
     if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
         let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
         return Err(Refusal::bad("chat_template_kwargs", message));
     }
-    if !fields.tools.is_empty() {
-        variables.insert("tools".to_owned(), std::mem::take(&mut fields.tools).into());
-    }
-    let template = fields.chat_template.take();
+    let (template, tools) = (fields.chat_template.take(), std::mem::take(&mut fields.tools));
     if let Some(bytes) = template.as_ref().map(String::len).filter(|bytes| *bytes > MAX_TEMPLATE_BYTES) {
         let message = format!("chat_template has {bytes} bytes; at most {MAX_TEMPLATE_BYTES} are accepted");
         return Err(Refusal::bad("chat_template", message));
     }
-    Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, template, variables }) })
+    Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, template, tools, variables }) })
 }
 
 /// A message. Fields other than role and content are passed to the template unchanged, except arguments of tool calls: OpenAI writes

@@ -374,8 +374,9 @@ pub fn modernise_calls(fields: &mut Map<String, Value>) {
     }
 }
 
-/// Separates the calls of `tools` in an answer, as OpenAI writes them, from its text. A call is an object of a name and arguments between
-/// `<tool_call>` and `</tool_call>` (Hermes, Qwen); or the answer is such an object, or a list of them (Llama 3, Mistral).
+/// Separates the calls of `tools` in an answer from its text: OpenAI's `function` objects, whose arguments are JSON in a string. A call is
+/// an object of a name and arguments between `<tool_call>` and `</tool_call>` (Hermes, Qwen); or the answer is such an object, or a list of
+/// them (Llama 3, Mistral).
 pub fn tool_calls(answer: &str, tools: &[String]) -> (String, Vec<Value>) {
     let call = |value: &Value| {
         let name = value["name"].as_str().filter(|name| tools.iter().any(|tool| tool == name))?;
@@ -400,9 +401,7 @@ pub fn tool_calls(answer: &str, tools: &[String]) -> (String, Vec<Value>) {
             None => text.push_str(part),
         }
     }
-    let whole = |(at, function)| serde_json::json!({ "id": format!("call_{at}"), "type": "function", "function": function });
-    let calls: Vec<Value> = functions.into_iter().enumerate().map(whole).collect();
-    (if calls.is_empty() { text } else { text.trim().to_owned() }, calls)
+    (if functions.is_empty() { text } else { text.trim().to_owned() }, functions)
 }
 
 /// Validates the fields that say whether a message is trained on ([`is_learned`](crate::is_learned)).

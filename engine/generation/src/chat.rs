@@ -60,12 +60,6 @@ pub fn rendered_prompt(
         }
         None => files.chat_renderer()?,
     };
-    let template = rendering.template.as_ref().or(files.chat_template.as_ref());
-    if rendering.variables.contains_key("tools") && template.is_none_or(|text| !text.contains("tools")) {
-        return Err(Error::Refused(
-            "the model's chat template has no place for tools; leave them out".to_owned(),
-        ));
-    }
     tokens(files, &renderer, messages, rendering)
 }
 
@@ -89,13 +83,13 @@ fn text(
 ) -> Result<String, String> {
     const TAG: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
     if rendering.ending != ChatEnding::Continued {
-        return renderer.text_with(messages, rendering.ending == ChatEnding::Answer, &rendering.variables);
+        return renderer.text_with(messages, rendering.ending == ChatEnding::Answer, rendering);
     }
     let mut tagged = messages.to_vec();
     if let Some(last) = tagged.last_mut() {
         last.content.push_str(TAG);
     }
-    let mut text = renderer.text_with(&tagged, false, &rendering.variables)?;
+    let mut text = renderer.text_with(&tagged, false, rendering)?;
     let at = text
         .rfind(TAG.trim_end())
         .ok_or("it does not write the last message, which the model must continue")?;
@@ -185,11 +179,13 @@ mod tests {
     fn a_conversation_is_rendered_as_transformers_does() {
         use Role::{Assistant, User};
         let begun = [said(User, "hi"), said(Assistant, " Once ")];
-        let rendered = |template: &str, ending, variables| {
+        let with_tools = |template: &str, ending, tools, variables| {
             let files = files(template);
-            let rendering = ChatRendering { ending, template: None, variables };
+            let rendering = ChatRendering { ending, template: None, tools, variables };
             rendered_prompt(&files, &begun, &rendering).map(|tokens| files.tokenizer.decode(&tokens))
         };
+        let rendered =
+            |template: &str, ending, variables| with_tools(template, ending, Vec::new(), variables);
         let none = Map::new;
         assert_eq!(rendered(TEMPLATE, ChatEnding::Answer, none()).unwrap(), "u,hi.a, Once .a,");
         assert_eq!(rendered(TEMPLATE, ChatEnding::Closed, none()).unwrap(), "u,hi.a, Once .");
@@ -199,9 +195,9 @@ mod tests {
         let thinking = Map::from_iter([("thinking".to_owned(), json!(true))]);
         assert_eq!(rendered(TEMPLATE, ChatEnding::Closed, thinking).unwrap(), "T.u,hi.a, Once .");
         assert!(rendered("{{ messages[0].content }}", ChatEnding::Continued, none()).is_err());
-        let tools = || Map::from_iter([("tools".to_owned(), json!(["now"]))]);
-        assert_eq!(rendered("{{ tools[0] }}", ChatEnding::Answer, tools()).unwrap(), "now");
-        assert!(rendered(TEMPLATE, ChatEnding::Answer, tools()).is_err());
+        let tools = |template: &str| with_tools(template, ChatEnding::Answer, vec![json!("now")], none());
+        assert_eq!(tools("{{ tools[0] }}").unwrap(), "now");
+        assert!(tools(TEMPLATE).is_err());
     }
 
     #[test]

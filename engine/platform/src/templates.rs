@@ -1,7 +1,7 @@
 //! Chat templates and task descriptions. In a browser, their interpreter is a separate module (`web/reader`), because most visitors never
 //! need it.
 
-use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
+use glasshouse_protocol::{ChatExample, ChatMessage, ChatRendering, Objective};
 use serde_json::{Map, Value};
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl ChatRenderer {
     /// Renders a conversation; with `answer`, up to the start of the assistant's answer. Fails if the template rejects the conversation or
     /// fails; the error says why.
     pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
-        self.text_with(messages, answer, &Map::new())
+        self.text_with(messages, answer, &ChatRendering::default())
     }
 }
 
@@ -29,15 +29,18 @@ impl ChatRenderer {
         template.map(|template| Self { template }).map_err(|error| error.to_string())
     }
 
-    /// Like [`Self::text`], with additional template variables.
+    /// Like [`Self::text`], with the tools and template variables of `rendering`.
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
         answer: bool,
-        variables: &Map<String, Value>,
+        rendering: &ChatRendering,
     ) -> Result<String, String> {
-        let conversation = glasshouse_conversation::Conversation::new(messages.to_vec());
-        self.template.text_with(&conversation, answer, variables).map_err(|error| error.to_string())
+        let tools = (!rendering.tools.is_empty()).then(|| rendering.tools.clone().into());
+        let conversation = glasshouse_conversation::Conversation { messages: messages.to_vec(), tools };
+        self.template
+            .text_with(&conversation, answer, &rendering.variables)
+            .map_err(|error| error.to_string())
     }
 
     /// Converts a line of a data set to an example for an objective.
@@ -60,16 +63,17 @@ impl ChatRenderer {
         in_module::Template::new(template, &settings).map(|template| Self { template })
     }
 
-    /// Like [`Self::text`], with additional template variables.
+    /// Like [`Self::text`], with the tools and template variables of `rendering`.
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
         answer: bool,
-        variables: &Map<String, Value>,
+        rendering: &ChatRendering,
     ) -> Result<String, String> {
-        let messages = serde_json::to_string(messages).map_err(|error| error.to_string())?;
-        let variables = serde_json::to_string(variables).map_err(|error| error.to_string())?;
-        self.template.text(&messages, answer, &variables)
+        let tools = (!rendering.tools.is_empty()).then_some(&rendering.tools);
+        let conversation = serde_json::json!({ "messages": messages, "tools": tools }).to_string();
+        let variables = serde_json::to_string(&rendering.variables).map_err(|error| error.to_string())?;
+        self.template.text(&conversation, answer, &variables)
     }
 
     /// Converts a line of a data set to an example for an objective.
@@ -104,7 +108,7 @@ mod in_module {
         #[wasm_bindgen(js_name = readerChat, catch)]
         fn reader_chat(
             template: u32,
-            messages: &str,
+            conversation: &str,
             answer: bool,
             variables: &str,
         ) -> Result<String, JsValue>;
@@ -130,8 +134,13 @@ mod in_module {
             reader_template(template, settings).map(Self).map_err(|error| message(&error))
         }
 
-        pub(super) fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, String> {
-            reader_chat(self.0, messages, answer, variables).map_err(|error| message(&error))
+        pub(super) fn text(
+            &self,
+            conversation: &str,
+            answer: bool,
+            variables: &str,
+        ) -> Result<String, String> {
+            reader_chat(self.0, conversation, answer, variables).map_err(|error| message(&error))
         }
 
         pub(super) fn example(&self, line: &str, objective: &str) -> Result<String, String> {

@@ -73,6 +73,9 @@ pub struct ChatRendering {
     /// A template in place of the model's own, in Jinja.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// JSON schemas of the tools that the assistant may call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Value>,
     /// Template variables by name, such as `enable_thinking`.
     pub variables: Map<String, Value>,
 }

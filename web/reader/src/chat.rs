@@ -18,12 +18,12 @@ impl Template {
         Ok(Self(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?))
     }
 
-    /// Renders messages (JSON), followed by the start of the assistant's reply if `answer` is set. `variables` (JSON) are
+    /// Renders a conversation (JSON), followed by the start of the assistant's reply if `answer` is set. `variables` (JSON) are
     /// passed to the template.
-    pub fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, JsError> {
-        let (messages, variables) =
-            (serde_json::from_slice(messages.as_bytes())?, serde_json::from_slice(variables.as_bytes())?);
-        Ok(self.0.text_with(&Conversation::new(messages), answer, &variables)?)
+    pub fn text(&self, conversation: &str, answer: bool, variables: &str) -> Result<String, JsError> {
+        let (conversation, variables): (Conversation, _) =
+            (serde_json::from_slice(conversation.as_bytes())?, serde_json::from_slice(variables.as_bytes())?);
+        Ok(self.0.text_with(&conversation, answer, &variables)?)
     }
 
     /// Converts a line of a dataset to an objective's example, as JSON.

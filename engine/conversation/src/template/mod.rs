@@ -166,12 +166,12 @@ impl ChatTemplate {
         add_generation_prompt: bool,
         variables: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<String, TemplateError> {
+        if conversation.tools.is_some() && !self.source.contains("tools") {
+            return Err(TemplateError::Refused("it has no place for tools".to_owned()));
+        }
         let mut rendering = Rendering::of(self, conversation);
         rendering.variables =
             variables.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value.clone())))).collect();
-        if let Some(tools) = variables.get("tools") {
-            rendering.tools = Value::from(Serde(tools.clone()));
-        }
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 

@@ -132,7 +132,7 @@ pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
 }
 
 /// Base 64 for addresses, without padding (RFC 4648, section 5).
-pub fn base64(bytes: &[u8], text: &mut String) {
+fn base64(bytes: &[u8], text: &mut String) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for group in bytes.chunks(3) {
         let mut word = [0; 4];

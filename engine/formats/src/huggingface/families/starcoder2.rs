@@ -4,7 +4,7 @@ use super::super::fields::{Fields, rope_fields};
 use super::gpt2::Names;
 use super::{Family, llama_like, with};
 use glasshouse_platform::Result;
-use glasshouse_protocol::{ModelConfig, Position};
+use glasshouse_protocol::{Activation, ModelConfig, Position};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family =
@@ -37,6 +37,10 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = NAMES.write(model);
     if let Position::Rope(rope) = &model.position {
         fields.extend(rope_fields(rope, None));
+    }
+    if model.mlp.activation == Activation::GeluTanh {
+        // The class's own word: with "gelu_new", transformers rounds the same formula differently.
+        fields.insert("hidden_act".to_owned(), json!("gelu_pytorch_tanh"));
     }
     let own = json!({
         "num_key_value_heads": model.kv_heads,
