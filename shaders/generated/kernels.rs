@@ -1389,6 +1389,58 @@ pub mod head_norm_weight_partial {
     ];
 }
 
+/// JumpReLU, y = x where x > t = max(θ, 0), else 0, or its gradients: dx = dy where x > t, and θ's from a straight-through estimator.
+pub mod jump_relu {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// F.
+        pub columns: u32,
+        /// ε.
+        pub bandwidth: f32,
+        /// λ / number of micro-batches; 0 where any buffer may be bound as loss.
+        pub penalty: f32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+    }
+
+    crate::arguments!(24);
+
+    /// The variant with these features.
+    pub fn kernel(backward: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(backward)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel { name: "jump_relu", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, WF79C4A33, WA8D23C4E, W41F6882D, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "jump_relu:backward", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, WF79C4A33, WB6B2018C, W46216659, W5D890B68, WC30D1A42, W005C8EA1, WAD9DA88E, W142FE511, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "threshold", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "threshold", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "targets", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "loss", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dthreshold", binding: 8, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// Each chunk's last real row: y[b,c] = x[b, length − 1, c], x [B,T,C], cursor [B] (start, length, text).
 pub mod last_row {
     use crate::pieces::*;
@@ -3471,6 +3523,7 @@ pub static KERNELS: &[&Kernel] = &[
     &head_norm::VARIANTS[0], &head_norm::VARIANTS[1],
     &head_norm_backward::VARIANTS[0], &head_norm_backward::VARIANTS[1],
     &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
+    &jump_relu::VARIANTS[0], &jump_relu::VARIANTS[1],
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
     &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9],
@@ -3509,7 +3562,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "9e2480d749e6599c";
+pub const VERSION: &str = "4eacef135302641b";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

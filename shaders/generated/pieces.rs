@@ -6,6 +6,10 @@ pub(crate) const W000E537A: &str = r#"struct Arguments {
     renormalise: u32
 }
 "#;
+pub(crate) const W005C8EA1: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> dx: array<f32>;
+"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -307,6 +311,27 @@ fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     result[row] = factor * (balance * loaded + arguments.z * lse * lse);
 }
 "#;
+pub(crate) const W142FE511: &str = r#"
+@compute @workgroup_size(256)
+fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.columns;
+    if row >= arguments.rows {
+        return;
+    }
+    let raw = threshold[at % arguments.columns];
+    let least = max(raw, 0.0);
+    let entry = x[at];
+    {
+        let ignored = arguments.ignoring == 1u && targets[control.row * arguments.rows + row] == arguments.ignored;
+        let count = loss[select(0u, 1u, arguments.penalty != 0.0)];
+        let penalty = select(arguments.penalty * control.loss_scale / count, 0.0, ignored || arguments.penalty == 0.0 || count == 0.0);
+        let is_near = raw > 0.0 && abs(entry - least) < 0.5 * arguments.bandwidth;
+        dx[at] = select(0.0, dy[at], entry > least);
+        dthreshold[at] = select(0.0, -(least * dy[at] + penalty) / arguments.bandwidth, is_near);
+    }
+}
+"#;
 pub(crate) const W14470637: &str = r#"
 fn safe_tanh(x: Entry) -> Entry {
     return tanh(clamp(x, Entry(-10.0), Entry(10.0)));
@@ -548,6 +573,15 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W1B2B5E73: &str = r#"
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
+}
+"#;
+pub(crate) const W1B34689B: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    bandwidth: f32,
+    penalty: f32,
+    ignoring: u32,
+    ignored: u32
 }
 "#;
 pub(crate) const W1C93FFA7: &str = r#"
@@ -1417,6 +1451,20 @@ alias Left = vec4<f16>;
 pub(crate) const W40CE1D1E: &str = r#"
 var<workgroup> block_sums: array<f32, BLOCK>;
 "#;
+pub(crate) const W41F6882D: &str = r#"
+@compute @workgroup_size(256)
+fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.columns;
+    if row >= arguments.rows {
+        return;
+    }
+    let raw = threshold[at % arguments.columns];
+    let least = max(raw, 0.0);
+    let entry = x[at];
+    y[at] = select(0.0, entry, entry > least);
+}
+"#;
 pub(crate) const W422492D2: &str = r#"struct Arguments {
     rows: u32,
     vocabulary: u32,
@@ -1515,6 +1563,10 @@ pub(crate) const W45A8A576: &str = r#"
 fn sigmoid(x: Entry) -> Entry {
     return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
 }
+"#;
+pub(crate) const W46216659: &str = r#"
+@group(0) @binding(4)
+var<storage, read> control: Control;
 "#;
 pub(crate) const W46B41050: &str = r#"
 @group(0) @binding(1)
@@ -1869,6 +1921,10 @@ fn distil_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
 pub(crate) const W5D053D37: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dx: array<Entry>;
+"#;
+pub(crate) const W5D890B68: &str = r#"
+@group(0) @binding(5)
+var<storage, read> targets: array<u32>;
 "#;
 pub(crate) const W5E3B7866: &str = r#"
 const INVOCATIONS: u32 = 64u;
@@ -3636,6 +3692,10 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
+pub(crate) const WAD9DA88E: &str = r#"
+@group(0) @binding(8)
+var<storage, read_write> dthreshold: array<f32>;
+"#;
 pub(crate) const WAE3F7C64: &str = r#"
 fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var count = 0.0;
@@ -5328,6 +5388,10 @@ pub(crate) const WF785DAAF: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
 }
+"#;
+pub(crate) const WF79C4A33: &str = r#"
+@group(0) @binding(2)
+var<storage, read> threshold: array<f32>;
 "#;
 pub(crate) const WF836C876: &str = r#"
 const STEPS: u32 = 16u;
