@@ -22,7 +22,9 @@ fn check(group: &str) {
     let cases = GROUPS.into_iter().find(|(name, _)| *name == group).unwrap().1;
     for case in cases() {
         let [full, half] = case.build().unwrap();
-        for target in [Target::new(false)].into_iter().chain(with_cooperative(&gpu, &half.graph)) {
+        let tiled = Target::new(false).with(&trial::everywhere(&half.graph, Tier::Tiled, |_| true));
+        let targets = [Target::new(false), tiled];
+        for target in targets.into_iter().chain(with_cooperative(&gpu, &half.graph)) {
             let kernels = compile(half.graph.clone(), &half.read, &target).unwrap().dispatches;
             assert!(kernels.iter().any(|dispatch| dispatch.kernel.needs_half()), "{:?}", case.op);
             let run = |Task { graph, inputs, read }: &Task| {

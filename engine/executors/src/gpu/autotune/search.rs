@@ -269,7 +269,7 @@ mod tests {
         let (_, found) =
             searched(&Target::new(false), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
                 (Family::Linear, Tier::Small) | (_, Tier::Tiled) => (0.1, None),
-                _ => (0.1, Some(1.0)),
+                _ => (0.1, choice.slices.is_none().then_some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");
     }
