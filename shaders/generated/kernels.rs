@@ -1521,48 +1521,6 @@ pub mod linear_cooperative {
     ];
 }
 
-/// Linear layer on a software adapter, without workgroup memory: y = x·wᵀ (+ b) (+ r).
-pub mod linear_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear::Arguments;
-
-    /// Which `operands` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Operands {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(operands: Operands) -> &'static Kernel {
-        &VARIANTS[operands as usize]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "linear_direct:scalar", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, W1B2B5E73, W1D208A13, W5680E5C4, W8068228C, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_direct:vec4", entry_point: "linear_direct", pieces: &[W00D8B31C, WB36551D1, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, W38CD08E8, WBA4AC9E4, W47423871, W959F3FFB, W16784D61, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, WD0112C68, W0D6B5DC7, W3C620F0C, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W8615F697, W86FB96BF, W6B3CD452], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: true },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-}
-
 /// Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
 pub mod linear_few {
     use crate::pieces::*;
@@ -1731,65 +1689,7 @@ pub mod linear_input_backward_cooperative {
     ];
 }
 
-/// Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-pub mod linear_input_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_input_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
-        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel { name: "linear_input_backward_direct:left1,scalar", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, WDB1C1335, WBDEC3EDC, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_input_backward_direct:left1,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WF27B06EC, WECB7EDD3, W8139DF19, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: true },
-        Kernel { name: "linear_input_backward_direct:left4,vec4", entry_point: "linear_input_backward_direct", pieces: &[W2299710C, WC01ACE3F, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W38CD08E8, WE3D66864, W8CD90301, W483962C0, WCC26A379, W8EA9DD8E, WD0112C68, W0D6B5DC7, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W08ED9D78, W87C6AA95, WB12B9A93], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: true },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+/// Gradient of a linear layer's input, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
 pub mod linear_input_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -1933,7 +1833,7 @@ pub mod linear_input_backward_tiled {
     ];
 }
 
-/// Linear layer on a GPU, through workgroup memory: y = x·wᵀ (+ b) (+ r).
+/// Linear layer, through workgroup memory: y = x·wᵀ (+ b) (+ r).
 pub mod linear_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2057,62 +1957,7 @@ pub mod linear_weight_backward_cooperative {
     ];
 }
 
-/// Gradient of a linear layer's weight on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
-pub mod linear_weight_backward_direct {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_weight_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), None, Some(2)];
-        PLACES.get(left as usize * 2 + right as usize)?.map(|place| &VARIANTS[usize::from(place)])
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 3] = [
-        Kernel { name: "linear_weight_backward_direct:left1,scalar", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "linear_weight_backward_direct:left1,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "linear_weight_backward_direct:left4,vec4", entry_point: "linear_weight_backward_direct", pieces: &[W8A847EDA, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A, W3C620F0C], workgroup_size: [8, 8, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
-/// Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+/// Gradient of a linear layer's weight, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
 pub mod linear_weight_backward_tiled {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2156,20 +2001,20 @@ pub mod linear_weight_backward_tiled {
     }
 
     pub(crate) static VARIANTS: [Kernel; 14] = [
-        Kernel { name: "linear_weight_backward_tiled:large,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_4, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:large,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WF21F31B2, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_5, workgroup_memory: 8192, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_6, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_7, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 16384, reads_z: false },
-        Kernel { name: "linear_weight_backward_tiled:small,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W3304F650, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_3, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_4, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:large,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, WCACAAEDF, W5E3B7866, WF836C876, WC7A2F05C, WBF766089, WE1BC86A1, W1E68CC6F, W183544DE, WEA7425C4, W8880B2A2, WB677404A, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W59C64083, W86D4D28A], workgroup_size: [64, 1, 1], bindings: BINDINGS_5, workgroup_memory: 8192, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_6, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left1,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left4,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,scalar", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_7, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,vec4", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_4, workgroup_memory: 16384, reads_z: false },
+        Kernel { name: "linear_weight_backward_tiled:small,left_half,half", entry_point: "linear_weight_backward_tiled", pieces: &[W148953AA, W344EBFE9, WC5D1E7FF, W0856254C, WEC36ACE0, WC2DFE266, WC965F229, W3EB3C218, W0D1D47C4, W7050C4EE, WB967F8DE, WE5690A9F, WC58931E5, WEDDB8DF4, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W75CA64C9, WF785DAAF, W483962C0, WA6A96A10, W87C6AA95, W59C64083, W86D4D28A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 16384, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -3645,14 +3490,11 @@ pub static KERNELS: &[&Kernel] = &[
     &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
-    &linear_direct::VARIANTS[0], &linear_direct::VARIANTS[1],
     &linear_few::VARIANTS[0], &linear_few::VARIANTS[1], &linear_few::VARIANTS[2], &linear_few::VARIANTS[3], &linear_few::VARIANTS[4], &linear_few::VARIANTS[5], &linear_few::VARIANTS[6], &linear_few::VARIANTS[7], &linear_few::VARIANTS[8], &linear_few::VARIANTS[9],
     &linear_input_backward_cooperative::VARIANTS[0], &linear_input_backward_cooperative::VARIANTS[1], &linear_input_backward_cooperative::VARIANTS[2], &linear_input_backward_cooperative::VARIANTS[3], &linear_input_backward_cooperative::VARIANTS[4], &linear_input_backward_cooperative::VARIANTS[5],
-    &linear_input_backward_direct::VARIANTS[0], &linear_input_backward_direct::VARIANTS[1], &linear_input_backward_direct::VARIANTS[2],
     &linear_input_backward_tiled::VARIANTS[0], &linear_input_backward_tiled::VARIANTS[1], &linear_input_backward_tiled::VARIANTS[2], &linear_input_backward_tiled::VARIANTS[3], &linear_input_backward_tiled::VARIANTS[4], &linear_input_backward_tiled::VARIANTS[5], &linear_input_backward_tiled::VARIANTS[6], &linear_input_backward_tiled::VARIANTS[7], &linear_input_backward_tiled::VARIANTS[8], &linear_input_backward_tiled::VARIANTS[9], &linear_input_backward_tiled::VARIANTS[10], &linear_input_backward_tiled::VARIANTS[11], &linear_input_backward_tiled::VARIANTS[12], &linear_input_backward_tiled::VARIANTS[13], &linear_input_backward_tiled::VARIANTS[14], &linear_input_backward_tiled::VARIANTS[15], &linear_input_backward_tiled::VARIANTS[16], &linear_input_backward_tiled::VARIANTS[17], &linear_input_backward_tiled::VARIANTS[18], &linear_input_backward_tiled::VARIANTS[19],
     &linear_tiled::VARIANTS[0], &linear_tiled::VARIANTS[1], &linear_tiled::VARIANTS[2], &linear_tiled::VARIANTS[3], &linear_tiled::VARIANTS[4], &linear_tiled::VARIANTS[5], &linear_tiled::VARIANTS[6],
     &linear_weight_backward_cooperative::VARIANTS[0], &linear_weight_backward_cooperative::VARIANTS[1], &linear_weight_backward_cooperative::VARIANTS[2], &linear_weight_backward_cooperative::VARIANTS[3],
-    &linear_weight_backward_direct::VARIANTS[0], &linear_weight_backward_direct::VARIANTS[1], &linear_weight_backward_direct::VARIANTS[2],
     &linear_weight_backward_tiled::VARIANTS[0], &linear_weight_backward_tiled::VARIANTS[1], &linear_weight_backward_tiled::VARIANTS[2], &linear_weight_backward_tiled::VARIANTS[3], &linear_weight_backward_tiled::VARIANTS[4], &linear_weight_backward_tiled::VARIANTS[5], &linear_weight_backward_tiled::VARIANTS[6], &linear_weight_backward_tiled::VARIANTS[7], &linear_weight_backward_tiled::VARIANTS[8], &linear_weight_backward_tiled::VARIANTS[9], &linear_weight_backward_tiled::VARIANTS[10], &linear_weight_backward_tiled::VARIANTS[11], &linear_weight_backward_tiled::VARIANTS[12], &linear_weight_backward_tiled::VARIANTS[13],
     &muon_momentum::VARIANTS[0],
     &muon_normalise::VARIANTS[0],
@@ -3684,7 +3526,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "ada57dd68d1968c9";
+pub const VERSION: &str = "ee76ba94a8071689";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

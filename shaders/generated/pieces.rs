@@ -6,26 +6,6 @@ pub(crate) const W000E537A: &str = r#"struct Arguments {
     renormalise: u32
 }
 "#;
-pub(crate) const W00D8B31C: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let tile = tile_corner(group_number(group), arguments.column_tiles, SIDE);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -672,28 +652,6 @@ fn mix_bits(start: u32) -> u32 {
 pub(crate) const W228991E1: &str = r#"
 var<workgroup> sums: array<Entry, 256>;
 "#;
-pub(crate) const W2299710C: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    product = group.z;
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = steps.x; step < steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W22F1D1AF: &str = r#"
 fn masked(products: vec4<f32>, t: vec4<u32>, documents: vec4<u32>, key: u32) -> vec4<f32> {
     let j = vec4<u32>(key);
@@ -951,11 +909,6 @@ pub(crate) const W2EF5C0B1: &str = r#"
 @group(0) @binding(5)
 var<storage, read> r: array<Entry>;
 "#;
-pub(crate) const W2FB8C493: &str = r#"
-fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
-}
-"#;
 pub(crate) const W2FCACB87: &str = r#"
 fn activated_by(kind: u32, x: Entry) -> Entry {
     switch kind {
@@ -1020,37 +973,6 @@ fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(1.0) - shares * shares;
 }
 "#;
-pub(crate) const W3304F650: &str = r#"@compute @workgroup_size(INVOCATIONS)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index % 64u, 8u);
-    let staged = staged_place(index);
-    var blocks = mat4x4<f32>();
-    for (var first = steps.x; first < steps.y; first += STEPS) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < steps.y && stages_left(index) {
-            staged_left = left_guarded(tile.x + staged.x, step);
-        }
-        if step < steps.y && stages_right(index) {
-            staged_right = right_guarded(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, index);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
-}
-"#;
 pub(crate) const W330C6669: &str = r#"
 @group(0) @binding(3)
 var<storage, read> x: array<StoredX>;
@@ -1070,6 +992,37 @@ fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
         mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
     }
     return sum_of_lanes(lane, mass);
+}
+"#;
+pub(crate) const W344EBFE9: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = mat4x4<f32>();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store_row(slice, row + index / 64u, column, row_of_sum(blocks, index));
 }
 "#;
 pub(crate) const W34524943: &str = r#"
@@ -1360,14 +1313,6 @@ var<storage, read> key_scale: array<f32>;
 "#;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
-"#;
-pub(crate) const W3C620F0C: &str = r#"
-fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
-    (*blocks).here += right * left;
-    (*blocks).right += right_across * left;
-    (*blocks).down += right * left_down;
-    (*blocks).across += right_across * left_down;
-}
 "#;
 pub(crate) const W3CBBE5BA: &str = r#"
 alias Stored = vec4<f32>;
@@ -1828,11 +1773,6 @@ fn tile_corner(tile: u32, tiles_per_row: u32, side: u32) -> vec2<u32> {
 "#;
 pub(crate) const W59E6B889: &str = r#"
 var<workgroup> lanes: array<f32, 256>;
-"#;
-pub(crate) const W59F59595: &str = r#"
-fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
-}
 "#;
 pub(crate) const W5A19FA29: &str = r#"
 @compute @workgroup_size(64)
@@ -2423,6 +2363,11 @@ fn across_at(place: vec2<u32>) -> u32 {
     return (place.y * ACROSS + place.x) / UNIT;
 }
 "#;
+pub(crate) const W75CA64C9: &str = r#"
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
+}
+"#;
 pub(crate) const W75D4B825: &str = r#"
 @compute @workgroup_size(64)
 fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2922,30 +2867,6 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
-pub(crate) const W8A847EDA: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE) + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    var step = steps.x;
-    for (; step + 4u <= steps.y; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    for (; step < steps.y; step += 4u) {
-        multiply(&blocks, left_guarded(row, step), left_guarded(row + 32u, step), right_guarded(column, step), right_guarded(column + 32u, step));
-    }
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W8A9057C7: &str = r#"
 var<workgroup> means: array<vec2<f32>, 64>;
 "#;
@@ -2975,11 +2896,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = product * arguments.inner + min(step, arguments.inner - 1u);
     let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     return columns;
-}
-"#;
-pub(crate) const W8CD93CF5: &str = r#"
-fn left(row: u32, step: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
 }
 "#;
 pub(crate) const W8D63A552: &str = r#"
@@ -4439,6 +4355,42 @@ pub(crate) const WCA1F0931: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Operand>;
 "#;
+pub(crate) const WCACAAEDF: &str = r#"@compute @workgroup_size(INVOCATIONS)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
+    let corner = block_corner(index % 64u, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += STEPS) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < steps.y && stages_left(index) {
+            staged_left = left(tile.x + staged.x, step);
+        }
+        if step < steps.y && stages_right(index) {
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, index);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    {
+        store(slice, row, column, blocks.here);
+        store(slice, row, column + 32u, blocks.right);
+        store(slice, row + 32u, column, blocks.down);
+        store(slice, row + 32u, column + 32u, blocks.across);
+    }
+}
+"#;
 pub(crate) const WCB2E52F5: &str = r#"
 alias Right = vec4<f32>;
 "#;
@@ -4945,11 +4897,6 @@ fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
 }
 "#;
-pub(crate) const WE5B828AC: &str = r#"
-fn right(column: u32, step: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
-}
-"#;
 pub(crate) const WE5EF4636: &str = r#"
 fn left_along(row: u32, step: u32) -> LeftMatrices {
     return LeftMatrices(left_along_matrix(row, step), left_along_matrix(row + EDGE, step), left_along_matrix(row + 2u * EDGE, step), left_along_matrix(row + 3u * EDGE, step));
@@ -5281,42 +5228,6 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
 "#;
-pub(crate) const WF21F31B2: &str = r#"@compute @workgroup_size(INVOCATIONS)
-fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles, SIDE);
-    let corner = block_corner(index % 64u, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = steps.x; first < steps.y; first += STEPS) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < steps.y && stages_left(index) {
-            staged_left = left_guarded(tile.x + staged.x, step);
-        }
-        if step < steps.y && stages_right(index) {
-            staged_right = right_guarded(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, index);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    {
-        store(slice, row, column, blocks.here);
-        store(slice, row, column + 32u, blocks.right);
-        store(slice, row + 32u, column, blocks.down);
-        store(slice, row + 32u, column + 32u, blocks.across);
-    }
-}
-"#;
 pub(crate) const WF2349D97: &str = r#"
 @group(0) @binding(2)
 var<storage, read> load: array<f32>;
@@ -5357,6 +5268,11 @@ var<storage, read_write> keys: array<u32>;
 pub(crate) const WF679EE3A: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dgates: array<f32>;
+"#;
+pub(crate) const WF785DAAF: &str = r#"
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
+}
 "#;
 pub(crate) const WF836C876: &str = r#"
 const STEPS: u32 = 16u;

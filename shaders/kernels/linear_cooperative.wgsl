@@ -3,7 +3,7 @@
 // needs: half_out with half
 // without: scalar
 //
-// Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are f32 or f16.
+// Shapes are those of linear_tiled.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are f32 or f16.
 // shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_along, stage_left, stage_right};

@@ -3,7 +3,7 @@
 // needs: partial with half
 // without: left1 left4 left_half scalar
 //
-// Shapes are those of linear_input_backward_direct.wgsl, and so are sums; N, O and I divide by the matrices' side. Both operands are
+// Shapes are those of linear_input_backward_tiled.wgsl, and so are sums; N, O and I divide by the matrices' side. Both operands are
 // f32 or f16. shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_across, stage_left, stage_right, across, across_at};

@@ -1,12 +1,15 @@
-// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+// Gradient of a linear layer's input, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
 // variants: size=large|small left=left1|left4|left_half right=scalar|vec4|half partial?
 // needs: partial with half
 // never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_input_backward_direct.wgsl; dy (`left_half`) or w and dx (`half`) may be f16, and sums of slices
-// (`partial`) are f32. The workgroup copies a few inner steps of both operands to workgroup memory, and each invocation multiplies its rows
-// and columns of them.
+// dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four),
+// w across it (vec4: likewise for I). Where I does not divide by four, an f32 dy is read float by float too. Of a w that is too large to
+// bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx.
+// If N·I is small and O large, O is cut into slices, each written to a [N,I] of its own in `dx`, here scratch, and sum_rows.wgsl
+// adds them up (without r). dy (`left_half`) or w and dx (`half`) may be f16, and sums of slices (`partial`) are f32. The workgroup copies a
+// few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, product, right, slice_steps};

@@ -1,11 +1,13 @@
-// Linear layer on a GPU, through workgroup memory: y = x·wᵀ (+ b) (+ r).
+// Linear layer, through workgroup memory: y = x·wᵀ (+ b) (+ r).
 // variants: size=large|small operands=scalar|vec4|half half_out?
 // needs: half_out with half
 // never: large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes and operands are those of linear_direct.wgsl; operands may be f16 (`half`), and results too (`half_out`). The workgroup copies a
-// few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
+// x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it divides by four.
+// Of a w that is too large to bind, some rows are O here, and y, b and r are bound from the column of the first on. Operands may be f16
+// (`half`), and results too (`half_out`). The workgroup copies a few inner steps of both operands to workgroup memory, and each invocation
+// multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
 import package::shared::linear::{arguments, left, product, right};

@@ -2,7 +2,7 @@
 // variants: side=cooperative8|cooperative16 operands=vec4|half
 // without: left1 left4 left_half scalar
 //
-// Shapes and slices are those of linear_weight_backward_direct.wgsl; N, O and I divide by the matrices' side. Both operands are f32 or
+// Shapes and slices are those of linear_weight_backward_tiled.wgsl; N, O and I divide by the matrices' side. Both operands are f32 or
 // f16. shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, across, across_at, add_products, keep, kept_four, left_across, own_subgroup, right_across, stage_left, stage_right};

@@ -1,13 +1,16 @@
-// Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+// Gradient of a linear layer's weight, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
 // variants: size=large|small left=left1|left4|left_half right=scalar|vec4|half
 // never: left4+scalar|large+scalar
 // without: cooperative8 cooperative16
 //
-// Shapes, operands and slices are those of linear_weight_backward_direct.wgsl; dy (`left_half`) and x (`half`) may be f16. The workgroup
-// copies a few inner steps of both operands to workgroup memory, and each invocation multiplies its rows and columns of them.
+// dy [N,O], x [N,I], dw [O,I]. The inner dimension is N, which both operands run across (left4, vec4: in vectors of four, where O or I
+// divides by four). Where O·I is small and N large, the rows are cut into slices, each written to a [O,I] of its own in `dw`, here a scratch,
+// and sum_rows.wgsl adds them up. Of a dw that is too large to bind, some rows are O here, and dy is bound from the column of the first on.
+// dy (`left_half`) and x (`half`) may be f16. The workgroup copies a few inner steps of both operands to workgroup memory, and each
+// invocation multiplies its rows and columns of them.
 
 import package::shared::grid::group_number;
-import package::shared::linear_weight_backward::{arguments, left_guarded, right_guarded, slice_steps};
+import package::shared::linear_weight_backward::{arguments, left, right, slice_steps};
 @if(large) import package::shared::linear_weight_backward::store;
 @if(small) import package::shared::linear_weight_backward::store_row;
 @if(small) import package::shared::split_tile::{
@@ -39,10 +42,10 @@ fn linear_weight_backward_tiled(
         var staged_left = mat4x4<f32>();
         var staged_right = mat4x4<f32>();
         if step < steps.y && stages_left(index) {
-            staged_left = left_guarded(tile.x + staged.x, step);
+            staged_left = left(tile.x + staged.x, step);
         }
         if step < steps.y && stages_right(index) {
-            staged_right = right_guarded(tile.y + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
         }
         stage(index, staged_left, staged_right);
         workgroupBarrier();

@@ -1,6 +1,6 @@
 // Sums down the columns of a tall matrix, in two shapes. workgroup: 4 columns of entries by 64 lanes that take every 64th
 // row each and meet in workgroup memory, so that a matrix of few columns still fills a device. column: one invocation a
-// column of entries, for wide or short matrices and for software adapters.
+// column of entries, for wide or short matrices.
 
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;

@@ -58,20 +58,10 @@ fn x_guarded(step: u32, column: u32) -> vec4<f32> {
 
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(
-        dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
-}
-
-fn right(column: u32, step: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
-}
-
-fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(
         dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
 }
 
-fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
+fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
         x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
 }

@@ -1,5 +1,6 @@
-// A matrix product cut into tiles of 64 × 64 outputs (or 32 × 32: shared/split_tile.wgsl), a workgroup each. How a workgroup computes its tile is what the files of a product
-// differ in: _direct (8 × 8 invocations, straight from the bindings), _tiled (through workgroup memory) and _cooperative (by the matrices that subgroups hold together).
+// A matrix product cut into tiles of 64 × 64 outputs (or 32 × 32: shared/split_tile.wgsl), a workgroup each. How a workgroup computes its
+// tile is what the files of a product differ in: _tiled (through workgroup memory) and _cooperative (by the matrices that subgroups hold
+// together).
 //
 // Operands travel as mat4x4: `left` holds, for a row of outputs in each of its columns, four steps along the inner dimension; `right`
 // holds, for each step, four neighbouring columns of outputs. Then right · left is a block of outputs, one row of outputs in each of its

@@ -238,7 +238,7 @@ def products(day, clock, figures):
 
 def product(line):
     """Rows, inputs and outputs of a kernel that is a linear layer's product, out of its operands and operations."""
-    kind = re.sub("_(direct|tiled|cooperative)$", "", line["kernel"].split(":")[0])
+    kind = re.sub("_(tiled|cooperative)$", "", line["kernel"].split(":")[0])
     if kind not in ("linear", "linear_few", "linear_input_backward", "linear_weight_backward") or not line.get("gflop_per_s"):
         return None
     operands = [[int(side) for side in shape.split("x")] for shape in line["shapes"].split(" -> ")[0].split()]

@@ -105,14 +105,6 @@ parity! {
     activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood top_k squared_error
 }
 
-/// Products have other kernels on a software adapter.
-#[test]
-fn products_on_a_software_adapter() {
-    for name in ["linear", "expert_linear", "linear_cross_entropy"] {
-        check(&Tested::gpu(Target::new(true)), name);
-    }
-}
-
 /// Several products of one size in one launch have the bits of each computed separately.
 #[test]
 fn several_products_equal_single_ones() {
@@ -156,7 +148,7 @@ fn several_products_equal_single_ones() {
                 .zip(shapes)
                 .map(|(stream, [rows, columns])| common::numbers(stream, COUNT * rows * columns))
                 .collect();
-            for target in [None, Some(Target::new(true)), Some(Target::new(false))] {
+            for target in [None, Some(Target::new(false))] {
                 let together = run(target.clone(), COUNT, &inputs);
                 let size = together.len() / COUNT;
                 for (at, ours) in together.chunks_exact(size).enumerate() {
@@ -199,10 +191,9 @@ fn the_cases_reach_every_variant_of_every_kernel() {
             let matrices = Cooperative { floats: Some(side), f16s: Some(side) };
             with_subgroups.clone().with_cooperative(matrices).with(&everywhere(Tier::Cooperative))
         };
-        let software = Target::new(true);
         let [small, large] = [Side::Eight, Side::Sixteen].map(cooperative);
         let tiled = Target::new(false).with(&everywhere(Tier::Tiled));
-        let whole = [Target::new(false), tiled, software, subgroups, small, large];
+        let whole = [Target::new(false), tiled, subgroups, small, large];
         // A binding limit small enough to split weights of 256 rows or more.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
         for target in whole.into_iter().chain(parts).map(|target| target.with_fusions(Fusions::NONE)) {

@@ -250,8 +250,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let adapter = common::adapter();
     let gpu = block_on(Gpu::open(&adapter)).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let target = gpu.target();
-    let other = Choice::tier(if target.software { Tier::Tiled } else { Tier::Direct });
+    let other = Choice::tier(Tier::Tiled);
     let choices: Choices = trial::of_graph(&graph).iter().map(|trial| (trial.bucket, other)).collect();
     let begun = || {
         let run = create(&project, &config);

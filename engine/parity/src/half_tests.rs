@@ -1,4 +1,4 @@
-//! Kernel variants for 16-bit floats on both kinds of device, with the self-test's cases.
+//! Kernel variants for 16-bit floats, with the self-test's cases.
 
 use crate::half_precision::{GROUPS, HalfCase};
 use crate::task::{Task, floats};
@@ -6,8 +6,6 @@ use glasshouse_engine::gpu::{Gpu, run_graph_for, test_gpu};
 use glasshouse_engine::graph::Graph;
 use glasshouse_engine::plan::lower::{Cooperative, Target, Tier};
 use glasshouse_engine::plan::{compile, trial};
-
-const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 
 /// A target that uses cooperative matrices wherever possible, if the device and the graph support any.
 fn with_cooperative(gpu: &Gpu, graph: &Graph) -> Option<Target> {
@@ -24,7 +22,9 @@ fn check(group: &str) {
     let cases = GROUPS.into_iter().find(|(name, _)| *name == group).unwrap().1;
     for case in cases() {
         let [full, half] = case.build().unwrap();
-        for target in TARGETS.into_iter().chain(with_cooperative(&gpu, &half.graph)) {
+        let tiled = Target::new(false).with(&trial::everywhere(&half.graph, Tier::Tiled, |_| true));
+        let targets = [Target::new(false), tiled];
+        for target in targets.into_iter().chain(with_cooperative(&gpu, &half.graph)) {
             let kernels = compile(half.graph.clone(), &half.read, &target).unwrap().dispatches;
             assert!(kernels.iter().any(|dispatch| dispatch.kernel.needs_half()), "{:?}", case.op);
             let run = |Task { graph, inputs, read }: &Task| {

@@ -52,7 +52,7 @@ impl TrainingVariant {
     /// The variant that others are compared with.
     pub const PLAIN: Self = Self { precision: Precision::F32, kernels: Kernels::Default };
 
-    /// A description such as `f32`, `f32, direct kernels` or `mixed, kernels as tuned`.
+    /// A description such as `f32`, `f32, tiled kernels` or `mixed, kernels as tuned`.
     pub fn name(&self) -> String {
         let precision = self.precision.name();
         match self.kernels {

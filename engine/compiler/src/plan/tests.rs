@@ -20,7 +20,7 @@ use glasshouse_protocol::{
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
-const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
+const TARGET: Target = Target::new(false);
 
 /// A preset with a small vocabulary and batch for quick planning, and one micro-batch per step.
 fn run(name: &str, batch: usize) -> RunConfig {
@@ -42,29 +42,25 @@ fn dispatches_stay_within_the_budget() {
     for (name, batch) in
         [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)]
     {
-        for target in TARGETS {
-            let run = run(name, batch);
-            let budget = 34 * run.model.layers + 30;
-            let dispatches = estimated(&run, &target).dispatches_per_step;
-            assert!(dispatches <= budget, "{name}, {target:?}: {dispatches} dispatches, {budget} may be");
-        }
+        let run = run(name, batch);
+        let budget = 34 * run.model.layers + 30;
+        let dispatches = estimated(&run, &TARGET).dispatches_per_step;
+        assert!(dispatches <= budget, "{name}: {dispatches} dispatches, {budget} may be");
     }
 }
 
 /// Muon orthogonalises the matrices of one shape together, whatever the number of layers.
 #[test]
 fn muon_takes_few_dispatches() {
-    for target in TARGETS {
-        let [few, many] = [2, 4].map(|layers| {
-            let mut run = run("first-stories", 6);
-            (run.model.layers, run.train.optimizer) = (layers, OptimizerKind::Muon);
-            let graphs = training_graphs(&run.model, &run.train).unwrap();
-            let (arena, optimizer) = (ArenaLayout::new(&graphs.train), Optimizer::new(&run.train));
-            update::update_dispatches(&arena, &optimizer, &target).unwrap().len()
-        });
-        // Three shapes.
-        assert!(few == many && many < 130, "{few} and {many} dispatches");
-    }
+    let [few, many] = [2, 4].map(|layers| {
+        let mut run = run("first-stories", 6);
+        (run.model.layers, run.train.optimizer) = (layers, OptimizerKind::Muon);
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let (arena, optimizer) = (ArenaLayout::new(&graphs.train), Optimizer::new(&run.train));
+        update::update_dispatches(&arena, &optimizer, &TARGET).unwrap().len()
+    });
+    // Three shapes.
+    assert!(few == many && many < 130, "{few} and {many} dispatches");
 }
 
 /// Several documents per row add one input and use attention variants. Runs without documents have neither.
@@ -80,38 +76,33 @@ fn documents_cost_nothing_where_rows_have_one() {
         let mut run = run(name, 2);
         run.train.precision = precision;
         run.train.activation_checkpointing = name == "stories-15m";
-        for target in TARGETS {
-            let [alone, several] = [false, true].map(|document_mask| {
-                run.train.document_mask = document_mask;
-                let graphs = training_graphs(&run.model, &run.train).unwrap();
-                [(graphs.train, graphs.train_loss), (graphs.evaluate, graphs.evaluate_loss)]
-                    .map(|(graph, loss)| compile(graph, &[loss], &target).unwrap())
-            });
-            for (alone, several) in alone.iter().zip(&several) {
-                assert_eq!(alone.graph.find(Origin::Input(Input::Starts)), None);
-                assert!(several.graph.find(Origin::Input(Input::Starts)).is_some());
-                assert_eq!(alone.placement.slots, several.placement.slots, "{name}");
-                assert_eq!(alone.dispatches.len(), several.dispatches.len(), "{name}");
-                let mut different = 0;
-                for (one, other) in alone.dispatches.iter().zip(&several.dispatches) {
-                    assert!(!one.kernel.name.contains("documents"), "{}", one.kernel.name);
-                    assert!(
-                        one.bindings.iter().all(|binding| binding.buffer != Buffer::Input(Input::Starts))
-                    );
-                    let file = |dispatch: &Dispatch| dispatch.kernel.name.split(':').next();
-                    // Constants are numbered by value id.
-                    let what = |dispatch: &Dispatch| {
-                        (dispatch.kernel.name, dispatch.arguments.clone(), dispatch.groups)
-                    };
-                    if what(one) != what(other) {
-                        assert_eq!(file(one), file(other), "{name}");
-                        assert!(other.bindings.iter().any(|one| one.buffer == Buffer::Input(Input::Starts)));
-                        different += 1;
-                    }
+        let [alone, several] = [false, true].map(|document_mask| {
+            run.train.document_mask = document_mask;
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            [(graphs.train, graphs.train_loss), (graphs.evaluate, graphs.evaluate_loss)]
+                .map(|(graph, loss)| compile(graph, &[loss], &TARGET).unwrap())
+        });
+        for (alone, several) in alone.iter().zip(&several) {
+            assert_eq!(alone.graph.find(Origin::Input(Input::Starts)), None);
+            assert!(several.graph.find(Origin::Input(Input::Starts)).is_some());
+            assert_eq!(alone.placement.slots, several.placement.slots, "{name}");
+            assert_eq!(alone.dispatches.len(), several.dispatches.len(), "{name}");
+            let mut different = 0;
+            for (one, other) in alone.dispatches.iter().zip(&several.dispatches) {
+                assert!(!one.kernel.name.contains("documents"), "{}", one.kernel.name);
+                assert!(one.bindings.iter().all(|binding| binding.buffer != Buffer::Input(Input::Starts)));
+                let file = |dispatch: &Dispatch| dispatch.kernel.name.split(':').next();
+                // Constants are numbered by value id.
+                let what =
+                    |dispatch: &Dispatch| (dispatch.kernel.name, dispatch.arguments.clone(), dispatch.groups);
+                if what(one) != what(other) {
+                    assert_eq!(file(one), file(other), "{name}");
+                    assert!(other.bindings.iter().any(|one| one.buffer == Buffer::Input(Input::Starts)));
+                    different += 1;
                 }
-                let attends = |dispatch: &&Dispatch| dispatch.kernel.name.starts_with("attention");
-                assert_eq!(different, alone.dispatches.iter().filter(attends).count(), "{name}");
             }
+            let attends = |dispatch: &&Dispatch| dispatch.kernel.name.starts_with("attention");
+            assert_eq!(different, alone.dispatches.iter().filter(attends).count(), "{name}");
         }
     }
 }
@@ -120,11 +111,11 @@ fn documents_cost_nothing_where_rows_have_one() {
 #[test]
 fn micro_batches_share_an_update() {
     let mut run = run("nanogpt-cpu", 12);
-    let once = estimated(&run, &TARGETS[0]).dispatches_per_step;
+    let once = estimated(&run, &TARGET).dispatches_per_step;
     run.train.accumulate = 3;
-    let thrice = estimated(&run, &TARGETS[0]).dispatches_per_step;
+    let thrice = estimated(&run, &TARGET).dispatches_per_step;
     let graphs = training_graphs(&run.model, &run.train).unwrap();
-    let each = compile(graphs.train, &[graphs.train_loss], &TARGETS[0]).unwrap().dispatches.len() + 1;
+    let each = compile(graphs.train, &[graphs.train_loss], &TARGET).unwrap().dispatches.len() + 1;
     assert_eq!(thrice - once, 2 * each);
 }
 
@@ -176,10 +167,10 @@ fn host_and_device_lay_structures_out_alike() {
 /// nanoGPT reports 10.65M for the first, without its position table; Hugging Face's GPT-2 small has 124,439,808 weights.
 #[test]
 fn parameters_are_those_of_the_published_models() {
-    let estimate = estimated(&run("nanogpt-gpu", 1), &TARGETS[0]);
+    let estimate = estimated(&run("nanogpt-gpu", 1), &TARGET);
     assert_eq!(estimate.parameters - 256 * 384, 10_646_784);
     assert_eq!(estimate.parameters, estimate.parameters_by_part.values().sum::<u64>());
-    assert_eq!(estimated(&run("gpt2-124m", 1), &TARGETS[0]).parameters, 124_439_808);
+    assert_eq!(estimated(&run("gpt2-124m", 1), &TARGET).parameters, 124_439_808);
 }
 
 #[test]
@@ -188,11 +179,11 @@ fn bytes_are_those_of_the_buffers() {
         let run = run(name, 2);
         let graphs = training_graphs(&run.model, &run.train).unwrap();
         let optimizer = Optimizer::new(&run.train);
-        let train = compile(graphs.train, &[graphs.train_loss], &TARGETS[1]).unwrap();
-        let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
-        let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
+        let train = compile(graphs.train, &[graphs.train_loss], &TARGET).unwrap();
+        let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGET).unwrap();
+        let update = update::update_dispatches(&train.arena, &optimizer, &TARGET).unwrap();
         let all = buffers(&[&train, &evaluate], Some(&optimizer), &update, ring(1));
-        let bytes = estimated(&run, &TARGETS[1]);
+        let bytes = estimated(&run, &TARGET);
         assert_eq!(bytes.bytes, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
         let weights = train.arena.length as u64 * 4;
         assert_eq!(bytes.bytes_by_kind[&MemoryKind::Weights], weights);
@@ -209,9 +200,9 @@ fn bytes_are_those_of_the_buffers() {
 fn mixed_precision_takes_less_memory() {
     for name in ["nanogpt-cpu", "gpt2-124m", "llama-tiny"] {
         let mut run = run(name, 8);
-        let full = estimated(&run, &TARGETS[1]);
+        let full = estimated(&run, &TARGET);
         run.train.precision = Precision::Mixed;
-        let mixed = estimated(&run, &TARGETS[1]);
+        let mixed = estimated(&run, &TARGET);
         let weights = full.bytes_by_kind[&MemoryKind::Weights];
         assert_eq!(mixed.bytes_by_kind[&MemoryKind::Weights], weights + weights / 2);
         assert_eq!(mixed.bytes_by_kind[&MemoryKind::Gradients], full.bytes_by_kind[&MemoryKind::Gradients]);
@@ -229,7 +220,7 @@ fn mixed_precision_takes_less_memory() {
 #[test]
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
-    let estimate = estimated(&run, &TARGETS[0]);
+    let estimate = estimated(&run, &TARGET);
     let flops = estimate.flops_per_token_by_pass;
     let (layers, width, time, vocabulary) = (4.0, 128.0, 64.0, 65.0);
     let matrices = layers * 12.0 * width * width + vocabulary * width;
@@ -245,13 +236,10 @@ fn a_gpu_counts_all_experts() {
     let mut run = run("llama-tiny", 1);
     let expected = [8, 2].map(|per_token| {
         (run.model.experts.count, run.model.experts.per_token) = (8, per_token);
-        estimated(&run, &TARGETS[1]).flops_per_token_by_pass
+        estimated(&run, &TARGET).flops_per_token_by_pass
     });
     assert!(expected[0].forward > expected[1].forward && expected[0].backward > expected[1].backward);
-    assert_eq!(
-        estimated(&run, &TARGETS[1].clone().with_all_experts(true)).flops_per_token_by_pass,
-        expected[0]
-    );
+    assert_eq!(estimated(&run, &TARGET.with_all_experts(true)).flops_per_token_by_pass, expected[0]);
 }
 
 /// Muon takes two products of [m, m] by [m, n] and one of [m, m] by [m, m] per iteration, of whichever shape a matrix is stored in.
@@ -260,7 +248,7 @@ fn muon_counts_its_products() {
     let mut run = run("nanogpt-cpu", 12);
     run.train.accumulate = 2;
     run.train.optimizer = OptimizerKind::Muon;
-    let estimate = estimated(&run, &TARGETS[0]);
+    let estimate = estimated(&run, &TARGET);
     // Query, key, value and output, up and down.
     let sizes: f64 = [128.0, 128.0, 128.0, 128.0, 512.0, 512.0].map(|n| 2.0 * n + 128.0).iter().sum();
     let step = 4.0 * muon::ITERATIONS as f64 * 2.0 * 128.0 * 128.0 * sizes;
@@ -359,7 +347,7 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
     let graphs = training_graphs(&run.model, &run.train).unwrap();
     let largest = |fusions| {
         let made = |graph: &Graph, loss| {
-            let graph = fused(graph.clone(), &[loss], &TARGETS[1].clone().with_fusions(fusions));
+            let graph = fused(graph.clone(), &[loss], &TARGET.with_fusions(fusions));
             let made = graph.values.iter().filter(|value| matches!(value.origin, Origin::Node(_)));
             made.map(|value| value.ty.bytes()).max().unwrap()
         };
@@ -375,9 +363,9 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
 fn activation_checkpointing_makes_room_for_a_forward_pass() {
     let mut run = run("gpt2-124m", 1);
     run.train.accumulate = 1;
-    let keeping = estimated(&run, &TARGETS[0]);
+    let keeping = estimated(&run, &TARGET);
     run.train.activation_checkpointing = true;
-    let lean = estimated(&run, &TARGETS[0]);
+    let lean = estimated(&run, &TARGET);
     assert!(lean.bytes < 3_000_000_000, "{} bytes", lean.bytes);
     assert!(lean.bytes < keeping.bytes);
     assert_eq!(
@@ -391,7 +379,7 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
     assert_eq!(lean.flops_per_token_by_pass.recomputed, head + layers * block);
     // Nothing of this loss's logits is recomputed.
     run.train.unlikelihood = 0.5;
-    assert_eq!(estimated(&run, &TARGETS[0]).flops_per_token_by_pass.recomputed, layers * block);
+    assert_eq!(estimated(&run, &TARGET).flops_per_token_by_pass.recomputed, layers * block);
 }
 
 /// Slots hold little more than the peak of live values, evaluation included, with and without checkpointing.
@@ -400,10 +388,10 @@ fn activations_take_little_more_than_the_peak_of_live_values() {
     for (name, batch) in
         [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)]
     {
-        for (activation_checkpointing, target) in [false, true].into_iter().zip([&TARGETS[0], &TARGETS[1]]) {
+        for activation_checkpointing in [false, true] {
             let mut run = run(name, batch);
             run.train.activation_checkpointing = activation_checkpointing;
-            let bytes = estimated(&run, target);
+            let bytes = estimated(&run, &TARGET);
             let share = bytes.bytes_by_kind[&MemoryKind::Activations] as f64 / bytes.peak_live as f64;
             assert!((1.0..=1.15).contains(&share), "{name} × {batch}: {share}");
         }
@@ -419,13 +407,11 @@ fn bindings_are_lawful() {
         .flat_map(|name| [Precision::F32, Precision::Mixed].map(|precision| (name, precision)));
     for (name, precision) in cases {
         // 128 MiB and 256 MiB are WebGPU's defaults; GPT-2's token table takes 154 MB, all its weights 498 MB.
-        let limited = |target: Target, buffer| target.with_binding(128 << 20).with_buffer(buffer);
-        for (target, activation_checkpointing) in TARGETS
-            .into_iter()
-            .chain(TARGETS.map(|target| target.with_binding(128 << 20)))
-            .chain(TARGETS.map(|target| limited(target, 256 << 20)))
-            .chain(TARGETS.map(|target| limited(target, 128 << 20)))
-            .flat_map(|target| [(target.clone(), false), (target, true)])
+        let bound = TARGET.with_binding(128 << 20);
+        for (target, activation_checkpointing) in
+            [TARGET, bound.clone(), bound.clone().with_buffer(256 << 20), bound.with_buffer(128 << 20)]
+                .into_iter()
+                .flat_map(|target| [(target.clone(), false), (target, true)])
         {
             let mut run = run(name, 1);
             run.train.precision = precision;

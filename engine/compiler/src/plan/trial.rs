@@ -67,7 +67,6 @@ impl Trial {
         let default = target.first_admitted(self.bucket.family, self.sizes, self.stored, None);
         let mut all = vec![default];
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
-        // A software adapter has few threads; slices are meant to fill many.
         let sliced = match (self.bucket.family, self.sizes) {
             (Family::LinearWeightBackward, sizes) => Some(sizes),
             // A weight that is bound in parts is not multiplied in slices.
@@ -78,8 +77,8 @@ impl Trial {
             }
             _ => None,
         };
-        if let Some([inner, rows, columns]) = sliced.filter(|_| !target.software) {
-            let slices = default_slices(target, default.tier, [inner, rows, columns]);
+        if let Some([inner, rows, columns]) = sliced {
+            let slices = default_slices(default.tier, [inner, rows, columns]);
             let bytes = (rows * columns * 4) as u64;
             let long_enough = |count: &usize| *count > 0 && (*count < slices || inner / count >= MIN_SLICE);
             let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
@@ -241,41 +240,39 @@ mod tests {
         // Bytes of rows, columns and inner size.
         const SIZES: usize = 12;
         let graph = graph("nanogpt-cpu");
-        for target in [Target::new(true), Target::new(false)] {
-            let step = compile(graph.clone(), &[], &target).unwrap();
-            for trial in of_graph(&graph) {
-                let plan = trial.plan(&target, target.default_choice(&trial.bucket)).unwrap();
-                let dispatch = &plan.dispatches[0];
-                assert!(trial.bucket.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
-                let same = step.dispatches.iter().any(|other| {
-                    trial.bucket.family.has(other.kernel.name)
-                        && other.arguments[..SIZES] == dispatch.arguments[..SIZES]
-                        && other.groups == dispatch.groups
-                });
-                assert!(same, "{}", trial.bucket);
-                assert!(work::of_dispatch(&plan, 0).flops > 0.0, "{}", trial.bucket);
-            }
+        let target = Target::new(false);
+        let step = compile(graph.clone(), &[], &target).unwrap();
+        for trial in of_graph(&graph) {
+            let plan = trial.plan(&target, trial.bucket.default_choice()).unwrap();
+            let dispatch = &plan.dispatches[0];
+            assert!(trial.bucket.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
+            let same = step.dispatches.iter().any(|other| {
+                trial.bucket.family.has(other.kernel.name)
+                    && other.arguments[..SIZES] == dispatch.arguments[..SIZES]
+                    && other.groups == dispatch.groups
+            });
+            assert!(same, "{}", trial.bucket);
+            assert!(work::of_dispatch(&plan, 0).flops > 0.0, "{}", trial.bucket);
         }
     }
 
     #[test]
     fn candidates_begin_with_the_rule_and_differ() {
-        for (target, most) in [(Target::new(true), 3), (Target::new(false), 6)] {
-            for trial in of_graph(&graph("nanogpt-cpu")) {
-                let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.default_choice(&trial.bucket));
-                assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.bucket);
-                let kernels: Vec<String> = candidates
-                    .iter()
-                    .map(|choice| {
-                        let plan = trial.plan(&target, *choice).unwrap();
-                        let first = &plan.dispatches[0];
-                        format!("{} {:?} {}", first.kernel.name, first.groups, plan.dispatches.len())
-                    })
-                    .collect();
-                for (at, kernel) in kernels.iter().enumerate() {
-                    assert!(!kernels[..at].contains(kernel), "{}: {candidates:?} {kernels:?}", trial.bucket);
-                }
+        let target = Target::new(false);
+        for trial in of_graph(&graph("nanogpt-cpu")) {
+            let candidates = trial.candidates(&target);
+            assert_eq!(candidates[0], trial.bucket.default_choice());
+            assert!((2..=5).contains(&candidates.len()), "{}: {candidates:?}", trial.bucket);
+            let kernels: Vec<String> = candidates
+                .iter()
+                .map(|choice| {
+                    let plan = trial.plan(&target, *choice).unwrap();
+                    let first = &plan.dispatches[0];
+                    format!("{} {:?} {}", first.kernel.name, first.groups, plan.dispatches.len())
+                })
+                .collect();
+            for (at, kernel) in kernels.iter().enumerate() {
+                assert!(!kernels[..at].contains(kernel), "{}: {candidates:?} {kernels:?}", trial.bucket);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Finds the fastest kernel variants of a device by timing a few candidates for each shape bucket before a run.
 //!
 //! The buckets come from the run's graph, those with the most operations first; each candidate is timed on its own with operands of the
-//! same shapes. Tuning takes about two seconds at most. Buckets not reached keep the default for the kind of adapter and are timed when the
+//! same shapes. Tuning takes about two seconds at most. Buckets not reached keep the default and are timed when the
 //! device is next opened, except on a software adapter, where the default is recorded as final (building a variant takes a second there,
 //! and the default is right). Results are cached by adapter, driver and kernel version.
 
@@ -53,7 +53,7 @@ const NOISE: usize = 1 << 22;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Tuning {
-    /// Defaults for the kind of adapter.
+    /// Defaults by size.
     #[default]
     Default,
     /// Defaults without fusions, to measure their benefit.
@@ -160,20 +160,17 @@ impl Gpu {
         let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
         let mut tuned = Tuned::default();
         if !unknown.is_empty() {
-            // A software adapter takes many times longer to build a kernel with barriers.
-            let unmet = if target.software { 4.0 } else { 1.0 };
             let mut bench = Device { gpu: plain, begun };
             if !target.software {
-                bench.warm_up(&unknown[0], target.default_choice(&unknown[0].bucket)).await;
+                bench.warm_up(&unknown[0], unknown[0].bucket.default_choice()).await;
             }
-            let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
+            let found = match search(&mut bench, &unknown, &target, measuring.budget).await {
                 Ok(found) => verified(&bench.gpu, graph, found).await,
                 Err(error) => Err(error),
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Record the defaults, so that a candidate that loses the device is not tried again before every run.
-                let default =
-                    unknown.iter().map(|trial| (trial.bucket, target.default_choice(&trial.bucket)));
+                let default = unknown.iter().map(|trial| (trial.bucket, trial.bucket.default_choice()));
                 cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
@@ -181,7 +178,7 @@ impl Gpu {
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.bucket).is_none());
                 let mut settled: Choices =
-                    left.map(|trial| (trial.bucket, target.default_choice(&trial.bucket))).collect();
+                    left.map(|trial| (trial.bucket, trial.bucket.default_choice())).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -193,8 +190,7 @@ impl Gpu {
         }
         // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
-        let choices: Choices =
-            own.filter(|(bucket, choice)| *choice != target.default_choice(bucket)).collect();
+        let choices: Choices = own.filter(|(bucket, choice)| *choice != bucket.default_choice()).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }

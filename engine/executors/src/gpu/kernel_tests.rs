@@ -1,5 +1,4 @@
-//! Kernels of norms, linear layers, activations, embedding and loss compared with plain f64 loops, in the variants of
-//! both kinds of device, at sizes that do not fit tiles.
+//! Kernels of norms, linear layers, activations, embedding and loss compared with plain f64 loops, at sizes that do not fit tiles.
 
 use super::run::run_graph_for;
 use super::tests::with_cooperative;
@@ -13,7 +12,7 @@ use glasshouse_compiler::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
 const SEED: [u32; 2] = [17, 0xdead_beef];
-const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
+const TARGET: Target = Target::new(false);
 
 /// Reproducible entries in [−1, 1).
 fn noise(count: usize, stream: u64) -> Vec<f32> {
@@ -60,14 +59,14 @@ impl Case {
         value
     }
 
-    /// Runs the op for both targets, and within subgroups if it is a product of few rows; compares outputs and gradients.
+    /// Runs the op, a product also by large tiles, with subgroups and with cooperative matrices if possible; compares outputs and gradients.
     fn check(mut self, gpu: &Gpu, op: Op, gradients: &[ValueId], truth: &[Vec<f64>], tolerance: f64) {
         let inputs: Vec<ValueId> =
             self.fed.iter().map(|(value, _)| *value).filter(|value| !gradients.contains(value)).collect();
         let outputs = self.graph.push_into(op, &inputs, gradients).unwrap();
-        // Products have other kernels on a software adapter.
-        let several = !trial::of_graph(&self.graph).is_empty();
-        let mut targets = TARGETS[usize::from(!several)..].to_vec();
+        let tiled = trial::everywhere(&self.graph, Tier::Tiled, |_| true);
+        let mut targets = vec![TARGET];
+        targets.extend((!tiled.is_empty()).then(|| TARGET.with(&tiled)));
         targets.extend(with_subgroups(gpu, &self.graph));
         targets.extend(with_cooperative(gpu, &self.graph));
         for target in &targets {
@@ -89,7 +88,7 @@ impl Case {
 fn with_subgroups(gpu: &Gpu, graph: &Graph) -> Option<Target> {
     let choices = trial::everywhere(graph, Tier::Subgroup, |class| class.family == Family::LinearFew);
     let possible = gpu.target().subgroups && !choices.is_empty();
-    possible.then(|| Target::new(false).with_subgroups(true).with(&choices))
+    possible.then(|| TARGET.with_subgroups(true).with(&choices))
 }
 
 fn run(
@@ -214,7 +213,7 @@ fn linear_gradients() {
     }
 }
 
-/// More rows than a software adapter's longest loop: the gradient is summed in slices.
+/// Very many rows: the gradient is summed in slices.
 #[test]
 fn a_weight_gradient_over_very_many_rows() {
     let gpu = test_gpu();
@@ -569,7 +568,7 @@ fn more_groups_than_a_dimension_holds() {
     let x = graph.input(Input::Free(0), Type::f32(&[count]));
     let y = graph.push(ops::Add, &[x, x]).unwrap()[0];
     let entries: Vec<f32> = (0..count).map(|at| (at % 8191) as f32).collect();
-    let results = run(&gpu, &TARGETS[0], &graph, &[(x, Data::F32(entries.clone()))], &[y]);
+    let results = run(&gpu, &TARGET, &graph, &[(x, Data::F32(entries.clone()))], &[y]);
     assert!(results[0].iter().zip(&entries).all(|(sum, entry)| *sum == 2.0 * entry));
 
     let rows = 70_001;
@@ -580,7 +579,7 @@ fn more_groups_than_a_dimension_holds() {
     let y = graph.push(ops::Norm { form, bias: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..2 * rows).map(|at| 1.0 + (at / 2 % 97) as f32).collect();
     let fed = [(x, Data::F32(entries)), (w, Data::F32(vec![3.0, 5.0]))];
-    let results = run(&gpu, &TARGETS[1], &graph, &fed, &[y]);
+    let results = run(&gpu, &TARGET, &graph, &fed, &[y]);
     let wanted = [3.0, 5.0];
     assert!(results[0].iter().enumerate().all(|(at, y)| (y - wanted[at % 2]).abs() < 1e-4));
 
@@ -591,6 +590,6 @@ fn more_groups_than_a_dimension_holds() {
     let y = graph.push(ops::Linear { bias: false, residual: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..rows).map(|at| (at % 8191) as f32).collect();
     let fed = [(x, Data::F32(entries.clone())), (w, Data::F32(vec![2.0]))];
-    let results = run(&gpu, &TARGETS[0], &graph, &fed, &[y]);
+    let results = run(&gpu, &TARGET, &graph, &fed, &[y]);
     assert!(results[0].iter().zip(&entries).all(|(y, x)| *y == 2.0 * x));
 }

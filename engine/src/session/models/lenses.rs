@@ -155,7 +155,7 @@ mod tests {
     fn a_lens_has_the_kernels_of_its_own_runs_record() {
         let gpu = test_gpu();
         let (config, weights) = model(1, 0.1);
-        let other = Choice::tier(if gpu.target().software { Tier::Tiled } else { Tier::Direct });
+        let other = Choice::tier(Tier::Tiled);
         let mut choices = Choices::default();
         choices.insert(ShapeBucket::new(Family::Linear, [16, 8, 24]), other);
         let recorded = gpu.with_choices(&choices).describe();

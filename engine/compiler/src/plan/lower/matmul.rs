@@ -4,8 +4,8 @@ use super::parts::RowRange;
 use super::products::{linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Choice, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
-    by_width, grid, tall, within_longest_loop,
+    BindingSource, Choice, Family, Launch, Lowering, NodeContext, Operand, Target, Tier, by_width, grid,
+    tall, within_longest_loop,
 };
 use crate::Result;
 use crate::graph::Element;
@@ -28,7 +28,7 @@ pub(super) const MIN_SLICE: usize = 512;
 /// A slice's inner steps are a multiple of this: of what large tiles load at once, and of a cooperative matrix.
 const SLICE_STEPS: usize = 32;
 
-/// Inner steps per loop iteration of the direct kernels.
+/// Inner steps per loop iteration of small tiles, at least.
 const STEPS_IN_TURN: usize = 4;
 
 /// Unwraps a kernel variant that must exist.
@@ -161,7 +161,7 @@ pub(super) fn input_backward(
     };
     let parts: Vec<RowRange> = site.parts_of(weight, half_w).collect();
     let choice = site.target.choice(family, whole, operands);
-    let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
+    let (slices, slice) = sliced(choice, [inner, rows, columns]);
     let ([part], None, 2..) = (parts.as_slice(), residual, slices) else {
         // The residual is added by the first part.
         let launch = |part: RowRange| launch(part, part.count, dx, residual.filter(|_| part.first == 0));
@@ -185,14 +185,14 @@ pub(super) fn weight_backward(
     let [dy, x, dw] = [dy, x, gradient].map(Operand::place);
     let family = Family::LinearWeightBackward;
     let choice = site.target.choice(family, [inner, rows, columns], Operands::from_f16s(half));
-    let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
+    let (slices, slice) = sliced(choice, [inner, rows, columns]);
     // Slices are for small gradients, parts for large ones.
     if slices == 1 || site.parts_of(gradient, false).count() > 1 {
         return Ok(Lowering::new(weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?));
     }
     let partial = BindingSource::Scratch(0);
     let sizes = [inner, rows, columns];
-    let products = weight_backward_launch(site.target, sizes, rows, vec![dy, x, partial], half, slice)?;
+    let products = weight_backward_launch(site, sizes, rows, vec![dy, x, partial], half, slice)?;
     let sum = column_sums([partial, dw], [slices, rows * columns], [false; 2], true)?;
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
@@ -205,10 +205,9 @@ pub(super) fn weight_backward_launches(
     [dy, x, dw]: [BindingSource; 3],
     half: [bool; 2],
 ) -> Result<Vec<Launch>> {
-    within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch_size")?;
     let launch = |part: RowRange| {
         let bindings = vec![part.columns_of(dy), x, part.rows_of(dw)];
-        weight_backward_launch(site.target, [inner, part.count, columns], rows, bindings, half, inner)
+        weight_backward_launch(site, [inner, part.count, columns], rows, bindings, half, inner)
     };
     RowRange::bindable(site.target, rows, columns as u64 * 4).map(launch).collect()
 }
@@ -216,7 +215,7 @@ pub(super) fn weight_backward_launches(
 /// dw += dyᵀ·x over `bindings` (dy, x, dw) with sizes N, O and I; rows of dy are `stride` apart. If N exceeds `slice`, computes
 /// the products of the slices instead, in sequence. The flags say whether dy and x are in 16-bit floats.
 fn weight_backward_launch(
-    target: &Target,
+    site: NodeContext<'_>,
     [inner, rows, columns]: [usize; 3],
     stride: usize,
     bindings: Vec<BindingSource>,
@@ -224,9 +223,10 @@ fn weight_backward_launch(
     slice: usize,
 ) -> Result<Launch> {
     use linear_weight_backward::{Arguments, Left, Right, kernel};
+    within_longest_loop(site, slice / STEPS_IN_TURN, "lower train.batch_size")?;
     let (family, operands) = (Family::LinearWeightBackward, Operands::from_f16s([half_dy, half_x]));
     let whole = [inner, stride, columns];
-    let strategy = target.product(family, whole, [inner, rows, columns], operands);
+    let strategy = site.target.product(family, whole, [inner, rows, columns], operands);
     let (per_row, total) = tiles(strategy.0, rows, columns);
     let slices = inner.div_ceil(slice);
     let arguments = Arguments {
@@ -246,27 +246,16 @@ fn weight_backward_launch(
 }
 
 /// Number of slices of the inner dimension and their inner steps, as chosen or by default.
-fn sliced(target: &Target, choice: Choice, sizes: [usize; 3]) -> (usize, usize) {
-    let slices = choice.slices.unwrap_or_else(|| default_slices(target, choice.tier, sizes));
+fn sliced(choice: Choice, sizes: [usize; 3]) -> (usize, usize) {
+    let slices = choice.slices.unwrap_or_else(|| default_slices(choice.tier, sizes));
     let slice = sizes[0].div_ceil(slices).next_multiple_of(SLICE_STEPS);
     (sizes[0].div_ceil(slice), slice)
 }
 
-/// Default number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
-/// loop.
-pub(in crate::plan) fn default_slices(
-    target: &Target,
-    tier: Tier,
-    [inner, rows, columns]: [usize; 3],
-) -> usize {
+/// Default number of slices of the inner dimension.
+pub(in crate::plan) fn default_slices(tier: Tier, [inner, rows, columns]: [usize; 3]) -> usize {
     let (_, tiles) = tiles(tier, rows, columns);
-    if target.software {
-        inner.div_ceil(MAX_LOOP_ITERATIONS * STEPS_IN_TURN)
-    } else if tiles >= ENOUGH_TILES {
-        1
-    } else {
-        (ENOUGH_TILES / tiles).min(inner / MIN_SLICE).clamp(1, 16)
-    }
+    if tiles >= ENOUGH_TILES { 1 } else { (ENOUGH_TILES / tiles).min(inner / MIN_SLICE).clamp(1, 16) }
 }
 
 /// The sum of `rows` rows of `from`, added to `into` or written there. The flags say whether `from` and `into` are in 16-bit floats.

@@ -42,7 +42,7 @@ use std::sync::Arc;
 /// Device properties that determine the kernel variants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter, on which barriers are expensive: products without workgroup memory, unless chosen otherwise, and no long loops.
+    /// A software adapter, which ends long loops early: kernels with such loops are refused.
     pub software: bool,
     /// Maximum bytes of a binding. Larger weights take one launch per range of rows.
     pub binding: u64,

@@ -1,4 +1,4 @@
-//! Matrix product kernels by strategy: `_direct`, `_tiled` and `_cooperative` are separate modules with different
+//! Matrix product kernels by strategy: `_tiled` and `_cooperative` are separate modules with different
 //! variants. A missing variant is `None`.
 
 use super::tuning::{Side, Tier};
@@ -15,7 +15,6 @@ macro_rules! same {
     ($value:ident: $own:ident, $module:ident :: $name:ident, $($choice:ident)|+) => {
         match $value {
             $($own::$choice => $module::$name::$choice,)+
-            #[allow(unreachable_patterns, reason = "some modules have all choices")]
             _ => return None,
         }
     };
@@ -34,7 +33,7 @@ macro_rules! side {
 pub(super) mod linear {
     use super::{BROWSER, Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Operands};
-    use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled};
+    use glasshouse_shaders::{linear_cooperative, linear_tiled};
 
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
@@ -42,9 +41,6 @@ pub(super) mod linear {
         half_out: bool,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => {
-                Some(linear_direct::kernel(same!(operands: Operands, linear_direct::Operands, Scalar | Vec4)))
-            }
             Tier::Tiled => linear_tiled::kernel(linear_tiled::Size::Large, operands, half_out),
             // Products do not use subgroup additions.
             Tier::Small | Tier::Subgroup => {
@@ -64,9 +60,7 @@ pub(super) mod linear_input_backward {
     use super::{BROWSER, Kernel, Side, Strategy, Tier};
     use glasshouse_shaders::linear_input_backward_tiled::Size;
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{Arguments, Left, Right};
-    use glasshouse_shaders::{
-        linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
-    };
+    use glasshouse_shaders::{linear_input_backward_cooperative, linear_input_backward_tiled};
 
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
@@ -75,10 +69,6 @@ pub(super) mod linear_input_backward {
         partial: bool,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => linear_input_backward_direct::kernel(
-                same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4),
-                same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4),
-            ),
             Tier::Tiled => linear_input_backward_tiled::kernel(Size::Large, left, right, partial),
             Tier::Small | Tier::Subgroup => {
                 linear_input_backward_tiled::kernel(Size::Small, left, right, partial)
@@ -97,9 +87,7 @@ pub(super) mod linear_weight_backward {
     use super::{BROWSER, Kernel, Side, Strategy, Tier};
     use glasshouse_shaders::linear_weight_backward_tiled::Size;
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
-    use glasshouse_shaders::{
-        linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
-    };
+    use glasshouse_shaders::{linear_weight_backward_cooperative, linear_weight_backward_tiled};
 
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
@@ -107,10 +95,6 @@ pub(super) mod linear_weight_backward {
         right: Right,
     ) -> Option<&'static Kernel> {
         match tier {
-            Tier::Direct => linear_weight_backward_direct::kernel(
-                same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4),
-                same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4),
-            ),
             Tier::Tiled => linear_weight_backward_tiled::kernel(Size::Large, left, right),
             Tier::Small | Tier::Subgroup => linear_weight_backward_tiled::kernel(Size::Small, left, right),
             // Both operands have the same element type.

@@ -105,8 +105,8 @@ fn devices() -> Vec<(Target, Option<Tier>)> {
     let with = |floats, f16s| gpu.clone().with_cooperative(Cooperative { floats, f16s });
     let (eight, sixteen) = (Some(Side::Eight), Some(Side::Sixteen));
     vec![
-        (Target::new(true), None),
         (gpu.clone(), None),
+        (gpu.clone(), Some(Tier::Tiled)),
         (gpu.clone(), Some(Tier::Subgroup)),
         (with(eight, eight), Some(Tier::Cooperative)),
         (with(sixteen, sixteen), Some(Tier::Cooperative)),
@@ -221,7 +221,7 @@ fn every_variant_is_one_that_a_model_takes() {
         (large.model.width, large.model.head_size, large.model.vocabulary) = (width, width / 12, vocabulary);
         large.model.layers = 1;
         let graphs = training_graphs(&large.model, &large.train).unwrap();
-        for (device, tier) in &devices[1..] {
+        for (device, tier) in &devices {
             let mut target = device.clone();
             if let Some(tier) = tier {
                 let graph = fused(graphs.train.clone(), &[graphs.train_loss], &target);

@@ -1,4 +1,4 @@
-//! Selection of kernel variants: a default per kind of adapter, unless another variant was measured to be faster on the device.
+//! Selection of kernel variants: a default by size, unless another variant was measured to be faster on the device.
 //! Measured choices are plain data: a variant per shape bucket. Bucket sizes are rounded up to powers of two, so that models of
 //! similar shapes share measurements.
 //!
@@ -36,7 +36,7 @@ impl Family {
     /// Whether a kernel belongs to the family: `linear_tiled:vec4` does to `linear`.
     pub fn has(self, kernel: &str) -> bool {
         let file = kernel.split(':').next().unwrap_or_default();
-        let strategies = ["", "_direct", "_tiled", "_cooperative"];
+        let strategies = ["", "_tiled", "_cooperative"];
         file.strip_prefix(self.name()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
@@ -78,6 +78,15 @@ impl ShapeBucket {
 
     pub fn from_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
         Self { in_f16: operands == Operands::F16, ..Self::new(family, sizes) }
+    }
+
+    /// The choice for the sizes without a measurement.
+    pub fn default_choice(&self) -> Choice {
+        let [rows, columns, inner] = self.family.result(self.sizes);
+        let slices = if self.family == Family::Linear { 1 } else { (inner / MIN_SLICE).max(1) };
+        let tiles = rows.div_ceil(TILE) * columns.div_ceil(TILE) * slices;
+        let small = self.family.multiplies() && tiles < FEW_TILES;
+        Choice::tier(if small { Tier::Small } else { Tier::Tiled })
     }
 }
 
@@ -177,8 +186,6 @@ impl Cooperative {
 /// Memory path of a kernel's operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// Directly from bindings into registers, without barriers: suits software adapters.
-    Direct,
     /// Through workgroup memory: products by tiles of 64 × 64 outputs, outputs of few rows by a workgroup each.
     Tiled,
     /// Products by tiles of 32 × 32 outputs, through workgroup memory.
@@ -190,7 +197,7 @@ pub enum Tier {
 
 impl Tier {
     // As in saved choices and kernel names.
-    named! { Direct = "direct", Tiled = "tiled", Small = "small", Subgroup = "subgroup", Cooperative = "cooperative" }
+    named! { Tiled = "tiled", Small = "small", Subgroup = "subgroup", Cooperative = "cooperative" }
 }
 
 /// The choice for a bucket. Displayed as `tiled` or `tiled in 4 slices`.
@@ -240,7 +247,7 @@ impl FromStr for Choice {
 /// Maximum number of slices of a gradient; each is a partial sum of the gradient's size.
 pub(in crate::plan) const MAX_SLICES: usize = 32;
 
-/// Choices by bucket. Missing buckets use the default of the adapter kind.
+/// Choices by bucket. Missing buckets use the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices(BTreeMap<ShapeBucket, Choice>);
 
@@ -288,25 +295,13 @@ impl FromIterator<(ShapeBucket, Choice)> for Choices {
 const FEW_TILES: usize = 256;
 
 impl Target {
-    /// The default choice for the adapter kind and the sizes.
-    pub fn default_choice(&self, bucket: &ShapeBucket) -> Choice {
-        let [rows, columns, inner] = bucket.family.result(bucket.sizes);
-        let slices = if bucket.family == Family::Linear { 1 } else { (inner / MIN_SLICE).max(1) };
-        let tiles = rows.div_ceil(TILE) * columns.div_ceil(TILE) * slices;
-        Choice::tier(match bucket.family.multiplies() {
-            true if self.software => Tier::Direct,
-            true if tiles < FEW_TILES => Tier::Small,
-            _ => Tier::Tiled,
-        })
-    }
-
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let bucket = ShapeBucket::from_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
         self.first_admitted(family, sizes, operands, chosen)
     }
 
-    /// The first kernel that takes these sizes and operands: the chosen one, the default, tiles of either size.
+    /// The first kernel that takes these sizes and operands: the chosen one, the default, small tiles.
     pub(in crate::plan) fn first_admitted(
         &self,
         family: Family,
@@ -314,9 +309,8 @@ impl Target {
         operands: Operands,
         chosen: Option<Choice>,
     ) -> Choice {
-        let default = self.default_choice(&ShapeBucket::from_product(family, sizes, operands));
-        let tiled = [Tier::Tiled, Tier::Small].map(Choice::tier);
-        let mut all = chosen.into_iter().chain([default]).chain(tiled);
+        let default = ShapeBucket::from_product(family, sizes, operands).default_choice();
+        let mut all = chosen.into_iter().chain([default, Choice::tier(Tier::Small)]);
         all.find(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(default)
     }
 
@@ -352,7 +346,6 @@ impl Target {
         // Half of the limit, since nested loops count too.
         let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
-            Tier::Direct => family.multiplies() && operands == Operands::Floats,
             Tier::Tiled => !family.multiplies() || family.reads_fours(sizes) && (!self.software || within),
             Tier::Small => family.multiplies(),
             Tier::Subgroup => self.subgroups && family == Family::LinearFew,
@@ -387,17 +380,17 @@ mod tests {
     fn texts_that_say_nothing_known_are_left_out() {
         for (bucket, choice) in [
             ("vectors", "avx2"),
-            ("linear 1024x128", "direct"),
-            ("linear 1024x128x500", "direct"),
-            ("linear 1024x128x512x2", "direct"),
-            ("linear forward 1024x128x512", "direct"),
-            ("linear 99999999999999999999x1x1", "direct"),
-            ("linear 1024x128x512", "tensor"),
+            ("linear 1024x128", "tiled"),
+            ("linear 1024x128x500", "tiled"),
+            ("linear 1024x128x512x2", "tiled"),
+            ("linear forward 1024x128x512", "tiled"),
+            ("linear 99999999999999999999x1x1", "tiled"),
+            ("linear 1024x128x512", "direct"),
             ("linear few in halves 8x128x512", "subgroup"),
-            ("linear 1024x128x512", "direct in 0 slices"),
-            ("linear 1024x128x512", "direct in 33 slices"),
-            ("linear 1024x128x512", "direct in 4 pieces"),
-            ("linear many 1024x128x512", "direct"),
+            ("linear 1024x128x512", "tiled in 0 slices"),
+            ("linear 1024x128x512", "tiled in 33 slices"),
+            ("linear 1024x128x512", "tiled in 4 pieces"),
+            ("linear many 1024x128x512", "tiled"),
             ("", ""),
         ] {
             let texts = BTreeMap::from([(bucket.to_owned(), choice.to_owned())]);
@@ -412,13 +405,13 @@ mod tests {
         let choices: Choices =
             Family::ALL.into_iter().map(|family| (ShapeBucket::new(family, sizes), workgroup)).collect();
         let software = Target::new(true).with(&choices);
-        assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
+        assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Small);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
         // Two sizes of one bucket: only the shorter may use it.
         let bucket = ShapeBucket::new(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(bucket, workgroup)]));
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
-        assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
+        assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Small);
         let gpu = Target::new(false).with(&choices);
         assert_eq!(gpu.tier(Family::LinearInputBackward, sizes), Tier::Tiled);
     }

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(load(&folder, &other), few);
         store(&folder, &adapter, &few);
         assert_eq!(load(&folder, &adapter).len(), 2);
-        let replaced = choices(Family::Linear, Tier::Direct);
+        let replaced = choices(Family::Linear, Tier::Small);
         store(&folder, &adapter, &replaced);
         let bucket = ShapeBucket::new(Family::Linear, [64, 64, 64]);
         assert_eq!(load(&folder, &adapter).get(&bucket), replaced.get(&bucket));

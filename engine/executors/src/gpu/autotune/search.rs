@@ -47,14 +47,13 @@ impl TunedBucket {
 }
 
 /// Times the candidates of each bucket in turn, as long as the next is expected to finish within `budget` seconds. A candidate is expected
-/// to take as long as the slowest of its tier so far; for a new tier, `unmet` times the slowest of all. A bucket is skipped if there would
-/// be no time to compare its default with anything. A candidate that beats the default must do so twice.
+/// to take as long as the slowest of its tier so far; for a new tier, as the slowest of all. A bucket is skipped if there would be no time to
+/// compare its default with anything. A candidate that beats the default must do so twice.
 pub(super) async fn search(
     bench: &mut impl Bench,
     trials: &[Trial],
     target: &Target,
     budget: f64,
-    unmet: f64,
 ) -> Result<Vec<TunedBucket>> {
     let mut found = Vec::new();
     let mut longest: BTreeMap<Tier, f64> = BTreeMap::new();
@@ -67,7 +66,7 @@ pub(super) async fn search(
                 continue;
             }
             let of_all = longest.values().copied().fold(0.0, f64::max);
-            let expected = |choice: &Choice| longest.get(&choice.tier).copied().unwrap_or(unmet * of_all);
+            let expected = |choice: &Choice| longest.get(&choice.tier).copied().unwrap_or(of_all);
             let begun = bench.elapsed();
             let mut needed = expected(&choice);
             if number == 0 {
@@ -156,7 +155,7 @@ mod tests {
         take: fn(&Trial, Choice) -> (f64, Option<f64>),
     ) -> (Made, Vec<TunedBucket>) {
         let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take };
-        let found = pollster::block_on(search(&mut bench, &trials(), target, budget, 1.0)).unwrap();
+        let found = pollster::block_on(search(&mut bench, &trials(), target, budget)).unwrap();
         (bench, found)
     }
 
@@ -164,13 +163,10 @@ mod tests {
     fn the_fastest_wins_if_it_is_no_noise() {
         let target = Target::new(false);
         let (bench, found) = searched(&target, 1e9, |trial, choice| {
-            let software = match trial.bucket.family {
-                Family::Linear => 0.5,
-                _ => 3.0,
-            };
+            let tiled = if trial.bucket.family == Family::Linear { 0.5 } else { 3.0 };
             let sliced = if choice.slices.is_some_and(|slices| slices > 2) { 0.7 } else { 2.0 };
             let seconds = match choice {
-                Choice { tier: Tier::Direct, .. } => software,
+                Choice { tier: Tier::Tiled, .. } => tiled,
                 Choice { slices: Some(_), .. } => sliced,
                 _ => 1.0,
             };
@@ -179,18 +175,18 @@ mod tests {
         assert_eq!(found.len(), trials().len());
         // Winners over the default were timed twice.
         let again = |found: &TunedBucket| {
-            if found.chosen == target.default_choice(&found.bucket) { 0 } else { 2 }
+            if found.chosen == found.bucket.default_choice() { 0 } else { 2 }
         };
         let tried = |found: &TunedBucket| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
         for TunedBucket { bucket, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match bucket.family {
-                Family::Linear => Choice::tier(Tier::Direct),
+                Family::Linear => Choice::tier(Tier::Tiled),
                 Family::LinearInputBackward | Family::LinearWeightBackward => {
-                    more.unwrap_or(target.default_choice(bucket))
+                    more.unwrap_or(bucket.default_choice())
                 }
-                _ => target.default_choice(bucket),
+                _ => bucket.default_choice(),
             };
             assert_eq!(*chosen, expected, "{bucket}");
         }
@@ -211,15 +207,15 @@ mod tests {
                     self.0.push(trial.bucket);
                     return Ok(Some(9.0e-3));
                 }
-                let default = choice == Target::new(false).default_choice(&trial.bucket);
+                let default = choice == trial.bucket.default_choice();
                 Ok(Some(if default { 1.0e-3 } else { 2.0e-3 }))
             }
         }
         let target = Target::new(false);
         let mut bench = Disturbed(Vec::new());
-        let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9)).unwrap();
         assert_eq!(found.len(), trials().len());
-        assert!(found.iter().all(|found| found.chosen == target.default_choice(&found.bucket)), "{found:?}");
+        assert!(found.iter().all(|found| found.chosen == found.bucket.default_choice()), "{found:?}");
     }
 
     #[test]
@@ -232,15 +228,15 @@ mod tests {
         assert!(found.iter().all(|found| found.candidates.len() > 1));
     }
 
-    /// As on a software adapter: the other tier probably takes too long, so the default is timed once at most.
+    /// The other tier probably takes too long, so the default is timed once at most.
     #[test]
     fn nothing_is_timed_that_nothing_can_be_compared_with() {
         let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take: |_, _| (0.6, Some(1.0)) };
-        let target = Target::new(true);
-        let found = pollster::block_on(search(&mut bench, &trials(), &target, 2.0, 4.0)).unwrap();
+        let target = Target::new(false);
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 1.0)).unwrap();
         assert_eq!((found.len(), bench.tried.len()), (0, 1));
         bench.tried.clear();
-        let found = pollster::block_on(search(&mut bench, &trials(), &target, 0.0, 4.0)).unwrap();
+        let found = pollster::block_on(search(&mut bench, &trials(), &target, 0.0)).unwrap();
         assert_eq!((found.len(), bench.tried.len()), (0, 0));
     }
 
@@ -248,9 +244,9 @@ mod tests {
     #[test]
     fn a_tier_that_is_slow_to_try_leaves_the_budget_to_others() {
         let (bench, found) = searched(&Target::new(false), 2.0, |_, choice| {
-            if choice.tier == Tier::Direct { (1.5, Some(9.0)) } else { (0.05, Some(1.0)) }
+            if choice.tier == Tier::Tiled { (1.5, Some(9.0)) } else { (0.05, Some(1.0)) }
         });
-        let slow = bench.tried.iter().filter(|(_, choice)| choice.tier == Tier::Direct).count();
+        let slow = bench.tried.iter().filter(|(_, choice)| choice.tier == Tier::Tiled).count();
         assert_eq!(slow, 1);
         assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
         assert_eq!(
@@ -263,8 +259,7 @@ mod tests {
     #[test]
     fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
-        let default = |bucket| Target::new(false).default_choice(bucket).tier;
-        assert!(bench.tried.iter().all(|(bucket, choice)| choice.tier == default(bucket)));
+        assert!(bench.tried.iter().all(|(bucket, choice)| choice.tier == bucket.default_choice().tier));
         let sliced = [Family::LinearInputBackward, Family::LinearWeightBackward];
         assert!(found.iter().all(|found| sliced.contains(&found.bucket.family)));
     }
@@ -272,10 +267,9 @@ mod tests {
     #[test]
     fn what_the_device_cannot_run_is_not_chosen() {
         let (_, found) =
-            searched(&Target::new(true), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
-                (Family::Linear, Tier::Direct) => (0.1, None),
-                (_, Tier::Tiled | Tier::Small) => (0.1, None),
-                _ => (0.1, Some(1.0)),
+            searched(&Target::new(false), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
+                (Family::Linear, Tier::Small) | (_, Tier::Tiled) => (0.1, None),
+                _ => (0.1, choice.slices.is_none().then_some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");
     }

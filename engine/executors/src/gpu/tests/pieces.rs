@@ -61,12 +61,12 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
     (0..count).map(step).collect()
 }
 
-/// The device with its own and with small buffers, with the kernels for one kind of adapter.
-fn devices(software: bool, buffer: u64) -> [Gpu; 2] {
+/// The device with its own and with small buffers.
+fn devices(buffer: u64) -> [Gpu; 2] {
     let mut whole = test_gpu();
-    whole.target = Target::new(software);
+    whole.target = Target::new(false);
     let mut small = test_gpu_with_buffers_of(buffer);
-    small.target = Target::new(software).with_binding(buffer).with_buffer(buffer);
+    small.target = Target::new(false).with_binding(buffer).with_buffer(buffer);
     [whole, small]
 }
 
@@ -100,13 +100,13 @@ async fn trained(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (ArenaS
 /// another order.
 #[test]
 fn pieces_between_parameters_leave_the_same_bits() {
-    for (software, optimizer, precision) in [
-        (true, OptimizerKind::Adamw, Precision::F32),
-        (false, OptimizerKind::Adamw, Precision::Mixed),
-        (true, OptimizerKind::Sgd, Precision::F32),
-        (true, OptimizerKind::Rmsprop, Precision::F32),
-        (true, OptimizerKind::Muon, Precision::F32),
-        (false, OptimizerKind::Muon, Precision::Mixed),
+    for (optimizer, precision) in [
+        (OptimizerKind::Adamw, Precision::F32),
+        (OptimizerKind::Adamw, Precision::Mixed),
+        (OptimizerKind::Sgd, Precision::F32),
+        (OptimizerKind::Rmsprop, Precision::F32),
+        (OptimizerKind::Muon, Precision::F32),
+        (OptimizerKind::Muon, Precision::Mixed),
     ] {
         // The arguments of Muon's dispatches need larger buffers. A larger vocabulary fills three of these, too.
         let is_muon = optimizer == OptimizerKind::Muon;
@@ -114,7 +114,7 @@ fn pieces_between_parameters_leave_the_same_bits() {
         let (model, mut train) = config(vocabulary, precision);
         // High enough that no step is clipped.
         (train.optimizer, train.gradient_clipping) = (optimizer, 1e4);
-        let [whole, small] = devices(software, buffer).map(|gpu| block_on(trained(&gpu, &model, &train)));
+        let [whole, small] = devices(buffer).map(|gpu| block_on(trained(&gpu, &model, &train)));
         assert!(whole.0 == small.0, "{optimizer:?} {precision:?}");
         assert_eq!(whole.2, small.2);
         for (whole, small) in whole.1.iter().zip(&small.1) {
@@ -130,17 +130,16 @@ fn pieces_of_a_parameter_learn_as_the_whole_one() {
     for (precision, bound) in [(Precision::F32, 1e-5), (Precision::Mixed, 1e-2)] {
         let (model, mut train) = config(700, precision);
         train.gradient_clipping = 0.5;
-        for software in [true, false] {
-            let [whole, small] = devices(software, BUFFER).map(|gpu| block_on(trained(&gpu, &model, &train)));
-            assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.gradient_clipping));
-            near(&small.0.parameters, &whole.0.parameters, bound);
-            near(&small.0.first_moments, &whole.0.first_moments, bound);
-            near(&small.0.second_moments, &whole.0.second_moments, bound);
-            for (whole, small) in whole.1.iter().zip(&small.1) {
-                near(&[small.loss, small.gradient_norm], &[whole.loss, whole.gradient_norm], bound);
-            }
-            near(&[small.2], &[whole.2], bound);
+
+        let [whole, small] = devices(BUFFER).map(|gpu| block_on(trained(&gpu, &model, &train)));
+        assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.gradient_clipping));
+        near(&small.0.parameters, &whole.0.parameters, bound);
+        near(&small.0.first_moments, &whole.0.first_moments, bound);
+        near(&small.0.second_moments, &whole.0.second_moments, bound);
+        for (whole, small) in whole.1.iter().zip(&small.1) {
+            near(&[small.loss, small.gradient_norm], &[whole.loss, whole.gradient_norm], bound);
         }
+        near(&[small.2], &[whole.2], bound);
     }
 }
 
@@ -180,9 +179,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         .graph;
         let weights = crate::initial_parameters(&graph.parameters, 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
-        for (software, format) in
-            [(true, WeightFormat::F32), (false, WeightFormat::F32), (true, WeightFormat::F16)]
-        {
+        for format in [WeightFormat::F32, WeightFormat::F16] {
             let written = |gpu: Gpu| {
                 let pieces = ArenaLayout::on(&graph, &gpu.target()).unwrap().pieces.len();
                 assert_eq!(pieces >= 3, gpu.target().buffer == BUFFER);
@@ -193,7 +190,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
                     decoder.advance(model.context_length + 6).await.unwrap()
                 })
             };
-            let [whole, small] = devices(software, BUFFER).map(written);
+            let [whole, small] = devices(BUFFER).map(written);
             assert_eq!(whole, small);
         }
     }

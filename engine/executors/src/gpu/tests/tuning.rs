@@ -31,9 +31,7 @@ fn every_choice_gives_the_same_gradient() {
     block_on(async {
         let (default_loss, default) = gradients(&gpu).await;
         let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
-        for (tier, slices) in
-            [(Tier::Direct, None), (Tier::Tiled, None), (Tier::Small, Some(3)), (Tier::Tiled, Some(3))]
-        {
+        for (tier, slices) in [(Tier::Tiled, None), (Tier::Small, Some(3)), (Tier::Tiled, Some(3))] {
             let chosen = gpu.with_choices(&everywhere(graph, |family| Choice {
                 tier,
                 slices: slices
@@ -89,8 +87,7 @@ fn what_was_timed_is_known_afterwards() {
         assert!(candidates.iter().all(|(_, seconds)| *seconds > 0.0) && tuned.seconds > 0.0);
         assert!(tuned.sentence().is_some_and(|text| text.starts_with("tuned 1 kernel in ")));
         let variants = chosen.variants();
-        let expected =
-            (*best != gpu.target().default_choice(&tuned.found[0].bucket)).then(|| best.to_string());
+        let expected = (*best != tuned.found[0].bucket.default_choice()).then(|| best.to_string());
         assert_eq!(variants.get("linear 64x16x32").cloned(), expected);
 
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
@@ -129,7 +126,7 @@ fn without_time_the_rule_holds() {
 fn a_record_pins_the_kernels_of_its_own_device() {
     let gpu = test_gpu();
     let graph = product(64);
-    let other = Choice::tier(if gpu.target().software { Tier::Tiled } else { Tier::Direct });
+    let other = Choice::tier(Tier::Tiled);
     let chosen = gpu.with_choices(&everywhere(&graph, |_| other));
     let recorded = chosen.describe();
     assert!(!recorded.repeats(&gpu.describe()));
