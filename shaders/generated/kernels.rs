@@ -1338,40 +1338,6 @@ pub mod head_norm_backward {
     ];
 }
 
-/// Gradient of the query and key heads' scales, second half: dw += Σ over segments.
-pub mod head_norm_weight_backward {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    /// The kernel's uniform structure, `Arguments` in its source.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    pub struct Arguments {
-        /// Channels of a group of queries.
-        pub query_size: u32,
-        /// Channels of a group of keys.
-        pub key_size: u32,
-        /// S.
-        pub segments: u32,
-    }
-
-    crate::arguments!(12);
-
-    /// The variant with these features.
-    pub fn kernel() -> &'static Kernel {
-        &VARIANTS[0]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 1] = [
-        Kernel { name: "head_norm_weight_backward", entry_point: "head_norm_weight_backward", pieces: &[W8241C600, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W318AED21], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "partial_sums", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "query_gradient", binding: 2, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "key_gradient", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
 /// Gradient of the query and key heads' scales, first part: sums over a segment of the rows.
 pub mod head_norm_weight_partial {
     use crate::pieces::*;
@@ -2307,7 +2273,7 @@ pub mod norm {
     ];
 }
 
-/// Gradient of a norm's input, and parts of its weight's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+/// Gradient of a norm's input, and parts of its weight's and bias's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
 pub mod norm_backward {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2325,8 +2291,8 @@ pub mod norm_backward {
         pub residual: u32,
         /// Rows of a workgroup.
         pub rows_in_group: u32,
-        /// 1 writes weight_parts.
-        pub weight: u32,
+        /// 1 writes a group's part of the weight's gradient, 2 also of the bias's, 0 none.
+        pub parts: u32,
     }
 
     crate::arguments!(24);
@@ -2357,12 +2323,12 @@ pub mod norm_backward {
     }
 
     pub(crate) static VARIANTS: [Kernel; 6] = [
-        Kernel { name: "norm_backward:layer,scalar", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:layer,vec4", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:layer,half", entry_point: "norm_backward", pieces: &[W148953AA, W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, W89A1296B, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,scalar", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,vec4", entry_point: "norm_backward", pieces: &[W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
-        Kernel { name: "norm_backward:rms,half", entry_point: "norm_backward", pieces: &[W148953AA, W442CA069, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WAFCC3C7E, W8A9057C7, WFA86AD2D, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,scalar", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,vec4", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:layer,half", entry_point: "norm_backward", pieces: &[W148953AA, WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, W3B1A4532, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,scalar", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,vec4", entry_point: "norm_backward", pieces: &[WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W5A1CE584, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1536, reads_z: false },
+        Kernel { name: "norm_backward:rms,half", entry_point: "norm_backward", pieces: &[W148953AA, WBEEEB9AF, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, WB64478E0, W8A9057C7, WDA83CEFF, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WC49E095A, W8240977E, W4967A51A, W59E6B889, W207F395B], workgroup_size: [64, 1, 1], bindings: BINDINGS_2, workgroup_memory: 1536, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2372,7 +2338,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2382,7 +2348,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -2392,7 +2358,7 @@ pub mod norm_backward {
         KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
-        KernelBinding { name: "weight_parts", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "parts", binding: 7, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -3025,9 +2991,11 @@ pub mod sum_rows {
         pub columns: u32,
         /// 1 adds to dx.
         pub accumulate: u32,
+        /// Columns of dx, in entries; `second` has the others.
+        pub first: u32,
     }
 
-    crate::arguments!(12);
+    crate::arguments!(16);
 
     /// Which `tier` the variant is built for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -3050,19 +3018,23 @@ pub mod sum_rows {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(tier: Tier, entries: Entries, half_out: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 12] = [Some(0), None, Some(1), Some(2), Some(3), None, Some(4), None, Some(5), None, Some(6), None];
-        PLACES.get(tier as usize * 6 + entries as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(tier: Tier, entries: Entries, half_out: bool, pair: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), None, None, Some(2), Some(3), Some(4), None, Some(5), None, None, None, Some(6), Some(7), None, None, Some(8), Some(9), None, None, Some(10), None, None, None];
+        PLACES.get(tier as usize * 12 + entries as usize * 4 + usize::from(half_out) * 2 + usize::from(pair))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 7] = [
-        Kernel { name: "sum_rows:column,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,vec4,half_out", entry_point: "sum_rows", pieces: &[W148953AA, W02BE1858, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:column,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 4096, reads_z: false },
-        Kernel { name: "sum_rows:workgroup,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096, reads_z: false },
+    pub(crate) static VARIANTS: [Kernel; 11] = [
+        Kernel { name: "sum_rows:column,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,scalar,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, W0B85CA4D, WEEB6763F, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_2, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, W0B85CA4D, WEEB6763F, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_3, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,vec4,half_out", entry_point: "sum_rows", pieces: &[W148953AA, W02BE1858, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [16, 1, 1], bindings: BINDINGS_4, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:column,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [16, 1, 1], bindings: BINDINGS_5, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,scalar", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 1024, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,scalar,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, WD282B7C0, WEEB6763F, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 1024, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,vec4", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_2, workgroup_memory: 4096, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,vec4,pair", entry_point: "sum_rows", pieces: &[W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, W924842B8, WD282B7C0, WEEB6763F, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584], workgroup_size: [256, 1, 1], bindings: BINDINGS_3, workgroup_memory: 4096, reads_z: false },
+        Kernel { name: "sum_rows:workgroup,half", entry_point: "sum_rows", pieces: &[W148953AA, W9F24018C, WD5F6ED65, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A], workgroup_size: [256, 1, 1], bindings: BINDINGS_5, workgroup_memory: 4096, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -3071,15 +3043,27 @@ pub mod sum_rows {
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "second", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "second", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
@@ -3486,7 +3470,6 @@ pub static KERNELS: &[&Kernel] = &[
     &gradient_squares::VARIANTS[0],
     &head_norm::VARIANTS[0], &head_norm::VARIANTS[1],
     &head_norm_backward::VARIANTS[0], &head_norm_backward::VARIANTS[1],
-    &head_norm_weight_backward::VARIANTS[0],
     &head_norm_weight_partial::VARIANTS[0], &head_norm_weight_partial::VARIANTS[1],
     &last_row::VARIANTS[0],
     &linear_cooperative::VARIANTS[0], &linear_cooperative::VARIANTS[1], &linear_cooperative::VARIANTS[2], &linear_cooperative::VARIANTS[3], &linear_cooperative::VARIANTS[4], &linear_cooperative::VARIANTS[5],
@@ -3516,7 +3499,7 @@ pub static KERNELS: &[&Kernel] = &[
     &score::VARIANTS[0],
     &softcap::VARIANTS[0], &softcap::VARIANTS[1],
     &squared_error::VARIANTS[0], &squared_error::VARIANTS[1],
-    &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6],
+    &sum_rows::VARIANTS[0], &sum_rows::VARIANTS[1], &sum_rows::VARIANTS[2], &sum_rows::VARIANTS[3], &sum_rows::VARIANTS[4], &sum_rows::VARIANTS[5], &sum_rows::VARIANTS[6], &sum_rows::VARIANTS[7], &sum_rows::VARIANTS[8], &sum_rows::VARIANTS[9], &sum_rows::VARIANTS[10],
     &top_k::VARIANTS[0],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
@@ -3526,7 +3509,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "ee76ba94a8071689";
+pub const VERSION: &str = "9e2480d749e6599c";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

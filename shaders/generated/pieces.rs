@@ -930,10 +930,6 @@ fn activated_by(kind: u32, x: Entry) -> Entry {
     }
 }
 "#;
-pub(crate) const W2FD3B302: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> query_gradient: array<f32>;
-"#;
 pub(crate) const W306B62DB: &str = r#"
 @group(0) @binding(3)
 var<storage, read> rows: array<vec2<f32>>;
@@ -944,25 +940,6 @@ var<storage, read> b: array<f32>;
 "#;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
-"#;
-pub(crate) const W318AED21: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let columns = arguments.query_size + arguments.key_size;
-    if id.x >= columns {
-        return;
-    }
-    var sum = 0.0;
-    for (var segment = 0u; segment < arguments.segments; segment++) {
-        sum += partial_sums[segment * columns + id.x];
-    }
-    if id.x < arguments.query_size {
-        query_gradient[id.x] += sum;
-    }
-    else {
-        key_gradient[id.x - arguments.query_size] += sum;
-    }
-}
 "#;
 pub(crate) const W32643A66: &str = r#"
 fn cap_slope(scores: vec4<f32>) -> vec4<f32> {
@@ -1311,6 +1288,62 @@ pub(crate) const W3AE8E973: &str = r#"
 @group(0) @binding(3)
 var<storage, read> key_scale: array<f32>;
 "#;
+pub(crate) const W3B1A4532: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        var sum = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+            {
+                sum += g;
+            }
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        {
+            mean.x = sum_of_row(total(sum), local) / count;
+        }
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var weight = Entry(0.0);
+        var bias = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            weight += flow * normal;
+            bias += flow;
+        }
+        let place = number * arguments.parts * arguments.channels + c;
+        if arguments.parts > 0u {
+            parts[place] = weight;
+        }
+        if arguments.parts > 1u {
+            parts[place + arguments.channels] = bias;
+        }
+    }
+}
+"#;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
 "#;
@@ -1447,15 +1480,6 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
 pub(crate) const W442C162F: &str = r#"
 fn scaled_rows(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
-}
-"#;
-pub(crate) const W442CA069: &str = r#"struct Arguments {
-    rows: u32,
-    channels: u32,
-    offset: f32,
-    residual: u32,
-    rows_in_group: u32,
-    weight: u32
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -2202,13 +2226,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
-pub(crate) const W6D223E7B: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    accumulate: u32
-}
-"#;
 pub(crate) const W6D27ED70: &str = r#"
 alias Left = f32;
 "#;
@@ -2426,10 +2443,6 @@ pub(crate) const W799ACE7A: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
     right_tile[at] = numbers;
 }
-"#;
-pub(crate) const W79CEF105: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> key_gradient: array<f32>;
 "#;
 pub(crate) const W7A12277E: &str = r#"
 @group(0) @binding(1)
@@ -2676,12 +2689,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
     return sum_of_group(value, local, LANES);
 }
 "#;
-pub(crate) const W8241C600: &str = r#"struct Arguments {
-    query_size: u32,
-    key_size: u32,
-    segments: u32
-}
-"#;
 pub(crate) const W82C490A1: &str = r#"
 @compute @workgroup_size(256)
 fn noise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2814,56 +2821,6 @@ pub(crate) const W89973BAA: &str = r#"
 @group(0) @binding(4)
 var<storage, read> shares: array<f32>;
 "#;
-pub(crate) const W89A1296B: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
-    let first = number * arguments.rows_in_group;
-    if first >= arguments.rows {
-        return;
-    }
-    let end = min(first + arguments.rows_in_group, arguments.rows);
-    let count = f32(arguments.channels * WIDTH);
-    for (var row = first; row < end; row += 1u) {
-        let centre = statistics[row];
-        var along = Entry(0.0);
-        var sum = Entry(0.0);
-        for (var c = local; c < arguments.channels; c += LANES) {
-            let at = row * arguments.channels + c;
-            let g = Entry(dy[at]) * (w[c] + arguments.offset);
-            along += g * (x[at] - centre.x) * centre.y;
-            {
-                sum += g;
-            }
-        }
-        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
-        {
-            mean.x = sum_of_row(total(sum), local) / count;
-        }
-        if local == 0u {
-            means[row - first] = mean;
-        }
-    }
-    workgroupBarrier();
-    for (var c = local; c < arguments.channels; c += LANES) {
-        var part = Entry(0.0);
-        for (var row = first; row < end; row += 1u) {
-            let at = row * arguments.channels + c;
-            let centre = statistics[row];
-            let mean = means[row - first];
-            let normal = (x[at] - centre.x) * centre.y;
-            let flow = Entry(dy[at]);
-            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
-            let residual = arguments.residual == 1u;
-            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
-            part += flow * normal;
-        }
-        if arguments.weight == 1u {
-            weight_parts[number * arguments.channels + c] = part;
-        }
-    }
-}
-"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
@@ -2956,6 +2913,10 @@ var<storage, read> schedule: array<ScheduleRow>;
 pub(crate) const W91E6CA01: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<vec2<f32>>;
+"#;
+pub(crate) const W924842B8: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> second: array<Entry>;
 "#;
 pub(crate) const W92660EF3: &str = r#"
 fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
@@ -3707,10 +3668,6 @@ struct Arguments {
     documents: u32
 }
 "#;
-pub(crate) const WAFCC3C7E: &str = r#"
-@group(0) @binding(7)
-var<storage, read_write> weight_parts: array<Entry>;
-"#;
 pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> control: Control;
@@ -3902,6 +3859,10 @@ fn stage_steps(steps: mat4x4<f32>, step: u32, column: u32) {
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
+"#;
+pub(crate) const WB64478E0: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> parts: array<Entry>;
 "#;
 pub(crate) const WB65AFF42: &str = r#"
 @compute @workgroup_size(256)
@@ -4132,6 +4093,15 @@ fn store(plane: u32, t: u32, channel: u32, values: vec4<f32>, largest: f32, tota
     if channel == 0u {
         lse[plane * arguments.time + t] = largest + log(total);
     }
+}
+"#;
+pub(crate) const WBEEEB9AF: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    offset: f32,
+    residual: u32,
+    rows_in_group: u32,
+    parts: u32
 }
 "#;
 pub(crate) const WBF766089: &str = r#"
@@ -4605,6 +4575,14 @@ fn stage(tile: vec2<u32>, first: u32, four: u32) {
     stage_right(along_at(right), right_four(tile.y, first, right));
 }
 "#;
+pub(crate) const WD5F6ED65: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    accumulate: u32,
+    first: u32
+}
+"#;
 pub(crate) const WD5FDCB66: &str = r#"
 alias RightMatrix = coop_mat8x8<Number, B>;
 "#;
@@ -4675,6 +4653,55 @@ pub(crate) const WD96CA896: &str = r#"
 fn kept_four(own: Own, at: u32) -> vec4<f32> {
     let first = own.number * EDGE * KEPT_COLUMNS + at;
     return vec4<f32>(kept[first], kept[first + 1u], kept[first + 2u], kept[first + 3u]);
+}
+"#;
+pub(crate) const WDA83CEFF: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let first = number * arguments.rows_in_group;
+    if first >= arguments.rows {
+        return;
+    }
+    let end = min(first + arguments.rows_in_group, arguments.rows);
+    let count = f32(arguments.channels * WIDTH);
+    for (var row = first; row < end; row += 1u) {
+        let centre = statistics[row];
+        var along = Entry(0.0);
+        for (var c = local; c < arguments.channels; c += LANES) {
+            let at = row * arguments.channels + c;
+            let g = Entry(dy[at]) * (w[c] + arguments.offset);
+            along += g * (x[at] - centre.x) * centre.y;
+        }
+        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
+        if local == 0u {
+            means[row - first] = mean;
+        }
+    }
+    workgroupBarrier();
+    for (var c = local; c < arguments.channels; c += LANES) {
+        var weight = Entry(0.0);
+        var bias = Entry(0.0);
+        for (var row = first; row < end; row += 1u) {
+            let at = row * arguments.channels + c;
+            let centre = statistics[row];
+            let mean = means[row - first];
+            let normal = (x[at] - centre.x) * centre.y;
+            let flow = Entry(dy[at]);
+            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
+            let residual = arguments.residual == 1u;
+            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
+            weight += flow * normal;
+            bias += flow;
+        }
+        let place = number * arguments.parts * arguments.channels + c;
+        if arguments.parts > 0u {
+            parts[place] = weight;
+        }
+        if arguments.parts > 1u {
+            parts[place + arguments.channels] = bias;
+        }
+    }
 }
 "#;
 pub(crate) const WDAE1E500: &str = r#"
@@ -5164,6 +5191,34 @@ fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
 }
 "#;
+pub(crate) const WEEB6763F: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.columns;
+    var sum = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_sum = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            block_sum += Entry(dy[row * arguments.columns + column]);
+        }
+        sum += block_sum;
+    }
+    sum = sum_of_column(sum, local);
+    if inside && first_row(local) == 0u {
+        {
+            if column >= arguments.first {
+                second[column - arguments.first] += sum;
+                return;
+            }
+        }
+        if arguments.accumulate == 1u {
+            sum += Entry(dx[column]);
+        }
+        dx[column] = Result(sum);
+    }
+}
+"#;
 pub(crate) const WEEB6BA7C: &str = r#"
 fn silu_slope(x: Entry) -> Entry {
     let s = sigmoid(x);
@@ -5312,49 +5367,6 @@ var<storage, read> targets: array<u32>;
 pub(crate) const WF991F24F: &str = r#"
 const GELU_EXACT: u32 = 0u;
 "#;
-pub(crate) const WFA86AD2D: &str = r#"
-@compute @workgroup_size(64)
-fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group);
-    let first = number * arguments.rows_in_group;
-    if first >= arguments.rows {
-        return;
-    }
-    let end = min(first + arguments.rows_in_group, arguments.rows);
-    let count = f32(arguments.channels * WIDTH);
-    for (var row = first; row < end; row += 1u) {
-        let centre = statistics[row];
-        var along = Entry(0.0);
-        for (var c = local; c < arguments.channels; c += LANES) {
-            let at = row * arguments.channels + c;
-            let g = Entry(dy[at]) * (w[c] + arguments.offset);
-            along += g * (x[at] - centre.x) * centre.y;
-        }
-        var mean = vec2<f32>(0.0, sum_of_row(total(along), local) / count);
-        if local == 0u {
-            means[row - first] = mean;
-        }
-    }
-    workgroupBarrier();
-    for (var c = local; c < arguments.channels; c += LANES) {
-        var part = Entry(0.0);
-        for (var row = first; row < end; row += 1u) {
-            let at = row * arguments.channels + c;
-            let centre = statistics[row];
-            let mean = means[row - first];
-            let normal = (x[at] - centre.x) * centre.y;
-            let flow = Entry(dy[at]);
-            let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
-            let residual = arguments.residual == 1u;
-            dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
-            part += flow * normal;
-        }
-        if arguments.weight == 1u {
-            weight_parts[number * arguments.channels + c] = part;
-        }
-    }
-}
-"#;
 pub(crate) const WFAEE3825: &str = r#"@compute @workgroup_size(INVOCATIONS)
 fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     product = group.z;
@@ -5390,10 +5402,6 @@ fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin
 pub(crate) const WFBB6A2E8: &str = r#"
 @group(0) @binding(2)
 var<storage, read> draws: array<f32>;
-"#;
-pub(crate) const WFE7248A8: &str = r#"
-@group(0) @binding(1)
-var<storage, read> partial_sums: array<f32>;
 "#;
 pub(crate) const WFF997C53: &str = r#"
 @group(0) @binding(4)

@@ -4,7 +4,7 @@
 // Forward:  y = x·ρ·w
 // Here:     partial[s, d] = Σ x·ρ·dy over the segment's rows and groups of queries, partial[s, query size + d] the same over keys.
 //
-// x and dy are [N,(H+2K)·D], roots [N,groups of queries and keys], partial [S,query size + key size]. One invocation an entry of partial; head_norm_weight_backward adds the
+// x and dy are [N,(H+2K)·D], roots [N,groups of queries and keys], partial [S,query size + key size]. One invocation an entry of partial; sum_rows adds the
 // segments up in order, so that the result is the same every time. half: x and dy are stored in f16.
 
 import package::shared::grid::group_number;

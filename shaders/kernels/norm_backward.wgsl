@@ -1,8 +1,8 @@
-// Gradient of a norm's input, and parts of its weight's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+// Gradient of a norm's input, and parts of its weight's and bias's: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
 // variants: form=layer|rms entries=scalar|vec4|half
 //
-// layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r); weight_parts[group] = Σ dy·x̂ over the group's rows.
-// x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ); weight_parts [groups,C]. r is what else flows into x.
+// layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r); parts[group] = (Σ dy·x̂, Σ dy) over the group's rows.
+// x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ); parts [groups,C] or [groups,2·C]. r is what else flows into x.
 // A workgroup takes the means of some rows, then walks down their columns. half: dy is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
@@ -16,7 +16,7 @@ struct Arguments {
     offset: f32, // Added to w: 1 where weights are stored without their 1.
     residual: u32, // 1 adds r; else anything may be bound there.
     rows_in_group: u32, // Rows of a workgroup.
-    weight: u32, // 1 writes weight_parts.
+    parts: u32, // 1 writes a group's part of the weight's gradient, 2 also of the bias's, 0 none.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -26,7 +26,7 @@ struct Arguments {
 @group(0) @binding(4) var<storage, read> dy: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Entry>;
 @group(0) @binding(6) var<storage, read> r: array<Entry>;
-@group(0) @binding(7) var<storage, read_write> weight_parts: array<Entry>;
+@group(0) @binding(7) var<storage, read_write> parts: array<Entry>;
 
 // mean g and mean(g·x̂) of the workgroup's rows. The engine's plan/lower/norm.rs has the same number of them.
 var<workgroup> means: array<vec2<f32>, 64>;
@@ -62,7 +62,8 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
     workgroupBarrier();
     for (var c = local; c < arguments.channels; c += LANES) {
-        var part = Entry(0.0);
+        var weight = Entry(0.0);
+        var bias = Entry(0.0);
         for (var row = first; row < end; row += 1u) {
             let at = row * arguments.channels + c;
             let centre = statistics[row];
@@ -72,10 +73,15 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             let gradient = centre.y * (flow * (w[c] + arguments.offset) - mean.x - normal * mean.y);
             let residual = arguments.residual == 1u;
             dx[at] = select(gradient, gradient + r[select(0u, at, residual)], residual);
-            part += flow * normal;
+            weight += flow * normal;
+            bias += flow;
         }
-        if arguments.weight == 1u {
-            weight_parts[number * arguments.channels + c] = part;
+        let place = number * arguments.parts * arguments.channels + c;
+        if arguments.parts > 0u {
+            parts[place] = weight;
+        }
+        if arguments.parts > 1u {
+            parts[place + arguments.channels] = bias;
         }
     }
 }

@@ -212,7 +212,10 @@ fn norms() -> Vec<HalfCase> {
             all.push(case(ops::Norm { form, bias }, fed, &[], &[0], ROUNDING));
         }
         let fed = [Full(x), Full(w), Full(&[67, 2]), Half(x), Full(x)];
-        all.push(case(ops::NormBackward { form, residual: true, weight: true }, &fed, &[w], &[], 1e-6));
+        let bias = kind == NormKind::Layer;
+        let gradients = [w; 2];
+        let op = ops::NormBackward { form, residual: true, weight: true, bias };
+        all.push(case(op, &fed, &gradients[..1 + usize::from(bias)], &[], 1e-6));
     }
     all
 }

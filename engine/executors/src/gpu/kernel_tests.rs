@@ -330,6 +330,7 @@ fn norms_and_their_gradients() {
                 }
                 // One size with a frozen weight.
                 let weight = rows != 2;
+                let bias = bias && weight;
                 let (mut gradients, mut truth) = (vec![], vec![sum]);
                 if weight {
                     gradients.push(case.gradient(&[columns]));
@@ -337,10 +338,17 @@ fn norms_and_their_gradients() {
                     dw.iter_mut().zip(before).for_each(|(sum, before)| *sum += f64::from(*before));
                     truth.push(dw);
                 }
+                if bias {
+                    gradients.push(case.gradient(&[columns]));
+                    let mut db: Vec<f64> =
+                        case.floats.last().unwrap().iter().map(|before| f64::from(*before)).collect();
+                    floats[2].iter().enumerate().for_each(|(at, dy)| db[at % columns] += f64::from(*dy));
+                    truth.push(db);
+                }
                 // Two columns much closer than eps give a reciprocal root of hundreds, which scales the rounding.
                 case.check(
                     &gpu,
-                    Op::NormBackward(ops::NormBackward { form, residual: flag, weight }),
+                    Op::NormBackward(ops::NormBackward { form, residual: flag, weight, bias }),
                     &gradients,
                     &truth,
                     1e-4,

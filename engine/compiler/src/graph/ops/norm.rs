@@ -75,15 +75,23 @@ impl Operation for Norm {
     fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
-        bias_backward(pass, dy, bias)?;
         let of_scale = pass.parameter(scale);
+        let of_bias = bias.and_then(|bias| pass.parameter(bias)).filter(|_| of_scale.is_some());
+        if of_bias.is_none() {
+            bias_backward(pass, dy, bias)?;
+        }
         if pass.wants(x) || of_scale.is_some() {
             let residual = pass.gradient(x);
-            let op =
-                NormBackward { form: self.form, residual: residual.is_some(), weight: of_scale.is_some() };
+            let op = NormBackward {
+                form: self.form,
+                residual: residual.is_some(),
+                weight: of_scale.is_some(),
+                bias: of_bias.is_some(),
+            };
             let (read, statistics) = (pass.read(x)?, pass.read(statistics)?);
             let inputs = NormBackwardInputs { x: read, scale, statistics, dy, residual };
-            let Dx { dx } = pass.graph.add_into(op, inputs, NormGradients { scale: of_scale })?;
+            let Dx { dx } =
+                pass.graph.add_into(op, inputs, NormGradients { scale: of_scale, bias: of_bias })?;
             if pass.wants(x) {
                 pass.replace(x, dx);
             }
@@ -97,7 +105,7 @@ impl Operation for Norm {
 }
 
 /// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], the other gradients of x). Outputs: dx (+ r),
-/// (+= dw [C]).
+/// (+= dw [C]), (+= db [C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormBackward {
     pub form: NormForm,
@@ -105,17 +113,19 @@ pub struct NormBackward {
     pub residual: bool,
     /// Whether w's gradient is computed too.
     pub weight: bool,
+    /// Whether b's is, which needs w's.
+    pub bias: bool,
 }
 
 operands! {
     NormBackwardInputs of NormBackward { x, scale, statistics, dy, residual: if residual }
-    NormGradients of NormBackward { scale: if weight }
+    NormGradients of NormBackward { scale: if weight, bias: if bias }
 }
 
 impl Operation for NormBackward {
     declare!(
         "norm_backward",
-        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean; dw += Σ dy·x̂",
+        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean; dw += Σ dy·x̂; db += Σ dy",
         NormBackwardInputs -> Dx += NormGradients
     );
 
@@ -125,7 +135,10 @@ impl Operation for NormBackward {
         alike("statistics", statistics, &Type::f32(&[x.rows(), 2]))?;
         alike("output gradient", dy, x)?;
         residual.map_or(Ok(()), |residual| alike("residual", residual, x))?;
-        gradients.scale.map_or(Ok(()), |gradient| vector("gradient", gradient, x.columns()))?;
+        expect(self.weight || !self.bias, || "a bias's gradient needs its weight's".to_owned())?;
+        for gradient in [gradients.scale, gradients.bias].into_iter().flatten() {
+            vector("gradient", gradient, x.columns())?;
+        }
         Ok(Dx { dx: x.clone() })
     }
 

@@ -1,12 +1,11 @@
 //! The norm of query and key heads, and its gradients.
 
+use super::matmul::column_sums_of_two;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, words};
 use crate::Result;
 use crate::graph::Heads;
 use crate::graph::ops::*;
-use glasshouse_shaders::{
-    head_norm, head_norm_backward, head_norm_weight_backward, head_norm_weight_partial,
-};
+use glasshouse_shaders::{head_norm, head_norm_backward, head_norm_weight_partial};
 
 /// Partial sums of a weight gradient: enough to fill a GPU, few enough to add up at once.
 const SEGMENTS: usize = 64;
@@ -47,25 +46,23 @@ impl Lower for HeadNormWeightBackward {
         let rows_in_segment = qkv.rows().div_ceil(SEGMENTS);
         let segments = qkv.rows().div_ceil(rows_in_segment);
         let ([rows, queries, query_size, keys, key_size], _) = sizes(qkv, self.heads, self.whole);
-        let columns = (query_size + key_size) as usize;
-        let entries = segments * columns;
-        let [segments, rows_in_segment] = words([segments, rows_in_segment]);
+        let columns = [query_size, key_size].map(|size| size as usize);
+        let entries = segments * (columns[0] + columns[1]);
         let partial = head_norm_weight_partial::Arguments {
             rows,
             queries,
             query_size,
             keys,
             key_size,
-            segments,
-            rows_in_segment,
+            segments: segments as u32,
+            rows_in_segment: rows_in_segment as u32,
         };
-        let last = head_norm_weight_backward::Arguments { query_size, key_size, segments };
         let sums = BindingSource::Scratch(0);
         let kernel = head_norm_weight_partial::kernel(qkv.half());
         let bindings = vec![qkv.place(), roots.place(), dy.place(), sums];
         let partial = Launch::each(kernel, partial.bytes(), bindings, entries)?;
-        let bindings = vec![sums, operands.gradients.query.place(), operands.gradients.key.place()];
-        let last = Launch::each(head_norm_weight_backward::kernel(), last.bytes(), bindings, columns)?;
+        let HeadNormGradients { query, key } = operands.gradients;
+        let last = column_sums_of_two(sums, [query, key].map(Operand::place), segments, columns)?;
         Ok(Lowering { launches: vec![partial, last], scratch: vec![(entries * 4) as u64] })
     }
 }

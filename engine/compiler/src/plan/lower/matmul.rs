@@ -262,17 +262,43 @@ pub(in crate::plan) fn default_slices(tier: Tier, [inner, rows, columns]: [usize
 pub(super) fn column_sums(
     [from, into]: [BindingSource; 2],
     [rows, columns]: [usize; 2],
+    halves: [bool; 2],
+    accumulate: bool,
+) -> Result<Launch> {
+    sums(vec![from, into], [rows, columns, columns], halves, accumulate)
+}
+
+/// Adds the sum of `rows` rows of `from` to two gradients of consecutive columns.
+pub(super) fn column_sums_of_two(
+    from: BindingSource,
+    [first, second]: [BindingSource; 2],
+    rows: usize,
+    columns: [usize; 2],
+) -> Result<Launch> {
+    sums(vec![from, first, second], [rows, columns[0] + columns[1], columns[0]], [false; 2], true)
+}
+
+/// The sum of `rows` rows of the first binding into the second, and from column `first` on into the third if there is one.
+fn sums(
+    bindings: Vec<BindingSource>,
+    [rows, columns, first]: [usize; 3],
     [half, half_out]: [bool; 2],
     accumulate: bool,
 ) -> Result<Launch> {
     use sum_rows::{Arguments, Entries, Tier, kernel};
-    let vec4 = columns.is_multiple_of(4);
-    let count = if vec4 { columns / 4 } else { columns };
+    let width = if columns.is_multiple_of(4) && first.is_multiple_of(4) { 4 } else { 1 };
+    let count = columns / width;
     let (tier, groups) = match tall(rows, count)? {
         (true, groups) if !half_out => (Tier::Workgroup, groups),
         _ => (Tier::Column, grid(count.div_ceil(16))?),
     };
-    let arguments = Arguments { rows: rows as u32, columns: count as u32, accumulate: u32::from(accumulate) };
-    let entries = by_width(columns, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    Launch::new(built(kernel(tier, entries, half_out))?, arguments.bytes(), vec![from, into], groups)
+    let arguments = Arguments {
+        rows: rows as u32,
+        columns: count as u32,
+        accumulate: u32::from(accumulate),
+        first: (first / width) as u32,
+    };
+    let entries = by_width(width, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+    let kernel = built(kernel(tier, entries, half_out, bindings.len() == 3))?;
+    Launch::new(kernel, arguments.bytes(), bindings, groups)
 }

@@ -1,6 +1,6 @@
 //! Norms and their gradients, and the norms of a weight's rows.
 
-use super::matmul::column_sums;
+use super::matmul::{column_sums, column_sums_of_two};
 use super::{
     BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, within_longest_loop,
 };
@@ -9,7 +9,7 @@ use crate::graph::ops::*;
 use glasshouse_protocol::NormKind;
 use glasshouse_shaders::{norm, norm_backward, row_norm};
 
-/// Workgroups of a norm's gradient, and parts of its weight's, that fill a GPU; more only if they would have more rows than MOST_ROWS.
+/// Workgroups of a norm's gradient, and parts of its weight's and bias's, that fill a GPU; more only if they would have more rows than MOST_ROWS.
 const PARTS: usize = 1024;
 
 /// Maximum rows of such a workgroup; `norm_backward.wgsl` has the same number.
@@ -33,12 +33,12 @@ impl Lower for Norm {
 }
 
 impl Lower for NormBackward {
-    /// Workgroups of some rows each; then the sum of their parts of the weight's gradient.
+    /// Workgroups of some rows each; then the sum of their parts of the weight's and the bias's gradient.
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let Named { inputs, outputs, gradients } = operands;
         use norm_backward::{Arguments, Entries, Form, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
-        let (rows, channels) = shape(x);
+        let ((rows, channels), columns) = (shape(x), x.columns());
         let rows_in_group = rows.div_ceil(PARTS).min(MOST_ROWS);
         let groups = rows.div_ceil(rows_in_group);
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
@@ -51,18 +51,25 @@ impl Lower for NormBackward {
             offset: self.form.offset(),
             residual: u32::from(residual.is_some()),
             rows_in_group: rows_in_group as u32,
-            weight: u32::from(self.weight),
+            parts: u32::from(self.weight) + u32::from(self.bias),
         };
-        let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let entries = by_width(columns, dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = kernel(kind, entries);
         let mut launches = vec![Launch::new(kernel, arguments.bytes(), bindings, grid(groups)?)?];
-        if let Some(scale) = gradients.scale {
-            let sizes = [groups, x.columns()];
-            launches.push(column_sums([parts, scale.place()], sizes, [false; 2], true)?);
-        }
+        launches.extend(
+            match [gradients.scale, gradients.bias].map(|gradient| gradient.map(Operand::place)) {
+                [Some(scale), Some(bias)] => {
+                    Some(column_sums_of_two(parts, [scale, bias], groups, [columns; 2])?)
+                }
+                [Some(scale), None] => {
+                    Some(column_sums([parts, scale], [groups, columns], [false; 2], true)?)
+                }
+                _ => None,
+            },
+        );
         // The kernel's binding needs some bytes, also if it writes none.
-        let counted = if self.weight { groups * x.columns() } else { 4 };
-        Ok(Lowering { launches, scratch: vec![(counted * 4) as u64] })
+        let written = (groups * columns * arguments.parts as usize).max(4);
+        Ok(Lowering { launches, scratch: vec![(written * 4) as u64] })
     }
 }
 

@@ -1,6 +1,6 @@
 //! LayerNorm and RMSNorm, and the norms of a weight's rows, one row at a time.
 
-use super::linear::accumulate;
+use super::linear::{accumulate, sum_rows};
 use super::{Call, Interpret, Run, WORK};
 use crate::cpu::vector::sum;
 use crate::cpu::workers::Rows;
@@ -37,6 +37,9 @@ impl Interpret for NormBackward {
                 accumulate(&residual.floats[entries], dx.data);
             }
         });
+        if let Some(gradient) = gradients.bias {
+            sum_rows(call.workers, dy.floats, rows, gradient);
+        }
         if let Some(gradient) = gradients.scale {
             let [x, statistics, dy] = [x, statistics, dy].map(|operand| operand.floats);
             let (least, gradient) = ((WORK / rows.max(1)).max(16), Rows::new(gradient, 1));
