@@ -327,13 +327,14 @@ impl ArenaLayout {
         if state.stored.is_empty() { self.pack(self, &state.parameters).into() } else { state.stored.clone() }
     }
 
-    /// Appends the matrices stored in fewer bits to the other parameters, as floats.
-    pub fn unpack(&self, words: &[u32], parameters: &mut Vec<f32>) {
-        parameters.resize(self.length, 0.0);
-        for own in &self.stored {
+    /// All parameters as floats: the given ones, and the matrices stored in fewer bits if their words are given.
+    pub fn all_floats(&self, mut floats: Vec<f32>, words: &[u32]) -> Vec<f32> {
+        for own in self.stored.iter().filter(|_| !words.is_empty()) {
+            floats.resize(self.length, 0.0);
             let (range, words) = (self.range(own.parameter), &words[own.words.clone()]);
-            blocks::unpack(own.element, own.columns, words, &mut parameters[range]);
+            blocks::unpack(own.element, own.columns, words, &mut floats[range]);
         }
+        floats
     }
 
     /// The pieces that a range overlaps: each one's index, and the overlap relative to the piece's start.

@@ -204,12 +204,7 @@ impl CpuExecutor {
 
     /// All weights as floats.
     pub fn weights(&self) -> Vec<f32> {
-        let mut parameters = self.weights.parameters.to_vec();
-        if !self.weights.stored.is_empty() {
-            self.layout.unpack(&self.weights.stored, &mut parameters);
-        }
-        parameters.resize(self.layout.length, 0.0);
-        parameters
+        self.layout.all_floats(self.weights.parameters.to_vec(), &self.weights.stored)
     }
 
     /// Weights and moments. Until the next step, the weights are shared with it.

@@ -376,9 +376,8 @@ fn stored_weights_give_the_logits_of_unpacked_ones() {
             let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: format };
             let graph = build(&model, purpose).unwrap().graph;
             let layout = ArenaLayout::new(&graph);
-            let mut rounded = layout.floats(&given, &arena).into_owned();
-            layout.unpack(&layout.pack(&given, &arena), &mut rounded);
-            let rounded = layout.moved_to(&given, rounded);
+            let floats = layout.floats(&given, &arena).into_owned();
+            let rounded = layout.moved_to(&given, layout.all_floats(floats, &layout.pack(&given, &arena)));
             for tier in [Tier::Tiled, Tier::Subgroup] {
                 let choices = trial::everywhere(&graph, tier, |class| class.family == Family::LinearFew);
                 let target = gpu.target().with(&choices);

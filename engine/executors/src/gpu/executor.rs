@@ -291,9 +291,8 @@ impl GpuExecutor {
     }
 
     pub async fn weights(&self) -> Result<Vec<f32>> {
-        let mut parameters = Arc::unwrap_or_clone(self.floats().await?);
-        self.layout.unpack(&self.storage.read_words(&self.gpu, Buffer::Stored).await?, &mut parameters);
-        Ok(parameters)
+        let words = self.storage.read_words(&self.gpu, Buffer::Stored).await?;
+        Ok(self.layout.all_floats(Arc::unwrap_or_clone(self.floats().await?), &words))
     }
 
     pub async fn state(&self) -> Result<ArenaState> {

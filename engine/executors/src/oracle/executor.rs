@@ -125,10 +125,7 @@ impl OracleExecutor {
     /// Sets weights and moments; empty moments mean zeros.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let device = self.device.without_autodiff();
-        let mut weights = state.parameters.to_vec();
-        if !state.stored.is_empty() && weights.len() == self.layout.floats_end {
-            self.layout.unpack(&state.stored, &mut weights);
-        }
+        let weights = self.layout.all_floats(state.parameters.to_vec(), &state.stored);
         let tensors = |arena: &[f32], length: usize| -> Result<Vec<Tensor<2>>> {
             if !arena.is_empty() && arena.len() != length {
                 return Err(Error::Internal(format!("an arena of {} floats for {length}", arena.len())));

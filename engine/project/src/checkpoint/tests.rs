@@ -423,8 +423,7 @@ fn stored_weights_are_the_same_from_files_of_either_precision() {
     assert_eq!(stored.state, again.state);
     assert!(stored.state.stored.iter().any(|word| *word != 0));
     let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&halves);
-    let mut floats = stored.state.parameters.to_vec();
-    layout.unpack(&stored.state.stored, &mut floats);
+    let floats = layout.all_floats(stored.state.parameters.to_vec(), &stored.state.stored);
     assert_eq!(floats, *read(&half, Content::Weights).state.parameters);
 }
 

@@ -325,9 +325,8 @@ fn stored_weights_write_what_unpacked_ones_do() {
     for format in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0] {
         let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: format };
         let stored = ArenaLayout::new(&build(&model, purpose).unwrap().graph);
-        let mut rounded = stored.floats(&layout, &arena).into_owned();
-        stored.unpack(&stored.pack(&layout, &arena), &mut rounded);
-        let rounded = stored.moved_to(&layout, rounded);
+        let floats = stored.floats(&layout, &arena).into_owned();
+        let rounded = stored.moved_to(&layout, stored.all_floats(floats, &stored.pack(&layout, &arena)));
         assert_ne!(rounded, arena);
         let decoder = |format, arena: &[f32], texts| {
             let decoder = CpuDecoder::with_texts(&model, arena, format, Some(2), texts).unwrap();
