@@ -1,6 +1,6 @@
 // A Vulkan layer for tests/gpu/static. It writes what the driver's compiler says of each compute pipeline (VK_KHR_pipeline_executable_properties)
-// to $STATIC_OUT/NUMBER as lines `name<TAB>value`, with the pipeline's label, and treats every submission as finished, since the drivers run
-// without a device.
+// to $STATIC_OUT/NUMBER as lines `name<TAB>value`, with the pipeline's label, treats every submission as finished, since the drivers run
+// without a device, and answers the program's question whether 16-bit floats overflow to infinity.
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +17,10 @@ static VkPipeline pipelines[4096];
 static unsigned pipeline_count;
 static struct { VkSemaphore semaphore; uint64_t value; } timelines[4096];
 static unsigned timeline_count;
+static struct { VkBuffer buffer; VkDeviceMemory memory; VkDeviceSize offset; } places[1 << 16];
+static unsigned place_count;
+static struct { VkDeviceMemory memory; char *start; } mappings[4096];
+static unsigned mapping_count;
 
 #define NEXT(device, name) ((PFN_vk##name)next_device(device, "vk" #name))
 
@@ -127,6 +131,43 @@ static VKAPI_ATTR VkResult VKAPI_CALL WaitSemaphores(VkDevice device, const VkSe
     return VK_SUCCESS;
 }
 
+// Reading 8 bytes of a buffer gives four 16-bit floats as after an overflow: ∞, −∞, the largest one, 1.
+
+static VKAPI_ATTR VkResult VKAPI_CALL BindBufferMemory(VkDevice device, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset) {
+    pthread_mutex_lock(&lock);
+    if (place_count < sizeof places / sizeof *places) {
+        places[place_count].buffer = buffer;
+        places[place_count].memory = memory;
+        places[place_count++].offset = offset;
+    }
+    pthread_mutex_unlock(&lock);
+    return NEXT(device, BindBufferMemory)(device, buffer, memory, offset);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL MapMemory(VkDevice device, VkDeviceMemory memory, VkDeviceSize offset, VkDeviceSize size,
+        VkMemoryMapFlags flags, void **data) {
+    VkResult result = NEXT(device, MapMemory)(device, memory, offset, size, flags, data);
+    pthread_mutex_lock(&lock);
+    if (result == VK_SUCCESS && mapping_count < sizeof mappings / sizeof *mappings) {
+        mappings[mapping_count].memory = memory;
+        mappings[mapping_count++].start = (char *)*data - offset;
+    }
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL CmdCopyBuffer(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count, const VkBufferCopy *regions) {
+    static const uint16_t halves[4] = {0x7c00, 0xfc00, 0x7bff, 0x3c00};
+    if (count != 1 || regions->size != sizeof halves) return;
+    pthread_mutex_lock(&lock);
+    unsigned place = place_count, mapping = mapping_count;
+    while (place > 0 && places[place - 1].buffer != to) place--;
+    while (place > 0 && mapping > 0 && mappings[mapping - 1].memory != places[place - 1].memory) mapping--;
+    if (place > 0 && mapping > 0)
+        memcpy(mappings[mapping - 1].start + places[place - 1].offset + regions->dstOffset, halves, sizeof halves);
+    pthread_mutex_unlock(&lock);
+}
+
 // The loader's interface.
 
 static VkLayerInstanceCreateInfo *instance_link(const void *chain) {
@@ -172,6 +213,7 @@ static PFN_vkVoidFunction own(const char *name) {
         {"vkCreateInstance", CreateInstance}, {"vkCreateDevice", CreateDevice}, {"vkCreateComputePipelines", CreateComputePipelines},
         {"vkSetDebugUtilsObjectNameEXT", SetDebugUtilsObjectNameEXT}, {"vkCreateSemaphore", CreateSemaphore}, {"vkQueueSubmit", QueueSubmit},
         {"vkGetSemaphoreCounterValue", GetSemaphoreCounterValue}, {"vkGetSemaphoreCounterValueKHR", GetSemaphoreCounterValue},
+        {"vkBindBufferMemory", BindBufferMemory}, {"vkMapMemory", MapMemory}, {"vkCmdCopyBuffer", CmdCopyBuffer},
         {"vkWaitSemaphores", WaitSemaphores}, {"vkWaitSemaphoresKHR", WaitSemaphores},
         {"vkGetDeviceProcAddr", of_device}, {"vkGetInstanceProcAddr", of_instance},
     };
