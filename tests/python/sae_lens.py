@@ -23,7 +23,7 @@ class JumpReLU(torch.autograd.Function):
     def forward(ctx, x, threshold, bandwidth, is_step):
         ctx.save_for_backward(x, threshold)
         ctx.bandwidth, ctx.is_step = bandwidth, is_step
-        return (x > threshold) * (1 if is_step else x)
+        return (x > threshold) * (torch.ones_like(x) if is_step else x)
 
     @staticmethod
     def backward(ctx, gradient):
