@@ -29,7 +29,8 @@ pub struct DictionarySettings {
     pub kind: DictionaryKind,
     /// Maximum number of active features per token; of a JumpReLU, their mean number before the first step.
     pub k: usize,
-    /// Of a JumpReLU: cost of an active feature, as a fraction of the variance of the reconstructed value.
+    /// Of a JumpReLU: cost of an active feature, as a fraction of the variance of the reconstructed value: a feature pays off if it lowers the
+    /// squared error by more.
     pub penalty: f64,
     /// Of a JumpReLU: width of the interval around a threshold in which activations move it, in standard deviations of the reconstructed
     /// value.
@@ -47,7 +48,7 @@ impl Default for DictionarySettings {
             width: 1024,
             kind: DictionaryKind::TopK,
             k: 16,
-            penalty: 2e-3,
+            penalty: 5e-3,
             bandwidth: 0.05,
             tokens: 1_000_000,
             learning_rate: 3e-3,
