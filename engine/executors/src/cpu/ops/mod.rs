@@ -82,6 +82,8 @@ pub struct Call<'run> {
     /// Whether quantised weights are interleaved. Products with them round their input to blocks of 8 bits, as llama.cpp does, but with
     /// scales in f32.
     pub interleaved: bool,
+    /// [`Rounded::parts`](crate::cpu::workers::Rounded::parts) of these inputs.
+    pub parts: usize,
     pub workers: &'run Workers,
 }
 
