@@ -84,6 +84,8 @@ pub struct Options {
     pub device: String,
     /// Threads of the CPU executor; `None` means all cores.
     pub threads: Option<usize>,
+    /// Texts generated on the CPU round the inputs of products with quantised weights to 16 bits instead of 8.
+    pub precise: bool,
     /// Choose a GPU's kernels by measuring before it is first used for training or benchmarks.
     pub autotune: bool,
     /// Folder of what was measured on the devices; `None` to measure anew.
@@ -95,7 +97,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (shelf, device, cache) = (PathBuf::new(), String::new(), platform::cache_folder());
-        Self { shelf, device, threads: None, autotune: true, cache, unfused: false }
+        Self { shelf, device, threads: None, precise: false, autotune: true, cache, unfused: false }
     }
 }
 

@@ -9,7 +9,8 @@ use std::io::{BufRead as _, ErrorKind};
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    drive(arguments.device.options(), async |engine| {
+    let precise = arguments.sampling.precise;
+    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
         let (source, model) = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {

@@ -39,7 +39,8 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    drive(arguments.device.options(), async |engine| {
+    let precise = arguments.sampling.precise;
+    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
         let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples);
         let beginning = prompt.trim_start_matches('\n');
@@ -167,6 +168,9 @@ pub struct SamplingArguments {
     pub moderation: ModerationArguments,
     #[command(flatten)]
     pub weights: FormatArguments,
+    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, so that near ties keep their order; slower
+    #[arg(long)]
+    pub precise: bool,
 }
 
 #[derive(Args, Debug)]

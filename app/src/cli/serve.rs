@@ -12,7 +12,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let checked = arguments.token.as_deref().map_or(Ok(()), check_token);
     checked.map_err(|reason| usage(format!("--token: {reason}")))?;
     glasshouse_engine::use_small_pages();
-    let options = arguments.device.options();
+    let options = session::Options { precise: arguments.precise, ..arguments.device.options() };
     let moderation = moderation(&arguments.moderation);
     drive(options, async |engine| {
         let weights = arguments.weights.format;
@@ -80,6 +80,9 @@ pub struct ServeArguments {
     pub moderation: ModerationArguments,
     #[command(flatten)]
     pub weights: FormatArguments,
+    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, so that near ties keep their order; slower
+    #[arg(long)]
+    pub precise: bool,
     #[command(flatten)]
     pub device: DeviceArguments,
 }

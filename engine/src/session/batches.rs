@@ -129,6 +129,9 @@ impl Session {
                     Decoder::Cpu(Box::new(model.on_cpu(format, self.options.threads, places).await?))
                 };
                 decoder.set_interactive(self.visible);
+                if let Decoder::Cpu(decoder) = &mut decoder {
+                    decoder.set_precise(self.options.precise);
+                }
                 let batch = Batch::empty(&mut decoder);
                 self.generations.batches.pools.push(Pool { used, decoder, batch, texts: Vec::new() });
                 self.generations.batches.pools.len() - 1

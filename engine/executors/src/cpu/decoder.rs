@@ -377,6 +377,12 @@ impl CpuDecoder {
         Some(&mut self.texts.get_mut(text)?.as_mut()?.watch)
     }
 
+    /// Rounds the inputs of products with quantised weights to 16 bits if `precise`, else to 8. Takes up to twice the time.
+    pub fn set_precise(&mut self, precise: bool) {
+        let parts = 1 + usize::from(precise);
+        self.steps.iter_mut().chain([&mut self.prompt]).for_each(|reader| reader.program.parts = parts);
+    }
+
     /// Maximum number of concurrent texts.
     pub fn places(&self) -> usize {
         self.texts.len()

@@ -113,6 +113,7 @@ pub struct Program {
     pub(super) shard: BatchShard,
     /// Whether it reads weights after [`Weights::interleave`]; products with them round their inputs to blocks of 8 bits.
     pub(super) interleaved: bool,
+    pub(super) parts: usize,
     /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
@@ -160,7 +161,15 @@ impl Program {
             scope: node.scope.to_string(),
         });
         let (instructions, seconds) = (instructions.collect(), vec![0.0; graph.nodes.len()]);
-        Self { instructions, values, memory, shard: BatchShard::default(), interleaved: false, seconds }
+        Self {
+            instructions,
+            values,
+            memory,
+            shard: BatchShard::default(),
+            interleaved: false,
+            parts: 1,
+            seconds,
+        }
     }
 
     /// What [`Self::bytes`] will return, without allocating.
@@ -323,9 +332,17 @@ impl Program {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
             let (memory, shard, interleaved) = (&self.memory, self.shard, self.interleaved);
+            let parts = self.parts;
             let held = Held { parameters: &weights.parameters, stored: &weights.stored };
-            let call =
-                Call { scope: &instruction.scope, caches: &mut caches, seed, shard, interleaved, workers };
+            let call = Call {
+                scope: &instruction.scope,
+                caches: &mut caches,
+                seed,
+                shard,
+                interleaved,
+                parts,
+                workers,
+            };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {

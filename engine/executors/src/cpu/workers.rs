@@ -35,6 +35,8 @@ pub struct Scratch {
 /// Rows of an input in blocks of 8-bit integers.
 #[derive(Debug, Default)]
 pub struct Rounded {
+    /// Rows of integers for a row of the input, 1 or 2: the second holds what the first rounds off.
+    pub parts: usize,
     pub quants: Vec<i8>,
     /// Per block.
     pub scales: Vec<f32>,

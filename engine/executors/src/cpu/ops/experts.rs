@@ -389,6 +389,7 @@ mod tests {
                     seed: [0; 2],
                     shard,
                     interleaved,
+                    parts: 1,
                     workers: &workers,
                 };
                 let parts = [

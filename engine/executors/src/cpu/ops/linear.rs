@@ -60,6 +60,7 @@ impl Interpret for Linear {
             Element::F16 => Factors::F16(x.floats, bytemuck::cast_slice(weight.words)),
             Element::Quantised(_) | Element::Gguf { .. } if call.interleaved => {
                 rounded = std::mem::take(&mut workers.scratch().rounded);
+                rounded.parts = call.parts;
                 round(workers, x.floats, x_columns, &mut rounded);
                 Factors::Interleaved(x.floats, &rounded, element, weight.words)
             }
@@ -301,17 +302,18 @@ impl Factors<'_> {
 
 /// Rounds rows of `columns` floats to blocks of 8-bit integers. Rows that are not whole blocks are multiplied only by floats.
 fn round(workers: &Workers, x: &[f32], columns: usize, rounded: &mut Rounded) {
-    let (blocks, whole) = (columns / BLOCK, columns.is_multiple_of(BLOCK));
-    let (rows, count) = if whole { (x.len() / columns, x.len() / BLOCK) } else { (0, 0) };
-    let Rounded { quants, scales, sums } = rounded;
-    quants.resize(count * BLOCK, 0);
-    scales.resize(count, 0.0);
-    sums.resize(count, [0; 2]);
-    let parts = (Rows::new(quants, columns), Rows::new(scales, blocks), Rows::new(sums, blocks));
+    let parts = rounded.parts;
+    let (blocks, whole) = (parts * columns / BLOCK, columns.is_multiple_of(BLOCK));
+    let rows = if whole { x.len() / columns } else { 0 };
+    let Rounded { quants, scales, sums, .. } = rounded;
+    quants.resize(rows * parts * columns, 0);
+    scales.resize(rows * blocks, 0.0);
+    sums.resize(rows * blocks, [0; 2]);
+    let rounded = (Rows::new(quants, parts * columns), Rows::new(scales, blocks), Rows::new(sums, blocks));
     let least = (WORK / columns).max(1);
-    workers.rows(rows, least, parts, |range, (quants, scales, sums), _| {
+    workers.rows(rows, least, rounded, |range, (quants, scales, sums), _| {
         let x = &x[range.start * columns..range.end * columns];
-        round_blocks(x, quants.data, scales.data, sums.data);
+        round_blocks(x, columns, parts, quants.data, scales.data, sums.data);
     });
 }
 
@@ -602,16 +604,19 @@ fn group_of_rows<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const RE
     y: &mut MatrixMut<'_>,
     columns: &Range<usize>,
 ) {
+    // Of all parts.
     let rows = x.scales.len() / (weights.count() * B::WORDS / (BLOCK / 4));
     let mut row = 0;
     while row < rows {
         let before = row;
         row += if row + N <= rows {
             put_group::<L, B, VNNI, N, REGISTERS>(x, weights, row, y, columns)
+        } else if N > 2 && x.parts == 2 {
+            put_group::<L, B, VNNI, 2, REGISTERS>(x, weights, row, y, columns)
         } else {
             put_group::<L, B, VNNI, 1, REGISTERS>(x, weights, row, y, columns)
         };
-        if rows > N {
+        if rows > N.max(x.parts) {
             // The next group, since the hardware prefetcher sees only the first rows of x read this one.
             let [from, to] = [before, row].map(|row| row * words.len() / rows);
             prefetch(words.as_ptr().wrapping_add(words.len() + from).cast(), to - from);
@@ -619,7 +624,7 @@ fn group_of_rows<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const RE
     }
 }
 
-/// Results of [`group`] in some columns of y; returns `N`.
+/// Results of [`group`] in some columns of y, to which all parts of a row are added; returns `N`.
 #[inline(always)]
 fn put_group<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const REGISTERS: usize>(
     x: &Rounded,
@@ -630,9 +635,11 @@ fn put_group<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const REGIST
 ) -> usize {
     let results = group::<L, B, VNNI, N, REGISTERS>(x, weights, row);
     for (number, results) in results.iter().enumerate() {
-        let y = &mut y.row(row + number)[columns.clone()];
-        // A copy of known length is no call.
-        if let Some(whole) = y.first_chunk_mut() {
+        let y = &mut y.row((row + number) / x.parts)[columns.clone()];
+        if (row + number) % x.parts > 0 {
+            y.iter_mut().zip(results).for_each(|(y, result)| *y += result);
+        } else if let Some(whole) = y.first_chunk_mut() {
+            // A copy of known length is no call.
             *whole = *results;
         } else {
             y.copy_from_slice(&results[..y.len()]);
@@ -874,18 +881,26 @@ vectorised! {
         }
     }
 
-    /// Rounds blocks of x.
-    fn round_blocks<L>(x: &[f32], quants: &mut [i8], scales: &mut [f32], sums: &mut [[i32; 2]]) {
-        let results = quants.as_chunks_mut::<BLOCK>().0.iter_mut().zip(scales.iter_mut().zip(sums));
-        for (x, (quants, (scale, sums))) in x.as_chunks().0.iter().zip(results) {
-            let bytes;
-            (*scale, bytes) = blocks::q8_0(x);
-            for (quant, byte) in quants.iter_mut().zip(bytes) {
-                *quant = byte as i8;
-            }
-            for (sum, quants) in sums.iter_mut().zip(quants.as_chunks::<16>().0) {
-                *sum = 0;
-                quants.iter().for_each(|quant| *sum += i32::from(*quant));
+    /// Rounds the blocks of rows of x, then those of the rest.
+    fn round_blocks<L>(
+        x: &[f32], columns: usize, parts: usize, quants: &mut [i8], scales: &mut [f32], sums: &mut [[i32; 2]]
+    ) {
+        let per_row = columns / BLOCK;
+        let quants = quants.as_chunks_mut::<BLOCK>().0;
+        for (number, x) in x.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let mut rest = *x;
+            for part in 0..parts {
+                let at = (number / per_row * parts + part) * per_row + number % per_row;
+                let (scale, bytes) = blocks::q8_0(&rest);
+                scales[at] = scale;
+                for ((quant, byte), rest) in quants[at].iter_mut().zip(bytes).zip(&mut rest) {
+                    *quant = byte as i8;
+                    *rest -= f32::from(*quant) * scale;
+                }
+                for (sum, quants) in sums[at].iter_mut().zip(quants[at].as_chunks::<16>().0) {
+                    *sum = 0;
+                    quants.iter().for_each(|quant| *sum += i32::from(*quant));
+                }
             }
         }
     }
@@ -912,9 +927,17 @@ mod tests {
     use glasshouse_platform::lanes;
     use glasshouse_protocol::WeightFormat;
 
-    /// Values represented by rounded inputs.
-    fn floats_of(x: &Rounded) -> Vec<f32> {
-        x.quants.iter().enumerate().map(|(at, quant)| f32::from(*quant) * x.scales[at / BLOCK]).collect()
+    /// Rows of `inner` floats in `parts` rows of integers each, and the values that these represent.
+    fn rounded(x: &[f32], inner: usize, parts: usize) -> (Rounded, Vec<f32>) {
+        let mut rounded = Rounded { parts, ..Rounded::default() };
+        round(&Workers::new(Some(2)).unwrap(), x, inner, &mut rounded);
+        let value = |at| f32::from(rounded.quants[at]) * rounded.scales[at / BLOCK];
+        let row = |row: usize| {
+            let first = row * parts * inner;
+            (first..first + inner).map(move |at| (0..parts).map(|part| value(at + part * inner)).sum())
+        };
+        let values = (0..x.len() / inner).flat_map(row).collect();
+        (rounded, values)
     }
 
     fn product(workers: &Workers, factors: Factors<'_>, sizes: [usize; 3]) -> Vec<f32> {
@@ -961,34 +984,34 @@ mod tests {
             for (rows, blocks, outer) in [(1, 1, 1), (1, 40, 7), (2, 3, 32), (5, 33, 45), (11, 2, 16)] {
                 let inner = blocks * BLOCK;
                 let (x, (words, weights)) = (numbers(1, rows * inner), stored(element, inner, outer));
-                let (mut rounded, sizes) = (Rounded::default(), [rows, inner, outer]);
-                round(&workers, &x, inner, &mut rounded);
-                let back = floats_of(&rounded);
-                for (x, back) in x.chunks(BLOCK).zip(back.chunks(BLOCK)) {
-                    let largest = x.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-                    assert!(x.iter().zip(back).all(|(x, back)| (x - back).abs() < largest / 250.0));
+                let sizes = [rows, inner, outer];
+                for (parts, steps) in [(1, 250.0), (2, 60_000.0)] {
+                    let (rounded, back) = rounded(&x, inner, parts);
+                    for (x, back) in x.chunks(BLOCK).zip(back.chunks(BLOCK)) {
+                        let largest = x.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+                        assert!(x.iter().zip(back).all(|(x, back)| (x - back).abs() < largest / steps));
+                    }
+                    let found = product(&workers, Factors::Interleaved(&x, &rounded, element, &words), sizes);
+                    near(&found, &product(&workers, Factors::F32(&back, &weights), sizes), &(element, sizes));
                 }
-                let found = product(&workers, Factors::Interleaved(&x, &rounded, element, &words), sizes);
-                near(&found, &product(&workers, Factors::F32(&back, &weights), sizes), &(element, sizes));
             }
         }
         for ty in blocky() {
-            for (rows, blocks, outer) in [(1, 2, 1), (1, 3, 23), (9, 1, 16), (17, 3, 33)] {
+            for (rows, blocks, outer) in [(1, 2, 1), (2, 3, 23), (9, 1, 16), (17, 3, 33)] {
                 let inner = blocks * ty.block();
                 let (x, (element, words, weights)) =
                     (numbers(1, rows * inner), of_file(&vec![ty; outer], inner));
-                let mut rounded = Rounded::default();
-                round(&workers, &x, inner, &mut rounded);
-                let back = floats_of(&rounded);
-                let factors = Factors::Interleaved(&x, &rounded, element, &words);
+                let parts = 1 + rows % 2;
+                let (own, back) = rounded(&x, inner, parts);
+                let factors = Factors::Interleaved(&x, &own, element, &words);
                 let found = product(&workers, factors, [rows, inner, outer]);
                 let expected = product(&workers, Factors::F32(&back, &weights), [rows, inner, outer]);
                 near(&found, &expected, &(ty, rows, inner, outer));
                 // A row among others has the bits that it has alone.
                 for (row, found) in found.chunks(outer).enumerate() {
                     let x = &x[row * inner..(row + 1) * inner];
-                    round(&workers, x, inner, &mut rounded);
-                    let factors = Factors::Interleaved(x, &rounded, element, &words);
+                    let (own, _) = rounded(x, inner, parts);
+                    let factors = Factors::Interleaved(x, &own, element, &words);
                     assert_eq!(product(&workers, factors, [1, inner, outer]), found, "{ty}");
                 }
             }
@@ -1005,9 +1028,7 @@ mod tests {
             .collect();
         let (rows, inner, outer) = (3, 96, types.len());
         let (x, (element, words, weights)) = (numbers(1, rows * inner), of_file(&types, inner));
-        let mut rounded = Rounded::default();
-        round(&workers, &x, inner, &mut rounded);
-        let back = floats_of(&rounded);
+        let (rounded, back) = rounded(&x, inner, 1);
         let sizes = [rows, inner, outer];
         let found = product(&workers, Factors::Interleaved(&x, &rounded, element, &words), sizes);
         let [integers, floats] = [&back, &x].map(|x| product(&workers, Factors::F32(x, &weights), sizes));
@@ -1037,8 +1058,7 @@ mod tests {
         });
         for (element, words, inner) in own.chain(of_files) {
             let x = numbers(4, rows * inner);
-            let mut rounded = Rounded::default();
-            round(&Workers::new(Some(1)).unwrap(), &x, inner, &mut rounded);
+            let (rounded, _) = rounded(&x, inner, 2);
             let products = |run: Products| {
                 let (mut y, mut floats) = (vec![0.0; rows * outer], Vec::new());
                 let to = &mut MatrixMut::new(&mut y, rows, outer, outer);
@@ -1075,10 +1095,9 @@ mod tests {
 
     #[test]
     fn an_input_that_is_no_number_stays_one() {
-        let mut rounded = Rounded::default();
         let mut x = [1.0; 2 * BLOCK];
         x[40] = f32::NAN;
-        round(&Workers::new(Some(1)).unwrap(), &x, 2 * BLOCK, &mut rounded);
+        let (rounded, _) = rounded(&x, 2 * BLOCK, 1);
         assert!(rounded.scales[0].is_finite() && rounded.scales[1].is_nan());
     }
 }

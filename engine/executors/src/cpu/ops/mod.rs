@@ -82,6 +82,8 @@ pub struct Call<'run> {
     /// Whether quantised weights are interleaved. Products with them round their input to blocks of 8 bits, as llama.cpp does, but with
     /// scales in f32.
     pub interleaved: bool,
+    /// Rows of 8-bit integers that each of these rows is rounded to, 1 or 2.
+    pub parts: usize,
     pub workers: &'run Workers,
 }
 

@@ -340,19 +340,25 @@ fn stored_weights_write_what_unpacked_ones_do() {
         };
         let together = written(format, &arena, 5);
         assert_eq!(together[..1], written(format, &arena, 1), "{format:?}: alone and with others");
-        let logits = [(format, &arena), (WeightFormat::F32, &rounded)]
-            .map(|(format, arena)| decoder(format, arena, 1).logits(&prompt(40)).unwrap());
+        let [floats, eight, sixteen] =
+            [(WeightFormat::F32, &rounded, false), (format, &arena, false), (format, &arena, true)].map(
+                |(format, arena, precise)| {
+                    let mut decoder = decoder(format, arena, 1);
+                    decoder.set_precise(precise);
+                    decoder.logits(&prompt(40)).unwrap()
+                },
+            );
         let root_mean_square =
             |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
-        let [error, size] = [
-            root_mean_square(&mut logits[0].iter().zip(&logits[1]).map(|(one, other)| one - other)),
-            root_mean_square(&mut logits[1].iter().copied()),
-        ];
+        let size = root_mean_square(&mut floats.iter().copied());
+        let [error, precise] = [eight, sixteen]
+            .map(|logits| root_mean_square(&mut logits.iter().zip(&floats).map(|(one, other)| one - other)));
         if format == WeightFormat::F16 {
             assert_eq!(together, written(WeightFormat::F32, &rounded, 5));
-            assert_eq!(error, 0.0);
+            assert_eq!([error, precise], [0.0; 2]);
         } else {
             assert!(error > 0.0 && error < 0.1 * size, "{format:?}: {error} of {size}");
+            assert!(precise < 0.02 * error, "{format:?}: {precise} for {error}");
         }
         let mut decoder = decoder(format, &arena, 1);
         assert!(decoder.bytes() < full, "{format:?}: {} of {full}", decoder.bytes());
