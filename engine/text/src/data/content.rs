@@ -24,12 +24,13 @@ pub struct Key {
 impl Key {
     pub fn add(&mut self, piece: &str) {
         for letter in piece.chars() {
-            if letter.is_alphanumeric() {
-                letter.to_lowercase().for_each(|letter| self.mix(letter));
-            } else if self.is_in_word {
-                self.mix(' ');
+            let is_in_word = std::mem::replace(&mut self.is_in_word, letter.is_alphanumeric());
+            match self.is_in_word {
+                true if letter.is_ascii() => self.mix(letter.to_ascii_lowercase()),
+                true => letter.to_lowercase().for_each(|letter| self.mix(letter)),
+                false if is_in_word => self.mix(' '),
+                false => {}
             }
-            self.is_in_word = letter.is_alphanumeric();
         }
     }
 

@@ -29,16 +29,17 @@ pub mod train;
 mod unigram;
 pub mod words;
 
-use cut::Cut;
+use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
 use glasshouse_platform::{Error, Result, Yielder, storage};
 pub use glasshouse_protocol::END_OF_TEXT;
 use glasshouse_protocol::order;
 use regex::Regex;
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -71,6 +72,8 @@ pub struct Tokenizer {
     words: Option<Words>,
     /// The tokens of words met before, shared by clones.
     kept: Arc<RwLock<TokensOfWords>>,
+    /// If characters are tokenised separately, the tokens of those met before, shared by clones.
+    characters: Arc<RwLock<FxHashMap<char, Vec<u32>>>>,
     end_of_text: Option<u32>,
     /// Other tokens that end generation (`generation_config.json`).
     other_ends: Vec<u32>,
@@ -226,6 +229,7 @@ impl Tokenizer {
             cut: shape.cut,
             words: shape.words.map(Words::new).transpose().map_err(|error| error.to_string())?,
             kept: Arc::default(),
+            characters: Arc::default(),
             end_of_text: inner.token_to_id(END_OF_TEXT),
             other_ends: Vec::new(),
             begins,
@@ -289,10 +293,15 @@ impl Tokenizer {
     }
 
     fn encode_piece(&self, piece: &str) -> Result<Vec<u32>> {
-        let Some(words) = &self.words else { return self.encode_alone(piece) };
         if self.cut.special.iter().any(|special| piece.contains(special.as_str())) {
             return self.encode_alone(piece);
         }
+        let Some(words) = &self.words else {
+            return match self.cut.rule {
+                CutRule::Anywhere => self.encode_characters(piece),
+                _ => self.encode_alone(piece),
+            };
+        };
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = Vec::with_capacity(piece.len() / 3);
         let mut new: HashMap<&str, Vec<u32>> = HashMap::new();
@@ -313,6 +322,22 @@ impl Tokenizer {
             let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
             let new = new.into_iter().filter(|(word, _)| word.len() <= KEPT_WORD_BYTES).take(room);
             kept.extend(new.map(|(word, own)| (word.into(), own.into())));
+        }
+        Ok(tokens)
+    }
+
+    /// Encodes a text each of whose characters is tokenised separately.
+    fn encode_characters(&self, piece: &str) -> Result<Vec<u32>> {
+        let kept = || self.characters.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, mut tokens) = (kept(), Vec::with_capacity(piece.len()));
+        for character in piece.chars() {
+            if !known.contains_key(&character) {
+                drop(known);
+                let own = self.encode_alone(character.encode_utf8(&mut [0; 4]))?;
+                self.characters.write().unwrap_or_else(PoisonError::into_inner).insert(character, own);
+                known = kept();
+            }
+            tokens.extend_from_slice(known.get(&character).map_or(&[], Vec::as_slice));
         }
         Ok(tokens)
     }
@@ -417,7 +442,7 @@ impl Tokenizer {
         for special in self.cut.special.iter().filter(|special| text.contains(special.as_str())) {
             rest = rest.replace(special.as_str(), "").into();
         }
-        let mut known = BTreeMap::new();
+        let mut known = FxHashMap::default();
         let mut is_known = |character: &char| {
             let find = || self.id(character.encode_utf8(&mut [0; 4])).is_some();
             *known.entry(*character).or_insert_with(find)

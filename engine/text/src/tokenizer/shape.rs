@@ -144,6 +144,7 @@ pub(super) fn recognise(json: &Value) -> Shape {
         CutRule::Never
     } else if without_merges
         && model["end_of_word_suffix"].is_null()
+        && ["fuse_unk", "ignore_merges"].iter().all(|joins| model[*joins] != true)
         && (pre_tokenizer.is_null() || flat(pre_tokenizer) == flat(&byte_level(false)))
     {
         CutRule::Anywhere
