@@ -181,7 +181,7 @@ pub(super) async fn started(
         None => launch,
     };
     if !arguments.json && !is_first(arguments) {
-        tell_expected(&config, arguments.device.as_deref(), engine).await;
+        measure_unknown(&config, arguments.device.as_deref(), engine).await;
     }
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
@@ -202,26 +202,23 @@ fn sets_length(arguments: &TrainArguments) -> bool {
     steps.is_some() || epochs.is_some() || set.iter().any(sets)
 }
 
-/// Prints a run's expected time; measures the device first if nothing is known of it and the run may be long. What cannot be planned is
-/// left to the run's own errors.
-async fn tell_expected(config: &RunConfig, device: Option<&str>, engine: &mut Engine) {
+/// Measures the device if nothing is known of it and the run may be long, so that the run starts with a good estimate of its time. What
+/// cannot be planned is left to the run's own errors.
+async fn measure_unknown(config: &RunConfig, device: Option<&str>, engine: &mut Engine) {
     if let Some(device) = device.filter(|device| !DeviceKind::is_of_burn(device)) {
         let device = device.to_owned();
         if engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await.is_err() {
             return;
         }
     }
-    let of = |config: &RunConfig| Command::Plan { config: Box::new(config.clone()) };
-    let Ok(plan) = engine.ask_for::<PlanSummary>(of(config)).await else { return };
-    let Some(mut seconds) = plan.run_seconds else { return };
-    let mut from = plan.speed_from;
-    if from == SpeedFrom::Class && seconds > WORTH_MEASURING {
+    let plan = Command::Plan { config: Box::new(config.clone()) };
+    let Ok(plan) = engine.ask_for::<PlanSummary>(plan).await else { return };
+    let is_long = plan.run_seconds.is_some_and(|seconds| seconds > WORTH_MEASURING);
+    if is_long && plan.speed_from == SpeedFrom::Class {
         tell!("measuring the device");
         let command = Command::Measure { config: Box::new(config.clone()) };
-        let Ok(answer::Speed { run_seconds, .. }) = engine.ask_for(command).await else { return };
-        (seconds, from) = (run_seconds, SpeedFrom::Measurement);
+        engine.ask_for::<answer::Speed>(command).await.ok();
     }
-    tell!("expected time: {}, by {}", duration(seconds), from.title());
 }
 
 /// The steps of a run that fit into `minutes`, based on a speed measurement of the device.
