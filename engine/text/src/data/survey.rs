@@ -221,15 +221,6 @@ impl Survey {
         self.entries.get(..self.texts).unwrap_or_default()
     }
 
-    /// Bytes of the text of each row in those of the files that are not part of the project's text.
-    pub fn row_bytes(&self, files: &[PathBuf]) -> Vec<u64> {
-        let rows = self.entries.get(self.texts..).unwrap_or_default().iter();
-        let is_in = |entry: &&DocumentEntry| {
-            self.sources.file(entry.file).is_some_and(|file| files.contains(&file.path))
-        };
-        rows.filter(is_in).map(|entry| entry.bytes).collect()
-    }
-
     pub fn bytes(&self) -> u64 {
         self.text().iter().map(|entry| entry.bytes).sum()
     }
@@ -468,11 +459,8 @@ mod tests {
                 block_on(Survey::with_rows(&config, std::slice::from_ref(&place), &Yielder::none())).unwrap();
             let (overview, expected) = (survey.overview(0.1), alone.overview(0.1));
             let [file] = overview.rows.as_slice() else { panic!("{:?}", overview.rows) };
-            assert_eq!(
-                (file.name.as_str(), file.rows, file.preview.as_str()),
-                ("rows.jsonl", 3, "Who?  Ada.")
-            );
-            assert_eq!(survey.row_bytes(&[place.clone(), text.clone()]), [10; 3]);
+            let (name, preview) = (file.name.as_str(), file.preview.as_str());
+            assert_eq!((name, file.rows, file.characters, preview), ("rows.jsonl", 3, 30, "Who?  Ada."));
             let without = DocumentsOverview { rows: Vec::new(), files: expected.files.clone(), ..overview };
             assert_eq!((without.embedded, without), (embedded, expected));
             let last = survey.entries.len() as u64 - 1;

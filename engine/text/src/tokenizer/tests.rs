@@ -141,6 +141,12 @@ fn every_kind_knows_where_it_may_be_cut() {
     assert_eq!(rules[..5], [CutRule::Anywhere, CutRule::Anywhere, words, words, words]);
     let lines = CutRule::BeforeSpaceAfterLine;
     assert_eq!(rules[5..], [words, words, lines, lines, lines, lines]);
+    // Without merges, but tokens may still have several characters.
+    for joins in ["fuse_unk", "ignore_merges"] {
+        let mut json: Value = serde_json::from_str(&TOKENIZERS[1].to_json().unwrap()).unwrap();
+        json["model"][joins] = true.into();
+        assert_eq!(Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap().cut().rule, CutRule::Never);
+    }
 }
 
 #[test]
