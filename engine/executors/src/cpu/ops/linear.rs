@@ -636,7 +636,7 @@ fn put_group<L: Lanes, B: Blocks, const VNNI: bool, const N: usize, const REGIST
     let results = group::<L, B, VNNI, N, REGISTERS>(x, weights, row);
     for (number, results) in results.iter().enumerate() {
         let y = &mut y.row((row + number) / x.parts)[columns.clone()];
-        if (row + number) % x.parts > 0 {
+        if !(row + number).is_multiple_of(x.parts) {
             y.iter_mut().zip(results).for_each(|(y, result)| *y += result);
         } else if let Some(whole) = y.first_chunk_mut() {
             // A copy of known length is no call.
