@@ -302,7 +302,7 @@ fn without_a_project_a_lesson_can_be_read() {
 fn every_lesson_is_done_on_the_sample_project_without_any_training() {
     let work = tempfile::tempdir().unwrap();
     let pause = Duration::from_millis(10);
-    let (start, patience) = (AppOptions::default(), Duration::from_secs(120));
+    let (start, patience) = (AppOptions::default(), Duration::from_secs(240));
     let mut session = Session::open(work.path(), &work.path().join("pictures"), start, pause, patience);
     session.window.set_size(WIDE.into());
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
@@ -318,7 +318,7 @@ fn every_lesson_is_done_on_the_sample_project_without_any_training() {
             at: at.to_owned(),
             width: 64,
             k: 4,
-            tokens: 20_000,
+            tokens: 10_000,
             ..DictionarySettings::default()
         };
         session.ask(Command::TrainDictionary { source: WeightSource::Current, settings: Box::new(settings) });

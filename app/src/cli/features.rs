@@ -137,7 +137,8 @@ fn show(arguments: &ShowArguments) -> Result<()> {
 
 fn steer(arguments: &SteerArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    drive(arguments.device.options(), async |engine| {
+    let precise = arguments.sampling.precise;
+    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
         let SteerArguments { of, feature, by, clamp, prompt, json, .. } = arguments;
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let steering = Steering { feature: *feature, by: *by, clamp: *clamp, prompt: prompt.clone(), config };

@@ -80,7 +80,7 @@ pub struct ServeArguments {
     pub moderation: ModerationArguments,
     #[command(flatten)]
     pub weights: FormatArguments,
-    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, so that near ties keep their order; slower
+    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, for smaller rounding errors; slower
     #[arg(long)]
     pub precise: bool,
     #[command(flatten)]

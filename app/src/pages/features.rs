@@ -110,7 +110,7 @@ impl FeaturesPage {
         let shown = if self.run.is_some() { &mut self.feature } else { &mut self.wished };
         *shown = feature.or(*shown);
         if let Some(prompt) = prompt {
-            self.explained = Explained { prompt, completion, is_wished: true, is_due: true };
+            self.explained = Explained { prompt, completion, is_due: true };
         }
     }
 
@@ -231,6 +231,9 @@ impl FeaturesPage {
         ] {
             field(ui, title, "", None, |ui| ui.add(drag(None, number)).accessible_name(title))
                 .on_hover_text(help);
+        }
+        if *kind == DictionaryKind::JumpRelu {
+            *k = (*k).min(*width);
         }
         ui.add_space(space::TIGHT);
         let plan = found.and_then(|found| found.plan);

@@ -1,6 +1,6 @@
 //! A model with a dictionary on an executor.
 
-use crate::weights::Weights;
+use crate::weights::{MIN_THRESHOLD, Weights};
 use glasshouse_compiler::model::{Dictionary, TrainingGraphs, dictionary_graphs, model_parameters};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
@@ -103,12 +103,13 @@ impl DictionaryExecutor {
         self.executor.set_state(&self.state).await
     }
 
-    /// Reads weights and moments after steps, makes the decoder's columns unit vectors, and applies `change`.
+    /// Reads weights and moments after steps, makes the decoder's columns unit vectors and thresholds positive, and applies `change`.
     pub(crate) async fn settle(&mut self, change: impl FnOnce(&mut Weights)) -> Result<()> {
         self.state = self.executor.state().await?;
         self.weights.read(&self.layout, &self.state.parameters);
         let mut weights = std::mem::take(&mut self.weights);
         weights.normalise();
+        weights.threshold.iter_mut().for_each(|own| *own = own.max(MIN_THRESHOLD));
         change(&mut weights);
         self.set_weights(weights).await
     }

@@ -545,7 +545,9 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
     (gpt.model.bias.output, gpt.model.norm.bias, gpt.model.residual_scale) = (true, true, 0.7);
     let bytes = TokenizerConfig::new(TokenizerKind::Byte, 0);
     let tokenizer = block_on(Tokenizer::train(&bytes, ["bytes"], &Yielder::none())).unwrap();
-    for config in [llama, gpt] {
+    let mut plain = gpt.clone();
+    (plain.model.bias.qkv, plain.model.bias.output, plain.model.norm.bias) = (false, false, false);
+    for config in [llama, gpt, plain] {
         let parameters = model_parameters(&config.model).unwrap();
         let parameters = random(3, ArenaLayout::unfrozen(&parameters).length);
         let parameters = parameters.iter().map(|x| 0.4 * x).collect();

@@ -156,7 +156,8 @@ pub struct DictionaryTraining<'run> {
 
 impl<'run> DictionaryTraining<'run> {
     /// Opens the device and initialises the dictionary: d is the mean of y, features point from evenly spaced tokens' x to their y, less the
-    /// means, the thresholds of a JumpReLU leave k features active, and the encoder is scaled to the least error. `record` names the run and the model; settings, device and bytes are filled in.
+    /// means, the thresholds of a JumpReLU leave k features active, and the encoder is scaled to the least error. `record` names the run and the
+    /// model; settings, device and bytes are filled in.
     /// Fails if the hook point does not exist, the width does not fit, or the text is too short.
     pub async fn begin(
         subject: &Subject<'_>,
@@ -165,15 +166,18 @@ impl<'run> DictionaryTraining<'run> {
         folder: DictionaryFolder,
         record: Dictionary,
     ) -> Result<Self> {
-        let (mut training, place) = Self::open(subject, batches, settings, folder, record).await?;
-        let (columns, seed) = (place.columns, training.record.settings.seed);
+        let (mut training, place) =
+            Self::open(subject, batches, settings.clone(), folder, record, 1.0).await?;
+        let (columns, seed) = (place.columns, settings.seed);
         let measured = training.measure(0).await?;
-        training.mean = measured.mean();
-        if training.record.settings.kind == DictionaryKind::JumpRelu {
+        if settings.kind == DictionaryKind::JumpRelu {
             let variance = (measured.variation() / measured.rows.max(1) as f64).max(LEAST_VARIANCE);
-            let scaled = place.scaled_dictionary(&training.record.settings, variance);
-            training.executor = DictionaryExecutor::open(subject, scaled, columns).await?;
+            let Self { executor, batches, folder, record, .. } = training;
+            // The device may not have room for two.
+            drop(executor);
+            (training, _) = Self::open(subject, batches, settings, folder, record, variance).await?;
         }
+        training.mean = measured.mean();
         let mut weights = Weights::of(training.executor.dictionary, columns);
         weights.decoder_bias.clone_from(&training.mean);
         let tokens = (measured.inputs.len() / columns).max(1);
@@ -204,16 +208,17 @@ impl<'run> DictionaryTraining<'run> {
         Ok(training)
     }
 
-    /// Opens the device, with zeros for weights.
+    /// Opens the device, with zeros for weights, for values of a variance.
     async fn open(
         subject: &Subject<'_>,
         batches: Batches<'run>,
         settings: DictionarySettings,
         folder: DictionaryFolder,
         record: Dictionary,
+        variance: f64,
     ) -> Result<(Self, Place)> {
         let place = Place::named(&subject.config.model, &settings.at)?;
-        let (dictionary, columns) = (place.dictionary(&settings), place.columns);
+        let (dictionary, columns) = (place.scaled_dictionary(&settings, variance), place.columns);
         let executor = DictionaryExecutor::open(subject, dictionary, columns).await?;
         let idle = vec![0; settings.width];
         let record =
@@ -247,7 +252,7 @@ impl<'run> DictionaryTraining<'run> {
             let (own, at) = (weights.columns(), &settings.at);
             refuse!("the dictionary has {own} columns, but {at} of this model has {}", place.columns);
         }
-        let (mut training, _) = Self::open(subject, batches, settings, folder, record).await?;
+        let (mut training, _) = Self::open(subject, batches, settings, folder, record, 1.0).await?;
         training.executor.set_weights(weights).await?;
         training.mean = training.measure(0).await?.mean();
         training.record.recovery = Some(training.recovery().await?);
@@ -341,15 +346,16 @@ impl<'run> DictionaryTraining<'run> {
             return Ok(0);
         }
         let (seed, stream) = (nth(self.record.settings.seed, REVIVALS, self.step), DIRECTIONS);
-        let mean_input = self.mean_input.as_ref();
+        let (mean_input, k) = (self.mean_input.as_ref(), self.record.settings.k);
         self.executor
             .settle(|weights| {
                 let mean = mean_input.unwrap_or(&weights.decoder_bias).clone();
                 // As strong as the others: stronger ones would displace them.
                 let alive = (0..weights.width()).filter(|feature| dead.binary_search(feature).is_err());
                 let alive: Vec<usize> = alive.collect();
+                let models = if alive.is_empty() { &dead } else { &alive };
                 let of_alive = |of: &dyn Fn(usize) -> f32| {
-                    alive.iter().map(|feature| of(*feature)).sum::<f32>() / alive.len().max(1) as f32
+                    models.iter().map(|feature| of(*feature)).sum::<f32>() / models.len() as f32
                 };
                 let strength = of_alive(&|feature| weights.strength(feature));
                 let threshold =
@@ -363,7 +369,12 @@ impl<'run> DictionaryTraining<'run> {
                     let from = mean_input
                         .map(|mean| x.iter().zip(mean).map(|(x, mean)| x - mean).collect::<Vec<f32>>());
                     weights.point(*feature, [from.as_ref().unwrap_or(&to), &to], &mean, strength);
-                    weights.threshold.iter_mut().skip(*feature).take(1).for_each(|own| *own = threshold);
+                    if let Some(own) = weights.threshold.get_mut(*feature) {
+                        *own = threshold;
+                    }
+                }
+                if alive.is_empty() {
+                    weights.set_thresholds(measured.inputs.chunks_exact(columns).take(THRESHOLD_TOKENS), k);
                 }
             })
             .await?;

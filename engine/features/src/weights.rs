@@ -6,8 +6,11 @@ use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::features::DictionaryKind;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-/// E [F,C], e [F], D [C,F], d [C] and θ [F], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value. Those of a
-/// TopK dictionary have no θ.
+/// Minimum threshold of a JumpReLU in training: one that is not positive has no gradient.
+pub(crate) const MIN_THRESHOLD: f32 = 1e-12;
+
+/// E [F,C], e [F], D [C,F], d [C] and θ [F], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value. Those
+/// of a TopK dictionary have no θ.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     pub encoder: Vec<f32>,
@@ -123,13 +126,15 @@ impl Weights {
         }
         let (mut entries, mut count) = (Vec::new(), 0);
         for x in rows {
-            entries.extend(self.before(x));
+            entries.extend(self.pre_activations(x));
             count += active;
         }
+        // All features may be active.
+        self.threshold.fill(MIN_THRESHOLD);
         if count > 0 && count < entries.len() {
             let (above, least, _) = entries.select_nth_unstable_by(count, |one, other| other.total_cmp(one));
             let next = above.iter().copied().fold(f32::INFINITY, f32::min);
-            self.threshold.fill((0.5 * (*least + next)).max(0.0));
+            self.threshold.fill((0.5 * (*least + next)).max(MIN_THRESHOLD));
         }
     }
 
@@ -140,17 +145,17 @@ impl Weights {
     }
 
     /// E·x + e of x [C].
-    pub(crate) fn before(&self, x: &[f32]) -> Vec<f32> {
-        let before = |feature: usize| {
+    pub(crate) fn pre_activations(&self, x: &[f32]) -> Vec<f32> {
+        let of = |feature: usize| {
             let row = self.encoder_row(feature).iter().zip(x);
             self.encoder_bias[feature] + row.map(|(entry, x)| entry * x).sum::<f32>()
         };
-        (0..self.width()).map(before).collect()
+        (0..self.width()).map(of).collect()
     }
 
     /// f of x [C]. Without thresholds, the `k` largest entries stay.
     pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
-        let mut found = self.before(x);
+        let mut found = self.pre_activations(x);
         if !self.threshold.is_empty() {
             let entries = found.iter_mut().zip(&self.threshold);
             entries.filter(|(own, least)| **own <= least.max(0.0)).for_each(|(own, _)| *own = 0.0);

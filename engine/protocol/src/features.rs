@@ -201,6 +201,8 @@ impl Dictionary {
         let DictionarySettings { at, width, kind, k, penalty, .. } = &self.settings;
         let sparsity = match kind {
             DictionaryKind::TopK => format!("up to {k} per token"),
+            // An imported one.
+            DictionaryKind::JumpRelu if self.curve.is_empty() => "above their thresholds".to_owned(),
             DictionaryKind::JumpRelu => format!("above their thresholds, with a penalty of {penalty}"),
         };
         let mut facts = vec![

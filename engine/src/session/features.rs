@@ -87,8 +87,12 @@ impl Session {
                     && point.dead > TOO_MANY_DEAD
                     && !std::mem::replace(&mut warned, true)
                 {
+                    let other = match training.record().settings.kind {
+                        DictionaryKind::TopK => "a larger k",
+                        DictionaryKind::JumpRelu => "a smaller penalty",
+                    };
                     let text = format!(
-                        "{} of the features are dead after {} tokens; a smaller width, a larger k or more tokens leave fewer",
+                        "{} of the features are dead after {} tokens; a smaller width, {other} or more tokens leave fewer",
                         percent(point.dead),
                         whole(point.tokens)
                     );

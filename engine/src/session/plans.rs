@@ -446,7 +446,7 @@ pub(super) fn max_steps(config: &RunConfig) -> Result<u64> {
 
 /// Sets a run's length, with an evaluation every twentieth of it, so that the curve is visible early, and a sample and a
 /// checkpoint every tenth. Milestones are spaced accordingly.
-fn set_length(config: &mut RunConfig, steps: u64) {
+pub(super) fn set_length(config: &mut RunConfig, steps: u64) {
     let tenth = (steps / 10).max(1);
     config.set_steps(steps);
     config.train.eval_interval = (steps / 20).max(1);

@@ -4,7 +4,7 @@ mod control;
 
 pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
-use super::plans::{MIN_STEPS_SMALL, max_steps};
+use super::plans::{MIN_STEPS_SMALL, max_steps, set_length};
 use super::projects::learns_other_text;
 use super::{After, Session, device};
 use crate::data::{self, Prepared};
@@ -507,7 +507,9 @@ impl Session {
                 let at = (trainer.step(), trainer.config().train.steps);
                 let most = max_steps(trainer.config())?;
                 if let Some(steps) = refitted_steps(at, times, seconds, most) {
-                    told.events.push(trainer.change(None, Some(steps)).await?);
+                    let mut config = trainer.config().clone();
+                    set_length(&mut config, steps);
+                    told.events.push(trainer.change_to(config).await?);
                     told.tell(id, &self.sink);
                     self.say_state(control.state(), at.0, steps);
                 }

@@ -20,15 +20,14 @@ pub(super) struct Explained {
     pub(super) prompt: String,
     /// Empty for the likeliest next token.
     pub(super) completion: String,
-    /// Whether an address asks for the graph, and whether the engine has not been asked yet.
-    pub(super) is_wished: bool,
+    /// Whether an address asks for the graph and the engine has not been asked yet.
     pub(super) is_due: bool,
 }
 
 impl Default for Explained {
     fn default() -> Self {
         let prompt = "Once upon a time".to_owned();
-        Self { prompt, completion: String::new(), is_wished: false, is_due: false }
+        Self { prompt, completion: String::new(), is_due: false }
     }
 }
 
@@ -38,7 +37,10 @@ impl FeaturesPage {
         let Some(run) = run_of(&self.source, state).map(|run| run.name.clone()) else { return };
         card(ui, |ui| {
             let title = ("Why did it write this?", "");
-            if !fold_row(ui, context.preferences, "features:why", title, self.explained.is_wished) {
+            if self.explained.is_due {
+                context.preferences.folds.insert("features:why".to_owned(), true);
+            }
+            if !fold_row(ui, context.preferences, "features:why", title, false) {
                 return;
             }
             caption(ui, text::WHY);
@@ -54,7 +56,8 @@ impl FeaturesPage {
             ui.horizontal_wrapped(|ui| {
                 let is_pressed =
                     pressed(ui, ready, |ui| plain(ui, icons::ICON_SCHEMA, "Tokens and features"));
-                if is_pressed || ready && std::mem::take(is_due) {
+                let is_due = ready && std::mem::take(is_due);
+                if is_pressed || is_due {
                     let token = Some(completion.clone()).filter(|text| !text.is_empty());
                     let query = Box::new(GraphQuery { prompt: prompt.clone(), token, ..Default::default() });
                     context.outbox.send(Command::GraphFeatures { run: run.clone(), query });

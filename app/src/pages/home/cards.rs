@@ -17,15 +17,16 @@ const CURVE: usize = 60;
 pub struct Cards {
     /// The project being renamed, and the typed name.
     renaming: Option<(String, String)>,
-    /// [`Runs::revision`] when the projects were last listed for a card.
-    listed: u64,
+    /// The best run, and [`Runs::revision`], when the projects were last listed for a card.
+    listed: (String, u64),
 }
 
 impl Cards {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let revision = context.state.runs.revision;
-        if self.listed != revision && is_outdated(context.state) {
-            self.listed = revision;
+        if let Some(best) = unlisted_best(context.state)
+            && (&*self.listed.0, self.listed.1) != (best, context.state.runs.revision)
+        {
+            self.listed = (best.to_owned(), context.state.runs.revision);
             context.outbox.send(Command::ListProjects);
         }
         let alive = context.state.projects.list.iter().filter(|project| !project.deleted);
@@ -161,13 +162,13 @@ impl Cards {
     }
 }
 
-/// Whether the open project's entry in the list predates its best run, of which no more is known than numbers.
-fn is_outdated(state: &State) -> bool {
-    let Some(best) = RunSummary::best_text(&state.runs.list) else { return false };
+/// The open project's best run, if its entry in the list is of another one: of this one, only numbers are known.
+fn unlisted_best(state: &State) -> Option<&str> {
+    let best = RunSummary::best_text(&state.runs.list)?;
     let is_in_training = state.training.run.as_ref().is_some_and(|run| run.name == best.name);
-    let open = state.projects.open.as_ref().map(|open| &open.summary.id);
-    let listed = state.projects.list.iter().find(|project| Some(&project.id) == open);
-    !is_in_training && listed.is_some_and(|project| project.run != best.name)
+    let open = &state.projects.open.as_ref()?.summary.id;
+    let listed = state.projects.list.iter().find(|project| project.id == *open)?;
+    (!is_in_training && listed.run != best.name).then_some(&*best.name)
 }
 
 /// The project's current state: the list's entry for the open one predates its run.

@@ -113,7 +113,8 @@ fn differences(names: &[String], configs: &[&RunConfig]) -> Option<Block> {
 
 /// Lists of paths as file names, unless these are equal.
 fn without_folders(values: Vec<String>) -> Vec<String> {
-    let names = |value: &String| match serde_json::from_str::<Vec<&str>>(value) {
+    let names = |value: &String| match serde_json::from_str::<Vec<String>>(value) {
+        Ok(paths) if paths.is_empty() => "none".to_owned(),
         Ok(paths) => {
             paths.iter().filter_map(|path| path.rsplit(['/', '\\']).next()).collect::<Vec<_>>().join(", ")
         }

@@ -14,10 +14,14 @@ impl Trainer<'_> {
     /// bit-identical. The returned notice is recorded; it is also for display. Fails if a setting is invalid, the steps are already done,
     /// the run is over, or the disk is full; nothing is changed then.
     pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
+        self.change_to(changed(&self.config, learning_rate, steps)).await
+    }
+
+    /// As [`Self::change`], to settings that differ in learning rates, steps and intervals only.
+    pub async fn change_to(&mut self, changed: RunConfig) -> Result<TrainEvent> {
         if self.over {
             refuse!("this run is not training; start or resume one to change it");
         }
-        let changed = changed(&self.config, learning_rate, steps);
         changed.validate()?;
         if changed.train.steps <= self.step {
             let done = self.step;

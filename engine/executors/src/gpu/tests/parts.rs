@@ -161,7 +161,6 @@ fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
         }
         let gpu = test_gpu();
         let run = |target| block_on(run_graph_for(&gpu, &graph, &inputs, &wanted, [0, 0], target)).unwrap();
-
         let whole = run(TARGET);
         let cut = [TARGET.with_binding(BINDING), TARGET.with_buffer(BINDING)].map(run);
         for (found, wanted) in cut.iter().flat_map(|found| found.iter().zip(&whole)) {

@@ -130,7 +130,6 @@ fn pieces_of_a_parameter_learn_as_the_whole_one() {
     for (precision, bound) in [(Precision::F32, 1e-5), (Precision::Mixed, 1e-2)] {
         let (model, mut train) = config(700, precision);
         train.gradient_clipping = 0.5;
-
         let [whole, small] = devices(BUFFER).map(|gpu| block_on(trained(&gpu, &model, &train)));
         assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.gradient_clipping));
         near(&small.0.parameters, &whole.0.parameters, bound);
