@@ -15,8 +15,8 @@ use crate::platform::{self, Yielder, files};
 use crate::project::{Run, archive, weights_crc32c};
 use crate::protocol::answer;
 use crate::protocol::features::{
-    CHECKPOINTS, Dictionaries, Dictionary, DictionaryPlan, DictionarySettings, FeatureQuery, GraphQuery,
-    Life, Steering,
+    CHECKPOINTS, Dictionaries, Dictionary, DictionaryKind, DictionaryPlan, DictionarySettings, FeatureQuery,
+    GraphQuery, Life, Steering,
 };
 use crate::protocol::quantity::{bytes, percent, whole};
 use crate::protocol::{CheckpointChoice, GenerateConfig, ModelConfig, RunConfig, WeightFormat, WeightSource};
