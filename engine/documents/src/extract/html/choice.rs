@@ -151,6 +151,8 @@ impl Nesting {
     /// `trafilatura` dissolves `div` and keeps `section`.
     fn limited<'t>(&self, tag: &'t str) -> Option<&'t str> {
         match if self.tables > TABLES && is_of_table(tag) { "div" } else { tag } {
+            // Of a page with so many tables in each other, blocks would be most of the sketch.
+            "div" if self.tables > 2 * TABLES && is_of_table(tag) => None,
             "span" if self.spans > SPANS => None,
             "div" if self.headings + self.quotations > 0 => Some("section"),
             tag if self.headings > HEADINGS && is_heading(tag) => Some("section"),
@@ -238,14 +240,16 @@ mod tests {
 
     #[test]
     fn deeply_nested_elements_are_blocks_in_the_sketch() {
+        let sketched = |page: &str| {
+            let (html, _) = sift::parse(page);
+            sketch(&html, &Content::of(&html, &Hidden::of(&html, true)))
+        };
         for (part, tags, limit) in [
             ("<table><caption>c</caption><tr><th>a<td>b", &["table", "caption", "tr", "th"][..], TABLES),
             ("<main><h1>a", &["h1"], HEADINGS),
             ("<div><span>a<p>b</p>", &["span"], SPANS),
         ] {
-            let (html, _) = sift::parse(&part.repeat(40));
-            let content = Content::of(&html, &Hidden::of(&html, true));
-            let sketch = sketch(&html, &content);
+            let sketch = sketched(&part.repeat(40));
             for tag in tags {
                 assert_eq!(sketch.matches(&format!("<{tag}>")).count(), limit, "{tag}");
                 assert_eq!(sketch.matches(&format!("</{tag}>")).count(), limit, "{tag}");
@@ -257,6 +261,10 @@ mod tests {
                 );
             }
         }
+        // And even deeper ones are none.
+        let sketch = sketched(&"</p><table><tr><th>a<td>b".repeat(200));
+        assert!(sketch.matches("<div>").count() <= 5 * TABLES);
+        assert_eq!(sketch.chars().filter(|letter| number(*letter).is_some()).count(), 400, "all texts stay");
     }
 
     #[test]
