@@ -488,7 +488,7 @@ fn both_themes(session: &mut Session, name: &str, shows: &str) {
 }
 
 #[test]
-fn whole_session_of_the_pages() {
+fn slow_whole_session_of_the_pages() {
     let own = tempfile::tempdir().unwrap();
     let (work, folder, whole) = places(own.path(), "pages");
     let extent = if whole { WHOLE } else { BRIEF };

@@ -220,9 +220,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
 
 #[test]
 fn attention_in_more_groups_than_one_dimension_takes() {
-    let gpu = test_gpu();
-    check_attention(&gpu, (33_001, 1), heads(1, 1, 8), None, false);
-    check_attention(&gpu, (16_503, 2), heads(2, 1, 1), None, false);
+    check_attention(&test_gpu(), (33_001, 1), heads(1, 1, 8), None, false);
 }
 
 #[test]

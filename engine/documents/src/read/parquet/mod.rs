@@ -124,10 +124,11 @@ impl Parquet {
 impl Records for Parquet {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         // Rows of the next group would be numbered incorrectly, and the file is no longer trustworthy.
-        let broken = |reason| format!("is broken: {reason}; what was read so far is kept");
-        Ok(self
-            .row(context)
-            .unwrap_or_else(|reason| RecordStep::End(Some(context.trouble(None, broken(reason))))))
+        Ok(self.row(context).unwrap_or_else(|reason| {
+            let reason = reason.trim_start_matches("Parquet error: ");
+            let reason = format!("cannot be read further: {reason}; what was read so far is kept");
+            RecordStep::End(Some(context.trouble(None, reason)))
+        }))
     }
 }
 

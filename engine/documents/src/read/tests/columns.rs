@@ -210,7 +210,7 @@ fn lengths_that_lie_are_named() {
     huge.extend([0x80, 0x80, 0x80, 0x40]);
     huge.extend(&good[at + 1..]);
     let (troubles, texts) = wrong("t.parquet", &huge, &settings);
-    assert!(texts.is_empty() && troubles[0].contains("is broken: "), "{troubles:?}");
+    assert!(texts.is_empty() && troubles[0].contains("cannot be read further: "), "{troubles:?}");
     // A page with a book is read whatever its size, and the book is cut.
     let mut settings = small();
     settings.limits.record = 1 << 10;
