@@ -193,7 +193,7 @@ impl Session {
     }
 
     /// The survey of the project's documents, read once.
-    pub(super) async fn survey(&mut self) -> Result<&Survey> {
+    pub(super) async fn survey(&mut self) -> Result<&mut Survey> {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
@@ -202,7 +202,7 @@ impl Session {
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;
-        match &project.survey {
+        match &mut project.survey {
             Some((_, survey)) => Ok(survey),
             None => Err(Error::Internal("a survey that was just made".to_owned())),
         }

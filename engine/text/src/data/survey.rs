@@ -32,9 +32,10 @@ struct DocumentEntry {
     mark: Option<Mark>,
 }
 
-#[derive(Clone, Debug)]
 pub struct Survey {
     sources: Sources,
+    /// Documents of a file from that of a number on, so that reading one after the other reads the file once.
+    opened: Option<(u64, Documents)>,
     validation_seed: u64,
     /// Number of files before the held-out files, if any.
     train_files: Option<usize>,
@@ -48,7 +49,8 @@ pub struct Survey {
     problems: Vec<FileProblem>,
 }
 
-#[derive(Clone, Debug)]
+type Documents = Box<dyn Iterator<Item = Result<TextPiece>>>;
+
 struct Sources {
     /// Bytes of the built-in stories, which precede the files.
     stories: Option<u64>,
@@ -70,11 +72,7 @@ impl Sources {
     }
 
     /// The documents of a file.
-    fn documents_of(
-        &self,
-        number: usize,
-        problems: &Problems,
-    ) -> Box<dyn Iterator<Item = Result<TextPiece>>> {
+    fn documents_of(&self, number: usize, problems: &Problems) -> Documents {
         match (self.file(number), self.stories) {
             (Some(file), _) => Box::new(read::documents(read::pieces(vec![file.clone()], problems))),
             (None, Some(bytes)) => {
@@ -157,6 +155,7 @@ impl Survey {
         let validation_seed = config.validation_seed;
         Ok(Self {
             sources,
+            opened: None,
             validation_seed,
             train_files,
             entries,
@@ -289,21 +288,27 @@ impl Survey {
     /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given. Fails if there is no such document, or
     /// its file can no longer be read.
     pub async fn read(
-        &self,
+        &mut self,
         number: u64,
         reader: Option<&ConversationReader>,
         yielder: &Yielder,
     ) -> Result<ReadDocument> {
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (file, before) = self.place(number).ok_or_else(missing)?;
-        let mut documents = self.sources.documents_of(file, &Problems::default());
-        for _ in 0..before {
+        let opened = self.opened.take();
+        let leads_here = |next| next <= number && self.place(next).is_some_and(|(of, _)| of == file);
+        let opened = opened.filter(|(next, _)| leads_here(*next));
+        let (next, mut documents) = opened.unwrap_or_else(|| {
+            (number - before as u64, self.sources.documents_of(file, &Problems::default()))
+        });
+        for _ in next..number {
             if documents.next().is_none() {
                 break;
             }
             yielder.maybe_yield().await;
         }
         let TextPiece { text, .. } = documents.next().ok_or_else(missing)??;
+        self.opened = Some((number + 1, documents));
         let example = match reader {
             Some(reader) => self.example(number, &text, &reader.template, yielder).await?,
             None => None,
@@ -495,7 +500,7 @@ mod tests {
             "{\"text\": \"second\"}\n{\"text\": \"third, an owl too\"}\n",
         )
         .unwrap();
-        let survey = survey(folder.path());
+        let mut survey = survey(folder.path());
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.files.len(), overview.embedded), (3, 2, false));
         assert_eq!(overview.lengths.iter().map(|(_, count)| count).sum::<u64>(), 3);
@@ -507,6 +512,11 @@ mod tests {
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
         assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
         assert!(block_on(survey.read(3, None, &Yielder::none())).is_err());
+        // The file is not opened again for the documents after one that was read.
+        assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
+        std::fs::remove_file(folder.path().join("b.jsonl")).unwrap();
+        assert_eq!(block_on(survey.read(2, None, &Yielder::none())).unwrap().text, "third, an owl too");
+        assert!(block_on(survey.read(1, None, &Yielder::none())).is_err());
     }
 
     #[test]
@@ -559,32 +569,40 @@ mod tests {
         let lines = [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
         std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
         std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
-        let survey = survey(folder.path());
+        let mut survey = survey(folder.path());
         let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
         let mut reader = ConversationReader { template, tokenizer: None };
         let documents = survey.entries.len() as u64;
-        let read = |number| block_on(survey.read(number, Some(&reader), &Yielder::none())).unwrap();
-        let second = (0..documents).find(|number| read(*number).text.contains("Where?")).unwrap();
+        let read = |survey: &mut Survey, number, reader: &ConversationReader| {
+            block_on(survey.read(number, Some(reader), &Yielder::none())).unwrap()
+        };
+        let second = (0..documents)
+            .find(|number| read(&mut survey, *number, &reader).text.contains("Where?"))
+            .unwrap();
         assert!(survey.may_be_conversation(second));
-        let ReadDocument { text, learned, tokens, cut } = read(second);
+        let ReadDocument { text, learned, tokens, cut } = read(&mut survey, second, &reader);
         assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
         assert!(tokens.is_empty(), "no tokenizer is known");
         let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
         assert_eq!(learned, ["Here.<|im_end|>"]);
         // Of two with the same question, each is found by its own answer.
         for answer in ["Mia.", "Tom."] {
-            let number = (0..documents).find(|number| read(*number).text.contains(answer)).unwrap();
+            let number = (0..documents)
+                .find(|number| read(&mut survey, *number, &reader).text.contains(answer))
+                .unwrap();
             assert_eq!(survey.entries[number as usize].preview, format!("Who?  {answer}"));
         }
         let plain = documents - 1;
-        assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
+        assert_eq!(
+            (read(&mut survey, plain, &reader).text.as_str(), survey.may_be_conversation(plain)),
+            ("plain", false)
+        );
         // Token view: each character is one token, and so is the end of a turn.
         let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
         let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config, ["x"]).unwrap().into();
         reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
-        let read = |number| block_on(survey.read(number, Some(&reader), &Yielder::none())).unwrap();
-        let ReadDocument { text, tokens, .. } = read(second);
+        let ReadDocument { text, tokens, .. } = read(&mut survey, second, &reader);
         let mut from = 0;
         let pieces =
             tokens.iter().map(|(end, learned)| (&text[std::mem::replace(&mut from, *end)..*end], *learned));
@@ -593,6 +611,6 @@ mod tests {
         assert_eq!(own, ["H", "e", "r", "e", ".", "<|im_end|>"]);
         assert_eq!(pieces[..2], [("<|im_start|>", false), ("u", false)]);
         assert_eq!(from, text.len());
-        assert!(read(plain).tokens.is_empty(), "all of a text is learned");
+        assert!(read(&mut survey, plain, &reader).tokens.is_empty(), "all of a text is learned");
     }
 }
