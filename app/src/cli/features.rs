@@ -137,8 +137,7 @@ fn show(arguments: &ShowArguments) -> Result<()> {
 
 fn steer(arguments: &SteerArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let precise = arguments.sampling.precise;
-    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
+    drive(arguments.sampling.decoding.options(), async |engine| {
         let SteerArguments { of, feature, by, clamp, prompt, json, .. } = arguments;
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let steering = Steering { feature: *feature, by: *by, clamp: *clamp, prompt: prompt.clone(), config };
@@ -297,8 +296,6 @@ pub struct SteerArguments {
     pub prompt: String,
     #[command(flatten)]
     pub sampling: SamplingArguments,
-    #[command(flatten)]
-    pub device: DeviceArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -1175,6 +1175,17 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
 }
 
 #[test]
+fn a_device_that_is_gone_is_replaced_by_the_best_one() {
+    let shelf = tempfile::tempdir().unwrap();
+    let hello = Command::Hello { version: message::VERSION, device: "no such card".to_owned() };
+    let choose = Command::ChooseDevice { device: "cpu".to_owned() };
+    let heard = play_without_hello(options(shelf.path()), vec![after(hello), after(choose)], |_| {});
+    has!(heard, Event::Notice { text, .. } if text.contains("no such card"));
+    let automatic: Vec<bool> = told!(heard, Event::Ready(ready) => ready.automatic).collect();
+    assert_eq!(automatic, [true, false]);
+}
+
+#[test]
 fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() {
     let shelf = tempfile::tempdir().unwrap();
     let (requests, inbox) = async_channel::unbounded();
