@@ -103,12 +103,10 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
         return say_event("trained", &dictionary);
     }
     match dictionary.curve.last() {
-        Some(point) => Ok(say!(
-            "stopped; dictionary {} of {} is kept as of {} tokens",
-            dictionary.number,
-            dictionary.run,
-            whole(point.tokens)
-        )?),
+        Some(point) => {
+            let (number, run, tokens) = (dictionary.number, &dictionary.run, whole(point.tokens));
+            Ok(say!("stopped; dictionary {number} of {run} is kept as of {tokens} tokens")?)
+        }
         None => Ok(say!("stopped before the first measurement; nothing of this dictionary is kept")?),
     }
 }

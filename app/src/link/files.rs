@@ -18,56 +18,36 @@ pub enum Wish {
     ImportProject,
     /// Choose a project's folder to open in place, if the platform has folders.
     OpenProjectFolder,
-    /// Choose where to save a project's file.
-    ExportProject {
-        id: String,
-        /// The project's name, for the file name.
-        name: String,
-    },
+    /// Choose where to save a project's file, which gets the project's name.
+    ExportProject { id: String, name: String },
     /// Choose where to save a run's model.
-    ExportModel {
-        run: String,
-        format: ExportFormat,
-    },
+    ExportModel { run: String, format: ExportFormat },
     /// Choose a pretrained model's folder, if the platform has folders.
     ImportModel,
     /// Choose where to save a run's bundle.
-    ExportBundle {
-        run: String,
-    },
-    ExportFeedback {
-        /// Write everything to one file.
-        one: bool,
-    },
-    /// Choose a file of prompts, to propose those the model is least certain of.
-    Propose {
-        /// The model that rates the prompts.
-        source: WeightSource,
-        measure: Uncertainty,
-    },
+    ExportBundle { run: String },
+    /// Choose where to save the feedback, as one file or by kind.
+    ExportFeedback { one: bool },
+    /// Choose a file of prompts, to propose those that a model is least certain of.
+    Propose { source: WeightSource, measure: Uncertainty },
     /// Choose a trained bundle to import: a folder, or its zip if the platform has no folders.
     ImportBundle,
     /// Choose a pretrained model's GGUF file, if the engine reads files by path.
     ImportModelFile,
     /// Enter the address of a pretrained model on the network.
     ImportModelAddress,
-    /// Choose where to save the report of a cleaning.
-    ExportReport {
-        /// The project's name, for the file name.
-        name: String,
-    },
+    /// Choose where to save the report of the cleaning of a project of this name.
+    ExportReport { name: String },
+    /// Choose files of tasks for an evaluation.
     TaskFiles,
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
     /// Choose where to save a run's model card.
-    WriteCard {
-        run: String,
-    },
+    WriteCard { run: String },
+    /// Files were dropped on the window.
     Dropped,
     /// A file of so many bytes was saved.
-    Saved {
-        bytes: u64,
-    },
+    Saved { bytes: u64 },
 }
 
 /// What a request's dialog chooses.

@@ -322,11 +322,9 @@ impl FeaturesPage {
             };
             let name = called_feature(own.feature, own.name.as_deref(), own.pattern.as_ref());
             let raises = own.raises.iter().map(|token| format!("{token:?}")).collect::<Vec<_>>().join(" ");
-            let hover = format!(
-                "{name}: active on {} of the tokens, most on {:?}; raises {raises}",
-                format::percent(own.density),
-                own.token
-            );
+            let share = format::percent(own.density);
+            let hover =
+                format!("{name}: active on {share} of the tokens, most on {:?}; raises {raises}", own.token);
             let chosen = self.feature == Some(own.feature);
             Ranked {
                 chosen,

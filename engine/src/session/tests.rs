@@ -35,10 +35,10 @@ mod training;
 use super::{Options, run};
 use crate::protocol::cleaning::CleaningStep;
 use crate::protocol::{
-    Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Ending, Envelope, ErrorKind, Event, Export,
-    Fit, Forecast, GenerateConfig, Objective, Output, ProjectChange, RecipeChange, Report, Request,
-    RunChange, RunConfig, RunLaunch, RunState, SpeedFrom, Start, Steer, TrainEvent, TrainingState,
-    WeightSource, answer, message, presets,
+    Bench, CheckpointChoice, Command, DocumentsChange, Drafts, Envelope, ErrorKind, Event, Export, Fit,
+    Forecast, GenerateConfig, Objective, Output, ProjectChange, RecipeChange, Report, Request, RunChange,
+    RunConfig, RunLaunch, RunState, SpeedFrom, Start, Steer, TrainEvent, TrainingState, WeightSource, answer,
+    message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
