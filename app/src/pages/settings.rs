@@ -86,6 +86,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.devices.is_empty() {
             quiet_text(ui, "Looking for devices");
         }
+        // The selected one, too: it may replace a preferred device that is gone.
         if let Some(device) = chosen {
             context.preferences.device.clone_from(&device);
             context.outbox.send(Command::ChooseDevice { device });
