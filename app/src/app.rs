@@ -228,8 +228,7 @@ impl App {
             return;
         }
         if let Some(preset) = self.start.preset.clone().filter(|_| self.start.project.is_none()) {
-            self.open_for(&preset);
-            return;
+            return self.open_for(&preset);
         }
         // A browser may delete what it stores. Elsewhere another shelf may be listed, as in an embedded view.
         let storage = self.state.engine.as_ref().map(|engine| &engine.storage);
@@ -323,16 +322,13 @@ impl App {
             return;
         }
         let draft = self.drafts.of(self.page.draft());
+        let (text, tokenizer) = (&self.state.documents, &self.state.tokenizer);
         let key = PlanKey {
             opening: self.state.projects.openings,
             draft: draft.clone(),
             device: engine.device.name.clone(),
-            vocabulary: self.state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary),
-            text: (
-                self.state.documents.changes,
-                self.state.documents.overview.is_some(),
-                self.state.tokenizer.trained,
-            ),
+            vocabulary: tokenizer.summary.as_ref().map(|summary| summary.vocabulary),
+            text: (text.changes, text.overview.is_some(), tokenizer.trained),
             revision: self.state.runs.revision,
             ms_per_step: self.state.planning.measured.as_ref().map(|(_, speed)| speed.ms_per_step),
         };

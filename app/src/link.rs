@@ -48,12 +48,10 @@ use glasshouse_protocol::{Command, Envelope, Report, Request};
 
 #[derive(Debug)]
 pub enum Link {
+    /// An engine in another thread, or in a browser's worker.
     Engine(EngineLink),
     /// A prepared list of reports, for tests; sent requests are recorded.
-    Script {
-        sent: Vec<Envelope<Request>>,
-        reports: std::collections::VecDeque<Envelope<Report>>,
-    },
+    Script { sent: Vec<Envelope<Request>>, reports: std::collections::VecDeque<Envelope<Report>> },
 }
 
 impl Link {

@@ -221,20 +221,6 @@ fn tabs_ui(open: PageName, ui: &mut Ui, go: &mut Option<PageName>) {
     ui.add_space(crate::theme::space::SMALL);
 }
 
-/// The entries of the rail.
-pub const ENTRIES: [PageName; 10] = [
-    PageName::Home,
-    PageName::Data,
-    PageName::Model,
-    PageName::Train,
-    PageName::Write,
-    PageName::Inspect,
-    PageName::Evaluate,
-    PageName::Runs,
-    PageName::Learn,
-    PageName::Settings,
-];
-
 impl PageName {
     /// The pages that share its entry of the rail, with the words of their tabs; empty for a page with an entry of its own. The entry has
     /// the name of the first.
@@ -253,6 +239,11 @@ impl PageName {
     /// Its entry of the rail.
     pub fn entry(self) -> Self {
         self.tabs().first().map_or(self, |(page, _)| *page)
+    }
+
+    /// The entries of the rail.
+    pub fn entries() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|page| page.entry() == *page)
     }
 
     /// The title above its entry and those that follow it.

@@ -49,8 +49,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct State {
     /// The engine and its device; `None` before the first event.
     pub engine: Option<answer::Ready>,
-    /// The device that was asked for: `auto`, or a [`DeviceSummary::request`].
-    pub device_request: Option<String>,
     /// Empty until listed.
     pub devices: Vec<DeviceSummary>,
     pub projects: Projects,
@@ -173,12 +171,7 @@ impl State {
             self.messages.retain(|message| stays(&message.project));
         }
         match event {
-            Event::Ready(ready) => {
-                self.engine = Some(ready);
-                if let Some(Command::Hello { device, .. } | Command::ChooseDevice { device }) = asked {
-                    self.device_request = Some(device);
-                }
-            }
+            Event::Ready(ready) => self.engine = Some(ready),
             Event::Projects { storage, .. } => {
                 if let Some(engine) = &mut self.engine {
                     engine.storage = storage;

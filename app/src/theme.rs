@@ -94,48 +94,39 @@ pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     Color32::from_rgb(part(from.r(), to.r()), part(from.g(), to.g()), part(from.b(), to.b()))
 }
 
+const fn rgb(hex: u32) -> Color32 {
+    let [_, red, green, blue] = hex.to_be_bytes();
+    Color32::from_rgb(red, green, blue)
+}
+
 pub const DARK: Palette = Palette {
     dark: true,
-    ground: Color32::from_rgb(0x0E, 0x14, 0x12),
-    panel: Color32::from_rgb(0x15, 0x1D, 0x1A),
-    raised: Color32::from_rgb(0x1D, 0x27, 0x23),
-    hairline: Color32::from_rgb(0x2B, 0x38, 0x33),
-    text: Color32::from_rgb(0xE7, 0xEF, 0xEA),
-    quiet: Color32::from_rgb(0x9D, 0xAC, 0xA4),
-    accent: Color32::from_rgb(0x5F, 0xCF, 0x92),
-    on_accent: Color32::from_rgb(0x07, 0x13, 0x0D),
-    warning: Color32::from_rgb(0xE3, 0xA6, 0x3B),
-    failure: Color32::from_rgb(0xE2, 0x70, 0x5D),
-    series: [
-        Color32::from_rgb(0x56, 0xB4, 0xE9),
-        Color32::from_rgb(0xE6, 0x9F, 0x00),
-        Color32::from_rgb(0x00, 0x9E, 0x73),
-        Color32::from_rgb(0xCC, 0x79, 0xA7),
-        Color32::from_rgb(0xD5, 0x5E, 0x00),
-        Color32::from_rgb(0xF0, 0xE4, 0x42),
-    ],
+    ground: rgb(0x0E1412),
+    panel: rgb(0x151D1A),
+    raised: rgb(0x1D2723),
+    hairline: rgb(0x2B3833),
+    text: rgb(0xE7EFEA),
+    quiet: rgb(0x9DACA4),
+    accent: rgb(0x5FCF92),
+    on_accent: rgb(0x07130D),
+    warning: rgb(0xE3A63B),
+    failure: rgb(0xE2705D),
+    series: [rgb(0x56B4E9), rgb(0xE69F00), rgb(0x009E73), rgb(0xCC79A7), rgb(0xD55E00), rgb(0xF0E442)],
 };
 
 pub const LIGHT: Palette = Palette {
     dark: false,
-    ground: Color32::from_rgb(0xF5, 0xF8, 0xF5),
-    panel: Color32::from_rgb(0xFF, 0xFF, 0xFF),
-    raised: Color32::from_rgb(0xED, 0xF3, 0xEE),
-    hairline: Color32::from_rgb(0xD5, 0xDF, 0xD8),
-    text: Color32::from_rgb(0x14, 0x20, 0x1A),
-    quiet: Color32::from_rgb(0x5A, 0x6A, 0x62),
-    accent: Color32::from_rgb(0x14, 0x7A, 0x49),
-    on_accent: Color32::from_rgb(0xFF, 0xFF, 0xFF),
-    warning: Color32::from_rgb(0x8A, 0x5B, 0x00),
-    failure: Color32::from_rgb(0xB0, 0x3A, 0x2A),
-    series: [
-        Color32::from_rgb(0x2C, 0x8F, 0xC7),
-        Color32::from_rgb(0xB3, 0x7B, 0x00),
-        Color32::from_rgb(0x00, 0x95, 0x6C),
-        Color32::from_rgb(0xC4, 0x67, 0x9A),
-        Color32::from_rgb(0xB8, 0x40, 0x1A),
-        Color32::from_rgb(0x7A, 0x6A, 0x00),
-    ],
+    ground: rgb(0xF5F8F5),
+    panel: rgb(0xFFFFFF),
+    raised: rgb(0xEDF3EE),
+    hairline: rgb(0xD5DFD8),
+    text: rgb(0x14201A),
+    quiet: rgb(0x5A6A62),
+    accent: rgb(0x147A49),
+    on_accent: rgb(0xFFFFFF),
+    warning: rgb(0x8A5B00),
+    failure: rgb(0xB03A2A),
+    series: [rgb(0x2C8FC7), rgb(0xB37B00), rgb(0x00956C), rgb(0xC4679A), rgb(0xB8401A), rgb(0x7A6A00)],
 };
 
 #[cfg(test)]

@@ -683,7 +683,7 @@ fn a_phone_says_below_each_icon_which_page_it_is() {
     }
     // They are in two lines.
     let (mut end, mut line) = (0.0, 0.0);
-    for page in glasshouse::pages::ENTRIES {
+    for page in PageName::entries() {
         let below = |(words, place): &&(String, egui::Rect)| words == page.title() && place.top() > 740.0;
         let found = painted.iter().find(below);
         let (_, place) = found.unwrap_or_else(|| panic!("{page:?} is an icon alone: {painted:?}"));

@@ -374,8 +374,8 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     // The session answers one greeting; later browsers get the device that was chosen.
     let device = DeviceSummary { name: "gpu".to_owned(), ..DeviceSummary::default() };
     let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
-    let (version, app_version) = (message::VERSION, String::new());
-    let ready = answer::Ready { version, app_version, device, storage };
+    let (version, app_version, automatic) = (message::VERSION, String::new(), false);
+    let ready = answer::Ready { version, app_version, device, automatic, storage };
     server.tell(Some(hello_of_second), Event::Ready(ready));
     server.tell(Some(hello_of_second), Event::Finished);
     assert_eq!([second.heard(), second.heard()].map(|heard| heard.request), [Some(1), Some(1)]);

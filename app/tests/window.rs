@@ -11,7 +11,7 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
     GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, ProjectSummary, RunLaunch, RunState,
-    Steer, TrainEvent, TrainingState,
+    Steer, TrainEvent, TrainingState, answer as answers,
 };
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
@@ -449,6 +449,22 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     let field = window.get_by_label(rule).rect();
     let batch = window.get_all_by_label("Batch size").next().unwrap().rect();
     assert!((field.top() - batch.bottom()).abs() < 40.0, "{field:?} is far from {batch:?}");
+}
+
+#[test]
+fn the_device_of_the_engine_is_shown_whoever_chose_it() {
+    let mut window = support::on(PageName::Settings, [1000.0, 1600.0]);
+    let chosen = |window: &Harness<'_, App>| {
+        ["Automatic", "Example CPU", "Example GPU"]
+            .map(|name| is_chosen(&window.get_by_role_and_label(Role::RadioButton, name)))
+    };
+    assert_eq!(chosen(&window), [true, false, false]);
+    // Another browser of a remote window chose the CPU.
+    let Event::Ready(ready) = support::ready() else { panic!("ready") };
+    let ready = answers::Ready { device: support::cpu(), automatic: false, ..ready };
+    tell(window.state_mut(), [Event::Ready(ready)]);
+    window.run_steps(2);
+    assert_eq!(chosen(&window), [false, true, false]);
 }
 
 #[test]

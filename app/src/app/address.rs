@@ -221,8 +221,8 @@ mod tests {
             let mut app = app(AppOptions { embed, ..AppOptions::default() });
             app.preferences.project = last.map(str::to_owned);
             let (device, app_version, storage) = (DeviceSummary::default(), String::new(), storage(place));
-            let version = message::VERSION;
-            let ready = answer::Ready { version, app_version, device, storage: storage.clone() };
+            let (version, automatic) = (message::VERSION, true);
+            let ready = answer::Ready { version, app_version, device, automatic, storage: storage.clone() };
             tell(&mut app, Event::Ready(ready));
             tell(&mut app, Event::Projects { projects, storage });
             assert_eq!(app.state.messages.len(), said, "{last:?} in {place}");

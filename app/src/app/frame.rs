@@ -144,7 +144,7 @@ impl App {
     /// The pages of the rail that have something to show, and the open one.
     pub(super) fn entries(&self) -> Vec<PageName> {
         let is_shown = |page: &PageName| page.is_useful(&self.state) || self.page.entry() == *page;
-        ENTRIES.into_iter().filter(is_shown).collect()
+        PageName::entries().filter(is_shown).collect()
     }
 
     /// The button of one of the entries. All together are one stop of the Tab key: arrow keys move between them, Enter opens one.

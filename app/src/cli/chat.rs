@@ -9,8 +9,7 @@ use std::io::{BufRead as _, ErrorKind};
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    let precise = arguments.sampling.precise;
-    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
+    drive(arguments.sampling.decoding.options(), async |engine| {
         let (source, model) = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {
@@ -193,6 +192,4 @@ pub struct ChatArguments {
     /// Continue the plain text, even if the model has a chat template
     #[arg(long, conflicts_with = "system")]
     pub no_template: bool,
-    #[command(flatten)]
-    pub device: DeviceArguments,
 }

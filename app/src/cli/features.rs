@@ -103,12 +103,10 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
         return say_event("trained", &dictionary);
     }
     match dictionary.curve.last() {
-        Some(point) => Ok(say!(
-            "stopped; dictionary {} of {} is kept as of {} tokens",
-            dictionary.number,
-            dictionary.run,
-            whole(point.tokens)
-        )?),
+        Some(point) => {
+            let (number, run, tokens) = (dictionary.number, &dictionary.run, whole(point.tokens));
+            Ok(say!("stopped; dictionary {number} of {run} is kept as of {tokens} tokens")?)
+        }
         None => Ok(say!("stopped before the first measurement; nothing of this dictionary is kept")?),
     }
 }
@@ -125,26 +123,25 @@ fn point_of(dictionary: &answer::Dictionary) -> Value {
 }
 
 fn show(arguments: &ShowArguments) -> Result<()> {
-    let ShowArguments { of, feature, text, count, history, json, .. } = arguments;
+    let ShowArguments { of, feature, text, count, history, .. } = arguments;
     drive(arguments.device.options(), async |engine| {
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let query = FeatureQuery { feature: *feature, text: text.clone(), count: *count, history: *history };
         let features: answer::Features =
             engine.ask_for(Command::ReadFeatures { run, dictionary: of.dictionary, query }).await?;
-        if *json { say_json(&features) } else { Ok(report::print(&features.blocks())?) }
+        if of.json { say_json(&features) } else { Ok(report::print(&features.blocks())?) }
     })
 }
 
 fn steer(arguments: &SteerArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let precise = arguments.sampling.precise;
-    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
-        let SteerArguments { of, feature, by, clamp, prompt, json, .. } = arguments;
+    drive(arguments.sampling.decoding.options(), async |engine| {
+        let SteerArguments { of, feature, by, clamp, prompt, .. } = arguments;
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let steering = Steering { feature: *feature, by: *by, clamp: *clamp, prompt: prompt.clone(), config };
         let command = Command::SteerFeature { run, dictionary: of.dictionary, steering: Box::new(steering) };
         let steered: answer::Steered = engine.ask_for(command).await?;
-        if *json {
+        if of.json {
             return say_json(&steered);
         }
         say!("plain:\n{prompt}{}\n", steered.plain)?;
@@ -165,12 +162,12 @@ fn graph(arguments: &GraphArguments) -> Result<()> {
 
 fn name(arguments: &NameArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
-        let NameArguments { of, feature, name, json } = arguments;
+        let NameArguments { of, feature, name } = arguments;
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let (dictionary, name) = (of.dictionary, name.clone());
         let command = Command::NameFeature { run, dictionary, feature: *feature, name };
         let named: answer::Dictionary = engine.ask_for(command).await?;
-        if *json {
+        if of.json {
             return say_json(&named);
         }
         match named.name(*feature) {
@@ -192,13 +189,13 @@ fn import(arguments: &ImportDictionaryArguments) -> Result<()> {
 }
 
 fn export(arguments: &ExportDictionaryArguments) -> Result<()> {
-    let ExportDictionaryArguments { of, to, force, json } = arguments;
+    let ExportDictionaryArguments { of, to, force } = arguments;
     check_not_here(to, "an export")?;
     drive(session::Options::default(), async |engine| {
         let (run, _) = trained::settings_of(engine, &of.of).await?;
         let command = Export::Dictionary { run, dictionary: of.dictionary }.to(Some(to.clone()), !force);
         let exported: answer::Exported = engine.ask_for(command).await?;
-        if *json {
+        if of.json {
             return say_json(&exported);
         }
         exported.files.iter().try_for_each(|file| say!("{file}"))?;
@@ -254,6 +251,9 @@ pub struct DictionaryArguments {
     /// Number of the dictionary in the run [default: the latest]
     #[arg(long, value_name = "N")]
     pub dictionary: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -274,9 +274,6 @@ pub struct ShowArguments {
     pub history: bool,
     #[command(flatten)]
     pub device: DeviceArguments,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -297,11 +294,6 @@ pub struct SteerArguments {
     pub prompt: String,
     #[command(flatten)]
     pub sampling: SamplingArguments,
-    #[command(flatten)]
-    pub device: DeviceArguments,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -334,9 +326,6 @@ pub struct ExportDictionaryArguments {
     /// Replace an exported dictionary
     #[arg(long)]
     pub force: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -349,9 +338,6 @@ pub struct NameArguments {
     /// Its name; an empty one removes it
     #[arg(long, value_name = "TEXT")]
     pub name: String,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]

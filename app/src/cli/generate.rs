@@ -17,8 +17,8 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
             (None, Some(path)) => Some(Grammar::Lark(text(path)?)),
             (None, None) => None,
         },
-        weights: arguments.weights.format,
-        moderation: Box::new(moderation(&arguments.moderation)),
+        weights: arguments.decoding.weights.format,
+        moderation: Box::new(moderation(&arguments.decoding.moderation)),
         ..drawn
     })
 }
@@ -39,8 +39,7 @@ pub(super) fn checked(config: GenerateConfig) -> Result<GenerateConfig> {
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     glasshouse_engine::use_small_pages();
-    let precise = arguments.sampling.precise;
-    drive(session::Options { precise, ..arguments.device.options() }, async |engine| {
+    drive(arguments.sampling.decoding.options(), async |engine| {
         let source = trained::source(engine, &arguments.model).await?;
         let (prompt, json, samples) = (&arguments.prompt, arguments.json, arguments.samples);
         let beginning = prompt.trim_start_matches('\n');
@@ -143,7 +142,27 @@ impl DrawnArguments {
     }
 }
 
-/// How a text is generated, shared by `generate` and `chat`.
+/// How a model is run that generates texts.
+#[derive(Args, Clone, Debug)]
+pub struct DecodingArguments {
+    #[command(flatten)]
+    pub moderation: ModerationArguments,
+    #[command(flatten)]
+    pub weights: FormatArguments,
+    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, for smaller rounding errors; slower
+    #[arg(long)]
+    pub precise: bool,
+    #[command(flatten)]
+    pub device: DeviceArguments,
+}
+
+impl DecodingArguments {
+    pub(super) fn options(&self) -> session::Options {
+        session::Options { precise: self.precise, ..self.device.options() }
+    }
+}
+
+/// How a text is generated, shared by `generate`, `chat` and `features steer`.
 #[derive(Args, Clone, Debug)]
 pub struct SamplingArguments {
     #[arg(long, value_name = "N", help = help(GenerateConfig::setting("max_tokens")), default_value_t = GenerateConfig::default().max_tokens)]
@@ -165,12 +184,7 @@ pub struct SamplingArguments {
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
     #[command(flatten)]
-    pub moderation: ModerationArguments,
-    #[command(flatten)]
-    pub weights: FormatArguments,
-    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, for smaller rounding errors; slower
-    #[arg(long)]
-    pub precise: bool,
+    pub decoding: DecodingArguments,
 }
 
 #[derive(Args, Debug)]
@@ -187,8 +201,6 @@ pub struct GenerateArguments {
     /// Each text is the same as when generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
     #[arg(long, value_name = "N", value_parser = within(1..=10_000))]
     pub samples: Option<usize>,
-    #[command(flatten)]
-    pub device: DeviceArguments,
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,

@@ -4,35 +4,22 @@ use super::prelude::*;
 use glasshouse_engine::protocol::influence::InfluenceQuery;
 
 pub(super) fn influence(arguments: &InfluenceArguments) -> Result<()> {
-    let InfluenceArguments {
-        of,
-        prompt,
-        completion,
-        checkpoints,
-        passages,
-        count,
-        preconditioned,
-        retrained,
-        seed,
-        json,
-        ..
-    } = arguments;
     let query = InfluenceQuery {
-        prompt: prompt.clone(),
-        completion: completion.clone(),
-        checkpoints: *checkpoints,
-        passages: *passages,
-        count: *count,
-        preconditioned: *preconditioned,
-        retrained: *retrained,
-        seed: *seed,
+        prompt: arguments.prompt.clone(),
+        completion: arguments.completion.clone(),
+        checkpoints: arguments.checkpoints,
+        passages: arguments.passages,
+        count: arguments.count,
+        preconditioned: arguments.preconditioned,
+        retrained: arguments.retrained,
+        seed: arguments.seed,
     };
     query.check().map_err(usage)?;
     drive(arguments.device.options(), async |engine| {
-        let (run, _) = trained::settings_of(engine, of).await?;
+        let (run, _) = trained::settings_of(engine, &arguments.of).await?;
         let command = Command::Influence { run, query: Box::new(query) };
         let found: answer::Influence = engine.ask_for(command).await?;
-        if *json { say_json(&found) } else { Ok(report::print(&found.blocks())?) }
+        if arguments.json { say_json(&found) } else { Ok(report::print(&found.blocks())?) }
     })
 }
 

@@ -77,8 +77,7 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
     listen(move |signal| {
         if signal == Signal::Save {
             flags.save.store(true, Ordering::SeqCst);
-            flags.say_raised();
-            return;
+            return flags.say_raised();
         }
         let code = signal.exit_code();
         if flags.idle.load(Ordering::SeqCst) {

@@ -230,8 +230,7 @@ impl Screen {
         let rows: Vec<_> = metrics.iter().map(metric).collect();
         let text = aligned(&rows, &[]);
         if text.lines().all(|line| measure_text_width(line) + 2 <= self.width) {
-            text.lines().for_each(|line| self.line(&format!("  {line}")));
-            return;
+            return text.lines().for_each(|line| self.line(&format!("  {line}")));
         }
         for [title, value, of, signature] in rows {
             self.fact(&Fact::new(title, format!("{value}, {of}")).note(signature));

@@ -1,7 +1,8 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
 use super::arguments::host;
-use super::moderate::{ModerationArguments, moderation};
+use super::generate::DecodingArguments;
+use super::moderate::moderation;
 use super::prelude::*;
 use crate::serve::{Server, ServerSettings, check_token};
 use glasshouse_engine::project::ParsedClassifier;
@@ -12,10 +13,9 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let checked = arguments.token.as_deref().map_or(Ok(()), check_token);
     checked.map_err(|reason| usage(format!("--token: {reason}")))?;
     glasshouse_engine::use_small_pages();
-    let options = session::Options { precise: arguments.precise, ..arguments.device.options() };
-    let moderation = moderation(&arguments.moderation);
-    drive(options, async |engine| {
-        let weights = arguments.weights.format;
+    let moderation = moderation(&arguments.decoding.moderation);
+    drive(arguments.decoding.options(), async |engine| {
+        let weights = arguments.decoding.weights.format;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
         let (_, model) = trained::open(engine, &arguments.model, weights).await?;
         ParsedClassifier::default().of(&moderation, Some(&Project::open(&arguments.model.of.project)?))?;
@@ -77,12 +77,5 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,
     #[command(flatten)]
-    pub moderation: ModerationArguments,
-    #[command(flatten)]
-    pub weights: FormatArguments,
-    /// Round the inputs of 8- and 4-bit matrices to 16 bits instead of 8 on the CPU, for smaller rounding errors; slower
-    #[arg(long)]
-    pub precise: bool,
-    #[command(flatten)]
-    pub device: DeviceArguments,
+    pub decoding: DecodingArguments,
 }

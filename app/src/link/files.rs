@@ -18,56 +18,36 @@ pub enum Wish {
     ImportProject,
     /// Choose a project's folder to open in place, if the platform has folders.
     OpenProjectFolder,
-    /// Choose where to save a project's file.
-    ExportProject {
-        id: String,
-        /// The project's name, for the file name.
-        name: String,
-    },
+    /// Choose where to save a project's file, which gets the project's name.
+    ExportProject { id: String, name: String },
     /// Choose where to save a run's model.
-    ExportModel {
-        run: String,
-        format: ExportFormat,
-    },
+    ExportModel { run: String, format: ExportFormat },
     /// Choose a pretrained model's folder, if the platform has folders.
     ImportModel,
     /// Choose where to save a run's bundle.
-    ExportBundle {
-        run: String,
-    },
-    ExportFeedback {
-        /// Write everything to one file.
-        one: bool,
-    },
-    /// Choose a file of prompts, to propose those the model is least certain of.
-    Propose {
-        /// The model that rates the prompts.
-        source: WeightSource,
-        measure: Uncertainty,
-    },
+    ExportBundle { run: String },
+    /// Choose where to save the feedback, as one file or by kind.
+    ExportFeedback { one: bool },
+    /// Choose a file of prompts, to propose those that a model is least certain of.
+    Propose { source: WeightSource, measure: Uncertainty },
     /// Choose a trained bundle to import: a folder, or its zip if the platform has no folders.
     ImportBundle,
     /// Choose a pretrained model's GGUF file, if the engine reads files by path.
     ImportModelFile,
     /// Enter the address of a pretrained model on the network.
     ImportModelAddress,
-    /// Choose where to save the report of a cleaning.
-    ExportReport {
-        /// The project's name, for the file name.
-        name: String,
-    },
+    /// Choose where to save the report of the cleaning of a project of this name.
+    ExportReport { name: String },
+    /// Choose files of tasks for an evaluation.
     TaskFiles,
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
     /// Choose where to save a run's model card.
-    WriteCard {
-        run: String,
-    },
+    WriteCard { run: String },
+    /// Files were dropped on the window.
     Dropped,
     /// A file of so many bytes was saved.
-    Saved {
-        bytes: u64,
-    },
+    Saved { bytes: u64 },
 }
 
 /// What a request's dialog chooses.
@@ -88,15 +68,15 @@ pub enum Picks {
 impl Wish {
     /// The dialog's title, a path as an example, and what it chooses.
     pub fn question(&self) -> (&'static str, &'static str, Picks) {
-        let target = |name: &str, ending| Picks::Target(Some(file_name(name, ending)));
+        use Picks::{Documents, File, Folder, Small, Target};
+        let target = |name: &str, ending| Target(Some(file_name(name, ending)));
         match self {
-            Self::AddDocuments => ("Choose documents", "~/texts/letters.txt", Picks::Documents),
-            Self::AddFolder => ("Choose a folder of documents", "~/texts", Picks::Folder(&[])),
+            Self::AddDocuments => ("Choose documents", "~/texts/letters.txt", Documents),
+            Self::AddFolder => ("Choose a folder of documents", "~/texts", Folder(&[])),
             Self::ImportProject => {
-                let picks = Picks::File("Glasshouse projects", &["glasshouse"]);
-                ("Open a project file", "~/letters.glasshouse", picks)
+                ("Open a project file", "~/letters.glasshouse", File("Glasshouse projects", &["glasshouse"]))
             }
-            Self::OpenProjectFolder => ("Open a project's folder", "~/letters", Picks::Folder(&[])),
+            Self::OpenProjectFolder => ("Open a project's folder", "~/letters", Folder(&[])),
             Self::ExportProject { name, .. } => {
                 ("Save the project", "~/letters.glasshouse", target(name, "glasshouse"))
             }
@@ -104,31 +84,21 @@ impl Wish {
                 ("Save the report", "~/cleaning.html", target(&format!("{name} cleaning"), "html"))
             }
             Self::ExportModel { run, format } => match model_file(run, *format) {
-                Some(name) => ("Save the model", "~/model.gguf", Picks::Target(Some(name))),
-                None => ("Choose a folder for the model", "~/models", Picks::Target(None)),
+                Some(name) => ("Save the model", "~/model.gguf", Target(Some(name))),
+                None => ("Choose a folder for the model", "~/models", Target(None)),
             },
-            Self::ImportModel => {
-                ("Choose a Hugging Face folder", "~/models/SmolLM2-135M", Picks::Folder(&WEIGHTS))
-            }
-            Self::ImportModelFile => {
-                ("Choose a GGUF file", "~/models/smollm2.gguf", Picks::File("GGUF", &["gguf"]))
-            }
+            Self::ImportModel => ("Choose a Hugging Face folder", "~/models/SmolLM2-135M", Folder(&WEIGHTS)),
+            Self::ImportModelFile => ("Choose a GGUF file", "~/models/smollm2.gguf", File("GGUF", &["gguf"])),
             Self::ImportModelAddress => ("URL of the model", "HuggingFaceTB/SmolLM2-135M", Picks::Nothing),
-            Self::ExportBundle { .. } => ("Choose a folder for the bundle", "~/bundles", Picks::Target(None)),
-            Self::ImportBundle => {
-                ("Choose a trained bundle", "~/bundles/1-stories-bundle", Picks::Folder(&["zip"]))
-            }
-            Self::ExportFeedback { .. } => {
-                ("Choose a folder for the feedback", "~/data", Picks::Target(None))
-            }
+            Self::ExportBundle { .. } => ("Choose a folder for the bundle", "~/bundles", Target(None)),
+            Self::ImportBundle => ("Choose a trained bundle", "~/bundles/1-stories-bundle", Folder(&["zip"])),
+            Self::ExportFeedback { .. } => ("Choose a folder for the feedback", "~/data", Target(None)),
             Self::Propose { .. } => {
-                ("Choose a file", "~/data/prompts.jsonl", Picks::File("Prompts or texts", &PROMPTS))
+                ("Choose a file", "~/data/prompts.jsonl", File("Prompts or texts", &PROMPTS))
             }
-            Self::TaskFiles => {
-                ("Choose task files", "~/data/questions.jsonl", Picks::Small("Tasks", &TASKS, true))
-            }
+            Self::TaskFiles => ("Choose task files", "~/data/questions.jsonl", Small("Tasks", &TASKS, true)),
             Self::SentencePairs => {
-                ("Choose pairs of sentences", "~/data/pairs.jsonl", Picks::Small("Pairs", &TASKS, false))
+                ("Choose pairs of sentences", "~/data/pairs.jsonl", Small("Pairs", &TASKS, false))
             }
             Self::WriteCard { run } => {
                 ("Save the card", "~/card.html", target(&format!("{run} card"), "html"))
@@ -215,16 +185,8 @@ mod tests {
 
     #[test]
     fn documents_are_told_by_their_ending_packed_or_not() {
-        for name in [
-            "a.txt",
-            "page.HTML",
-            "crawl.warc.gz",
-            "wiki.xml.bz2",
-            "all.zip",
-            "x/y.Parquet",
-            "paper.pdf",
-            "main.rs",
-        ] {
+        let documents = "a.txt page.HTML crawl.warc.gz wiki.xml.bz2 all.zip x/y.Parquet paper.pdf main.rs";
+        for name in documents.split(' ') {
             assert!(is_document(name), "{name}");
         }
         for name in ["a.gz", "photo.png", "txt", "archive.7z", "a.txt.gz.exe", ".gz", "model.safetensors"] {

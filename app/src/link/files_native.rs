@@ -27,8 +27,7 @@ type Picking = Pin<Box<dyn Future<Output = Vec<FileHandle>> + Send>>;
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     if let Some(lack) = dialogs::lack() {
         answers.send(Answer { wish, files: Err(NoFiles::NoDialog(lack)) }).ok();
-        context.request_repaint();
-        return;
+        return context.request_repaint();
     }
     let (title, _, picks) = wish.question();
     let dialog = AsyncFileDialog::new().set_title(title);

@@ -268,12 +268,8 @@ impl DataPage {
         let validation = context.draft.data.validation;
         let wanted = (self.search.trim().to_owned(), self.offset, validation.to_bits());
         if self.listing.due(ui, &wanted) {
-            context.outbox.send(Command::ListDocuments {
-                search: wanted.0,
-                offset: self.offset,
-                count: PAGE,
-                validation,
-            });
+            let (search, offset, count) = (wanted.0, self.offset, PAGE);
+            context.outbox.send(Command::ListDocuments { search, offset, count, validation });
         }
         let documents = &context.state.documents;
         let is_here = documents.offset == self.offset && documents.search == self.search.trim();

@@ -172,11 +172,8 @@ impl FeaturesPage {
                 }
                 None => "Training a dictionary: starting…".to_owned(),
                 Some(point) => {
-                    format!(
-                        "Training a dictionary: {} of {}",
-                        format::whole(point.tokens),
-                        format::counted(tokens, "token")
-                    )
+                    let [done, all] = [format::whole(point.tokens), format::counted(tokens, "token")];
+                    format!("Training a dictionary: {done} of {all}")
                 }
             };
             let cancel = (!training.stopping).then_some("Cancel");
@@ -270,21 +267,11 @@ impl FeaturesPage {
             return;
         };
         let kept = self.overview(state).map_or(&[][..], |found| &found.kept);
-        let named: Vec<(u64, String)> = kept
-            .iter()
-            .rev()
-            .map(|own| {
-                (
-                    own.number,
-                    format!(
-                        "{}: {}, {} features",
-                        own.number,
-                        own.settings.at,
-                        format::whole(own.settings.width as u64)
-                    ),
-                )
-            })
-            .collect();
+        let name = |own: &answer::Dictionary| {
+            let width = format::whole(own.settings.width as u64);
+            (own.number, format!("{}: {}, {width} features", own.number, own.settings.at))
+        };
+        let named: Vec<(u64, String)> = kept.iter().rev().map(name).collect();
         card(ui, |ui| {
             let mut number = own.number;
             ui.label("Dictionary");
@@ -318,13 +305,8 @@ impl FeaturesPage {
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, own: &answer::Dictionary, scrolls: bool) {
         let (state, palette) = (context.state, context.palette);
-        line_edit(
-            ui,
-            "Text to find features in",
-            "Features active in a text…",
-            ui.available_width(),
-            &mut self.search,
-        );
+        let (width, hint) = (ui.available_width(), "Features active in a text…");
+        line_edit(ui, "Text to find features in", hint, width, &mut self.search);
         let is_own = |found: &&answer::Features| found.run == own.run && found.dictionary == own.number;
         let Some(found) = state.dictionaries.list.as_ref().filter(is_own) else {
             return awaited_ui(ui, state, "Reading the features on held-out text…");
@@ -340,11 +322,9 @@ impl FeaturesPage {
             };
             let name = called_feature(own.feature, own.name.as_deref(), own.pattern.as_ref());
             let raises = own.raises.iter().map(|token| format!("{token:?}")).collect::<Vec<_>>().join(" ");
-            let hover = format!(
-                "{name}: active on {} of the tokens, most on {:?}; raises {raises}",
-                format::percent(own.density),
-                own.token
-            );
+            let share = format::percent(own.density);
+            let hover =
+                format!("{name}: active on {share} of the tokens, most on {:?}; raises {raises}", own.token);
             let chosen = self.feature == Some(own.feature);
             Ranked {
                 chosen,

@@ -13,7 +13,7 @@ mod runs;
 
 pub use bars::{Bar, bars_ui};
 pub use blocks::{Line, blocks_ui, facts_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui};
-pub use chips::{Chip, bytes_of, chips_ui, visible};
+pub use chips::{Chip, chips_ui, tokens_ui, visible};
 pub use clock::StepClock;
 pub use form::{described_ui, drag, form_ui, number, own_number_ui, segments_ui, some_ui, variant_ui};
 pub use kept::Kept;

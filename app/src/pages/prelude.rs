@@ -3,7 +3,7 @@
 // The button that may be disabled, rather than that of the widgets.
 pub use super::parts::icon_button;
 pub use super::parts::*;
-pub use super::{Context, Dot, ENTRIES, Models, Needs, Page, PageName};
+pub use super::{Context, Dot, Models, Needs, Page, PageName};
 pub use crate::link::{FOLDERS, Wish};
 pub use crate::state::{History, InspectionAnswer, State, Tensor, Text, Training, ViewData};
 pub use crate::widgets::{self, prelude::*};

@@ -72,25 +72,22 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             return quiet_text(ui, "The engine is starting.");
         };
         let mut chosen = None;
-        // The page's URL may name another one than the preferences.
-        let wish = context.state.device_request.as_ref().unwrap_or(&context.preferences.device).clone();
-        let why = match wish.as_str() {
-            "auto" => &*format::capitalized(&engine.device.why),
-            _ => text::AUTO,
-        };
-        if radio(ui, wish == "auto", "Automatic", why) {
+        let why = if engine.automatic { &*format::capitalized(&engine.device.why) } else { text::AUTO };
+        if radio(ui, engine.automatic, "Automatic", why) {
             chosen = Some("auto".to_owned());
         }
         for device in &context.state.devices {
             let detail = describe(device);
-            if radio(ui, wish == device.request, &device.name, &detail) {
+            let is_chosen = !engine.automatic && engine.device.request == device.request;
+            if radio(ui, is_chosen, &device.name, &detail) {
                 chosen = Some(device.request.clone());
             }
         }
         if context.state.devices.is_empty() {
             quiet_text(ui, "Looking for devices");
         }
-        if let Some(device) = chosen.filter(|device| *device != wish) {
+        // The selected one, too: it may replace a preferred device that is gone.
+        if let Some(device) = chosen {
             context.preferences.device.clone_from(&device);
             context.outbox.send(Command::ChooseDevice { device });
         }

@@ -160,14 +160,10 @@ fn message(text: &str, tools: &[String]) -> Value {
     }
 }
 
-/// Content of a stream chunk.
+/// Content of a stream chunk; text comes with its log-probabilities if requested.
 pub(super) enum Piece<'text> {
     Begin,
-    /// More text, with its log-probabilities if requested.
-    Text {
-        text: &'text str,
-        logprobs: Value,
-    },
+    Text { text: &'text str, logprobs: Value },
     End(&'text Completion),
 }
 

@@ -5,18 +5,10 @@ use glasshouse_protocol::{Command, Event, FoundModel, ImportStep};
 /// A step that waits for a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Importing {
-    /// Its files on the network were listed.
-    Listed {
-        address: String,
-        host: String,
-        files: Vec<String>,
-        /// Total size, if the server reports it.
-        bytes: Option<u64>,
-    },
-    Found {
-        model: Box<FoundModel>,
-        context_length: usize,
-    },
+    /// Its files on the network were listed, with their total size if the server reports it.
+    Listed { address: String, host: String, files: Vec<String>, bytes: Option<u64> },
+    /// Its settings were read; it may be imported with a shorter context length.
+    Found { model: Box<FoundModel>, context_length: usize },
 }
 
 impl Importing {

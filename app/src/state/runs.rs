@@ -107,12 +107,9 @@ mod tests {
         let list = vec![run("1-a", RunState::Running), run("2-b", RunState::Finished)];
         let mut runs = Runs { list, ..Runs::default() };
         for name in ["1-a", "2-b"] {
-            let history = Event::History(answer::History {
-                run: name.to_owned(),
-                config: Box::new(config.clone()),
-                events: Vec::new(),
-                checkpoints: Vec::new(),
-            });
+            let (run, config) = (name.to_owned(), Box::new(config.clone()));
+            let history = answer::History { run, config, events: Vec::new(), checkpoints: Vec::new() };
+            let history = Event::History(history);
             let asked = Command::ReadRun { run: Some(name.to_owned()), points: 1 };
             runs.apply(Some(&asked), &history);
         }

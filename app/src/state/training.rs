@@ -142,12 +142,8 @@ impl Training {
                 match (known, &mut self.run) {
                     // The engine's record lags behind the events.
                     (Some(known), Some(own)) if self.state != TrainingState::Idle => {
-                        (own.title, own.tags, own.notes, own.checkpoints) = (
-                            known.title.clone(),
-                            known.tags.clone(),
-                            known.notes.clone(),
-                            known.checkpoints.clone(),
-                        );
+                        let RunSummary { title, tags, notes, checkpoints, .. } = known.clone();
+                        (own.title, own.tags, own.notes, own.checkpoints) = (title, tags, notes, checkpoints);
                     }
                     (Some(known), Some(own)) => own.clone_from(known),
                     (None, Some(_)) if self.state == TrainingState::Idle => *self = Self::default(),

@@ -306,11 +306,8 @@ mod tests {
         let font = FontId::proportional(13.0);
         let long = Passage { prompt: format!("{} fox", "word ".repeat(500)), token: " fox".to_owned() };
         let job = passage_job(&DARK, font.clone(), &long, 300.0);
-        assert!(
-            job.text.starts_with('…') && job.text.ends_with(" fox") && job.text.len() < 100,
-            "{}",
-            job.text
-        );
+        let text = &job.text;
+        assert!(text.starts_with('…') && text.ends_with(" fox") && text.len() < 100, "{text}");
         let whole = Passage { prompt: "Once\nupon".to_owned(), token: String::new() };
         assert_eq!(passage_job(&DARK, font, &whole, 300.0).text, "Once upon");
     }

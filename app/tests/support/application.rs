@@ -241,7 +241,7 @@ pub fn device() -> DeviceSummary {
     }
 }
 
-fn cpu() -> DeviceSummary {
+pub fn cpu() -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "Example CPU".to_owned(),
@@ -266,6 +266,7 @@ pub fn ready() -> Event {
         version: 1,
         app_version: "0.1.0".to_owned(),
         device: device(),
+        automatic: true,
         storage: storage(),
     })
 }

@@ -109,6 +109,7 @@ impl Engine {
                 version: message::VERSION,
                 app_version: "0.1.0".to_owned(),
                 device: device(),
+                automatic: true,
                 storage: storage(),
             })],
             Command::ListProjects => {

@@ -60,6 +60,8 @@ pub struct Ready {
     pub version: u32,
     pub app_version: String,
     pub device: DeviceSummary,
+    /// Whether the engine chose the device, not a person.
+    pub automatic: bool,
     pub storage: StorageSummary,
 }
 

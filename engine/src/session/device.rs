@@ -88,6 +88,7 @@ impl Session {
             version: message::VERSION,
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.device.summary.clone(),
+            automatic: wish == "auto",
             storage: self.storage.clone(),
         })
     }

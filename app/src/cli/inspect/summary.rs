@@ -275,12 +275,8 @@ mod tests {
         summary.token_ids = !matches!(name, "cut_by" | "rank");
         summary.without_value = usize::from(name == "rank");
         let bytes: Vec<u8> = entries.iter().copied().flat_map(u32::to_le_bytes).collect();
-        let tensor = ViewTensor {
-            name: name.to_owned(),
-            number: None,
-            own: Tensor::new(&summary, &bytes),
-            bytes: &bytes,
-        };
+        let (name, own) = (name.to_owned(), Tensor::new(&summary, &bytes));
+        let tensor = ViewTensor { name, number: None, own, bytes: &bytes };
         Words::new(&tokens, 1, &[]).cells(&tensor)
     }
 
@@ -310,12 +306,8 @@ mod tests {
     fn a_large_tensor_is_told_by_shape_and_statistics() {
         let summary = TensorSummary::new("norms", "blocks.0", &[("L", 1), ("T", 3)], ElementKind::F32);
         let bytes: Vec<u8> = [1.0_f32, f32::NAN, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
-        let said = statistics(&ViewTensor {
-            name: summary.name.clone(),
-            number: None,
-            own: Tensor::new(&summary, &bytes),
-            bytes: &bytes,
-        });
+        let (name, own) = (summary.name.clone(), Tensor::new(&summary, &bytes));
+        let said = statistics(&ViewTensor { name, number: None, own, bytes: &bytes });
         assert_eq!(said, "  norms f32[L 1, T 3] of blocks.0: 1.0000 to 3.0000, mean 2.0000, 1 not finite");
     }
 }

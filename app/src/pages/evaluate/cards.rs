@@ -71,8 +71,7 @@ fn card_ui(
     let lines = |ui: &mut Ui| lines_ui(ui, lines, ranges, colour);
     let Some(evaluation) = found.evaluations.get(&run.name) else {
         caption(ui, format!("{} · not evaluated yet: press Evaluate", run.shape));
-        lines(ui);
-        return;
+        return lines(ui);
     };
     let step = format::whole(evaluation.step);
     let made = date(evaluation.made);
@@ -83,25 +82,19 @@ fn card_ui(
     if is_apart {
         let tokens = evaluation.likelihood.as_ref().map_or(0, |likelihood| likelihood.tokens);
         let tokens = format::counted(tokens, "token");
-        quiet_text(
-            ui,
-            format!("Evaluated on {tokens} of another text: choose only this run for its numbers."),
-        );
-        lines(ui);
-        return;
+        let means = "of another text: choose only this run for its numbers";
+        quiet_text(ui, format!("Evaluated on {tokens} {means}."));
+        return lines(ui);
     }
     let (width, gap) = (ui.available_width(), space::SECTION);
     if width < 2.0 * MIN_CARD_WIDTH + gap {
         first_ui(ui, palette, evaluation);
         ui.add_space(space::TIGHT);
-        lines(ui);
-        return;
+        return lines(ui);
     }
-    columns_ui(ui, gap, &[MIN_CARD_WIDTH, width - MIN_CARD_WIDTH - gap], |ui, place| {
-        if place == 0 {
-            return first_ui(ui, palette, evaluation);
-        }
-        lines(ui);
+    columns_ui(ui, gap, &[MIN_CARD_WIDTH, width - MIN_CARD_WIDTH - gap], |ui, place| match place {
+        0 => first_ui(ui, palette, evaluation),
+        _ => lines(ui),
     });
 }
 

@@ -107,15 +107,10 @@ impl Asking {
                 continue;
             }
             let settings = Box::new(chosen.settings(&views));
-            let (source, prompt) = (source.clone(), chosen.prompt.clone());
+            let (source, prompt, further) = (source.clone(), chosen.prompt.clone(), Vec::new());
             let keyed = views.iter().map(|view| (*view, key(*view))).collect();
-            let request = context.outbox.send(Command::Inspect {
-                source,
-                prompt,
-                further: Vec::new(),
-                views,
-                settings,
-            });
+            let command = Command::Inspect { source, prompt, further, views, settings };
+            let request = context.outbox.send(command);
             self.pending = Some(Pending { request, column, views: keyed });
             return;
         }

@@ -110,11 +110,8 @@ impl<'a> Labelled<'a> {
                 let middle = at.y + height * (place as f32 + 0.5);
                 if rows.y_range().expand(LINE).contains(middle) {
                     let text = elided(&painter, name, fonts[0].clone(), palette.quiet, left - 8.0);
-                    painter.galley(
-                        pos2(rows.right() - 6.0, middle) - text.size() * vec2(1.0, 0.5),
-                        text,
-                        palette.quiet,
-                    );
+                    let place = pos2(rows.right() - 6.0, middle) - text.size() * vec2(1.0, 0.5);
+                    painter.galley(place, text, palette.quiet);
                 }
             }
             let painter = ui.painter_at(below);

@@ -121,14 +121,8 @@ mod tests {
     use super::*;
 
     fn run() -> RunSummary {
-        let checkpoint = |file: &str, step| CheckpointSummary {
-            file: file.to_owned(),
-            step,
-            val_loss: None,
-            best: false,
-            resumable: false,
-            bytes: 1,
-        };
+        let checkpoint =
+            |file: &str, step| CheckpointSummary { file: file.to_owned(), step, ..Default::default() };
         let checkpoints =
             vec![checkpoint("c", 300), checkpoint("b", 200), checkpoint("a", 0), checkpoint("best", 200)];
         RunSummary { name: "example".to_owned(), checkpoints, ..RunSummary::default() }

@@ -101,22 +101,13 @@ impl Shown {
         if self.cutting.due(ui, &key) && !text.is_empty() {
             context.outbox.send(Command::Tokenize { text: text.clone() });
         }
-        let Some(answer::Tokens { text: known, tokens, lost, .. }) = &context.state.tokenizer.tokens else {
+        let Some(known) = &context.state.tokenizer.tokens else {
             return caption(ui, "Tokenizing…");
         };
-        let characters = format::counted(known.chars().count() as u64, "character");
-        let count = format::counted(tokens.len() as u64, "token");
+        let characters = format::counted(known.text.chars().count() as u64, "character");
+        let count = format::counted(known.tokens.len() as u64, "token");
         caption(ui, if is_predicted { format!("{count} for {characters}") } else { characters });
-        let chip = |(place, token): (usize, &glasshouse_protocol::TokenSummary)| Chip {
-            below: token.id.to_string(),
-            hover: format!("{} · id {}", visible(&token.text), token.id),
-            ..Chip::of(place, &token.text, token.special)
-        };
-        let chips: Vec<Chip> = tokens.iter().enumerate().map(chip).collect();
-        chips_ui(ui, context.palette, "lesson's tokens", &chips);
-        if !lost.is_empty() {
-            hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));
-        }
+        tokens_ui(ui, context.palette, "lesson's tokens", known);
     }
 
     /// Draws a plot; one of several runs shows the `compared` ones, if any.

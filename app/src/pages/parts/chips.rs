@@ -17,6 +17,8 @@ pub struct Chip {
     pub score: Option<(String, Color32)>,
 }
 
+/// Maximum number of tokens drawn.
+const MAX_DRAWN: usize = 1200;
 /// Number of chips from which invisible ones are left out.
 const MANY: usize = 2000;
 
@@ -40,8 +42,15 @@ pub fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+fn hex(token: &TokenSummary) -> String {
+    if token.special {
+        return "none: a special token".to_owned();
+    }
+    bytes_of(&token.text).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
+}
+
 /// The bytes of a token's text, in which incomplete characters are written as `\xE2`.
-pub fn bytes_of(text: &str) -> Vec<u8> {
+fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
@@ -55,6 +64,29 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Draws a text's tokens, and what its vocabulary lacks. Returns the clicked token.
+pub fn tokens_ui<'a>(
+    ui: &mut Ui,
+    palette: &Palette,
+    id: &str,
+    known: &'a answer::Tokens,
+) -> Option<&'a TokenSummary> {
+    let answer::Tokens { tokens, lost, .. } = known;
+    let chip = |(place, token): (usize, &TokenSummary)| {
+        let hover = format!("token {} · id {} · bytes {}", visible(&token.text), token.id, hex(token));
+        Chip { below: token.id.to_string(), hover, ..Chip::of(place, &token.text, token.special) }
+    };
+    let chips: Vec<Chip> = tokens.iter().take(MAX_DRAWN).enumerate().map(chip).collect();
+    let clicked = chips_ui(ui, palette, id, &chips);
+    if let Some(more @ 1..) = tokens.len().checked_sub(MAX_DRAWN) {
+        caption(ui, format!("and {} more", format::whole(more as u64)));
+    }
+    if !lost.is_empty() {
+        hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));
+    }
+    clicked.and_then(|place| tokens.get(place))
 }
 
 /// Draws chips. Returns the index of the clicked one. All have the same height, so that the layout does not jump.
@@ -141,4 +173,18 @@ pub fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> O
 fn tint(palette: &Palette, number: usize) -> Color32 {
     let [first, second, third, fourth, ..] = palette.series;
     [first, second, third, fourth][number % 4]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_text_or_the_ones_it_names() {
+        let token = |text: &str| TokenSummary { id: 7, text: text.to_owned(), special: false };
+        assert_eq!(hex(&token(" cat")), "20 63 61 74");
+        assert_eq!(hex(&token("é")), "C3 A9");
+        assert_eq!(hex(&token("a\\xE2")), "61 E2");
+        assert_eq!(hex(&token("\\x")), "5C 78");
+    }
 }

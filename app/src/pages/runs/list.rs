@@ -1,5 +1,6 @@
 //! The table of runs.
 
+use super::text;
 use crate::pages::prelude::*;
 use std::cmp::Ordering;
 
@@ -68,40 +69,10 @@ impl Default for List {
 pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
-        (
-            icons::ICON_UPLOAD_FILE,
-            "Import a model",
-            match FOLDERS {
-                true => {
-                    "A Hugging Face folder of GPT-2, GPT-Neo, Llama, Mistral, Qwen, SmolLM, Gemma, Granite, OLMo, Pythia or Phi"
-                }
-                false => {
-                    "A GGUF file, or all files of a Hugging Face folder: safetensors, config.json, tokenizer.json"
-                }
-            },
-            Wish::ImportModel,
-        ),
-        (
-            icons::ICON_UPLOAD_FILE,
-            "Import a GGUF file",
-            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen, Gemma 2 and 3, Phi-3, Granite or OLMo 2, quantised or not",
-            Wish::ImportModelFile,
-        ),
-        (
-            icons::ICON_LINK,
-            "Import from a URL",
-            "A model on the Hugging Face Hub or on another server",
-            Wish::ImportModelAddress,
-        ),
-        (
-            icons::ICON_LAN,
-            "Import a bundle",
-            match FOLDERS {
-                true => "Creates a run from a trained bundle",
-                false => "Creates a run from a trained bundle: choose a zip of its folder, including `out`",
-            },
-            Wish::ImportBundle,
-        ),
+        (icons::ICON_UPLOAD_FILE, "Import a model", text::MODEL, Wish::ImportModel),
+        (icons::ICON_UPLOAD_FILE, "Import a GGUF file", text::GGUF, Wish::ImportModelFile),
+        (icons::ICON_LINK, "Import from a URL", text::URL, Wish::ImportModelAddress),
+        (icons::ICON_LAN, "Import a bundle", text::BUNDLE, Wish::ImportBundle),
     ];
     let is_shown = |wish: &Wish| match wish {
         Wish::ImportModelFile => FOLDERS,
@@ -109,8 +80,7 @@ pub fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         Wish::ImportBundle => cfg!(feature = "cluster") && !context.state.runs.list.is_empty(),
         _ => true,
     };
-    let ways: Vec<_> = ways.into_iter().filter(|(.., wish)| is_shown(wish)).collect();
-    for (icon, name, means, wish) in ways {
+    for (icon, name, means, wish) in ways.into_iter().filter(|(.., wish)| is_shown(wish)) {
         let button = |ui: &mut Ui| widgets::quiet(ui, icon, name);
         if ui.add_enabled(idle, button).on_hover_text(means).clicked() {
             context.asks.wish = Some(wish);

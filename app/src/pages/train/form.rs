@@ -9,12 +9,8 @@ pub fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let has_f16 = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
     let draft = &mut *context.draft;
     let before = draft.train.precision;
-    let note = format!(
-        "{} · batch size {} · learning rate {}",
-        draft.train.length(),
-        draft.train.batch_size,
-        format::scientific(draft.train.learning_rate)
-    );
+    let (length, rate) = (draft.train.length(), format::scientific(draft.train.learning_rate));
+    let note = format!("{length} · batch size {} · learning rate {rate}", draft.train.batch_size);
     let title = if draft.start.is_some() { "All training settings" } else { "Settings of the next run" };
     let head = (title, note.as_str());
     fold(ui, context.preferences, FOLD, head, false, |ui, _| {

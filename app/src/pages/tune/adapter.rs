@@ -14,8 +14,7 @@ pub fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorRepor
         follow_rate(draft, before);
     }
     if !adapts {
-        trainable_ui(ui, draft, refused);
-        return;
+        return trainable_ui(ui, draft, refused);
     }
     caption(ui, "Trains two narrow matrices per layer; the base weights are frozen. Needs little memory.");
     let names = ["kind", "rank", "alpha", "rslora", "dropout", "base"];

@@ -30,13 +30,8 @@ impl DataRequests {
             context.outbox.send(Command::ListFeedback);
         }
         if state.documents.overview.is_none() && self.documents.replace(changes) != Some(changes) {
-            let validation = context.draft.data.validation;
-            context.outbox.send(Command::ListDocuments {
-                search: String::new(),
-                offset: 0,
-                count: 1,
-                validation,
-            });
+            let (search, validation) = (String::new(), context.draft.data.validation);
+            context.outbox.send(Command::ListDocuments { search, offset: 0, count: 1, validation });
         }
     }
 }

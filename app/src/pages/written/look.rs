@@ -90,14 +90,8 @@ impl Look {
 /// Requests the distribution at a token, given the tokens before it. `None` for the first token.
 fn explain(context: &mut Context<'_>, text: &Text, place: usize, config: GenerateConfig) -> Option<u64> {
     let (tokens, chosen) = explain::prefix(text, place)?;
-    let source = text.source.clone();
-    Some(context.outbox.send(Command::Explain {
-        source,
-        tokens,
-        chosen: Some(chosen),
-        config,
-        count: CANDIDATES,
-    }))
+    let (source, chosen, count) = (text.source.clone(), Some(chosen), CANDIDATES);
+    Some(context.outbox.send(Command::Explain { source, tokens, chosen, config, count }))
 }
 
 #[cfg(test)]
@@ -108,14 +102,7 @@ mod tests {
     fn a_text_keeps_the_name_of_the_run_that_wrote_it() {
         let run = |name: &str| RunSummary {
             name: name.to_owned(),
-            checkpoints: vec![CheckpointSummary {
-                file: "best.safetensors".to_owned(),
-                step: 400,
-                val_loss: Some(1.5),
-                best: true,
-                resumable: true,
-                bytes: 1,
-            }],
+            checkpoints: vec![CheckpointSummary { step: 400, best: true, ..Default::default() }],
             ..RunSummary::default()
         };
         let mut state = State::default();

@@ -199,18 +199,13 @@ enum ServerMessage {
     Refused(&'static str),
 }
 
-/// What a browser sends in a text frame.
+/// What a browser sends in a text frame; `Drop` gives up a message.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ClientMessage {
     Request(Head),
-    /// Gives up a message.
-    Drop {
-        drop: u64,
-    },
-    Steer {
-        steer: bool,
-    },
+    Drop { drop: u64 },
+    Steer { steer: bool },
 }
 
 #[derive(Serialize)]

@@ -242,7 +242,7 @@ impl RunSummary {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointSummary {
     pub file: String,
     pub step: u64,

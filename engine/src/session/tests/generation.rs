@@ -178,3 +178,59 @@ fn a_request_whose_samples_fail_ends_once_and_logits_are_drawn_from_without_open
     assert_eq!(failures(&heard), [""; 0]);
     assert_eq!(completed(&heard, 2).ids, completed(&heard, 3).ids);
 }
+
+/// Number, seed, text and ending of a request's samples.
+fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> {
+    let samples = heard.iter().filter(|report| report.request == Some(request));
+    let samples = samples.filter_map(|report| match &report.event {
+        Event::Completed { completion } => {
+            Some((completion.number, completion.seed, completion.text.clone(), completion.ending))
+        }
+        _ => None,
+    });
+    samples.collect()
+}
+
+#[test]
+fn samples_at_once_are_what_each_is_by_itself() {
+    let config = |seed| GenerateConfig { max_tokens: 12, seed, ..GenerateConfig::default() };
+    let generate = |config, output| Command::Generate {
+        source: WeightSource::Current,
+        prompt: "The".into(),
+        config,
+        output,
+    };
+    let samples = |count| generate(config(3), Output::Samples { count });
+    let long = GenerateConfig { max_tokens: 1_000_000, ..config(1) };
+    let endless = generate(long, Output::Samples { count: 2 });
+    let alone = |seed| after(generate(config(seed), Output::Tokens));
+    let heard = play_trained(
+        tiny(20),
+        vec![
+            // More samples than slots.
+            after(samples(19)),
+            alone(3),
+            alone(21),
+            after(samples(0)),
+            after(endless),
+            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::Cancel { request: 0 }),
+            after(Command::ListRuns),
+        ],
+    );
+    let mut written = sampled(&heard, 4);
+    written.sort_by_key(|sample| sample.0);
+    assert_eq!(written.len(), 19);
+    assert!(written.iter().all(|(number, seed, ..)| *seed == 3 + *number as u64));
+    for (request, number) in [(5, 0), (6, 18)] {
+        assert_eq!(sampled(&heard, request)[0].2, written[number].2);
+    }
+    let is_over = |report: &&Report| report.request == Some(4) && report.event == Event::Finished;
+    assert_eq!(heard.iter().filter(is_over).count(), 1);
+    assert_eq!(failures(&heard).len(), 1);
+    assert!(failures(&heard)[0].contains("(got 0)"), "{:?}", failures(&heard));
+    let stopped = sampled(&heard, 8);
+    assert!(
+        stopped.len() == 2 && stopped.iter().all(|sample| sample.3 == Ending::Interrupted),
+        "{stopped:?}"
+    );
+}

@@ -149,21 +149,15 @@ pub fn pattern_recall(known: &Dictionaries) -> Option<(Found, &String)> {
         return None;
     }
     let mean = recalls.iter().sum::<f64>() / recalls.len() as f64;
-    let sentence = format!(
-        "Of {} at {}, the pattern explains {} of the activations on average.",
-        format::counted(recalls.len() as u64, "feature"),
-        found.at,
-        format::percent(mean)
-    );
+    let (features, share) = (format::counted(recalls.len() as u64, "feature"), format::percent(mean));
+    let sentence =
+        format!("Of {features} at {}, the pattern explains {share} of the activations on average.", found.at);
     Some(((mean, sentence), &found.run))
 }
 
 pub fn error_share(known: &Dictionaries) -> Option<(Found, &String)> {
     let found = known.graph.as_ref()?;
-    let sentence = format!(
-        "For the next token “{}”, {} of the paths begin in errors.",
-        visible(&found.token.text),
-        format::percent(found.errors)
-    );
+    let (token, share) = (visible(&found.token.text), format::percent(found.errors));
+    let sentence = format!("For the next token “{token}”, {share} of the paths begin in errors.");
     Some(((found.errors, sentence), &found.run))
 }

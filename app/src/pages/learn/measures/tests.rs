@@ -5,14 +5,8 @@ use glasshouse_protocol::answer;
 use glasshouse_protocol::inspect::{ElementKind, Inspected, Match, TensorSummary, TokenText};
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
-    let checkpoint = CheckpointSummary {
-        file: format!("step-{step}.safetensors"),
-        step,
-        val_loss: Some(best_val_loss),
-        best: true,
-        resumable: true,
-        bytes: 1,
-    };
+    let file = format!("step-{step}.safetensors");
+    let checkpoint = CheckpointSummary { file, step, best: true, ..CheckpointSummary::default() };
     RunSummary {
         name: name.to_owned(),
         step,
@@ -27,8 +21,9 @@ fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
 /// The state after a project with these runs was opened.
 fn opened(runs: Vec<RunSummary>) -> State {
     let mut state = State::default();
+    let config = presets::preset("first-stories-small").unwrap();
     let tokenizer = TokenizerSummary {
-        config: presets::preset("first-stories-small").unwrap().tokenizer,
+        config: config.tokenizer.clone(),
         vocabulary: 256,
         train_tokens: 10,
         validation_tokens: 1,
@@ -36,7 +31,6 @@ fn opened(runs: Vec<RunSummary>) -> State {
         unused: 0,
         merges: true,
     };
-    let config = presets::preset("first-stories-small").unwrap();
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
     let (drafts, tokenizer) = (Drafts::new(config), Some(tokenizer));
     let opened = OpenedProject { opening: 1, project, drafts, tokenizer, runs };
