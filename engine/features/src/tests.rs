@@ -1,6 +1,7 @@
 //! Dictionaries of small models with random weights, on the CPU.
 
 use super::*;
+use crate::attribution::Linear;
 use crate::executor::Subject;
 use crate::influence::{Gradients, Passage, half, passage, passages, rank_correlation};
 use crate::survey::Reading;
@@ -519,15 +520,13 @@ fn halves_hold_half_and_ranks_correlate() {
     assert_eq!(rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]), 0.8);
 }
 
-/// Two transcoders with random weights; in a model without biases they have none.
+/// Two transcoders with random weights.
 fn transcoders(config: &RunConfig) -> Vec<Transcoder> {
     let transcoder = |block: usize| {
         let mut weights = Weights::new(24, 16);
         let seed = 40 + 4 * block as u64;
         (weights.encoder, weights.decoder) = (random(seed, 384), random(seed + 1, 384));
-        if config.model.bias.qkv {
-            (weights.encoder_bias, weights.decoder_bias) = (random(seed + 2, 24), random(seed + 3, 16));
-        }
+        (weights.encoder_bias, weights.decoder_bias) = (random(seed + 2, 24), random(seed + 3, 16));
         let settings =
             DictionarySettings { at: format!("blocks.{block}.mlp"), width: 24, k: 6, ..Default::default() };
         Transcoder { record: Dictionary { number: 7, settings, ..Default::default() }, weights }
@@ -545,9 +544,7 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
     (gpt.model.bias.output, gpt.model.norm.bias, gpt.model.residual_scale) = (true, true, 0.7);
     let bytes = TokenizerConfig::new(TokenizerKind::Byte, 0);
     let tokenizer = block_on(Tokenizer::train(&bytes, ["bytes"], &Yielder::none())).unwrap();
-    let mut plain = gpt.clone();
-    (plain.model.bias.qkv, plain.model.bias.output, plain.model.norm.bias) = (false, false, false);
-    for config in [llama, gpt, plain] {
+    for config in [llama, gpt] {
         let parameters = model_parameters(&config.model).unwrap();
         let parameters = random(3, ArenaLayout::unfrozen(&parameters).length);
         let parameters = parameters.iter().map(|x| 0.4 * x).collect();
@@ -568,11 +565,7 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         assert!((sum(None) + found.constant - found.logit).abs() < 1e-9);
         let features = found.nodes.iter().enumerate().filter(|(_, own)| own.ablated.is_some());
         assert!(features.clone().count() > 2 * 6);
-        for (at, own) in features {
-            let added = sum(Some(at));
-            let is_whole = (added - f64::from(own.activation)).abs() < 1e-4;
-            assert!(is_whole || config.model.bias.qkv, "{added} {own:?}");
-        }
+        let mut weights: Vec<f64> = features.map(|(at, _)| sum(Some(at))).collect();
         // Fewer nodes have the same edges.
         let few = graph(Some(5), 30);
         assert_eq!((few.nodes.len(), few.logit, &few.nodes[..]), (30, found.logit, &found.nodes[..30]));
@@ -582,6 +575,19 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         assert!((shares + found.omitted - 1.0).abs() < 1e-9, "{shares} {}", found.omitted);
         // At most 36 features of a block are omitted, each with less than a thousandth.
         assert!(found.omitted < 0.072, "{}", found.omitted);
+        let model = block_on(Linear::new(&mut lens, &transcoders, &tokens)).unwrap();
+        let mut of_rows = Vec::new();
+        for (node, own) in model.nodes.iter().enumerate() {
+            let Some((_, activation)) = own.feature else { continue };
+            let row = block_on(model.row_of_feature(node)).unwrap();
+            of_rows.push(row.shares.iter().sum::<f64>());
+            let sum = of_rows.last().unwrap() + row.constant;
+            assert!((sum - f64::from(activation)).abs() < 1e-4, "{sum} {activation}");
+        }
+        weights.sort_by(f64::total_cmp);
+        of_rows.sort_by(f64::total_cmp);
+        assert_eq!(weights.len(), of_rows.len());
+        assert!(weights.iter().zip(&of_rows).all(|(edges, row)| (edges - row).abs() < 1e-9));
         let logits = block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap().remove(0);
         let logit = f64::from(logits.row(5)[5]);
         assert!((found.logit - logit).abs() < 1e-4 * logit.abs().max(1.0), "{} {logit}", found.logit);
