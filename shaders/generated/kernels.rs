@@ -1389,7 +1389,7 @@ pub mod head_norm_weight_partial {
     ];
 }
 
-/// JumpReLU, y = x where x > t = max(θ, 0), else 0, or its gradients: dx = dy where x > t, and θ's from a straight-through estimator.
+/// JumpReLU, y = x where x > θ, else 0, or its gradients: dx = dy where x > θ, and that of log θ from a straight-through estimator.
 pub mod jump_relu {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -1419,25 +1419,25 @@ pub mod jump_relu {
     }
 
     pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel { name: "jump_relu", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, WF79C4A33, WA8D23C4E, W41F6882D, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
-        Kernel { name: "jump_relu:backward", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, WF79C4A33, WB6B2018C, W46216659, W5D890B68, WC30D1A42, W005C8EA1, WAD9DA88E, W142FE511, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "jump_relu", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, W5E498EB9, WA8D23C4E, W010CBFBE, WD0112C68, W0D6B5DC7], workgroup_size: [256, 1, 1], bindings: BINDINGS_0, workgroup_memory: 0, reads_z: false },
+        Kernel { name: "jump_relu:backward", entry_point: "jump_relu", pieces: &[W1B34689B, WE32FAE4C, W92E6200A, W5E498EB9, WB6B2018C, W46216659, W5D890B68, WC30D1A42, W005C8EA1, WA0B4DFA3, W5D5C861E, WD0112C68, W0D6B5DC7, WC3F4079A], workgroup_size: [256, 1, 1], bindings: BINDINGS_1, workgroup_memory: 0, reads_z: false },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "threshold", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "log_threshold", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "threshold", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "log_threshold", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
         KernelBinding { name: "targets", binding: 5, access: Access::Read, stride: 4 },
         KernelBinding { name: "loss", binding: 6, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "dthreshold", binding: 8, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dlog_threshold", binding: 8, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -3562,7 +3562,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "4eacef135302641b";
+pub const VERSION: &str = "b16d4a36f6eda3fe";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

@@ -10,6 +10,19 @@ pub(crate) const W005C8EA1: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> dx: array<f32>;
 "#;
+pub(crate) const W010CBFBE: &str = r#"
+@compute @workgroup_size(256)
+fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.columns;
+    if row >= arguments.rows {
+        return;
+    }
+    let threshold = exp(log_threshold[at % arguments.columns]);
+    let entry = x[at];
+    y[at] = select(0.0, entry, entry > threshold);
+}
+"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -309,27 +322,6 @@ fn router_loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     let balance = arguments.balance * f32(arguments.experts);
     let factor = arguments.factor * shares[control.row * arguments.rows + row];
     result[row] = factor * (balance * loaded + arguments.z * lse * lse);
-}
-"#;
-pub(crate) const W142FE511: &str = r#"
-@compute @workgroup_size(256)
-fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.columns;
-    if row >= arguments.rows {
-        return;
-    }
-    let raw = threshold[at % arguments.columns];
-    let least = max(raw, 0.0);
-    let entry = x[at];
-    {
-        let ignored = arguments.ignoring == 1u && targets[control.row * arguments.rows + row] == arguments.ignored;
-        let count = loss[select(0u, 1u, arguments.penalty != 0.0)];
-        let penalty = select(arguments.penalty * control.loss_scale / count, 0.0, ignored || arguments.penalty == 0.0 || count == 0.0);
-        let is_near = raw > 0.0 && abs(entry - least) < 0.5 * arguments.bandwidth;
-        dx[at] = select(0.0, dy[at], entry > least);
-        dthreshold[at] = select(0.0, -(least * dy[at] + penalty) / arguments.bandwidth, is_near);
-    }
 }
 "#;
 pub(crate) const W14470637: &str = r#"
@@ -1451,20 +1443,6 @@ alias Left = vec4<f16>;
 pub(crate) const W40CE1D1E: &str = r#"
 var<workgroup> block_sums: array<f32, BLOCK>;
 "#;
-pub(crate) const W41F6882D: &str = r#"
-@compute @workgroup_size(256)
-fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.columns;
-    if row >= arguments.rows {
-        return;
-    }
-    let raw = threshold[at % arguments.columns];
-    let least = max(raw, 0.0);
-    let entry = x[at];
-    y[at] = select(0.0, entry, entry > least);
-}
-"#;
 pub(crate) const W422492D2: &str = r#"struct Arguments {
     rows: u32,
     vocabulary: u32,
@@ -1922,12 +1900,36 @@ pub(crate) const W5D053D37: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dx: array<Entry>;
 "#;
+pub(crate) const W5D5C861E: &str = r#"
+@compute @workgroup_size(256)
+fn jump_relu(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.columns;
+    if row >= arguments.rows {
+        return;
+    }
+    let threshold = exp(log_threshold[at % arguments.columns]);
+    let entry = x[at];
+    {
+        let ignored = arguments.ignoring == 1u && targets[control.row * arguments.rows + row] == arguments.ignored;
+        let count = loss[select(0u, 1u, arguments.penalty != 0.0)];
+        let penalty = select(arguments.penalty * control.loss_scale / count, 0.0, ignored || arguments.penalty == 0.0 || count == 0.0);
+        let slope = -threshold * (threshold * dy[at] + penalty) / arguments.bandwidth;
+        dx[at] = select(0.0, dy[at], entry > threshold);
+        dlog_threshold[at] = select(0.0, slope, abs(entry - threshold) < 0.5 * arguments.bandwidth);
+    }
+}
+"#;
 pub(crate) const W5D890B68: &str = r#"
 @group(0) @binding(5)
 var<storage, read> targets: array<u32>;
 "#;
 pub(crate) const W5E3B7866: &str = r#"
 const INVOCATIONS: u32 = 64u;
+"#;
+pub(crate) const W5E498EB9: &str = r#"
+@group(0) @binding(2)
+var<storage, read> log_threshold: array<f32>;
 "#;
 pub(crate) const W5EAB5426: &str = r#"
 fn stage_deltas(window: u32, first: u32, head: u32, own: u32, other: u32) {
@@ -3291,6 +3293,10 @@ pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
 var<storage, read> roots: array<f32>;
 "#;
+pub(crate) const WA0B4DFA3: &str = r#"
+@group(0) @binding(8)
+var<storage, read_write> dlog_threshold: array<f32>;
+"#;
 pub(crate) const WA0BF5FCC: &str = r#"
 @group(0) @binding(2)
 var<storage, read> table: array<Stored>;
@@ -3691,10 +3697,6 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
         reports[control.row].skipped = select(0.0, 1.0, skipped);
     }
 }
-"#;
-pub(crate) const WAD9DA88E: &str = r#"
-@group(0) @binding(8)
-var<storage, read_write> dthreshold: array<f32>;
 "#;
 pub(crate) const WAE3F7C64: &str = r#"
 fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
@@ -5388,10 +5390,6 @@ pub(crate) const WF785DAAF: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
 }
-"#;
-pub(crate) const WF79C4A33: &str = r#"
-@group(0) @binding(2)
-var<storage, read> threshold: array<f32>;
 "#;
 pub(crate) const WF836C876: &str = r#"
 const STEPS: u32 = 16u;

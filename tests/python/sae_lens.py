@@ -5,7 +5,7 @@
 
 FOLDER has cfg.json and sae_weights.safetensors; X is a file of little-endian floats [N, d_in]; PENALTY (l0_coefficient) and BANDWIDTH are those
 of a JumpReLU. Prints one JSON object: `loss` (mse: summed over d_in, mean over tokens), `l0`, and the gradients of the loss with its penalty, flat, by
-the names of the weights.
+the names of the weights (`threshold` is that of its logarithm).
 """
 
 import json
@@ -38,7 +38,11 @@ def main():
     folder, given, penalty, bandwidth = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
     cfg = json.loads((folder / "cfg.json").read_text())
     assert cfg["architecture"] in ("topk", "jumprelu") and cfg["normalize_activations"] == "none"
-    weights = {name: it.double().requires_grad_() for name, it in load_file(folder / "sae_weights.safetensors").items()}
+    weights = {name: it.double() for name, it in load_file(folder / "sae_weights.safetensors").items()}
+    if cfg["architecture"] == "jumprelu":
+        # SAELens trains log_threshold, and stores its exponential.
+        weights["threshold"] = weights["threshold"].clamp(min=torch.finfo(torch.float32).tiny).log()
+    weights = {name: it.requires_grad_() for name, it in weights.items()}
     x = torch.frombuffer(bytearray(given.read_bytes()), dtype=torch.float32).double().view(-1, cfg["d_in"])
     sae_in = x - weights["b_dec"] * cfg["apply_b_dec_to_input"]
     hidden_pre = sae_in @ weights["W_enc"] + weights["b_enc"]
@@ -46,7 +50,7 @@ def main():
         topk = torch.topk(hidden_pre, k=cfg["k"], dim=-1)
         features, l0_loss = torch.zeros_like(hidden_pre).scatter(-1, topk.indices, torch.relu(topk.values)), 0.0
     else:
-        threshold = weights["threshold"].relu()
+        threshold = weights["threshold"].exp()
         features = JumpReLU.apply(hidden_pre, threshold, bandwidth, False)
         l0_loss = penalty * JumpReLU.apply(hidden_pre, threshold, bandwidth, True).sum(dim=-1).mean()
     out = features @ weights["W_dec"] + weights["b_dec"]

@@ -102,7 +102,7 @@ macro_rules! parity {
 
 parity! {
     embedding embedding_at_cursor norm linear head_norm rope rope_at_cursor attention cached_attention last_row
-    activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood top_k jump_relu squared_error
+    activation gate route router_loss weigh_experts expert_linear dropouts noise add scale multiply row_norm softcap stored_weights unpack cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood top_k jump_relu jump_relu_penalty squared_error
 }
 
 /// Several products of one size in one launch have the bits of each computed separately.

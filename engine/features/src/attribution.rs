@@ -32,40 +32,37 @@ pub struct Transcoder {
 }
 
 /// Something that writes to the residual stream at a position.
-struct Node {
+pub(crate) struct Node {
     /// 0 for a token, b + 1 for a feature or an error of block b.
     depth: usize,
     position: usize,
-    /// `None` for tokens and errors.
-    feature: Option<(usize, f32)>,
+    /// A feature with its activation; `None` for tokens and errors.
+    pub feature: Option<(usize, f32)>,
     /// [C].
     writes: Vec<f32>,
 }
 
-/// Shares of nodes and a constant in a value.
-struct Row {
+/// A value as a sum over nodes, and a constant from biases.
+pub(crate) struct Row {
     /// By node.
-    shares: Vec<f64>,
-    constant: f64,
+    pub shares: Vec<f64>,
+    pub constant: f64,
 }
 
-/// The values of a forward pass that stay constant, by block.
-struct Values {
-    /// H patterns [T,T].
+/// A model whose parts are linear between nodes: patterns and scales of norms are those of one forward pass.
+pub(crate) struct Linear<'a> {
+    lens: &'a Lens,
+    transcoders: &'a [Transcoder],
+    /// H patterns [T,T] of each block.
     patterns: Vec<Vec<Vec<f32>>>,
     /// The stream before each block and after the last, [T,C].
     streams: Vec<Tensor>,
     /// The stream before each MLP, [T,C].
     between: Vec<Tensor>,
-}
-
-/// A model whose parts are linear between nodes.
-struct Linear<'a> {
-    lens: &'a Lens,
-    transcoders: &'a [Transcoder],
-    values: &'a Values,
+    /// Of the next token.
+    logits: Vec<f32>,
     /// By depth.
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
     /// The nodes of each depth.
     depths: Vec<Range<usize>>,
     yielder: Yielder,
@@ -84,14 +81,31 @@ fn is_zero(row: &[f64]) -> bool {
 }
 
 impl<'a> Linear<'a> {
-    /// `read` and `written` are input and output of each MLP, [T,C].
-    async fn new(
-        lens: &'a Lens,
-        transcoders: &'a [Transcoder],
-        values: &'a Values,
-        (read, written): (&[Tensor], &[Tensor]),
-    ) -> Self {
-        let embedded = values.streams[0].rows().enumerate();
+    pub async fn new(lens: &'a mut Lens, transcoders: &'a [Transcoder], tokens: &[u32]) -> Result<Self> {
+        let (config, yielder) = (lens.config().clone(), Yielder::new());
+        let of_blocks = |point: fn(usize) -> HookPoint| (0..config.layers).map(point).collect::<Vec<_>>();
+        let mut probed = Vec::new();
+        for point in
+            [HookPoint::QueriesKeysValues, HookPoint::Between, HookPoint::MlpInput, HookPoint::MlpOutput]
+        {
+            probed.push(lens.probe(tokens, &of_blocks(point)).await?);
+        }
+        let [packed, between, read, written] =
+            <[_; 4]>::try_from(probed).ok().or_internal("four kinds of values")?;
+        let mut sites: Vec<HookPoint> = (0..=config.layers).map(HookPoint::Stream).collect();
+        sites.push(HookPoint::Logits);
+        let mut streams = lens.probe(tokens, &sites).await?;
+        let logits = streams.pop().or_internal("a text without logits")?;
+        let logits = logits.row(tokens.len().saturating_sub(1)).to_vec();
+        let mut patterns = Vec::with_capacity(config.layers);
+        for (block, packed) in packed.iter().enumerate() {
+            let (attention, mut own) = (Attention::new(&config, block, packed), Vec::new());
+            for head in 0..config.heads {
+                own.push(attention.probabilities(head, &yielder).await);
+            }
+            patterns.push(own);
+        }
+        let embedded = streams[0].rows().enumerate();
         let token = |(position, row): (usize, &[f32])| Node {
             depth: 0,
             position,
@@ -99,7 +113,7 @@ impl<'a> Linear<'a> {
             writes: row.to_vec(),
         };
         let mut nodes: Vec<Node> = embedded.map(token).collect();
-        let (mut depths, yielder) = (Vec::with_capacity(transcoders.len() + 1), Yielder::new());
+        let mut depths = Vec::with_capacity(transcoders.len() + 1);
         depths.push(0..nodes.len());
         for (block, Transcoder { record, weights }) in transcoders.iter().enumerate() {
             let (first, depth) = (nodes.len(), block + 1);
@@ -117,33 +131,35 @@ impl<'a> Linear<'a> {
             }
             depths.push(first..nodes.len());
         }
-        Self { lens, transcoders, values, nodes, depths, yielder }
+        Ok(Self { lens, transcoders, patterns, streams, between, logits, nodes, depths, yielder })
     }
 
     /// The gradient [T,C] of a linear function of the stream at one position.
     fn gradient(&self, position: usize, channels: &[f64]) -> Vec<f64> {
-        let mut gradient = vec![0.0; self.values.streams[0].data.len()];
+        let mut gradient = vec![0.0; self.streams[0].data.len()];
         gradient[position * channels.len()..][..channels.len()].copy_from_slice(channels);
         gradient
     }
 
-    /// The row of an active feature's input E·x, without the constant that biases add.
-    async fn row_of_feature(&self, node: usize) -> Result<Row> {
+    /// The row of an active feature's input E·x + e.
+    pub async fn row_of_feature(&self, node: usize) -> Result<Row> {
         let Node { depth, position, feature, .. } = &self.nodes[node];
         let (feature, _) = feature.or_internal("a node without a feature")?;
         let (block, weights) = (depth - 1, &self.transcoders[depth - 1].weights);
         let reads: Vec<f64> = weights.encoder_row(feature).iter().map(|entry| f64::from(*entry)).collect();
-        let stream = self.values.between[block].row(*position);
-        let (channels, _) = self.through_norm(&format!("blocks.{block}.mlp.norm"), stream, &reads)?;
+        let stream = self.between[block].row(*position);
+        let (channels, bias) = self.through_norm(&format!("blocks.{block}.mlp.norm"), stream, &reads)?;
         let mut gradient = self.gradient(*position, &channels);
-        self.attention(block, &mut gradient, &mut 0.0).await?;
-        self.row(gradient, block, 0.0).await
+        let of_attention = self.attention(block, &mut gradient).await?;
+        let mut row = self.row(gradient, block).await?;
+        row.constant += f64::from(weights.encoder_bias[feature]) + bias + of_attention;
+        Ok(row)
     }
 
-    /// The row of Σ gradient·stream + constant, with the gradient [T,C] of the stream after block `depth` − 1.
-    async fn row(&self, mut gradient: Vec<f64>, depth: usize, mut constant: f64) -> Result<Row> {
+    /// The row of Σ gradient·stream, with the gradient [T,C] of the stream after block `depth` − 1.
+    async fn row(&self, mut gradient: Vec<f64>, depth: usize) -> Result<Row> {
         let width = self.lens.config().width;
-        let mut shares = vec![0.0; self.nodes.len()];
+        let (mut shares, mut constant) = (vec![0.0; self.nodes.len()], 0.0);
         for depth in (0..=depth).rev() {
             for node in self.depths[depth].clone() {
                 let Node { position, writes, .. } = &self.nodes[node];
@@ -152,7 +168,7 @@ impl<'a> Linear<'a> {
             if let Some(block) = depth.checked_sub(1) {
                 let bias = &self.transcoders[block].weights.decoder_bias;
                 constant += gradient.chunks_exact(width).map(|row| dot(row, bias)).sum::<f64>();
-                self.attention(block, &mut gradient, &mut constant).await?;
+                constant += self.attention(block, &mut gradient).await?;
             }
         }
         Ok(Row { shares, constant })
@@ -164,8 +180,8 @@ impl<'a> Linear<'a> {
         Ok((channels, bias.unwrap_or(0.0)))
     }
 
-    /// Turns the gradient of the stream before a block's MLP into that of the stream before the block.
-    async fn attention(&self, block: usize, gradient: &mut [f64], constant: &mut f64) -> Result<()> {
+    /// Turns the gradient of the stream before a block's MLP into that of the stream before the block, and returns what biases add.
+    async fn attention(&self, block: usize, gradient: &mut [f64]) -> Result<f64> {
         let (config, heads) = (self.lens.config(), self.lens.heads());
         let (width, size) = (config.width, heads.head_size);
         let (columns, group) = (heads.kv_heads * size, heads.heads / heads.kv_heads);
@@ -175,15 +191,15 @@ impl<'a> Linear<'a> {
         let output = weight("output.weight").or_internal("attention without its output")?;
         let packed = weight("qkv.weight").or_internal("attention without its values")?;
         let first = heads.packed() - columns;
-        let mut of_values = vec![0.0; gradient.len() / width * columns];
+        let (mut of_values, mut constant) = (vec![0.0; gradient.len() / width * columns], 0.0);
         for (query, own) in gradient.chunks_exact(width).enumerate().filter(|(_, own)| !is_zero(own)) {
-            *constant += scale * weight("output.bias").map_or(0.0, |bias| dot(own, bias));
+            constant += scale * weight("output.bias").map_or(0.0, |bias| dot(own, bias));
             let mut attended = vec![0.0; heads.width()];
             for (entry, row) in own.iter().zip(output.chunks_exact(heads.width())) {
                 add(&mut attended, scale * entry, row);
             }
             for (head, own) in attended.chunks_exact(size).enumerate() {
-                let pattern = &self.values.patterns[block][head];
+                let pattern = &self.patterns[block][head];
                 let pattern = &pattern[query * pattern.len().isqrt()..][..=query];
                 for (position, probability) in pattern.iter().enumerate() {
                     let at = position * columns + head / group * size;
@@ -194,21 +210,21 @@ impl<'a> Linear<'a> {
             }
             self.yielder.maybe_yield().await;
         }
-        let stream = &self.values.streams[block];
+        let stream = &self.streams[block];
         for (position, own) in of_values.chunks_exact(columns).enumerate().filter(|(_, own)| !is_zero(own)) {
-            *constant += weight("qkv.bias").map_or(0.0, |bias| dot(own, &bias[first..]));
+            constant += weight("qkv.bias").map_or(0.0, |bias| dot(own, &bias[first..]));
             let mut reads = vec![0.0; width];
             for (entry, row) in own.iter().zip(packed.chunks_exact(width).skip(first)) {
                 add(&mut reads, *entry, row);
             }
             let (channels, bias) =
                 self.through_norm(&format!("{path}.norm"), stream.row(position), &reads)?;
-            *constant += bias;
+            constant += bias;
             let to = gradient[position * width..][..width].iter_mut();
             to.zip(&channels).for_each(|(to, entry)| *to += entry);
             self.yielder.maybe_yield().await;
         }
-        Ok(())
+        Ok(constant)
     }
 }
 
@@ -284,27 +300,8 @@ pub async fn attribution_graph(
         refuse!("the prompt is {} tokens; an attribution graph takes up to {MAX_TOKENS}", tokens.len());
     }
     let last = tokens.len().saturating_sub(1);
-    let of_blocks = |point: fn(usize) -> HookPoint| (0..config.layers).map(point).collect::<Vec<_>>();
-    let mut probed = Vec::new();
-    for point in [HookPoint::QueriesKeysValues, HookPoint::Between, HookPoint::MlpInput, HookPoint::MlpOutput]
-    {
-        probed.push(lens.probe(tokens, &of_blocks(point)).await?);
-    }
-    let [packed, between, read, written] =
-        <[_; 4]>::try_from(probed).ok().or_internal("four kinds of values")?;
-    let mut sites: Vec<HookPoint> = (0..=config.layers).map(HookPoint::Stream).collect();
-    sites.push(HookPoint::Logits);
-    let mut streams = lens.probe(tokens, &sites).await?;
-    let logits = streams.pop().or_internal("a text without logits")?;
-    let logits = logits.row(last);
-    let mut patterns = Vec::with_capacity(config.layers);
-    for (block, packed) in packed.iter().enumerate() {
-        let (attention, mut own) = (Attention::new(&config, block, packed), Vec::new());
-        for head in 0..config.heads {
-            own.push(attention.probabilities(head, &yielder).await);
-        }
-        patterns.push(own);
-    }
+    let model = Linear::new(lens, transcoders, tokens).await?;
+    let logits = &model.logits;
     let likeliest = (0..logits.len() as u32)
         .max_by(|one, other| logits[*one as usize].total_cmp(&logits[*other as usize]));
     let token = chosen.or(likeliest).or_internal("a model without outputs")?;
@@ -313,12 +310,10 @@ pub async fn attribution_graph(
     let exp = |logit: &f32| f64::from(logit - largest).exp();
     let probability = exp(&plain) / logits.iter().map(exp).sum::<f64>();
 
-    let values = Values { patterns, streams, between };
-    let model = Linear::new(lens, transcoders, &values, (&read, &written)).await;
-    let stream = values.streams[config.layers].row(last);
-    let direction = Direction::new(lens, stream, token).or_internal("a model without its last norm")?;
-    let gradient = model.gradient(last, &direction.channels);
-    let row = model.row(gradient, config.layers, direction.bias.unwrap_or(0.0)).await?;
+    let stream = model.streams[config.layers].row(last);
+    let direction = Direction::new(model.lens, stream, token).or_internal("a model without its last norm")?;
+    let mut row = model.row(model.gradient(last, &direction.channels), config.layers).await?;
+    row.constant += direction.bias.unwrap_or(0.0);
     let total = (config.layers + count.min(model.nodes.len())) as u64;
     let paths = Paths::new(&model, &row, |done| progress(done, total)).await?;
     let mut kept: Vec<usize> = (0..model.nodes.len()).collect();
@@ -337,7 +332,7 @@ pub async fn attribution_graph(
         }
     }
     let [of_tokens, of_errors] = [true, false].map(|is_token| paths.of_leaves(&model.nodes, is_token));
-    let nodes = model.nodes;
+    let Linear { nodes, streams, .. } = model;
     let text = |id: u32| TokenText { id, text: tokenizer.describe(id).text };
     let mut found = FeatureGraph {
         tokens: tokens.iter().map(|id| text(*id)).collect(),
@@ -359,7 +354,7 @@ pub async fn attribution_graph(
             (Some(block), None) => GraphSource::Error { block },
             (Some(block), Some((feature, activation))) => {
                 let Transcoder { record, weights } = &transcoders[block];
-                let mut changed = values.streams[*depth].clone();
+                let mut changed = streams[*depth].clone();
                 let columns = changed.columns();
                 let stream = &mut changed.data[position * columns..][..columns];
                 stream.iter_mut().zip(writes).for_each(|(entry, own)| *entry -= own);

@@ -1,11 +1,11 @@
 //! A model with a dictionary on an executor.
 
-use crate::weights::{MIN_THRESHOLD, Weights};
+use crate::weights::Weights;
 use glasshouse_compiler::model::{Dictionary, TrainingGraphs, dictionary_graphs, model_parameters};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::estimate::estimate_graphs;
-use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_compiler::step::{ArenaState, IGNORED, MicroBatch, StepInput};
 use glasshouse_executors::executor::Executor;
 use glasshouse_platform::{Error, OrInternal, Result};
 use glasshouse_protocol::{ModelConfig, RunConfig};
@@ -103,14 +103,38 @@ impl DictionaryExecutor {
         self.executor.set_state(&self.state).await
     }
 
-    /// Reads weights and moments after steps, makes the decoder's columns unit vectors and thresholds positive, and applies `change`.
+    /// Reads weights and moments after steps, makes the decoder's columns unit vectors, and applies `change`.
     pub(crate) async fn settle(&mut self, change: impl FnOnce(&mut Weights)) -> Result<()> {
         self.state = self.executor.state().await?;
         self.weights.read(&self.layout, &self.state.parameters);
         let mut weights = std::mem::take(&mut self.weights);
+        weights.threshold.iter_mut().for_each(|own| *own = libm::expf(*own));
         weights.normalise();
-        weights.threshold.iter_mut().for_each(|own| *own = own.max(MIN_THRESHOLD));
         change(&mut weights);
+        self.set_weights(weights).await
+    }
+
+    /// Sets all thresholds, if there are any, to the one that leaves `active` features of each counted row of a batch active on average, or
+    /// nearly all that are above 0.
+    pub(crate) async fn set_thresholds(&mut self, batch: &MicroBatch, active: usize) -> Result<()> {
+        let mut weights = self.weights.clone();
+        if weights.threshold.is_empty() {
+            return Ok(());
+        }
+        weights.threshold.fill(0.0);
+        self.set_weights(weights.clone()).await?;
+        let features = self.values(batch).await?.features;
+        let rows = features.chunks_exact(self.dictionary.width).zip(&batch.targets);
+        let (mut entries, mut count) = (Vec::new(), 0);
+        for (row, _) in rows.filter(|(_, target)| **target != IGNORED) {
+            entries.extend(row.iter().copied().filter(|entry| *entry > 0.0));
+            count += active;
+        }
+        let Some(last) = entries.len().checked_sub(1) else { return Ok(()) };
+        let (above, least, _) =
+            entries.select_nth_unstable_by(count.min(last), |one, other| other.total_cmp(one));
+        let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or(*least);
+        weights.threshold.fill(0.5 * (*least + next));
         self.set_weights(weights).await
     }
 
@@ -123,7 +147,7 @@ impl DictionaryExecutor {
         Ok(reports.iter().map(|report| f64::from(report.loss)).sum::<f64>() / reports.len().max(1) as f64)
     }
 
-    /// Gradient of a step, for the dictionary's parameters in order, and the loss.
+    /// Gradient of a step, for the dictionary's parameters in order, and the loss. That of θ is the gradient of log θ.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Weights)> {
         let (loss, arena) = self.executor.gradients(step).await?;
         let mut gradients = Weights::of(self.dictionary, self.weights.columns());

@@ -30,8 +30,6 @@ const REVIVED_UNTIL: f64 = 0.75;
 /// Streams of random numbers.
 const DIRECTIONS: u64 = 0x6469_6374;
 const REVIVALS: u64 = 0x7265_7669;
-/// Tokens from which the first thresholds are taken.
-const THRESHOLD_TOKENS: usize = 512;
 /// Variance of a value that is the same on all tokens.
 const LEAST_VARIANCE: f64 = 1e-12;
 /// Share of noise in a direction, so that features of equal tokens differ.
@@ -200,9 +198,8 @@ impl<'run> DictionaryTraining<'run> {
             );
             weights.point(feature, [&from, &to], mean_input, 1.0);
         }
-        let rows = measured.inputs.chunks_exact(columns).step_by(tokens.div_ceil(THRESHOLD_TOKENS));
-        weights.set_thresholds(rows, training.record.settings.k);
         training.executor.set_weights(weights).await?;
+        training.executor.set_thresholds(&training.batches.train(0, 0)?, training.record.settings.k).await?;
         let factor = training.best_scale().await?;
         training.executor.settle(|weights| weights.scale_encoder(factor)).await?;
         Ok(training)
@@ -346,7 +343,7 @@ impl<'run> DictionaryTraining<'run> {
             return Ok(0);
         }
         let (seed, stream) = (nth(self.record.settings.seed, REVIVALS, self.step), DIRECTIONS);
-        let (mean_input, k) = (self.mean_input.as_ref(), self.record.settings.k);
+        let mean_input = self.mean_input.as_ref();
         self.executor
             .settle(|weights| {
                 let mean = mean_input.unwrap_or(&weights.decoder_bias).clone();
@@ -373,11 +370,11 @@ impl<'run> DictionaryTraining<'run> {
                         *own = threshold;
                     }
                 }
-                if alive.is_empty() {
-                    weights.set_thresholds(measured.inputs.chunks_exact(columns).take(THRESHOLD_TOKENS), k);
-                }
             })
             .await?;
+        if dead.len() == self.idle.len() {
+            self.executor.set_thresholds(&self.batches.train(self.step, 0)?, self.record.settings.k).await?;
+        }
         dead.iter().for_each(|feature| self.idle[*feature] = 0);
         Ok(dead.len())
     }

@@ -6,9 +6,6 @@ use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::features::DictionaryKind;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-/// Minimum threshold of a JumpReLU in training: one that is not positive has no gradient.
-pub(crate) const MIN_THRESHOLD: f32 = 1e-12;
-
 /// E [F,C], e [F], D [C,F], d [C] and θ [F], in the order of [`Dictionary::PARAMETERS`]; F features, C columns of the hook point's value. Those
 /// of a TopK dictionary have no θ.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +48,7 @@ impl Weights {
         all.into_iter().filter(|part| !part.is_empty()).collect()
     }
 
-    /// Reads them from an arena of the dictionary's graphs.
+    /// Reads them from an arena of the dictionary's graphs, or gradients; of θ, those of log θ.
     pub(crate) fn read(&mut self, layout: &ArenaLayout, arena: &[f32]) {
         let parts = self.parts();
         let first = layout.offsets.len() - parts.len();
@@ -60,12 +57,16 @@ impl Weights {
         }
     }
 
+    /// Writes them to an arena. Thresholds that are not positive become the smallest that are.
     pub(crate) fn write(&mut self, layout: &ArenaLayout, arena: &mut [f32]) {
+        let thresholds = self.threshold.clone();
+        self.threshold.iter_mut().for_each(|own| *own = libm::logf(own.max(f32::MIN_POSITIVE)));
         let parts = self.parts();
         let first = layout.offsets.len() - parts.len();
         for (part, at) in parts.into_iter().zip(first..) {
             arena[layout.offsets[at]..][..layout.counts[at]].copy_from_slice(part);
         }
+        self.threshold = thresholds;
     }
 
     /// Column of D: the direction that a feature adds.
@@ -119,43 +120,19 @@ impl Weights {
         self.set_direction(feature, &v);
     }
 
-    /// Sets all thresholds, if there are any, to the one that leaves `active` features of each of `rows` active on average.
-    pub(crate) fn set_thresholds<'rows>(&mut self, rows: impl Iterator<Item = &'rows [f32]>, active: usize) {
-        if self.threshold.is_empty() {
-            return;
-        }
-        let (mut entries, mut count) = (Vec::new(), 0);
-        for x in rows {
-            entries.extend(self.pre_activations(x));
-            count += active;
-        }
-        // All features may be active.
-        self.threshold.fill(MIN_THRESHOLD);
-        if count > 0 && count < entries.len() {
-            let (above, least, _) = entries.select_nth_unstable_by(count, |one, other| other.total_cmp(one));
-            let next = above.iter().copied().fold(f32::INFINITY, f32::min);
-            self.threshold.fill((0.5 * (*least + next)).max(MIN_THRESHOLD));
-        }
-    }
-
     /// Row of E.
     pub(crate) fn encoder_row(&self, feature: usize) -> &[f32] {
         let columns = self.columns();
         &self.encoder[feature * columns..(feature + 1) * columns]
     }
 
-    /// E·x + e of x [C].
-    pub(crate) fn pre_activations(&self, x: &[f32]) -> Vec<f32> {
+    /// f of x [C]. Without thresholds, the `k` largest entries stay.
+    pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
         let of = |feature: usize| {
             let row = self.encoder_row(feature).iter().zip(x);
             self.encoder_bias[feature] + row.map(|(entry, x)| entry * x).sum::<f32>()
         };
-        (0..self.width()).map(of).collect()
-    }
-
-    /// f of x [C]. Without thresholds, the `k` largest entries stay.
-    pub(crate) fn activations(&self, k: usize, x: &[f32]) -> Vec<f32> {
-        let mut found = self.pre_activations(x);
+        let mut found: Vec<f32> = (0..self.width()).map(of).collect();
         if !self.threshold.is_empty() {
             let entries = found.iter_mut().zip(&self.threshold);
             entries.filter(|(own, least)| **own <= least.max(0.0)).for_each(|(own, _)| *own = 0.0);

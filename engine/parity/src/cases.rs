@@ -145,6 +145,11 @@ impl Case {
             .sum()
     }
 
+    /// Whether the op has a penalty, whose gradient begins at the loss that follows, with respect to the only parameter.
+    pub fn is_penalised(&self) -> bool {
+        matches!(self.op, Op::JumpRelu(op) if op.penalty != 0.0)
+    }
+
     /// Builds the graph and its input values.
     ///
     /// # Errors
@@ -278,6 +283,11 @@ impl Case {
                 let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
                 let rows = graph.push(loss, &operands[..2])?[1];
                 graph.push(op, &[rows, operands[1], operands[2]])?
+            }
+            Op::JumpRelu(op) if self.is_penalised() => {
+                let y = graph.push(op, &operands[..3])?[0];
+                let loss = ops::SquaredError { ignore_index: op.ignore_index };
+                graph.push(loss, &[y, operands[3], operands[2]])?
             }
             // Values of experts that were not chosen are unspecified until they are weighed.
             Op::ExpertLinear(op) => {

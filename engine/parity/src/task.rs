@@ -2,7 +2,9 @@
 //! op's own gradient rule and backward ops.
 
 use super::cases::{Built, Case, Feed, numbers};
-use glasshouse_engine::graph::{Graph, Input, Op, Type, ValueId, gradient_from, ops};
+use glasshouse_engine::graph::{
+    Graph, Input, Keep, Op, ParameterId, Type, ValueId, gradient, gradient_from, ops,
+};
 use glasshouse_engine::oracle::{self, Device};
 use glasshouse_engine::selftest::deviation;
 use glasshouse_engine::step::Data;
@@ -199,6 +201,12 @@ impl Backward {
             let back = ops::SquaredErrorBackward { forward, scale: SCALE };
             let dy = graph.push(back, &[y, x, targets, output])?[0];
             return Self::from(graph, built, (y, dy), vec![SCALE, 0.0]);
+        }
+        if case.is_penalised() {
+            gradient(&mut graph, output, SCALE, Keep::Everything)?;
+            let read = vec![graph.gradient_of(ParameterId(0))];
+            let (seed, wrt) = (vec![SCALE, 0.0], built.differentiable.clone());
+            return Ok(Self { graph, seed, seed_value: None, wrt, read });
         }
         if let Op::Unlikelihood(forward) = case.op {
             let back = ops::UnlikelihoodBackward { forward, scale: SCALE, documents: forward.documents };

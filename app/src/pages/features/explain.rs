@@ -44,7 +44,7 @@ impl FeaturesPage {
                 return;
             }
             caption(ui, text::WHY);
-            let Explained { prompt, completion, is_due, .. } = &mut self.explained;
+            let Explained { prompt, completion, is_due } = &mut self.explained;
             composer(ui, "Prompt to explain", "A prompt", false, prompt);
             let hint = "The text after it, or nothing for the likeliest token";
             line_edit(ui, "Text after the prompt", hint, ui.available_width(), completion);

@@ -32,13 +32,13 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// Its parameters, which follow the model's in this order: E [F,C], e [F], D [C,F], d [C], and θ [F] of a JumpReLU.
+    /// Its parameters, which follow the model's in this order: E [F,C], e [F], D [C,F], d [C], and log θ [F] of a JumpReLU.
     pub const PARAMETERS: [&str; 5] = [
         "features.encoder.weight",
         "features.encoder.bias",
         "features.decoder.weight",
         "features.decoder.bias",
-        "features.threshold",
+        "features.log_threshold",
     ];
 
     /// Probes of the evaluation graph: x [N,C], f [N,F], ŷ [N,C], the loss [2] of the unchanged model, and, in transcoders, y [N,C].
@@ -70,9 +70,9 @@ impl Dictionary {
         let features = match self.sparsity {
             Sparsity::TopK { k } => graph.add(TopK { k }, X { x })?.y,
             Sparsity::JumpRelu { bandwidth, penalty } => {
-                let threshold = parameter(graph, 4, &[width]);
+                let log_threshold = parameter(graph, 4, &[width]);
                 let op = JumpRelu { bandwidth, penalty, ignore_index };
-                graph.add(op, JumpReluInputs { x, threshold, targets })?.y
+                graph.add(op, JumpReluInputs { x, log_threshold, targets })?.y
             }
         };
         graph.set_scope("features.decoder");

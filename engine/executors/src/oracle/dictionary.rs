@@ -2,6 +2,7 @@
 
 use super::interpret::{Express, In, Out, Run, host};
 use super::loss::Counted;
+use super::plus;
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::Node;
 use glasshouse_compiler::graph::ops::*;
@@ -26,22 +27,22 @@ impl Express for TopK {
 }
 
 impl Express for JumpRelu {
-    /// The threshold's gradient is that of a term which is 0: (t − θ)·t/ε·[|x − t| < ε/2]·[θ > 0]. The penalty is no part of the value.
+    /// θ's gradient is that of terms which are 0: (t − θ)·[|x − t| < ε/2]/ε, with t the constant θ, times t in the value, and times λ in the loss.
     fn express(&self, run: &mut Run<'_>, _: &Node, inputs: In<Self>) -> Result<Out<Self>> {
-        let (x, threshold) = (run.floats(inputs.x)?, run.floats(inputs.threshold)?);
-        let ([rows, columns], least) = (x.dims(), threshold.clone().detach().clamp_min(0.0));
-        let least = host::<f64>(least)?;
+        let (x, threshold) = (run.floats(inputs.x)?, run.floats(inputs.log_threshold)?.exp());
+        let ([rows, columns], constant) = (x.dims(), threshold.clone().detach());
         let entries = host::<f64>(x.clone().detach())?;
-        let pairs = || entries.iter().zip(least.iter().cycle());
+        let thresholds = host::<f64>(constant.clone())?;
+        let pairs = || entries.iter().zip(thresholds.iter().cycle());
         let open: Vec<f64> = pairs().map(|(x, least)| f64::from(u8::from(x > least))).collect();
         let bandwidth = f64::from(self.bandwidth);
-        let slope = pairs()
-            .map(|(x, least)| if (x - least).abs() < bandwidth / 2.0 { least / bandwidth } else { 0.0 });
-        let slope: Vec<f64> = slope.collect();
-        let [open, slope] =
-            [open, slope].map(|data| run.device.tensor::<2>(TensorData::new(data, [rows, columns])));
-        let nothing = (threshold.clone().detach() - threshold).reshape([1, columns]);
-        Ok(Y { y: x * open + nothing * slope })
+        let near = pairs().map(|(x, t)| if (x - t).abs() < bandwidth / 2.0 { 1.0 / bandwidth } else { 0.0 });
+        let near: Vec<f64> = near.collect();
+        let [open, near] =
+            [open, near].map(|data| run.device.tensor::<2>(TensorData::new(data, [rows, columns])));
+        let nothing = (constant.clone() - threshold).reshape([1, columns]) * near;
+        run.penalty = Some(nothing.clone().sum_dim(1) * f64::from(self.penalty));
+        Ok(Y { y: x * open + nothing * constant.reshape([1, columns]) })
     }
 }
 
@@ -50,7 +51,7 @@ impl Express for SquaredError {
         let SquaredErrorInputs { y, x, targets } = inputs;
         let (difference, targets) = (run.floats(y)? - run.floats(x)?.detach(), run.ids(targets)?);
         let counted = Counted::new(run.device, &targets, self.ignore_index);
-        let errors = (difference.clone() * difference).sum_dim(1);
+        let errors = plus((difference.clone() * difference).sum_dim(1), run.penalty.take());
         let each = errors.clone() * counted.weights.clone();
         let loss = counted.mean(each.clone());
         Ok(SquaredErrorOutputs { loss, rows: Tensor::cat(vec![errors, each], 1) })

@@ -37,6 +37,8 @@ pub(super) struct Run<'run> {
     /// Remaining uses of each value. The last use takes it, so that burn can work in place.
     uses: Vec<usize>,
     values: HashMap<ValueId, InterpretedValue>,
+    /// Terms [N,1] of a loss that are 0 and have the gradient of a penalty: a loss takes those of the operations before it.
+    pub(super) penalty: Option<Tensor<2>>,
 }
 
 impl<'run> Run<'run> {
@@ -58,7 +60,7 @@ impl<'run> Run<'run> {
                 }
             }
         }
-        Self { graph, device, seed, needed, uses, values: HashMap::new() }
+        Self { graph, device, seed, needed, uses, values: HashMap::new(), penalty: None }
     }
 
     /// Sets an input, parameter or cache.

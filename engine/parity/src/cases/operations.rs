@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 37] = [
+pub const OPERATIONS: [Operation; 38] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("stored_weights", 5e-6, 0.0, stored_weights),
     operation("unpack", 0.0, 0.0, unpack),
@@ -29,6 +29,7 @@ pub const OPERATIONS: [Operation; 37] = [
     operation("unlikelihood", 1e-5, 5e-5, unlikelihood),
     operation("top_k", 0.0, 2e-7, top_k),
     operation("jump_relu", 0.0, 5e-6, jump_relu),
+    operation("jump_relu_penalty", 5e-6, 5e-6, jump_relu_penalty),
     operation("squared_error", 5e-6, 5e-6, squared_error),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
@@ -755,7 +756,8 @@ fn top_k() -> Vec<Case> {
     .to_vec()
 }
 
-/// Finite differences see small cases only, in which no entry is so near its threshold that the estimator sets in.
+/// Finite differences see small cases only, in which no entry is so near its threshold that the estimator sets in. Here and in those with a
+/// penalty, no entry is nearer than 2e-6 to a step of value or gradient, so that a device's rounding of θ decides nothing.
 fn jump_relu() -> Vec<Case> {
     [
         (vec![1, 1], 1e-6),
@@ -767,11 +769,28 @@ fn jump_relu() -> Vec<Case> {
     .map(|(shape, bandwidth)| {
         let (columns, rows) = (shape[shape.len() - 1], shape[..shape.len() - 1].to_vec());
         Case::new(
-            ops::JumpRelu { bandwidth, penalty: 1.0, ignore_index: None },
-            [floats(&shape), Feed::Weight(vec![columns]), Feed::Targets(rows, 5, None)],
+            ops::JumpRelu { bandwidth, penalty: 0.0, ignore_index: None },
+            [Feed::Floats(shape, 2.0), Feed::Weight(vec![columns]), Feed::Targets(rows, 5, None)],
         )
     })
     .to_vec()
+}
+
+fn jump_relu_penalty() -> Vec<Case> {
+    [(vec![1], 5, None), (vec![2, 9], 65, Some(u32::MAX)), (vec![MANY], 3, Some(0))]
+        .map(|(rows, columns, ignore_index)| {
+            let x = [&rows[..], &[columns]].concat();
+            Case::new(
+                ops::JumpRelu { bandwidth: 0.6, penalty: 0.3, ignore_index },
+                [
+                    Feed::Given(x.clone(), 2.0),
+                    Feed::Weight(vec![columns]),
+                    Feed::Targets(rows, 5, ignore_index),
+                    Feed::Given(x, 2.0),
+                ],
+            )
+        })
+        .to_vec()
 }
 
 fn squared_error() -> Vec<Case> {

@@ -38,12 +38,12 @@ impl Operation for TopK {
     }
 }
 
-/// y = x·[x > t] with t = max(θ, 0), θ of each column. θ's gradient comes from a straight-through estimator, and includes that of a penalty λ·L0,
-/// the mean number of entries above t in the counted rows, which no loss value contains (Rajamanoharan et al. 2024, "Jumping Ahead", arXiv
-/// 2407.14435). Inputs: x [..,F], threshold θ [F], targets u32[..]. Output: y [..,F].
+/// y = x·[x > θ], θ > 0 of each column, of which the logarithm is given. θ's gradient comes from a straight-through estimator, and includes that
+/// of a penalty λ·L0, the mean number of entries above θ in the counted rows, which no loss value contains (Rajamanoharan et al. 2024, "Jumping
+/// Ahead", arXiv 2407.14435). Inputs: x [..,F], log_threshold log θ [F], targets u32[..]. Output: y [..,F].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct JumpRelu {
-    /// ε: θ's gradient comes from the entries with |x − t| < ε/2.
+    /// ε: θ's gradient comes from the entries with |x − θ| < ε/2.
     pub bandwidth: f32,
     /// λ.
     pub penalty: f32,
@@ -52,40 +52,40 @@ pub struct JumpRelu {
 }
 
 operands! {
-    JumpReluInputs of JumpRelu { x, threshold, targets }
+    JumpReluInputs of JumpRelu { x, log_threshold, targets }
 }
 
 impl Operation for JumpRelu {
-    declare!("jump_relu", "y = x where x > max(θ, 0), else 0", JumpReluInputs -> Y);
+    declare!("jump_relu", "y = x where x > θ, else 0", JumpReluInputs -> Y);
 
     fn types(
         &self,
-        JumpReluInputs { x, threshold, targets }: JumpReluInputs<&Type>,
+        JumpReluInputs { x, log_threshold, targets }: JumpReluInputs<&Type>,
         _: Nothing,
     ) -> Rule<Y<Type>> {
         expect(self.bandwidth > 0.0 && self.bandwidth.is_finite(), || {
             format!("the bandwidth must be positive (got {})", self.bandwidth)
         })?;
-        vector("threshold", threshold, x.columns())?;
+        vector("log_threshold", log_threshold, x.columns())?;
         targets_fit(targets, x)?;
         Ok(Y { y: x.clone() })
     }
 
     fn differentiate(&self, pass: &mut Backward<'_>, inputs: In<Self>, outputs: Out<Self>) -> Done {
-        let (JumpReluInputs { x, threshold, targets }, Y { y }) = (inputs, outputs);
+        let (JumpReluInputs { x, log_threshold, targets }, Y { y }) = (inputs, outputs);
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (loss, scale) = pass.loss().unzip();
         let op =
             JumpReluBackward { forward: *self, penalised: loss.is_some(), scale: scale.unwrap_or_default() };
-        let inputs = JumpReluBackwardInputs { x: pass.read(x)?, threshold, dy, targets, loss };
-        let JumpReluBackwardOutputs { dx, dthreshold } = pass.graph.add(op, inputs)?;
-        bias_backward(pass, dthreshold, Some(threshold))?;
+        let inputs = JumpReluBackwardInputs { x: pass.read(x)?, log_threshold, dy, targets, loss };
+        let JumpReluBackwardOutputs { dx, dlog_threshold } = pass.graph.add(op, inputs)?;
+        bias_backward(pass, dlog_threshold, Some(log_threshold))?;
         if pass.wants(x) { pass.flow(x, dx) } else { Ok(()) }
     }
 }
 
-/// dx = dy·[x > t]; rows of dθ = −(t·dy + λ·scale/count)/ε·[|x − t| < ε/2]·[θ > 0], without λ in ignored rows. Inputs: x, θ, dy, targets, (loss [2],
-/// whose second entry is the count; without it λ is 0). Outputs: dx and dθ's rows, like x.
+/// dx = dy·[x > θ]; rows of d log θ = −θ·(θ·dy + λ·scale/count)/ε·[|x − θ| < ε/2], without λ in ignored rows. Inputs: x, log θ, dy, targets, (loss
+/// [2], whose second entry is the count; without it λ is 0). Outputs: dx and d log θ's rows, like x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct JumpReluBackward {
     pub forward: JumpRelu,
@@ -96,24 +96,24 @@ pub struct JumpReluBackward {
 }
 
 operands! {
-    JumpReluBackwardInputs of JumpReluBackward { x, threshold, dy, targets, loss: if penalised }
-    JumpReluBackwardOutputs of JumpReluBackward { dx, dthreshold }
+    JumpReluBackwardInputs of JumpReluBackward { x, log_threshold, dy, targets, loss: if penalised }
+    JumpReluBackwardOutputs of JumpReluBackward { dx, dlog_threshold }
 }
 
 impl Operation for JumpReluBackward {
     declare!(
         "jump_relu_backward",
-        "dx = dy where x > t = max(θ, 0), else 0; dθ = −(t·dy + λ / rows that count)/ε where |x − t| < ε/2 and θ > 0",
+        "dx = dy where x > θ, else 0; d log θ = −θ·(θ·dy + λ / rows that count)/ε where |x − θ| < ε/2",
         JumpReluBackwardInputs -> JumpReluBackwardOutputs
     );
 
     fn types(&self, inputs: Given<'_, Self>, _: Nothing) -> Rule<JumpReluBackwardOutputs<Type>> {
-        let JumpReluBackwardInputs { x, threshold, dy, targets, loss } = inputs;
-        vector("threshold", threshold, x.columns())?;
+        let JumpReluBackwardInputs { x, log_threshold, dy, targets, loss } = inputs;
+        vector("log_threshold", log_threshold, x.columns())?;
         alike("output gradient", dy, x)?;
         targets_fit(targets, x)?;
         loss.map_or(Ok(()), |loss| alike("loss", loss, &Type::f32(&[2])))?;
-        Ok(JumpReluBackwardOutputs { dx: x.clone(), dthreshold: x.clone() })
+        Ok(JumpReluBackwardOutputs { dx: x.clone(), dlog_threshold: x.clone() })
     }
 }
 

@@ -19,20 +19,20 @@ impl Lower for TopK {
 
 impl Lower for JumpRelu {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (JumpReluInputs { x, threshold, .. }, Y { y }) = (operands.inputs, operands.outputs);
-        let bindings = [x, threshold, y].map(Operand::place).to_vec();
+        let (JumpReluInputs { x, log_threshold, .. }, Y { y }) = (operands.inputs, operands.outputs);
+        let bindings = [x, log_threshold, y].map(Operand::place).to_vec();
         jump(*self, 0.0, x, bindings, false).map(Lowering::one)
     }
 }
 
 impl Lower for JumpReluBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let JumpReluBackwardInputs { x, threshold, dy, targets, loss } = operands.inputs;
-        let JumpReluBackwardOutputs { dx, dthreshold } = operands.outputs;
-        let mut bindings = [x, threshold, dy].map(Operand::place).to_vec();
+        let JumpReluBackwardInputs { x, log_threshold, dy, targets, loss } = operands.inputs;
+        let JumpReluBackwardOutputs { dx, dlog_threshold } = operands.outputs;
+        let mut bindings = [x, log_threshold, dy].map(Operand::place).to_vec();
         bindings.extend([BindingSource::CONTROL, targets.place()]);
         bindings.push(loss.map_or(BindingSource::UNREAD, Operand::place));
-        bindings.extend([dx, dthreshold].map(Operand::place));
+        bindings.extend([dx, dlog_threshold].map(Operand::place));
         let factor = if self.penalised { self.scale } else { 0.0 };
         jump(self.forward, factor, x, bindings, true).map(Lowering::one)
     }

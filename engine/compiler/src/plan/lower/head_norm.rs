@@ -1,6 +1,6 @@
 //! The norm of query and key heads, and its gradients.
 
-use super::matmul::column_sums_of_two;
+use super::matmul::column_sums;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, words};
 use crate::Result;
 use crate::graph::Heads;
@@ -62,7 +62,8 @@ impl Lower for HeadNormWeightBackward {
         let bindings = vec![qkv.place(), roots.place(), dy.place(), sums];
         let partial = Launch::each(kernel, partial.bytes(), bindings, entries)?;
         let HeadNormGradients { query, key } = operands.gradients;
-        let last = column_sums_of_two(sums, [query, key].map(Operand::place), segments, columns)?;
+        let into = [(query.place(), columns[0]), (key.place(), columns[1])];
+        let last = column_sums(sums, &into, segments, [false; 2], true)?;
         Ok(Lowering { launches: vec![partial, last], scratch: vec![(entries * 4) as u64] })
     }
 }

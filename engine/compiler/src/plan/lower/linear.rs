@@ -60,7 +60,7 @@ impl Lower for LinearWeightBackward {
 impl Lower for SumRows {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (Dy { dy }, Sum { sum }) = (operands.inputs, operands.gradients);
-        let sizes = [self.groups, dy.ty.count() / self.groups];
-        Ok(Lowering::one(column_sums([dy.place(), sum.place()], sizes, [dy.half(), false], true)?))
+        let into = [(sum.place(), dy.ty.count() / self.groups)];
+        Ok(Lowering::one(column_sums(dy.place(), &into, self.groups, [dy.half(), false], true)?))
     }
 }

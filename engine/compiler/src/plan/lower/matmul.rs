@@ -169,7 +169,7 @@ pub(super) fn input_backward(
     };
     let partial = BindingSource::Scratch(0);
     let products = launch(*part, slice, partial, None)?;
-    let sum = column_sums([partial, dx], [slices, rows * columns], [false, half_w], false)?;
+    let sum = column_sums(partial, &[(dx, rows * columns)], slices, [false, half_w], false)?;
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
@@ -193,7 +193,7 @@ pub(super) fn weight_backward(
     let partial = BindingSource::Scratch(0);
     let sizes = [inner, rows, columns];
     let products = weight_backward_launch(site, sizes, rows, vec![dy, x, partial], half, slice)?;
-    let sum = column_sums([partial, dw], [slices, rows * columns], [false; 2], true)?;
+    let sum = column_sums(partial, &[(dw, rows * columns)], slices, [false; 2], true)?;
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
@@ -258,34 +258,17 @@ pub(in crate::plan) fn default_slices(tier: Tier, [inner, rows, columns]: [usize
     if tiles >= ENOUGH_TILES { 1 } else { (ENOUGH_TILES / tiles).min(inner / MIN_SLICE).clamp(1, 16) }
 }
 
-/// The sum of `rows` rows of `from`, added to `into` or written there. The flags say whether `from` and `into` are in 16-bit floats.
+/// The sum of `rows` rows of `from`, added to or written over one result, or added to two with consecutive columns; `into` has the number of
+/// columns of each. The flags say whether `from` and the result are in 16-bit floats.
 pub(super) fn column_sums(
-    [from, into]: [BindingSource; 2],
-    [rows, columns]: [usize; 2],
-    halves: [bool; 2],
-    accumulate: bool,
-) -> Result<Launch> {
-    sums(vec![from, into], [rows, columns, columns], halves, accumulate)
-}
-
-/// Adds the sum of `rows` rows of `from` to two gradients of consecutive columns.
-pub(super) fn column_sums_of_two(
     from: BindingSource,
-    [first, second]: [BindingSource; 2],
+    into: &[(BindingSource, usize)],
     rows: usize,
-    columns: [usize; 2],
-) -> Result<Launch> {
-    sums(vec![from, first, second], [rows, columns[0] + columns[1], columns[0]], [false; 2], true)
-}
-
-/// The sum of `rows` rows of the first binding into the second, and from column `first` on into the third if there is one.
-fn sums(
-    bindings: Vec<BindingSource>,
-    [rows, columns, first]: [usize; 3],
     [half, half_out]: [bool; 2],
     accumulate: bool,
 ) -> Result<Launch> {
     use sum_rows::{Arguments, Entries, Tier, kernel};
+    let (first, columns) = (into[0].1, into.iter().map(|(_, columns)| columns).sum::<usize>());
     let width = if columns.is_multiple_of(4) && first.is_multiple_of(4) { 4 } else { 1 };
     let count = columns / width;
     let (tier, groups) = match tall(rows, count)? {
@@ -299,6 +282,7 @@ fn sums(
         first: (first / width) as u32,
     };
     let entries = by_width(width, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let kernel = built(kernel(tier, entries, half_out, bindings.len() == 3))?;
+    let kernel = built(kernel(tier, entries, half_out, into.len() == 2))?;
+    let bindings = [from].into_iter().chain(into.iter().map(|(place, _)| *place)).collect();
     Launch::new(kernel, arguments.bytes(), bindings, groups)
 }

@@ -1,6 +1,6 @@
 //! Norms and their gradients, and the norms of a weight's rows.
 
-use super::matmul::{column_sums, column_sums_of_two};
+use super::matmul::column_sums;
 use super::{
     BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, within_longest_loop,
 };
@@ -56,17 +56,11 @@ impl Lower for NormBackward {
         let entries = by_width(columns, dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
         let kernel = kernel(kind, entries);
         let mut launches = vec![Launch::new(kernel, arguments.bytes(), bindings, grid(groups)?)?];
-        launches.extend(
-            match [gradients.scale, gradients.bias].map(|gradient| gradient.map(Operand::place)) {
-                [Some(scale), Some(bias)] => {
-                    Some(column_sums_of_two(parts, [scale, bias], groups, [columns; 2])?)
-                }
-                [Some(scale), None] => {
-                    Some(column_sums([parts, scale], [groups, columns], [false; 2], true)?)
-                }
-                _ => None,
-            },
-        );
+        let into = [gradients.scale, gradients.bias].into_iter().flatten();
+        let into: Vec<_> = into.map(|gradient| (gradient.place(), columns)).collect();
+        if !into.is_empty() {
+            launches.push(column_sums(parts, &into, groups, [false; 2], true)?);
+        }
         // The kernel's binding needs some bytes, also if it writes none.
         let written = (groups * columns * arguments.parts as usize).max(4);
         Ok(Lowering { launches, scratch: vec![(written * 4) as u64] })

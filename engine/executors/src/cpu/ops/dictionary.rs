@@ -30,16 +30,20 @@ impl Interpret for TopK {
     }
 }
 
+fn exponentials(logarithms: &[f32]) -> Vec<f32> {
+    logarithms.iter().copied().map(libm::expf).collect()
+}
+
 impl Interpret for JumpRelu {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
-        let JumpReluInputs { x, threshold, .. } = inputs;
-        let columns = x.columns();
+        let JumpReluInputs { x, log_threshold, .. } = inputs;
+        let (columns, thresholds) = (x.columns(), exponentials(log_threshold.floats));
         let rows = Rows::new(outputs.y, columns);
         call.workers.rows(x.rows(), WORK.div_ceil(columns), rows, |range, part, _| {
             let own = x.floats[range.start * columns..range.end * columns].chunks_exact(columns);
             for (x, y) in own.zip(part.data.chunks_exact_mut(columns)) {
-                let entries = y.iter_mut().zip(x).zip(threshold.floats);
-                entries.for_each(|((y, x), raw)| *y = if *x > raw.max(0.0) { *x } else { 0.0 });
+                let entries = y.iter_mut().zip(x).zip(&thresholds);
+                entries.for_each(|((y, x), threshold)| *y = if x > threshold { *x } else { 0.0 });
             }
         });
         Ok(())
@@ -48,23 +52,23 @@ impl Interpret for JumpRelu {
 
 impl Interpret for JumpReluBackward {
     fn run(&self, call: Call<'_>, Run { inputs, outputs, .. }: Run<'_, Self>) -> Result<()> {
-        let JumpReluBackwardInputs { x, threshold, dy, targets, loss } = inputs;
+        let JumpReluBackwardInputs { x, log_threshold, dy, targets, loss } = inputs;
         let JumpRelu { bandwidth, penalty, ignore_index } = self.forward;
         let (columns, count) = (x.columns(), loss.map_or(0.0, |loss| call.denominator(loss.floats[1])));
         let penalty = if count > 0.0 { penalty * self.scale / count } else { 0.0 };
-        let JumpReluBackwardOutputs { dx, dthreshold } = outputs;
-        let rows = (Rows::new(dx, columns), Rows::new(dthreshold, columns));
-        call.workers.rows(x.rows(), WORK.div_ceil(columns), rows, |range, (dx, dthreshold), _| {
-            let results = dx.data.chunks_exact_mut(columns).zip(dthreshold.data.chunks_exact_mut(columns));
-            for (row, (dx, dthreshold)) in range.zip(results) {
+        let JumpReluBackwardOutputs { dx, dlog_threshold } = outputs;
+        let thresholds = exponentials(log_threshold.floats);
+        let rows = (Rows::new(dx, columns), Rows::new(dlog_threshold, columns));
+        call.workers.rows(x.rows(), WORK.div_ceil(columns), rows, |range, (dx, dlogs), _| {
+            let results = dx.data.chunks_exact_mut(columns).zip(dlogs.data.chunks_exact_mut(columns));
+            for (row, (dx, dlogs)) in range.zip(results) {
                 let own = row * columns..(row + 1) * columns;
                 let penalty = if Some(targets.words[row]) == ignore_index { 0.0 } else { penalty };
-                let given = x.floats[own.clone()].iter().zip(&dy.floats[own]).zip(threshold.floats);
-                for ((dx, dthreshold), ((x, dy), raw)) in dx.iter_mut().zip(dthreshold).zip(given) {
-                    let least = raw.max(0.0);
-                    let is_near = *raw > 0.0 && (x - least).abs() < 0.5 * bandwidth;
-                    *dx = if *x > least { *dy } else { 0.0 };
-                    *dthreshold = if is_near { -(least * dy + penalty) / bandwidth } else { 0.0 };
+                let given = x.floats[own.clone()].iter().zip(&dy.floats[own]).zip(&thresholds);
+                for ((dx, dlog), ((x, dy), threshold)) in dx.iter_mut().zip(dlogs).zip(given) {
+                    let slope = -threshold * (threshold * dy + penalty) / bandwidth;
+                    *dx = if x > threshold { *dy } else { 0.0 };
+                    *dlog = if (x - threshold).abs() < 0.5 * bandwidth { slope } else { 0.0 };
                 }
             }
         });
