@@ -455,16 +455,16 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
 fn the_device_of_the_engine_is_shown_whoever_chose_it() {
     let mut window = support::on(PageName::Settings, [1000.0, 1600.0]);
     let chosen = |window: &Harness<'_, App>| {
-        ["Automatic", "Example CPU", "Example GPU"]
+        ["Example CPU", "Example GPU"]
             .map(|name| is_chosen(&window.get_by_role_and_label(Role::RadioButton, name)))
     };
-    assert_eq!(chosen(&window), [true, false, false]);
+    assert_eq!(chosen(&window), [false, false], "the engine chose");
     // Another browser of a remote window chose the CPU.
     let Event::Ready(ready) = support::ready() else { panic!("ready") };
     let ready = answers::Ready { device: support::cpu(), automatic: false, ..ready };
     tell(window.state_mut(), [Event::Ready(ready)]);
     window.run_steps(2);
-    assert_eq!(chosen(&window), [false, true, false]);
+    assert_eq!(chosen(&window), [true, false]);
 }
 
 #[test]
