@@ -72,22 +72,22 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             return quiet_text(ui, "The engine is starting.");
         };
         let mut chosen = None;
+        let shown = if engine.automatic { "auto" } else { &engine.device.request };
         let why = if engine.automatic { &*format::capitalized(&engine.device.why) } else { text::AUTO };
         if radio(ui, engine.automatic, "Automatic", why) {
             chosen = Some("auto".to_owned());
         }
         for device in &context.state.devices {
             let detail = describe(device);
-            let is_chosen = !engine.automatic && engine.device.request == device.request;
-            if radio(ui, is_chosen, &device.name, &detail) {
+            if radio(ui, shown == device.request, &device.name, &detail) {
                 chosen = Some(device.request.clone());
             }
         }
         if context.state.devices.is_empty() {
             quiet_text(ui, "Looking for devices");
         }
-        // The selected one, too: it may replace a preferred device that is gone.
-        if let Some(device) = chosen {
+        // The shown one may stand in for a preferred device that is gone.
+        if let Some(device) = chosen.filter(|it| it != shown || *it != context.preferences.device) {
             context.preferences.device.clone_from(&device);
             context.outbox.send(Command::ChooseDevice { device });
         }

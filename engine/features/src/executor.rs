@@ -107,15 +107,17 @@ impl DictionaryExecutor {
     pub(crate) async fn settle(&mut self, change: impl FnOnce(&mut Weights)) -> Result<()> {
         self.state = self.executor.state().await?;
         self.weights.read(&self.layout, &self.state.parameters);
+        if self.weights.threshold.iter().any(|own| !own.is_finite()) {
+            return Err(diverged());
+        }
         let mut weights = std::mem::take(&mut self.weights);
-        weights.threshold.iter_mut().for_each(|own| *own = libm::expf(*own));
         weights.normalise();
         change(&mut weights);
         self.set_weights(weights).await
     }
 
-    /// Sets all thresholds, if there are any, to the one that leaves `active` features of each counted row of a batch active on average, or
-    /// nearly all that are above 0.
+    /// Sets all thresholds, if there are any, to the one that leaves `active` features of each counted row of a batch active on average; if fewer
+    /// are above 0, to one just above the smallest of them.
     pub(crate) async fn set_thresholds(&mut self, batch: &MicroBatch, active: usize) -> Result<()> {
         let mut weights = self.weights.clone();
         if weights.threshold.is_empty() {
@@ -133,7 +135,7 @@ impl DictionaryExecutor {
         let Some(last) = entries.len().checked_sub(1) else { return Ok(()) };
         let (above, least, _) =
             entries.select_nth_unstable_by(count.min(last), |one, other| other.total_cmp(one));
-        let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or(*least);
+        let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or_default();
         weights.threshold.fill(0.5 * (*least + next));
         self.set_weights(weights).await
     }
@@ -151,7 +153,7 @@ impl DictionaryExecutor {
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Weights)> {
         let (loss, arena) = self.executor.gradients(step).await?;
         let mut gradients = Weights::of(self.dictionary, self.weights.columns());
-        gradients.read(&self.layout, &arena);
+        gradients.read_gradients(&self.layout, &arena);
         Ok((loss, gradients))
     }
 

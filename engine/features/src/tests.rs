@@ -115,7 +115,7 @@ fn thresholds_leave_k_features_active_and_a_penalty_leaves_fewer() {
     let (config, parameters) = model();
     let place = Place::named(&config.model, "blocks.1.mlp.output").unwrap();
     let subject = Subject { config: &config, parameters: &parameters, device: "cpu", threads: Some(2) };
-    let [plain, strict] = [0.0005, 0.005].map(|penalty| {
+    let [plain, strict] = [0.0, 0.05].map(|penalty| {
         let settings = DictionarySettings {
             width: 64,
             kind: DictionaryKind::JumpRelu,
@@ -159,7 +159,7 @@ fn thresholds_leave_k_features_active_and_a_penalty_leaves_fewer() {
         assert!(last < first, "{first} {last}");
         active(&mut executor)
     });
-    assert!(4 * strict < 3 * plain, "{strict} {plain}");
+    assert!(2 * strict < plain, "{strict} {plain}");
 }
 
 #[test]

@@ -48,8 +48,14 @@ impl Weights {
         all.into_iter().filter(|part| !part.is_empty()).collect()
     }
 
-    /// Reads them from an arena of the dictionary's graphs, or gradients; of θ, those of log θ.
+    /// Reads them from an arena of the dictionary's graphs.
     pub(crate) fn read(&mut self, layout: &ArenaLayout, arena: &[f32]) {
+        self.read_gradients(layout, arena);
+        self.threshold.iter_mut().for_each(|own| *own = libm::expf(*own));
+    }
+
+    /// Reads gradients from an arena; of θ, those of log θ.
+    pub(crate) fn read_gradients(&mut self, layout: &ArenaLayout, arena: &[f32]) {
         let parts = self.parts();
         let first = layout.offsets.len() - parts.len();
         for (part, at) in parts.into_iter().zip(first..) {

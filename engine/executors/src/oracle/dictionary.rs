@@ -41,7 +41,8 @@ impl Express for JumpRelu {
         let [open, near] =
             [open, near].map(|data| run.device.tensor::<2>(TensorData::new(data, [rows, columns])));
         let nothing = (constant.clone() - threshold).reshape([1, columns]) * near;
-        run.penalty = Some(nothing.clone().sum_dim(1) * f64::from(self.penalty));
+        let penalty = nothing.clone().sum_dim(1) * f64::from(self.penalty);
+        run.penalty = Some(plus(penalty, run.penalty.take()));
         Ok(Y { y: x * open + nothing * constant.reshape([1, columns]) })
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Run<'run> {
     /// Remaining uses of each value. The last use takes it, so that burn can work in place.
     uses: Vec<usize>,
     values: HashMap<ValueId, InterpretedValue>,
-    /// Terms [N,1] of a loss that are 0 and have the gradient of a penalty: a loss takes those of the operations before it.
+    /// Terms [N,1] that are 0 and have the gradient of the penalties of JumpReLUs, for the squared error that follows.
     pub(super) penalty: Option<Tensor<2>>,
 }
 

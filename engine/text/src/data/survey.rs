@@ -34,8 +34,8 @@ struct DocumentEntry {
 
 pub struct Survey {
     sources: Sources,
-    /// Documents of a file from that of a number on, so that reading one after the other reads the file once.
-    opened: Option<(u64, Documents)>,
+    /// The file of the document read last, and its documents from a number on: the next ones are read without reading the file again.
+    opened: Option<(usize, u64, Documents)>,
     validation_seed: u64,
     /// Number of files before the held-out files, if any.
     train_files: Option<usize>,
@@ -295,11 +295,12 @@ impl Survey {
     ) -> Result<ReadDocument> {
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (file, before) = self.place(number).ok_or_else(missing)?;
-        let opened = self.opened.take();
-        let leads_here = |next| next <= number && self.place(next).is_some_and(|(of, _)| of == file);
-        let opened = opened.filter(|(next, _)| leads_here(*next));
-        let (next, mut documents) = opened.unwrap_or_else(|| {
-            (number - before as u64, self.sources.documents_of(file, &Problems::default()))
+        let opened = self.opened.take().filter(|(of, next, _)| {
+            let is_unchanged = self.sources.file(file).is_none_or(SourceFile::is_unchanged);
+            *of == file && *next <= number && is_unchanged
+        });
+        let (_, next, mut documents) = opened.unwrap_or_else(|| {
+            (file, number - before as u64, self.sources.documents_of(file, &Problems::default()))
         });
         for _ in next..number {
             if documents.next().is_none() {
@@ -308,7 +309,9 @@ impl Survey {
             yielder.maybe_yield().await;
         }
         let TextPiece { text, .. } = documents.next().ok_or_else(missing)??;
-        self.opened = Some((number + 1, documents));
+        // After the last document of a file, nothing keeps it open.
+        let is_last = self.place(number + 1).is_none_or(|(of, _)| of != file);
+        self.opened = (!is_last).then_some((file, number + 1, documents));
         let example = match reader {
             Some(reader) => self.example(number, &text, &reader.template, yielder).await?,
             None => None,
@@ -512,11 +515,19 @@ mod tests {
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
         assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
         assert!(block_on(survey.read(3, None, &Yielder::none())).is_err());
-        // The file is not opened again for the documents after one that was read.
-        assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
-        std::fs::remove_file(folder.path().join("b.jsonl")).unwrap();
-        assert_eq!(block_on(survey.read(2, None, &Yielder::none())).unwrap().text, "third, an owl too");
-        assert!(block_on(survey.read(1, None, &Yielder::none())).is_err());
+        assert!(matches!(survey.opened, Some((1, 2, _))), "the next document needs no second reading");
+        let mut read = |number| block_on(survey.read(number, None, &Yielder::none())).map(|read| read.text);
+        for numbers in [[0, 1, 2], [0, 2, 1], [2, 0, 2]] {
+            for number in numbers {
+                let text = ["The first\ntext about Owls.", "second", "third, an owl too"][number as usize];
+                assert_eq!(read(number).unwrap(), text, "{number} of {numbers:?}");
+            }
+        }
+        // A file that changed in between is read from its beginning.
+        assert_eq!(read(1).unwrap(), "second");
+        let lines = "{\"text\": \"another, longer second\"}\n{\"text\": \"another third\"}\n";
+        std::fs::write(folder.path().join("b.jsonl"), lines).unwrap();
+        assert_eq!(read(2).unwrap(), "another third");
     }
 
     #[test]

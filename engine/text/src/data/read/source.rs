@@ -35,7 +35,7 @@ pub struct SourceFile {
 
 impl SourceFile {
     /// Whether the file still has the size and modification time that it was found with.
-    pub(super) fn is_unchanged(&self) -> bool {
+    pub fn is_unchanged(&self) -> bool {
         let now = files::metadata(&self.path);
         now.is_ok_and(|now| (now.len(), modified(&now)) == (self.bytes, self.modified))
     }
