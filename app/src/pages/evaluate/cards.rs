@@ -82,8 +82,10 @@ fn card_ui(
     if is_apart {
         let tokens = evaluation.likelihood.as_ref().map_or(0, |likelihood| likelihood.tokens);
         let tokens = format::counted(tokens, "token");
-        let means = "of another text: choose only this run for its numbers";
-        quiet_text(ui, format!("Evaluated on {tokens} {means}."));
+        quiet_text(
+            ui,
+            format!("Evaluated on {tokens} of another text: choose only this run for its numbers."),
+        );
         return lines(ui);
     }
     let (width, gap) = (ui.available_width(), space::SECTION);

@@ -80,8 +80,8 @@ pub fn tokens_ui<'a>(
     };
     let chips: Vec<Chip> = tokens.iter().take(MAX_DRAWN).enumerate().map(chip).collect();
     let clicked = chips_ui(ui, palette, id, &chips);
-    if let Some(more @ 1..) = tokens.len().checked_sub(MAX_DRAWN) {
-        caption(ui, format!("and {} more", format::whole(more as u64)));
+    if tokens.len() > MAX_DRAWN {
+        caption(ui, format!("and {} more", format::whole((tokens.len() - MAX_DRAWN) as u64)));
     }
     if !lost.is_empty() {
         hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));

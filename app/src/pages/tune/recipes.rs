@@ -73,8 +73,12 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
     let mut runs = context.state.runs.own().filter(|run| !run.checkpoints.is_empty());
     let Some(run) = runs.find(fits) else { return };
     if plain(ui, icons::ICON_FACT_CHECK, &format!("Measure {}", called(run))).clicked() {
-        let (likelihood, baselines, tasks) = (false, false, vec![task]);
-        let settings = EvaluateSettings { likelihood, baselines, tasks, ..EvaluateSettings::default() };
+        let settings = EvaluateSettings {
+            likelihood: false,
+            baselines: false,
+            tasks: vec![task],
+            ..EvaluateSettings::default()
+        };
         let source = WeightSource::best_of(&run.name);
         context.outbox.send(Command::Evaluate { source, settings: Box::new(settings) });
         *context.go = Some(PageName::Evaluate);
