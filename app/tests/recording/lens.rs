@@ -165,7 +165,7 @@ fn pictures_stand_below_each_other_in_their_order() {
 }
 
 #[test]
-fn whole_session_of_the_lens() {
+fn slow_whole_session_of_the_lens() {
     let own = tempfile::tempdir().unwrap();
     let (work, folder, whole) = places(own.path(), "lens");
     let extent = if whole { WHOLE } else { BRIEF };

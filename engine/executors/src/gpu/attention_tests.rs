@@ -219,7 +219,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
 }
 
 #[test]
-fn attention_in_more_groups_than_one_dimension_takes() {
+fn slow_attention_in_more_groups_than_one_dimension_takes() {
     check_attention(&test_gpu(), (33_001, 1), heads(1, 1, 8), None, false);
 }
 
