@@ -10,10 +10,21 @@ pub use glasshouse_protocol::quantity::{
 };
 pub use time::{ago, clock, date_time, now, now_micros};
 
-use crate::preferences::LossUnit;
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{Moderated, RunSummary};
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+
+/// The unit of losses on all pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossUnit {
+    /// Nats per token.
+    #[default]
+    Nats,
+    /// Bits per byte of the run's text, comparable between tokenizers; a run that learns rows has nats.
+    Bits,
+}
 
 /// Moderation hits as `3 profanity, 1 self harm`; empty without hits.
 pub fn moderated(moderated: &Moderated) -> String {

@@ -1,5 +1,6 @@
 //! The person's preferences, stored across starts.
 
+use crate::format::LossUnit;
 use glasshouse_protocol::{Moderation, Precision};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -38,17 +39,6 @@ pub enum ThemeChoice {
     System,
     Dark,
     Light,
-}
-
-/// The unit of losses on all pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossUnit {
-    /// Nats per token.
-    #[default]
-    Nats,
-    /// Bits per byte of the run's text, comparable between tokenizers; a run that learns rows has nats.
-    Bits,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

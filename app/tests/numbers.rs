@@ -5,8 +5,8 @@ use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
+use glasshouse::format::LossUnit;
 use glasshouse::pages::PageName;
-use glasshouse::preferences::LossUnit;
 use glasshouse_protocol::{
     Command, Event, HeldOut, Objective, ProjectSummary, RunState, RunSummary, SweepRow, SweepSummary,
     TrainEvent, TrainingState,

@@ -6,8 +6,9 @@ mod text;
 
 pub use text::WHAT;
 
+use crate::format::LossUnit;
 use crate::pages::prelude::*;
-use crate::preferences::{LossUnit, ThemeChoice};
+use crate::preferences::ThemeChoice;
 
 /// Width in points from which a column holds the widest row.
 const TWO_COLUMNS: f32 = 760.0;
