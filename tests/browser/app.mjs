@@ -33,8 +33,7 @@ const ALONE = new Set([
   "the_script_pauses_aborts_and_resumes",
   "the_script_looks_inside_while_a_model_trains",
   "every_view_answers_in_the_tab_and_on_webgpu",
-  "every_view_is_drawn_in_a_window_by_webgpu",
-  "every_view_is_drawn_on_a_phone_by_webgpu",
+  "every_view_is_drawn_by_webgpu",
 ]);
 
 function inTime(work) {

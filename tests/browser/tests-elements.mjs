@@ -66,9 +66,10 @@ export async function every_page_can_be_read_and_opened_by_its_elements(site) {
 }
 
 export async function a_lesson_goes_from_its_prediction_to_its_check(site) {
+  const page = await site.tab(await site.profile(), "?lesson=1&device=cpu");
+  await until(page, ({ page }) => page === "learn", "the lesson's page");
   for (const viewport of SIZES) {
-    const page = await site.tab(await site.profile({ viewport }), "?lesson=1&device=cpu");
-    await until(page, ({ page }) => page === "learn", "the lesson's page");
+    await page.setViewportSize(viewport);
     await page.getByRole("radio").first().waitFor();
     // The sentence is there from the start, what is measured of it only after the prediction.
     await page.getByRole("textbox", { name: "Text to tokenize" }).waitFor();
@@ -95,38 +96,39 @@ export async function a_lesson_goes_from_its_prediction_to_its_check(site) {
 }
 
 export async function the_inspect_page_draws_views_and_goes_through_a_run(site) {
-  for (const viewport of SIZES) {
-    const page = await site.tab(await site.profile({ viewport }), "?page=inspect&view=attention&prompt=One+day+the+fox&device=cpu");
-    await until(page, ({ page }) => page === "inspect", "the page");
-    // A view is drawn: the answer says whose it is, and the view can be had as a table.
-    const about = page.getByText(/ · step \S+ · /).first();
-    await about.waitFor();
-    await page.getByRole("checkbox", { name: "Attention as a table" }).waitFor();
-    // The head of a section says whether that is open.
-    for (const [name, expanded] of [["Attention", true], ["Logit lens", false]])
-      await page.getByRole("button", { name, exact: true, expanded }).waitFor();
-    const bar = page.getByRole("slider", { name: "Step of the run" });
-    const place = async () => Number(await bar.getAttribute("aria-valuenow"));
-    const last = Number(await bar.getAttribute("aria-valuemax"));
-    assert(last > 2, `the sample kept its weights at ${last + 1} steps`);
-    assert.equal(await place(), last);
-    // From the end it begins anew, and goes on as what it shows is drawn.
-    const at = (wanted) => page.locator(`[role=slider][aria-label="Step of the run"][aria-valuenow="${wanted}"]`).waitFor();
-    await press(page, "button", /^Go through the run$/);
-    await at(0);
-    await at(1);
-    await press(page, "button", /^Stop playing the run's steps$/);
-    await page.getByRole("button", { name: /^Go through the run$/ }).waitFor();
-    const stopped = await place();
-    assert(stopped >= 1 && stopped <= last, `it stopped at ${stopped} of ${last}`);
-    // The slider takes one step by the keyboard, and the answer is of that step.
-    await bar.focus();
-    await bar.press("ArrowDown");
-    await at(stopped - 1);
-    const step = await page.getByText(/^step \S+$/).first().textContent();
-    await page.getByText(` · ${step} · `).first().waitFor();
-    await drawsEveryView(page);
-  }
+  const [window, phone] = SIZES;
+  const page = await site.tab(await site.profile({ viewport: phone }), "?page=inspect&view=attention&prompt=One+day+the+fox&device=cpu");
+  await until(page, ({ page }) => page === "inspect", "the page");
+  // A view is drawn: the answer says whose it is, and the view can be had as a table.
+  const about = page.getByText(/ · step \S+ · /).first();
+  await about.waitFor();
+  await page.getByRole("checkbox", { name: "Attention as a table" }).waitFor();
+  // The head of a section says whether that is open.
+  for (const [name, expanded] of [["Attention", true], ["Logit lens", false]])
+    await page.getByRole("button", { name, exact: true, expanded }).waitFor();
+  const bar = page.getByRole("slider", { name: "Step of the run" });
+  const place = async () => Number(await bar.getAttribute("aria-valuenow"));
+  const last = Number(await bar.getAttribute("aria-valuemax"));
+  assert(last > 2, `the sample kept its weights at ${last + 1} steps`);
+  assert.equal(await place(), last);
+  // From the end it begins anew, and goes on as what it shows is drawn.
+  const at = (wanted) => page.locator(`[role=slider][aria-label="Step of the run"][aria-valuenow="${wanted}"]`).waitFor();
+  await press(page, "button", /^Go through the run$/);
+  await at(0);
+  await at(1);
+  await press(page, "button", /^Stop playing the run's steps$/);
+  await page.getByRole("button", { name: /^Go through the run$/ }).waitFor();
+  const stopped = await place();
+  assert(stopped >= 1 && stopped <= last, `it stopped at ${stopped} of ${last}`);
+  // The slider takes one step by the keyboard, and the answer is of that step.
+  await bar.focus();
+  await bar.press("ArrowDown");
+  await at(stopped - 1);
+  const step = await page.getByText(/^step \S+$/).first().textContent();
+  await page.getByText(` · ${step} · `).first().waitFor();
+  await drawsEveryView(page);
+  await page.setViewportSize(window);
+  await drawsEveryView(page);
 }
 
 /** Opens one view after another: what stands there is said where its numbers have come. */
@@ -139,20 +141,12 @@ async function drawsEveryView(page) {
   assert.deepEqual(page.problems, []);
 }
 
-/** The Inspect page of a size, whose views a software adapter computes in the place of a GPU. */
-async function drawsOnWebgpu(site, viewport) {
-  const page = await site.tab(await site.profile({ viewport }), "?page=inspect&view=tokens&prompt=One+day+the+fox&device=gpu");
+export async function every_view_is_drawn_by_webgpu(site) {
+  const page = await site.tab(await site.profile(), "?page=inspect&view=tokens&prompt=One+day+the+fox&device=gpu");
+  // It computes in the place of a GPU.
   const { device } = await page.evaluate(() => globalThis.glasshouse.state());
   assert.equal(device.kind, "software");
   await drawsEveryView(page);
-}
-
-export async function every_view_is_drawn_in_a_window_by_webgpu(site) {
-  await drawsOnWebgpu(site, SIZES[0]);
-}
-
-export async function every_view_is_drawn_on_a_phone_by_webgpu(site) {
-  await drawsOnWebgpu(site, SIZES[1]);
 }
 
 export async function text_is_written_and_numbers_are_changed_by_elements(site) {
