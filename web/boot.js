@@ -91,6 +91,9 @@ function redeemed(bytes) {
   return held[new DataView(bytes.buffer, bytes.byteOffset).getUint32(HELD.length, true)] ?? bytes;
 }
 
+// The first request decides: egui smooths edges itself, and samples would double the work of a processor that draws.
+element("canvas").getContext("webgl2", { antialias: false });
+
 // Functions for the page's module; app/src/link/web/boot.rs declares the same names.
 globalThis.glasshouseBoot = {
   canvas: element("canvas"),

@@ -69,6 +69,8 @@ pub struct App {
     resting_drafts: Option<(Drafts, f64)>,
     /// Inputs of the last plan request.
     planned: Option<PlanKey>,
+    /// What the steps of the next run were last proposed for: the project's opening number, the preset, and the text's training tokens.
+    proposed: Option<(u64, String, u64)>,
     /// Projects were listed, and one was opened if there was any.
     settled: bool,
     /// There is no project, and no sample has arrived yet.
@@ -153,6 +155,7 @@ impl App {
             drafts,
             taken: 0,
             planned: None,
+            proposed: None,
             settled: false,
             wants_sample: false,
             visible: true,
@@ -198,8 +201,20 @@ impl App {
 
     /// Receives the engine's events since the last frame and runs the automatic follow-ups.
     pub fn receive(&mut self) {
-        while let Some(report) = self.link.receive() {
+        while let Some(mut report) = self.link.receive() {
             self.asks.hear(&report.body);
+            if let (Some(request), Event::Failed { error }) = (report.body.request, &mut report.body.event)
+                && let Some(Command::OpenProject { id }) = self.state.waiting.get(&request)
+            {
+                // A browser's folder means nothing to a person.
+                let listed = self.state.projects.list.iter().find(|project| project.id == *id);
+                if let (Some(project), Some(reason)) = (listed, error.message.strip_prefix(id)) {
+                    error.message = format!("{}{reason}", project.name);
+                }
+                if self.state.projects.open.is_none() {
+                    self.page = PageName::Home;
+                }
+            }
             if let (Some(request), Event::Finished) = (report.body.request, &report.body.event) {
                 self.origins.remove(&request);
             }
@@ -214,6 +229,7 @@ impl App {
         self.settle();
         self.take_over_drafts();
         self.outbox.opening = self.state.projects.open.as_ref().map(|open| open.number);
+        self.propose_steps();
         self.plan();
         self.send();
     }
@@ -313,6 +329,22 @@ impl App {
             }
             draft.seed = self.start.seed.take().unwrap_or(draft.seed);
         }
+    }
+
+    /// Proposes the steps of the next run once it is known how long the text is, and again for another text or preset. The steps of a
+    /// project with runs stay as they are when it is opened.
+    fn propose_steps(&mut self) {
+        let draft = &mut self.drafts.train;
+        let Some(plan) = self.state.planning.plan_of(draft) else { return };
+        let now = (self.taken, draft.preset.clone(), plan.text_tokens);
+        let is_opening = self.proposed.as_ref().is_none_or(|(opening, ..)| *opening != self.taken);
+        if self.proposed.as_ref() == Some(&now) {
+            return;
+        }
+        if !is_opening || self.state.runs.list.is_empty() {
+            draft.propose_steps(plan.text_tokens);
+        }
+        self.proposed = Some(now);
     }
 
     /// Keeps the plan up to date with the open page's draft, with one request at a time.

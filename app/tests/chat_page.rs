@@ -181,10 +181,15 @@ fn damaged_lines_are_named_and_a_deleted_run_is_replaced() {
 
 #[test]
 fn the_composer_stays_at_the_bottom() {
-    for size in [PHONE, WIDE] {
+    for size in [PHONE, WIDE, [2560.0, 1440.0]] {
         let mut scene = Scene::new(Engine::full(), PageName::Chat, size, "light");
         let place = |scene: &Scene| scene.harness.get_by_label("Message").rect();
         let before = place(&scene);
+        if size != PHONE {
+            let settings =
+                scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").rect();
+            assert!(before.right() < settings.left(), "{before:?} beside {settings:?}");
+        }
         for _ in 0..6 {
             send(&mut scene, "Who was it, and where did all of them go?");
         }

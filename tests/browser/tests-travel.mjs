@@ -304,6 +304,16 @@ export async function a_linked_project_shows_its_progress_and_is_cancelled(site)
     await page.getByRole("button", { name: "Open", exact: true }).click();
     await page.getByText(/is being fetched: [\d.]+ MB of [\d.]+ MB/).waitFor();
     assert.match(page.url(), /project=/, "a reload asks again");
+    // Beside the pages' rail, or above it.
+    for (const viewport of [{ width: 390, height: 844 }, { width: 1280, height: 800 }]) {
+      await page.setViewportSize(viewport);
+      await page.waitForFunction((wide) => {
+        const bar = document.getElementById("bar").getBoundingClientRect();
+        const tabs = [...document.querySelectorAll("#mirror [role=tab]")].map((tab) => tab.getBoundingClientRect());
+        const isBeside = (tab) => (wide ? tab.right <= bar.left : tab.top >= bar.bottom);
+        return bar.top > 0 && tabs.length > 4 && tabs.every(isBeside);
+      }, viewport.width > 600);
+    }
     await page.getByRole("button", { name: "Cancel", exact: true }).click();
     await within(ended, "the transfer's end");
     // The question is back, and the address with it.

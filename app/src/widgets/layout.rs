@@ -41,8 +41,11 @@ pub fn page_foot(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui)) {
     let side = if is_narrow(ui) { 16 } else { 28 };
     let frame = Frame::new().inner_margin(Margin { left: side, right: side, top: 4, bottom: 12 });
     egui::Panel::bottom(Id::unique(name)).frame(frame).show_separator_line(false).show(ui, |ui| {
-        ui.set_width(ui.available_width().min(PAGE_WIDTH));
-        contents(ui);
+        // The panel itself keeps the width of the window.
+        ui.vertical(|ui| {
+            ui.set_width(ui.available_width().min(PAGE_WIDTH));
+            contents(ui);
+        });
     });
 }
 

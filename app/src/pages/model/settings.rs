@@ -70,13 +70,7 @@ impl ModelPage {
             }
             if let Some(config) = chosen {
                 context.asks.replaced(format!("The settings are those of {}", config.preset));
-                let is_sized = config.preset.starts_with("layers-");
                 *context.draft = in_project(context, config);
-                // A preset has the length that it was measured with.
-                if is_sized {
-                    let known = context.state.planning.plan.as_ref();
-                    context.draft.bound_epochs(known.map_or(0, |(_, plan)| plan.text_tokens));
-                }
             }
         });
     }

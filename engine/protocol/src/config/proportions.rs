@@ -1,6 +1,7 @@
 //! Warnings about the proportions of a run, its model and its text. They never prevent a run.
 
-use super::{RunConfig, TokenizerConfig, TokenizerKind};
+use super::{RunConfig, TokenizerConfig, TokenizerKind, TrainConfig};
+use crate::presets;
 use crate::quantity::whole;
 
 /// Number of epochs beyond which a text is repeated too often. Up to 4 epochs are nearly as good as new text; then each adds less, and
@@ -47,12 +48,37 @@ impl RunConfig {
         found
     }
 
-    /// Shortens a proposed run to the epochs that are worth reading of a text of this many training tokens; 0 means that it is unknown.
-    pub fn bound_epochs(&mut self, text_tokens: u64) {
-        let is_text = self.train.objective.learns_text() && self.data.synthetic.is_none();
-        let most =
-            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64;
-        if text_tokens == 0 || !is_text || self.train.steps <= most {
+    /// Gives a run whose length is its preset's, or was proposed before, as many steps as are worth reading of a text of this many
+    /// training tokens; 0 means that the text is unknown.
+    pub fn propose_steps(&mut self, text_tokens: u64) {
+        let is_text =
+            self.train.objective.learns_text() && self.data.synthetic.is_none() && self.start.is_none();
+        let Some(mut preset) = presets::named(&self.preset) else { return };
+        if text_tokens == 0 || !is_text || self.of_its_length(&preset).is_none() {
+            return;
+        }
+        let most = PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64;
+        preset.shorten(most.ceil() as u64);
+        (self.train.steps, self.train.epochs) = (preset.train.steps, None);
+        (self.train.warmup_steps, self.train.decay_steps) =
+            (preset.train.warmup_steps, preset.train.decay_steps);
+        (self.train.sample_interval, self.train.eval_interval) =
+            (preset.train.sample_interval, preset.train.eval_interval);
+    }
+
+    /// A preset shortened to this run's steps, if this run has the intervals that go with them.
+    pub(super) fn of_its_length(&self, preset: &Self) -> Option<Self> {
+        let mut shortened = preset.clone();
+        shortened.shorten(self.train.steps);
+        let pace = |train: &TrainConfig| {
+            [train.steps, train.warmup_steps, train.decay_steps, train.sample_interval, train.eval_interval]
+        };
+        (pace(&shortened.train) == pace(&self.train)).then_some(shortened)
+    }
+
+    /// At most this many steps, with intervals to match.
+    fn shorten(&mut self, most: u64) {
+        if self.train.steps <= most {
             return;
         }
         self.set_steps(most);
@@ -129,13 +155,21 @@ mod tests {
         let proposed = presets::from_layers(8).unwrap();
         assert!(proposed.train.steps > 10_000);
         let mut run = proposed.clone();
-        run.bound_epochs(0);
+        run.propose_steps(0);
         assert_eq!(run, proposed, "nothing is known of the text");
-        run.bound_epochs(366_000);
+        run.propose_steps(366_000);
         let epochs = run.train.steps as f64 * run.tokens_per_step() as f64 / 366_000.0;
         assert!((15.9..16.1).contains(&epochs), "{epochs}");
         assert_eq!(run.proportions(1, 366_000), Vec::<String>::new());
         run.validate().unwrap();
+        assert_eq!(presets::title_of(&run), None, "a proposal is no change");
+        run.propose_steps(u64::MAX / 64);
+        assert_eq!(run, proposed, "of a larger text");
+        run.set("train.steps=700").unwrap();
+        let chosen = run.clone();
+        run.propose_steps(366_000);
+        assert_eq!(run, chosen);
+        assert!(presets::title_of(&run).is_some_and(|title| title.starts_with("steps 700")));
     }
 
     #[test]
