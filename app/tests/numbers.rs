@@ -8,8 +8,8 @@ use glasshouse::app::App;
 use glasshouse::format::LossUnit;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, Event, Forecast, HeldOut, Objective, PlanSummary, ProjectSummary, RunConfig, RunState,
-    RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
+    Command, DocumentsOverview, Event, Forecast, HeldOut, Objective, PlanSummary, ProjectSummary, RunConfig,
+    RunState, RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
 };
 
 const STEPS: u64 = 650;
@@ -235,7 +235,6 @@ fn no_more_steps_are_proposed_than_a_small_text_is_worth() {
     };
     // A new project's first text.
     let mut window = window(support::without_runs(PageName::Model), 1400.0, 1000.0);
-    of_text(&mut window, 0);
     let preset = draft(&mut window);
     of_text(&mut window, 40_000);
     is_bound(&draft(&mut window), 40_000);
@@ -251,6 +250,14 @@ fn no_more_steps_are_proposed_than_a_small_text_is_worth() {
     is_bound(&sized, 30_000);
     of_text(&mut window, 30_000);
     assert!(contains(&window, &sized.preset) && !contains(&window, "modified"));
+    let Event::Documents { overview, .. } = support::documents() else { unreachable!() };
+    for bytes in [1, 2] {
+        let overview = DocumentsOverview { bytes, ..overview.clone() };
+        let (search, documents) = (String::new(), Vec::new());
+        let listed = Event::Documents { overview, search, offset: 0, found: 0, documents };
+        tell(window.state_mut(), [listed]);
+    }
+    window.run_steps(2);
     of_text(&mut window, 30_000_000);
     assert!(draft(&mut window).train.steps > preset.train.steps, "a longer text");
 }
