@@ -178,19 +178,9 @@ fn personal_data_is_counted_by_class() {
 #[test]
 fn a_report_survives_its_own_json_and_a_later_one_is_refused() {
     let mut report = CleaningReport::default();
-    report.tables.push(CorpusTable {
-        key: "source".to_owned(),
-        columns: vec![
-            Column::new("Source", Unit::Text),
-            Column::new("Kept", Unit::Count),
-            Column::new("Share", Unit::Share),
-        ],
-        rows: vec![
-            vec!["web".into(), 5_u64.into(), 1.0.into()],
-            vec!["5".into(), 0_u64.into(), CorpusCell::Nothing],
-        ],
-        ..CorpusTable::default()
-    });
+    let columns = [("Source", Unit::Text), ("Kept", Unit::Count), ("Share", Unit::Share)];
+    let rows = [["web".into(), 5_u64.into(), 1.0.into()], ["5".into(), 0_u64.into(), CorpusCell::Nothing]];
+    report.tables.push(CorpusTable::new(["source", "", ""], columns, rows));
     let mut recorder = StageRecorder::new(about("rule"));
     recorder.drop("a", "web", amount(10), "reason", String::new);
     report.stages = StageRecorder::chain(amount(100), [recorder]);
@@ -234,14 +224,9 @@ fn the_report_says_what_was_counted() {
     personal.find("email", "replaced", "a#1", 702, || "write to j•••@e••••••.org".to_owned());
     let mut troubles = TroubleRecorder::default();
     ["a.html", "b.csv#17", "c.pdf"].iter().for_each(|place| troubles.add(place, "is skipped"));
-    let table = |key: &str, title: &str, rows: &[(&str, u64, u64)]| CorpusTable {
-        key: key.to_owned(),
-        title: title.to_owned(),
-        columns: [(title, Unit::Text), ("Raw", Unit::Count), ("Kept", Unit::Count)]
-            .map(|(title, unit)| Column::new(title, unit))
-            .to_vec(),
-        rows: rows.iter().map(|row| vec![row.0.into(), row.1.into(), row.2.into()]).collect(),
-        ..CorpusTable::default()
+    let table = |key: &str, title: &str, (name, raw, kept): (&str, u64, u64)| {
+        let columns = [("", Unit::Text), ("Raw", Unit::Count), ("Kept", Unit::Count)];
+        CorpusTable::new([key, title, ""], columns, [[name.into(), raw.into(), kept.into()]])
     };
     let report = CleaningReport {
         raw,
@@ -249,8 +234,8 @@ fn the_report_says_what_was_counted() {
         personal: personal.finish(),
         duplicates: vec![near.finish()],
         tables: vec![
-            table("language", "By language", &[("eng", 14_210, 8_211)]),
-            table("length", "By length", &[("100–199", 6_209, 5_400)]),
+            table("language", "By language", ("eng", 14_210, 8_211)),
+            table("length", "By length", ("100–199", 6_209, 5_400)),
         ],
         troubles: troubles.finish(),
         ..CleaningReport::default()
