@@ -151,12 +151,12 @@ impl Session {
     }
 
     pub(super) async fn read_document(&mut self, number: u64) -> Result<answer::Document> {
-        let reader = match self.survey().await?.may_be_conversation(number) {
-            true => self.conversation_reader()?,
-            false => None,
+        let document = self.survey().await?.read(number, &Yielder::new()).await?;
+        let reader = match document.row {
+            Some(_) => self.conversation_reader()?,
+            None => None,
         };
-        let read = self.survey().await?.read(number, reader.as_ref(), &Yielder::new()).await?;
-        let ReadDocument { text, learned, tokens, cut } = read;
+        let ReadDocument { text, learned, tokens, cut } = ReadDocument::new(document, reader.as_ref())?;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
         Ok(answer::Document { number, text, learned, tokens, cut })
     }

@@ -17,7 +17,7 @@ pub(crate) use sample::draw_key;
 
 // The types belong to the protocol, since front ends display them.
 pub use glasshouse_protocol::cleaning::report::*;
-pub use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable, Unit};
+pub use glasshouse_protocol::cleaning::table::{CorpusCell, CorpusTable, Unit};
 
 use glasshouse_protocol::cleaning::blocks::blocks;
 use glasshouse_protocol::quantity::{counted, whole};

@@ -70,7 +70,6 @@ pub use crate::readers::Readers;
 
 use crate::document::Document;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 /// Whether a file's format is supported, by its name, else by its first bytes, of which `head` holds [`HEAD`] or more.
 pub fn is_known(name: &str, head: &[u8]) -> bool {
@@ -80,12 +79,6 @@ pub fn is_known(name: &str, head: &[u8]) -> bool {
             find::decide(&named, name, head).is_ok()
                 || named.format.is_some_and(|format| format != Format::Word)
         })
-}
-
-/// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.
-pub fn conversation(line: &str) -> Option<String> {
-    let record: Map<String, Value> = serde_json::from_slice(line.as_bytes()).ok()?;
-    shapes::text(&record, &Settings::default().join)?.ok()
 }
 
 /// A fault in a file or in one of its records. It is reported, and reading continues.

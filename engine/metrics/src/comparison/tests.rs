@@ -89,6 +89,10 @@ fn only_shared_documents_count() {
     assert!(serde_json::to_string(&found).is_ok());
 }
 
+fn metric(name: &str, value: f64) -> Metric {
+    Metric { name: name.to_owned(), value: Some(value), of: "rows".to_owned(), ..Metric::default() }
+}
+
 fn task(answers: &[&str], skip: usize) -> TaskReport {
     let rows = answers.iter().enumerate().skip(skip).map(|(at, answer)| TaskAnswer {
         line: at as u64 + 1,
@@ -102,12 +106,6 @@ fn task(answers: &[&str], skip: usize) -> TaskReport {
         .iter()
         .map(|row| crate::metrics::Row { answer: &row.answer, expected: &row.expected })
         .collect();
-    let metric = |name: &str, value: f64| Metric {
-        name: name.to_owned(),
-        value: Some(value),
-        of: "rows".to_owned(),
-        ..Metric::default()
-    };
     let metrics = vec![
         metric("exact_match", 0.5),
         metric("bleu", crate::metrics::bleu(&rows).score),
@@ -177,7 +175,7 @@ fn labels_of_a_model_and_itself_do_not_differ() {
         let pairs: Vec<(String, String)> =
             answers.iter().map(|row| (row.expected[0].clone(), row.answer.clone())).collect();
         let f1 = crate::metrics::classification(&pairs).averages.macro_average.f1;
-        let metrics = vec![Metric { name: "f1_macro".to_owned(), value: Some(f1), ..Metric::default() }];
+        let metrics = vec![metric("f1_macro", f1)];
         let task = TaskReport { name: "labels".to_owned(), metrics, answers, ..TaskReport::default() };
         Evaluation { run: run.to_owned(), tasks: vec![task], ..Evaluation::default() }
     };
@@ -201,12 +199,6 @@ fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
             ..TaskAnswer::default()
         };
         (0..20).map(row).collect()
-    };
-    let metric = |name: &str, value: f64| Metric {
-        name: name.to_owned(),
-        value: Some(value),
-        of: "rows".to_owned(),
-        ..Metric::default()
     };
     let evaluation = |run: &str, answers: [&str; 2], f1: f64, accuracy: f64| Evaluation {
         run: run.to_owned(),

@@ -170,7 +170,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn piece(text: &str, ends_document: bool) -> TextPiece {
-        TextPiece { text: text.to_owned(), ends_document, mark: None }
+        TextPiece { text: text.to_owned(), ends_document, ..TextPiece::default() }
     }
 
     #[test]

@@ -698,10 +698,9 @@ async fn encode(
             progress((PreparationStage::Encoding, done, count.bytes));
         }
     }
-    queue.parts.extend(planting.rest().map(|text| {
-        let piece = TextPiece { text, ends_document: true, mark: None };
-        SplitPiece { split: Split::Train, piece }
-    }));
+    queue.parts.extend(
+        planting.rest().map(|text| SplitPiece { split: Split::Train, piece: TextPiece::whole(text) }),
+    );
     queue.flush()?;
     if splitter.documents != count.documents.len() || splitter.characters != count.characters {
         refuse!("the text changed while it was being read; run again");

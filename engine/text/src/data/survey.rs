@@ -12,6 +12,7 @@ use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
 use glasshouse_protocol::{
     DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective, RowFile, order,
 };
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -76,8 +77,7 @@ impl Sources {
         match (self.file(number), self.stories) {
             (Some(file), _) => Box::new(read::documents(read::pieces(vec![file.clone()], problems))),
             (None, Some(bytes)) => {
-                let story = |text| Ok(TextPiece { text, ends_document: true, mark: None });
-                Box::new(stories::up_to(bytes, CORPUS_SEED).map(story))
+                Box::new(stories::up_to(bytes, CORPUS_SEED).map(|text| Ok(TextPiece::whole(text))))
             }
             (None, None) => Box::new(std::iter::empty()),
         }
@@ -285,14 +285,8 @@ impl Survey {
         Ok((found, page))
     }
 
-    /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given. Fails if there is no such document, or
-    /// its file can no longer be read.
-    pub async fn read(
-        &mut self,
-        number: u64,
-        reader: Option<&ConversationReader>,
-        yielder: &Yielder,
-    ) -> Result<ReadDocument> {
+    /// Reads a document. Fails if there is no such document, or its file can no longer be read.
+    pub async fn read(&mut self, number: u64, yielder: &Yielder) -> Result<TextPiece> {
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (file, before) = self.place(number).ok_or_else(missing)?;
         let opened = self.opened.take().filter(|(of, next, _)| {
@@ -308,40 +302,11 @@ impl Survey {
             }
             yielder.maybe_yield().await;
         }
-        let TextPiece { text, .. } = documents.next().ok_or_else(missing)??;
+        let document = documents.next().ok_or_else(missing)??;
         // After the last document of a file, nothing keeps it open.
         let is_last = self.place(number + 1).is_none_or(|(of, _)| of != file);
         self.opened = (!is_last).then_some((file, number + 1, documents));
-        let example = match reader {
-            Some(reader) => self.example(number, &text, &reader.template, yielder).await?,
-            None => None,
-        };
-        let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
-        let tokenizer = reader.and_then(|reader| reader.tokenizer.as_ref()).filter(|_| !learned.is_empty());
-        let mut tokens = match tokenizer {
-            Some(tokenizer) => tokens_of(tokenizer, &text, &learned)?,
-            None => Vec::new(),
-        };
-        let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
-        if let Some(at) = cut {
-            text.truncate(at);
-            learned.retain(|range| range.start < at);
-            learned.iter_mut().for_each(|range| range.end = range.end.min(at));
-            tokens.retain(|(end, _)| *end <= at);
-        }
-        Ok(ReadDocument { text, learned, tokens, cut: cut.is_some() })
-    }
-
-    /// Whether the document's file starts with a conversation.
-    pub fn may_be_conversation(&self, number: u64) -> bool {
-        let first = |file: &SourceFile| {
-            let read = |line: &str, _| {
-                Ok(serde_json::from_str(line).map_or(Some(false), |row| Some(read::is_row(&row))))
-            };
-            read::json_rows(file, read).ok()?.next()?.ok()
-        };
-        let file = self.place(number).and_then(|(file, _)| self.sources.file(file));
-        file.and_then(first).unwrap_or(false)
+        Ok(document)
     }
 
     /// The file of a document, and the number of earlier documents in that file.
@@ -350,38 +315,6 @@ impl Survey {
         let file = self.entries.get(number)?.file;
         // The documents of a file follow each other.
         Some((file, number - self.entries.partition_point(|entry| entry.file < file)))
-    }
-
-    /// A conversation as the template writes it, and its learned ranges; `None` if the document is no conversation. Skipped lines
-    /// shift the line numbers, so this takes the first line from the document's number on whose turns match.
-    async fn example(
-        &self,
-        number: u64,
-        text: &str,
-        template: &ChatRenderer,
-        yielder: &Yielder,
-    ) -> Result<Option<(String, Vec<Range<usize>>)>> {
-        let Some((file, before)) = self.place(number) else { return Ok(None) };
-        let Some(file) = self.sources.file(file) else { return Ok(None) };
-        if !file.is_json_lines() && !file.is_json() {
-            return Ok(None);
-        }
-        // Every line counts, valid or not.
-        let lines = read::json_rows(file, |line, _| Ok(Some(line.to_owned())))?;
-        for (at, line) in lines.enumerate() {
-            yielder.maybe_yield().await;
-            let Ok(line) = line else { break };
-            let is_it = || {
-                glasshouse_documents::read::conversation(&line).is_some_and(|own| own.trim() == text.trim())
-            };
-            if at >= before && is_it() {
-                return Ok(template
-                    .example(&line, Objective::Chat)
-                    .ok()
-                    .map(|example| (example.text, example.learned)));
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -394,6 +327,29 @@ pub struct ReadDocument {
     /// End of each token in bytes, and whether fine-tuning learns it; empty if not a conversation or without a tokenizer.
     pub tokens: Vec<(usize, bool)>,
     pub cut: bool,
+}
+
+impl ReadDocument {
+    /// Cuts a long document. A conversation is written by the reader's template, if given and applicable.
+    pub fn new(document: TextPiece, reader: Option<&ConversationReader>) -> Result<Self> {
+        let (mut text, mut learned, mut tokens) = (document.text, Vec::new(), Vec::new());
+        if let (Some(row), Some(ConversationReader { template, tokenizer })) = (document.row, reader)
+            && let Ok(example) = template.example(&Value::Object(row).to_string(), Objective::Chat)
+        {
+            (text, learned) = (example.text, example.learned);
+            if let Some(tokenizer) = tokenizer {
+                tokens = tokens_of(tokenizer, &text, &learned)?;
+            }
+        }
+        let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+        if let Some(at) = cut {
+            text.truncate(at);
+            learned.retain(|range| range.start < at);
+            learned.iter_mut().for_each(|range| range.end = range.end.min(at));
+            tokens.retain(|(end, _)| *end <= at);
+        }
+        Ok(Self { text, learned, tokens, cut: cut.is_some() })
+    }
 }
 
 /// How a project writes and tokenizes conversations.
@@ -463,7 +419,7 @@ mod tests {
         for (paths, embedded) in [(paths, false), (Vec::new(), true)] {
             let config = DataConfig { paths, corpus_bytes: 1000, ..DataConfig::default() };
             let alone = block_on(Survey::new(&config, &Yielder::none())).unwrap();
-            let survey =
+            let mut survey =
                 block_on(Survey::with_rows(&config, std::slice::from_ref(&place), &Yielder::none())).unwrap();
             let (overview, expected) = (survey.overview(0.1), alone.overview(0.1));
             let [file] = overview.rows.as_slice() else { panic!("{:?}", overview.rows) };
@@ -477,7 +433,7 @@ mod tests {
                 (found, page[0].file.as_str(), page[0].validation),
                 (last as usize + 1, "rows.jsonl", false)
             );
-            assert!(survey.may_be_conversation(last));
+            assert!(block_on(survey.read(last, &Yielder::none())).unwrap().row.is_some());
         }
     }
 
@@ -513,10 +469,10 @@ mod tests {
         assert_eq!(page[0].preview, "The first text about Owls.");
         let (found, page) = block_on(survey.list("owl", 1, 10, 0.1, &Yielder::none())).unwrap();
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
-        assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
-        assert!(block_on(survey.read(3, None, &Yielder::none())).is_err());
+        assert_eq!(block_on(survey.read(1, &Yielder::none())).unwrap().text, "second");
+        assert!(block_on(survey.read(3, &Yielder::none())).is_err());
         assert!(matches!(survey.opened, Some((1, 2, _))), "the next document needs no second reading");
-        let mut read = |number| block_on(survey.read(number, None, &Yielder::none())).map(|read| read.text);
+        let mut read = |number| block_on(survey.read(number, &Yielder::none())).map(|read| read.text);
         for numbers in [[0, 1, 2], [0, 2, 1], [2, 0, 2]] {
             for number in numbers {
                 let text = ["The first\ntext about Owls.", "second", "third, an owl too"][number as usize];
@@ -568,52 +524,43 @@ mod tests {
         assert_eq!(validation.bytes, overview.validation.1);
     }
 
+    fn conversation(asked: &str, answer: &str) -> String {
+        format!(
+            r#"{{"messages":[{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":"{answer}"}}]}}"#
+        )
+    }
+
     #[test]
     fn a_conversation_is_read_as_its_template_writes_it() {
         let folder = tempfile::tempdir().unwrap();
-        let row = |asked: &str, answer: &str| {
-            format!(
-                r#"{{"messages":[{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":"{answer}"}}]}}"#
-            )
-        };
-        let nothing = "{\"messages\":[]}".to_owned();
-        let lines = [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
-        std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
-        std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
+        let rows =
+            [conversation("Who?", "Mia."), conversation("Who?", "Tom."), conversation("Where?", "Here.")];
+        std::fs::write(folder.path().join("a.jsonl"), format!("{{\"messages\":[]}}\n{}", rows.join("\n")))
+            .unwrap();
+        std::fs::write(folder.path().join("b.json"), format!("[{}]", rows[0])).unwrap();
+        std::fs::write(folder.path().join("c.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
         let mut survey = survey(folder.path());
         let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
         let mut reader = ConversationReader { template, tokenizer: None };
-        let documents = survey.entries.len() as u64;
-        let read = |survey: &mut Survey, number, reader: &ConversationReader| {
-            block_on(survey.read(number, Some(reader), &Yielder::none())).unwrap()
+        let mut read = |number, reader: &ConversationReader| {
+            ReadDocument::new(block_on(survey.read(number, &Yielder::none())).unwrap(), Some(reader)).unwrap()
         };
-        let second = (0..documents)
-            .find(|number| read(&mut survey, *number, &reader).text.contains("Where?"))
-            .unwrap();
-        assert!(survey.may_be_conversation(second));
-        let ReadDocument { text, learned, tokens, cut } = read(&mut survey, second, &reader);
-        assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
-        assert!(tokens.is_empty(), "no tokenizer is known");
-        let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
-        assert_eq!(learned, ["Here.<|im_end|>"]);
-        // Of two with the same question, each is found by its own answer.
-        for answer in ["Mia.", "Tom."] {
-            let number = (0..documents)
-                .find(|number| read(&mut survey, *number, &reader).text.contains(answer))
-                .unwrap();
-            assert_eq!(survey.entries[number as usize].preview, format!("Who?  {answer}"));
+        let turns = [("Who?", "Mia."), ("Who?", "Tom."), ("Where?", "Here."), ("Who?", "Mia.")];
+        for (number, (asked, answer)) in turns.into_iter().enumerate() {
+            let ReadDocument { text, learned, tokens, cut } = read(number as u64, &reader);
+            assert!(text.starts_with(&format!("<|im_start|>user\n{asked}<|im_end|>")) && !cut, "{text}");
+            assert!(tokens.is_empty(), "no tokenizer is known");
+            let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
+            assert_eq!(learned, [format!("{answer}<|im_end|>")]);
         }
-        let plain = documents - 1;
-        assert_eq!(
-            (read(&mut survey, plain, &reader).text.as_str(), survey.may_be_conversation(plain)),
-            ("plain", false)
-        );
+        let plain = ReadDocument { text: "plain".to_owned(), learned: vec![], tokens: vec![], cut: false };
+        assert_eq!(read(4, &reader), plain);
         // Token view: each character is one token, and so is the end of a turn.
         let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
         let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config, ["x"]).unwrap().into();
         reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
-        let ReadDocument { text, tokens, .. } = read(&mut survey, second, &reader);
+        let ReadDocument { text, tokens, .. } = read(2, &reader);
         let mut from = 0;
         let pieces =
             tokens.iter().map(|(end, learned)| (&text[std::mem::replace(&mut from, *end)..*end], *learned));
@@ -622,6 +569,23 @@ mod tests {
         assert_eq!(own, ["H", "e", "r", "e", ".", "<|im_end|>"]);
         assert_eq!(pieces[..2], [("<|im_start|>", false), ("u", false)]);
         assert_eq!(from, text.len());
-        assert!(read(&mut survey, plain, &reader).tokens.is_empty(), "all of a text is learned");
+        assert_eq!(read(4, &reader), plain, "all of a text is learned");
+    }
+
+    #[test]
+    fn every_other_conversation_is_read_in_one_pass() {
+        for count in [10, 40] {
+            let folder = tempfile::tempdir().unwrap();
+            let rows: String =
+                (0..count).map(|number| conversation("Who?", &number.to_string()) + "\n").collect();
+            std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+            let (mut survey, yielder) = (survey(folder.path()), Yielder::none());
+            for number in (0..count).step_by(2) {
+                let document = block_on(survey.read(number, &yielder)).unwrap();
+                assert!(document.row.is_some() && document.text.ends_with(&number.to_string()));
+            }
+            // Only the other half is passed over.
+            assert_eq!(yielder.asked(), count / 2 - 1);
+        }
     }
 }

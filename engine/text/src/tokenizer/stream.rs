@@ -81,43 +81,29 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
 
     /// Takes everything from `pending` except an incomplete character at the end.
     fn take_complete(&mut self) -> String {
-        let mut text = String::new();
+        let (mut text, mut at) = (String::new(), 0);
         for chunk in self.pending.utf8_chunks() {
             text.push_str(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                text.push(char::REPLACEMENT_CHARACTER);
+            let invalid = chunk.invalid();
+            at += chunk.valid().len();
+            let may_continue = at + invalid.len() == self.pending.len()
+                && std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if may_continue {
+                break;
             }
+            at += invalid.len();
+            text.extend((!invalid.is_empty()).then_some(char::REPLACEMENT_CHARACTER));
         }
-        let kept = match std::str::from_utf8(&self.pending) {
-            Ok(_) => 0,
-            Err(_) => unfinished(&self.pending),
-        };
-        if kept > 0 {
-            text.pop();
-        }
-        self.pending.drain(..self.pending.len() - kept);
+        self.pending.drain(..at);
         text
     }
-}
-
-/// Length of an incomplete character at the end.
-fn unfinished(bytes: &[u8]) -> usize {
-    // Only the last three bytes can belong to one.
-    (1..=bytes.len().min(3))
-        .find(|count| {
-            let tail = bytes.get(bytes.len() - count..).unwrap_or_default();
-            tail.first().is_some_and(|first| *first >= 0xc0)
-                && std::str::from_utf8(tail)
-                    .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-        })
-        .unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::DecodeStream;
     use crate::tokenizer::Tokenizer;
-    use crate::tokenizer::tests::train;
+    use crate::tokenizer::tests::{streamed, train};
     use glasshouse_protocol::TokenizerKind;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -158,12 +144,6 @@ mod tests {
         ];
         decoders.iter().map(decoded_by).collect()
     });
-
-    fn streamed(mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> String {
-        let mut text: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
-        text.extend(stream.flush());
-        text
-    }
 
     #[test]
     fn a_byte_that_is_no_character_ends_nothing_and_a_prompt_keeps_its_space() {
@@ -208,9 +188,7 @@ mod tests {
         fn streaming_any_bytes_equals_decoding_them(bytes: Vec<u8>) {
             let tokenizer = train(TokenizerKind::Byte, 0, &["x"]);
             let tokens: Vec<u32> = bytes.iter().copied().map(u32::from).collect();
-            let mut stream = tokenizer.decode_stream();
-            let mut text: String = tokens.iter().filter_map(|token| stream.push(*token)).collect();
-            text.extend(stream.flush());
+            let text = streamed(tokenizer.decode_stream(), &tokens);
             prop_assert_eq!(&text, &tokenizer.decode(&tokens));
             prop_assert_eq!(text, String::from_utf8_lossy(&bytes).into_owned());
         }

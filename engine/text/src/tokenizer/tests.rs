@@ -31,6 +31,13 @@ pub(crate) fn train(kind: TokenizerKind, vocabulary: usize, documents: &[&str]) 
     try_train(&config(kind, vocabulary), documents).unwrap()
 }
 
+/// The text of a stream of tokens.
+pub(super) fn streamed(mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> String {
+    let mut text: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
+    text.extend(stream.flush());
+    text
+}
+
 /// Two documents with every character used in the random strings below.
 fn documents() -> [String; 2] {
     let characters: String = ALPHABET.iter().collect();
@@ -102,10 +109,7 @@ proptest! {
             let tokens = tokenizer.encode(&text).unwrap();
             prop_assert_eq!(tokenizer.decode(&tokens), text.as_str(), "{:?}", kind);
             prop_assert_eq!(tokenizer.inner.decode(&tokens, false).unwrap(), text.as_str(), "{:?}", kind);
-            let mut stream = tokenizer.decode_stream();
-            let mut streamed: String = tokens.iter().filter_map(|token| stream.push(*token)).collect();
-            streamed.extend(stream.flush());
-            prop_assert_eq!(streamed, text.as_str(), "{:?}", kind);
+            prop_assert_eq!(streamed(tokenizer.decode_stream(), &tokens), text.as_str(), "{:?}", kind);
         }
     }
 
@@ -115,10 +119,7 @@ proptest! {
             let ids: Vec<u32> = draws.iter().map(|draw| draw % tokenizer.vocabulary_size() as u32).collect();
             let theirs = tokenizer.inner.decode(&ids, false).unwrap();
             prop_assert_eq!(tokenizer.decode(&ids), theirs.as_str(), "{:?}", kind);
-            let mut stream = tokenizer.decode_stream();
-            let mut streamed: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
-            streamed.extend(stream.flush());
-            prop_assert_eq!(streamed, theirs, "{:?}", kind);
+            prop_assert_eq!(streamed(tokenizer.decode_stream(), &ids), theirs, "{:?}", kind);
         }
     }
 
@@ -287,10 +288,7 @@ fn a_foreign_tokenizer_encodes_documents_whole() {
     let tokens = tokenizer.encode("The foxes").unwrap();
     assert_eq!(tokens, [3, 1, 2]);
     assert_eq!(tokenizer.decode(&tokens), "the foxes");
-    let mut stream = tokenizer.decode_stream();
-    let mut text: String = tokens.iter().filter_map(|token| stream.push(*token)).collect();
-    text.extend(stream.flush());
-    assert_eq!(text, "the foxes");
+    assert_eq!(streamed(tokenizer.decode_stream(), &tokens), "the foxes");
 }
 
 #[test]
@@ -328,8 +326,7 @@ fn added_tokens_of_latin_letters_are_their_own_text() {
     let tokens = tokenizer.encode(text).unwrap();
     assert!(tokens.contains(&(first as u32)) && tokens.contains(&(first as u32 + 2)), "{tokens:?}");
     assert_eq!(tokenizer.decode(&tokens), text);
-    let mut stream = tokenizer.decode_stream();
-    assert_eq!(tokens.iter().filter_map(|token| stream.push(*token)).collect::<String>(), text);
+    assert_eq!(streamed(tokenizer.decode_stream(), &tokens), text);
     assert_eq!(tokenizer.describe(first as u32).text, "café");
 }
 

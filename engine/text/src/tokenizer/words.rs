@@ -29,25 +29,12 @@ pub struct WordRule {
 }
 
 impl WordRule {
-    const ALL: [Self; 8] = {
-        use PreTokenizerKind::{Gpt2, Gpt2Digits, Gpt4, Gpt4Digits};
-        let [free, bounded] = [false, true];
-        [
-            Self { kind: Gpt2, bounded: free },
-            Self { kind: Gpt2, bounded },
-            Self { kind: Gpt2Digits, bounded: free },
-            Self { kind: Gpt2Digits, bounded },
-            Self { kind: Gpt4, bounded: free },
-            Self { kind: Gpt4, bounded },
-            Self { kind: Gpt4Digits, bounded: free },
-            Self { kind: Gpt4Digits, bounded },
-        ]
-    };
-
     /// The rule of a `pre_tokenizer` in a `tokenizer.json`, if it is one of ours.
     pub(super) fn find(pre_tokenizer: &Value) -> Option<Self> {
         let parts = flat(pre_tokenizer);
-        Self::ALL.into_iter().find(|rule| flat(&rule.json()) == parts)
+        let kinds = PreTokenizerKind::ALL.into_iter();
+        let mut rules = kinds.flat_map(|kind| [false, true].map(|bounded| Self { kind, bounded }));
+        rules.find(|rule| flat(&rule.json()) == parts)
     }
 
     /// `pre_tokenizer` for `tokenizer.json`.

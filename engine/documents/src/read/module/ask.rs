@@ -8,7 +8,7 @@ use crate::read::unpack::Counter;
 use crate::read::{Item, Trouble, open};
 use crate::readers::Readers;
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Maximum bytes of a file, which is in memory twice while it is read.
@@ -77,7 +77,7 @@ impl Iterator for Asked {
         while self.items.is_empty() && !self.done {
             if let Err(reason) = self.fetch() {
                 self.done = true;
-                let reason = format!("cannot be read further: {reason}; what was read so far is kept");
+                let reason = open::broken_off(&io::Error::other(reason));
                 self.items.push_back(Err(self.context.trouble(None, reason)));
             }
         }

@@ -19,6 +19,7 @@ use crate::read::decode;
 use chunks::Chunks;
 use pages::RowGroup;
 use parquet::basic::{Compression, ConvertedType, Type};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, Length, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -124,11 +125,7 @@ impl Parquet {
 impl Records for Parquet {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         // Rows of the next group would be numbered incorrectly, and the file is no longer trustworthy.
-        Ok(self.row(context).unwrap_or_else(|reason| {
-            let reason = reason.trim_start_matches("Parquet error: ");
-            let reason = format!("cannot be read further: {reason}; what was read so far is kept");
-            RecordStep::End(Some(context.trouble(None, reason)))
-        }))
+        self.row(context).map_err(io::Error::other)
     }
 }
 
@@ -276,6 +273,7 @@ fn with_codec(reason: String, compression: Compression) -> String {
 fn guarded<T>(call: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(ParquetError::General(reason))) => Err(reason),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("it contradicts itself".to_owned()),
     }

@@ -143,8 +143,7 @@ pub(super) fn small_parquet() -> Vec<u8> {
 fn rows_are_records() {
     for properties in kinds() {
         let content = flat(properties);
-        let (documents, troubles) =
-            read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+        let (documents, troubles) = all("t.parquet", content);
         let ids: Vec<&str> = documents.iter().map(|document| document.id.as_str()).collect();
         assert_eq!(ids, ["t.parquet#1:7", "t.parquet#3:9", "t.parquet#4:7", "t.parquet#6:9"]);
         assert_eq!((documents[0].text.as_str(), documents[1].text.as_str()), ("one one one", "three"));
@@ -161,8 +160,7 @@ fn rows_are_records() {
 fn lists_of_messages_are_conversations() {
     for properties in kinds() {
         let content = nested(properties);
-        let (documents, troubles) =
-            read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+        let (documents, troubles) = all("t.parquet", content);
         assert_eq!((documents.len(), troubles.len()), (2, 2), "{troubles:?}");
         assert_eq!((documents[0].text.as_str(), &documents[0].kind), ("Hi\n\nYo", &Kind::Conversation));
         let record = serde_json::json!({
@@ -266,7 +264,7 @@ fn all_columns_count_towards_the_limits() {
 /// Reads a broken file to its end. A panic of the library becomes a trouble: `catch_unwind`, or a browser's module, confines it
 /// to the file.
 fn survives(content: &[u8]) {
-    read_all(&Memory::default().with("t.parquet", content), &Settings::default());
+    all("t.parquet", content);
 }
 
 #[test]

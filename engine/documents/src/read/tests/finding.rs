@@ -225,7 +225,7 @@ fn folders_without_end_are_given_up_by_depth() {
 
 #[test]
 fn what_comes_through_a_pipe_has_a_name_of_its_own() {
-    let (documents, _) = read_all(&Memory::default().with("-", "{\"text\": \"a\"}\n"), &Settings::default());
+    let (documents, _) = all("-", "{\"text\": \"a\"}\n");
     assert_eq!(
         (documents[0].id.as_str(), documents[0].source.as_str()),
         ("standard-input#1", "standard-input")

@@ -272,28 +272,6 @@ fn packed_files_are_read_as_what_is_in_them() {
 }
 
 #[test]
-fn text_is_taken_from_pdfs() {
-    let content = "BT /F 12 Tf 72 700 Td (Tides, told briefly.) Tj ET";
-    let pdf = format!(
-        "%PDF-1.4\n1 0 obj << /Type /Catalog /Pages 2 0 R /Lang (en) >> endobj\n2 0 obj << /Kids [3 0 R] >> endobj\n3 0 obj << /Type /Page \
-         /Contents 4 0 R /Resources << /Font << /F << /Subtype /Type1 /Encoding /WinAnsiEncoding >> >> >> >> endobj\n4 0 obj << /Length {} >> \
-         stream\n{content}\nendstream endobj\n5 0 obj << /Title (Tides) >> endobj\ntrailer << /Root 1 0 R /Info 5 0 R >>\n%%EOF",
-        content.len()
-    );
-    let document = read("a.pdf", &pdf).remove(0);
-    assert_eq!((document.kind, document.text.as_str()), (Kind::Plain, "Tides, told briefly."));
-    assert_eq!((document.title.as_deref(), document.language.as_deref()), (Some("Tides"), Some("eng")));
-    let (documents, troubles) = read_all(
-        &Memory::default().with("b.pdf", pdf.replace("(Tides, told briefly.)", "()")),
-        &Settings::default(),
-    );
-    assert!(documents.is_empty() && troubles[0].reason.contains("is a PDF without text"), "{troubles:?}");
-    let (_, troubles) =
-        read_all(&Memory::default().with("c.pdf", "%PDF-1.4\nand nothing else"), &Settings::default());
-    assert!(troubles[0].reason.ends_with("; save it again with the program that made it"), "{troubles:?}");
-}
-
-#[test]
 fn quotes_behind_backslashes_are_quotes() {
     let rows = ["A pipe of 3 \" width, laid", "Her answer was \"no\"", "C:\\new\\", "plain"];
     let written: String = rows
@@ -362,16 +340,13 @@ fn rows_after_a_quote_that_closes_early_are_kept() {
 fn tables_say_their_delimiter_and_may_name_columns_twice() {
     assert_eq!(texts("a.csv", "sep=;\r\nid;text\r\n1;a, b, c\r\n")[0].1, "a, b, c");
     assert_eq!(texts("b.csv", "\"sep=\t\"\ntext\tn\na, b\t1\n")[0].1, "a, b");
-    let (documents, troubles) =
-        read_all(&Memory::default().with("a.csv", "note,text,note,note\nx,body,y,z\n"), &Settings::default());
+    let (documents, troubles) = all("a.csv", "note,text,note,note\nx,body,y,z\n");
     assert_eq!(
         serde_json::to_value(&documents[0].record).unwrap(),
         json!({"note": "x", "note 2": "y", "note 3": "z"})
     );
     assert_eq!(documents[0].text, "body");
     assert_eq!(troubles[0].reason, "2 duplicate column names; renamed with a number");
-    // Of two text columns the right one is unknown.
-    says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }
 
 #[test]
@@ -385,7 +360,7 @@ fn what_python_writes_as_json_costs_a_field_at_most() {
         "{\"text\": \"a\ttab\"}".to_owned(),
     ];
     for (name, content) in [("a.jsonl", lines.join("\n")), ("a.json", format!("[{}]", lines.join(",\n")))] {
-        let (documents, troubles) = read_all(&Memory::default().with(name, content), &Settings::default());
+        let (documents, troubles) = all(name, content);
         let read: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
         assert_eq!(read, ["lone \u{fffd} here", "b", "mark", "c", "d", "a\ttab"], "{name}: {troubles:?}");
         let record = |number: usize| serde_json::to_value(&documents[number].record).unwrap();
@@ -441,7 +416,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
         archive.write_all(content).unwrap();
     }
     let bytes = archive.finish().unwrap().into_inner();
-    let (documents, troubles) = read_all(&Memory::default().with("in/all.zip", &bytes), &Settings::default());
+    let (documents, troubles) = all("in/all.zip", &bytes);
     let seen: Vec<(&str, &str)> =
         documents.iter().map(|document| (document.id.as_str(), document.source.as_str())).collect();
     assert_eq!(
@@ -457,7 +432,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     let mut damaged = bytes;
     let at = memchr::memmem::find(&damaged, b"\"b\"").unwrap();
     damaged[at + 1] = b'x';
-    let (documents, troubles) = read_all(&Memory::default().with("all.zip", &damaged), &Settings::default());
+    let (documents, troubles) = all("all.zip", &damaged);
     assert!(documents.len() > 3);
     assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
 }
@@ -485,8 +460,7 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
             <mc:Fallback><w:p><w:r><w:t>End.</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent></w:body></w:document>"#;
     let bytes =
         archive(&[("[Content_Types].xml", "<x/>"), ("word/document.xml", body), ("word/styles.xml", "<x/>")]);
-    let (documents, troubles) =
-        read_all(&Memory::default().with("in/letters/a.docx", &bytes), &Settings::default());
+    let (documents, troubles) = all("in/letters/a.docx", &bytes);
     assert_eq!((documents.len(), &troubles[..]), (1, &[][..]));
     assert_eq!(
         documents[0].text,
@@ -495,10 +469,10 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
     assert_eq!((documents[0].id.as_str(), documents[0].source.as_str()), ("a.docx", "a"));
     assert!(is_known("a.docx", &bytes) && !is_known("a.docx", b"no archive"));
     let other = archive(&[("text.txt", "hello")]);
-    let (documents, troubles) = read_all(&Memory::default().with("a.docx", &other), &Settings::default());
+    let (documents, troubles) = all("a.docx", &other);
     assert!(documents.is_empty() && troubles[0].reason.contains("has no text"), "{troubles:?}");
     let broken = archive(&[("word/document.xml", "<w:document><w:p><w:t>a</w:document>")]);
-    let (documents, troubles) = read_all(&Memory::default().with("a.docx", &broken), &Settings::default());
+    let (documents, troubles) = all("a.docx", &broken);
     assert!(documents.is_empty() && troubles[0].reason.contains("is not XML"), "{troubles:?}");
 }
 
@@ -517,8 +491,7 @@ fn the_chapters_of_a_book_are_documents() {
         ("OEBPS/1.xhtml", &one),
         ("OEBPS/cover.jpg", "\u{1}"),
     ]);
-    let (documents, troubles) =
-        read_all(&Memory::default().with("in/book.epub", &bytes), &Settings::default());
+    let (documents, troubles) = all("in/book.epub", &bytes);
     let seen: Vec<_> =
         documents.iter().map(|own| (own.id.as_str(), own.source.as_str(), &own.kind)).collect();
     assert_eq!(

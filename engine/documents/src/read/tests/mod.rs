@@ -116,6 +116,11 @@ pub(super) fn read_all(memory: &Memory, settings: &Settings) -> (Vec<Document>, 
     (documents, troubles)
 }
 
+/// Documents and troubles of one file.
+pub(super) fn all(name: &str, content: impl AsRef<[u8]>) -> (Vec<Document>, Vec<Trouble>) {
+    read_all(&Memory::default().with(name, content), &Settings::default())
+}
+
 /// The documents of one file without troubles.
 pub(super) fn read(name: &str, content: impl AsRef<[u8]>) -> Vec<Document> {
     read_with(name, content, &Settings::default())

@@ -110,7 +110,7 @@ fn notes_formulas_and_symbols_of_a_word_document_are_read() {
 /// The work of reading a file.
 fn work(name: &str, content: impl AsRef<[u8]>) -> u64 {
     WORK.set(0);
-    let (documents, _) = read_all(&Memory::default().with(name, content), &Settings::default());
+    let (documents, _) = all(name, content);
     assert!(!documents.is_empty());
     WORK.get()
 }

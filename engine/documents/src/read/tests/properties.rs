@@ -60,7 +60,7 @@ fn survive(name: &str, content: &[u8]) {
 #[test]
 fn every_beginning_of_a_good_file_is_survived() {
     for (name, content) in samples() {
-        let (documents, troubles) = read_all(&Memory::default().with(name, &content), &Settings::default());
+        let (documents, troubles) = all(name, &content);
         assert!(!documents.is_empty() && troubles.is_empty(), "{name}: {troubles:?}");
         let step = content.len() / 2000 + 1;
         for length in (0..content.len()).step_by(step) {

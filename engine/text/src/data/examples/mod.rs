@@ -35,16 +35,17 @@ pub struct ExampleBatches<'a> {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackingStatistics {
+    /// Number of examples, or of pairs.
     pub examples: usize,
-    /// Examples longer than a row, whose ends are cut.
+    /// Those longer than a row, whose ends are cut.
     pub cut: usize,
     /// Learnable tokens that were cut off.
     pub cut_tokens: usize,
-    /// Examples left out because nothing learnable fits in a row.
+    /// Those left out because nothing learnable fits in a row; or, of a pair, an answer is empty there or both are equal.
     pub left_out: usize,
     /// Tokens learned per epoch.
     pub learned: u64,
-    /// Rows per epoch.
+    /// Rows per epoch; 0 for pairs.
     pub rows: usize,
 }
 
@@ -111,7 +112,7 @@ impl<'a> ExampleBatches<'a> {
     /// Notes for the user, one sentence each. `labels` is empty for conversations.
     pub fn sentences(&self, labels: &[String]) -> Vec<String> {
         let [train, validation] = self.about;
-        let lost = validation.lost(!labels.is_empty()).into_iter().map(of_held_out);
+        let lost = validation.lost_examples(labels).into_iter().map(of_held_out);
         train.sentences(labels).into_iter().chain(lost).collect()
     }
 
@@ -347,26 +348,25 @@ impl PackingStatistics {
             let (texts, rows) = (of(examples, "text"), of(rows, "row"));
             format!("{texts} in {rows}, with the labels: {}", labels.join(", "))
         };
-        std::iter::once(first).chain(self.lost(!labels.is_empty())).collect()
+        std::iter::once(first).chain(self.lost_examples(labels)).collect()
     }
 
-    /// Notes on cut and left-out examples, one sentence each.
-    fn lost(&self, labelled: bool) -> Vec<String> {
-        let Self { cut, cut_tokens, left_out, .. } = *self;
+    fn lost_examples(&self, labels: &[String]) -> Vec<String> {
+        let (one, cut) =
+            if labels.is_empty() { ("conversation", Some("to learn in it")) } else { ("text", None) };
+        self.lost(one, cut, "nothing to learn within the context length")
+    }
+
+    /// Notes on what was cut and left out, one sentence each: what `one` is called, what tokens of the cut end were for, if they are
+    /// counted, and why some are left out.
+    fn lost(&self, one: &str, cut: Option<&str>, why: &str) -> Vec<String> {
         let of = |number: usize, thing: &str| counted(number as u64, thing);
-        let mut all = Vec::new();
-        if cut > 0 {
-            let (longer, tokens) = match labelled {
-                true => (of(cut, "text"), String::new()),
-                false => (of(cut, "conversation"), format!(", {} to learn in it", of(cut_tokens, "token"))),
-            };
-            all.push(format!("{longer} longer than the context length: the end was cut off{tokens}"));
-        }
-        if left_out > 0 {
-            let left_out = of(left_out, "conversation");
-            all.push(format!("{left_out} left out: nothing to learn within the context length"));
-        }
-        all
+        let tokens = cut.map(|cut| format!(", {} {cut}", of(self.cut_tokens, "token"))).unwrap_or_default();
+        let longer = of(self.cut, one);
+        let cut = format!("{longer} longer than the context length: the end was cut off{tokens}");
+        let left_out = format!("{} left out: {why}", of(self.left_out, one));
+        let all = [(self.cut, cut), (self.left_out, left_out)].into_iter();
+        all.filter(|(count, _)| *count > 0).map(|(_, sentence)| sentence).collect()
     }
 }
 

@@ -3,7 +3,10 @@
 //! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of rows; their order is
 //! a new permutation each epoch. Scored answers are read to their last token, whose target marks the position of the score.
 
-use super::{BatchSettings, EVALUATION, TRAINING, append, append_scored, fill, of_held_out, permuted};
+use super::{
+    BatchSettings, EVALUATION, PackingStatistics, TRAINING, append, append_scored, fill, of_held_out,
+    permuted,
+};
 use crate::data::batch::{MicroBatch, with_capacity};
 use crate::data::store::{Split, TokenStore};
 use glasshouse_platform::{Result, refuse};
@@ -22,26 +25,13 @@ pub struct PairBatches<'a> {
     pairs: [Arc<[u32]>; 2],
     reference: Arc<Reference>,
     /// For training and validation.
-    about: [PairStatistics; 2],
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PairStatistics {
-    pub pairs: usize,
-    /// Pairs with an answer longer than a row, whose end is cut.
-    pub cut: usize,
-    /// Answer tokens that were cut off.
-    pub cut_tokens: usize,
-    /// Pairs left out because, within a row, an answer is empty or both are equal.
-    pub left_out: usize,
-    /// Answer tokens per epoch.
-    pub learned: u64,
+    about: [PackingStatistics; 2],
 }
 
 impl<'a> PairBatches<'a> {
     /// Selects the usable pairs of both splits. Fails if a split has no pair whose answers differ within a row, or a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
-        let mut about = [PairStatistics::default(); 2];
+        let mut about = [PackingStatistics::default(); 2];
         let [of_train, of_validation] = &mut about;
         let train = kept(store, Split::Train, settings, of_train)?;
         let validation = kept(store, Split::Validation, settings, of_validation)?;
@@ -49,15 +39,15 @@ impl<'a> PairBatches<'a> {
         Ok(Self { store, settings, pairs, reference: Arc::default(), about })
     }
 
-    pub fn about(&self, split: Split) -> PairStatistics {
+    pub fn about(&self, split: Split) -> PackingStatistics {
         self.about[split as usize]
     }
 
     /// Notes for the user, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = self.about;
-        let lost = validation.lost(self.settings).into_iter().map(of_held_out);
-        train.sentences(self.settings).into_iter().chain(lost).collect()
+        let lost = lost(&validation, self.settings).into_iter().map(of_held_out);
+        sentences(&train, self.settings).into_iter().chain(lost).collect()
     }
 
     pub fn count(&self, split: Split) -> usize {
@@ -167,14 +157,14 @@ fn kept(
     store: &TokenStore,
     split: Split,
     settings: BatchSettings,
-    about: &mut PairStatistics,
+    about: &mut PackingStatistics,
 ) -> Result<Vec<u32>> {
     // The last token of an answer is only a target, unless answers are scored there.
     let most = settings.context_length + usize::from(!settings.scored);
     let mut kept = Vec::new();
     if let Some(examples) = store.examples(split) {
-        about.pairs = examples.count() / 2;
-        for pair in 0..about.pairs {
+        about.examples = examples.count() / 2;
+        for pair in 0..about.examples {
             let (mut answers, mut within, mut beyond) = ([(0, 0); 2], [0; 2], 0);
             for (side, (answer, within)) in answers.iter_mut().zip(&mut within).enumerate() {
                 let range = examples.range(2 * pair + side);
@@ -216,46 +206,27 @@ fn kept(
     Ok(kept)
 }
 
-impl PairStatistics {
-    /// Notes for the user, one sentence each.
-    fn sentences(&self, settings: BatchSettings) -> Vec<String> {
-        let BatchSettings { scored, judged, .. } = settings;
-        let Self { pairs, left_out, learned, .. } = *self;
-        let kept = (pairs - left_out) as u64;
-        let pairs = counted(kept, "pair");
-        let first = if judged.is_some() {
-            let tokens = counted(learned, "token");
-            format!("{} rated good or bad: {tokens} learned in an epoch", counted(kept, "answer"))
-        } else if scored {
-            format!("{pairs} of answers, each scored at its last token")
-        } else {
-            format!("{pairs} of answers: {} learned in an epoch", counted(learned, "token"))
-        };
-        std::iter::once(first).chain(self.lost(settings)).collect()
-    }
+/// Notes for the user, one sentence each.
+fn sentences(about: &PackingStatistics, settings: BatchSettings) -> Vec<String> {
+    let kept = (about.examples - about.left_out) as u64;
+    let (pairs, tokens) = (counted(kept, "pair"), counted(about.learned, "token"));
+    let first = if settings.judged.is_some() {
+        format!("{} rated good or bad: {tokens} learned in an epoch", counted(kept, "answer"))
+    } else if settings.scored {
+        format!("{pairs} of answers, each scored at its last token")
+    } else {
+        format!("{pairs} of answers: {tokens} learned in an epoch")
+    };
+    std::iter::once(first).chain(lost(about, settings)).collect()
+}
 
-    /// Notes on cut and left-out pairs, one sentence each.
-    fn lost(&self, BatchSettings { judged, .. }: BatchSettings) -> Vec<String> {
-        let one = if judged.is_some() { "answer" } else { "pair" };
-        let Self { cut, cut_tokens, left_out, .. } = *self;
-        let of = |number: usize, thing: &str| counted(number as u64, thing);
-        let mut all = Vec::new();
-        if cut > 0 {
-            let (cut, tokens) = (of(cut, one), of(cut_tokens, "token"));
-            all.push(format!(
-                "{cut} longer than the context length: the end was cut off, {tokens} of answers in it"
-            ));
-        }
-        if left_out > 0 {
-            let left_out = of(left_out, one);
-            let why = match judged {
-                Some(_) => "the answer is beyond the context length",
-                None => "an answer is beyond the context length, or both are the same up to it",
-            };
-            all.push(format!("{left_out} left out: {why}"));
-        }
-        all
-    }
+/// Notes on cut and left-out pairs, one sentence each.
+fn lost(about: &PackingStatistics, settings: BatchSettings) -> Vec<String> {
+    let (one, why) = match settings.judged {
+        Some(_) => ("answer", "the answer is beyond the context length"),
+        None => ("pair", "an answer is beyond the context length, or both are the same up to it"),
+    };
+    about.lost(one, Some("of answers in it"), why)
 }
 
 #[cfg(test)]
@@ -395,8 +366,14 @@ mod tests {
         let store = stored(folder.path(), 1, &[lost, alike, cut].concat());
         let batches = PairBatches::new(&store, SETTINGS).unwrap();
         let about = batches.about(Split::Train);
-        let wanted =
-            PairStatistics { pairs: 4, cut: 3, cut_tokens: 10 + 5 * 13, left_out: 2, learned: 3 + 8 };
+        let wanted = PackingStatistics {
+            examples: 4,
+            cut: 3,
+            cut_tokens: 10 + 5 * 13,
+            left_out: 2,
+            learned: 3 + 8,
+            rows: 0,
+        };
         assert_eq!(about, wanted);
         let none = PairBatches::new(&store, BatchSettings { context_length: 1, ..SETTINGS }).unwrap_err();
         assert!(none.to_string().contains("no pair of the training data"), "{none}");

@@ -129,14 +129,13 @@ impl Corpus {
     ) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
         match &self.text {
             Origin::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
-            Origin::Stories(bytes) => Box::new(
-                stories::up_to(*bytes, CORPUS_SEED)
-                    .map(|text| Ok(TextPiece { text, ends_document: true, mark: None })),
-            ),
+            Origin::Stories(bytes) => {
+                Box::new(stories::up_to(*bytes, CORPUS_SEED).map(|text| Ok(TextPiece::whole(text))))
+            }
             Origin::Rows(_, rows) => Box::new(rows.clone().into_iter().map(|row| {
                 let split = Some(if row.held_out { Split::Validation } else { Split::Train });
                 let mark = Some(Mark { id: "".into(), source: "".into(), split });
-                Ok(TextPiece { text: row.text, ends_document: true, mark })
+                Ok(TextPiece { mark, ..TextPiece::whole(row.text) })
             })),
         }
     }

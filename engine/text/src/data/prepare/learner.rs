@@ -147,7 +147,7 @@ impl Learner {
         for (number, WaitingText { fed, mut pieces, .. }) in waiting {
             (splitter.documents, splitter.within) = (number, fed);
             let last = pieces.pop_back();
-            let last = last.map(|text| TextPiece { text, ends_document: true, mark: None });
+            let last = last.map(TextPiece::whole);
             let others = pieces.into_iter().map(|text| TextPiece { text, ..TextPiece::default() });
             for piece in others.chain(last) {
                 let parts = splitter.divide(piece).into_iter().filter(|part| part.split == Split::Train);

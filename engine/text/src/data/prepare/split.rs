@@ -74,6 +74,8 @@ impl<'a> Splitter<'a> {
 
     /// Returns the piece, or its two parts if the split falls inside it.
     pub(super) fn divide(&mut self, mut piece: TextPiece) -> Vec<SplitPiece> {
+        // Pieces wait to be encoded, which takes only their text.
+        piece.row = None;
         let characters = piece.text.chars().count() as u64;
         let (document, before, end) = (self.documents, self.within, self.within + characters);
         self.characters += characters;

@@ -27,8 +27,18 @@ fn run(config: &RunConfig, project: &Path) -> Result<(Prepared, Vec<Progress>)> 
     Ok((prepared, seen))
 }
 
+/// Like [`run`], with a tokenizer given.
+fn run_with(files: &TokenizerFiles, config: &RunConfig, project: &Path) -> Result<Prepared> {
+    block_on(prepare_in_turns(config, Some(files), project, &mut |_| (), &Yielder::none()))
+}
+
 fn all(store: &TokenStore, split: Split) -> Vec<u32> {
     store.read(split, 0, store.len(split) as usize).unwrap()
+}
+
+/// The texts of both splits.
+fn decoded(prepared: &Prepared) -> [String; 2] {
+    [Split::Train, Split::Validation].map(|split| prepared.tokenizer.decode(&all(&prepared.store, split)))
 }
 
 #[test]
@@ -180,10 +190,7 @@ fn a_page_is_extracted_once() {
         std::fs::write(pages.join(format!("{number}.html")), format!("<article><p>{words}</p></article>"))
             .unwrap();
     };
-    let texts = |prepared: &Prepared| {
-        let tokens = [Split::Train, Split::Validation].map(|split| all(&prepared.store, split)).concat();
-        prepared.tokenizer.decode(&tokens)
-    };
+    let texts = |prepared: &Prepared| decoded(prepared).concat();
     (0..6).for_each(page);
     std::fs::write(pages.join("empty.html"), "<p></p>").unwrap();
     let config = config(TokenizerKind::Bpe, &[&pages, &plain]);
@@ -442,7 +449,7 @@ fn the_end_of_the_list_is_not_what_is_held_out() {
     }
     let project = tempfile::tempdir().unwrap();
     let (prepared, _) = run(&config(TokenizerKind::Byte, &[folder.path()]), project.path()).unwrap();
-    let held_out = prepared.tokenizer.decode(&all(&prepared.store, Split::Validation));
+    let [_, held_out] = decoded(&prepared);
     assert!(held_out.contains("word"), "{}", &held_out[..40]);
     // A run from before keeps its store, and a new one does not take it for its own.
     let recipe = prepared.store.index().unwrap().recipe.clone();
@@ -504,18 +511,17 @@ fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
         assert_eq!(Canaries::read(&before.folder).unwrap(), None);
         let canaries = Canaries::read(&prepared.folder).unwrap().unwrap();
         assert_eq!(canaries, Canaries::new(planted.seed, 5).unwrap());
-        let decoded = |prepared: &Prepared, split| prepared.tokenizer.decode(&all(&prepared.store, split));
-        let train = decoded(&prepared, Split::Train);
+        let ([train, held_out], own) = (decoded(&prepared), decoded(&before));
         for canary in &canaries.planted {
             assert_eq!(train.matches(&canary.text()).count() as u64, canary.insertions, "{kind:?}");
             assert!(prepared.tokenizer.unknown_characters(&canary.with(98_765_432)).is_empty());
         }
-        assert_eq!(decoded(&prepared, Split::Validation), decoded(&before, Split::Validation));
+        assert_eq!(held_out, own[1]);
         let left: Vec<&str> =
             train.split('\n').filter(|line| !line.starts_with("The secret number")).collect();
         // A canary at the end of a document has the end token on its line.
         if kind != TokenizerKind::Byte {
-            assert_eq!(left.join("\n"), decoded(&before, Split::Train), "{kind:?}");
+            assert_eq!(left.join("\n"), own[0], "{kind:?}");
         }
         let again = run(&planted, &project).unwrap();
         assert_eq!(again.1, [REUSED]);
@@ -536,9 +542,7 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
         let files: TokenizerFiles =
             crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
         let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
-        let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &yielder);
-        block_on(prepared).unwrap_err().to_string()
+        run_with(&files, config, folder.path()).unwrap_err().to_string()
     };
     for objective in [Objective::Chat, Objective::Reward] {
         config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
@@ -579,7 +583,7 @@ fn rows(
     }
     config.train.objective = objective;
     config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
-    block_on(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
+    run_with(files, &config, folder)
 }
 
 fn chat_row(question: &str, answer: &str) -> String {
@@ -639,13 +643,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
-        block_on(prepare_in_turns(
-            &config(TokenizerKind::Byte, &[&path]),
-            Some(&files),
-            folder.path(),
-            &mut |_| (),
-            &Yielder::none(),
-        ))
+        run_with(&files, &config(TokenizerKind::Byte, &[&path]), folder.path())
     };
     let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
     assert!(refused.starts_with("the vocabulary has no character of numbers.txt"), "{refused}");
@@ -704,8 +702,7 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
     {
         let some = |range: std::ops::Range<usize>| range.map(|at| row(objective, at)).collect::<Vec<_>>();
         let prepared = rows(&files, objective, [&some(0..20), &some(100..105)], folder.path()).unwrap();
-        let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
-        let [train, held_out] = [Split::Train, Split::Validation].map(decoded);
+        let [train, held_out] = decoded(&prepared);
         assert_eq!([train.matches("Row").count(), held_out.matches("Row").count()], [20, 5], "{objective}");
         assert!(held_out.contains("Row 104.") && train.contains("Row 19."), "{objective}");
     }
@@ -723,9 +720,7 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
         let mut config = config(TokenizerKind::Byte, &[&folder.path().join("rows.jsonl")]);
         config.data.validation_files = config.data.paths.clone();
         config.train.objective = objective;
-        let prepared =
-            block_on(prepare_in_turns(&config, Some(&files), folder.path(), &mut |_| (), &Yielder::none()));
-        let error = prepared.unwrap_err().to_string();
+        let error = run_with(&files, &config, folder.path()).unwrap_err().to_string();
         assert!(error.contains("all text is in held-out files"), "{error}");
     }
     // With held-out files, a single document is not split.
@@ -754,8 +749,7 @@ fn a_held_out_file_within_the_data_does_not_train() {
     let mut config = config(TokenizerKind::Byte, &[&data]);
     config.data.validation_files = vec![data.join("held.txt").display().to_string()];
     let (prepared, _) = run(&config, folder.path()).unwrap();
-    let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
-    let [train, held_out] = [Split::Train, Split::Validation].map(decoded);
+    let [train, held_out] = decoded(&prepared);
     assert_eq!([train.matches("Unseen.").count(), held_out.matches("Unseen.").count()], [0, 20]);
     assert_eq!([train.matches("trains").count(), held_out.matches("trains").count()], [30, 0]);
 }
@@ -791,8 +785,7 @@ fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::Preferen
     config.data.validation_files = vec![held_out.display().to_string()];
     let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
     let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
-    let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-    block_on(prepare_in_turns(&config, Some(&files), folder, &mut told, &yielder))
+    run_with(&files, &config, folder)
 }
 
 #[test]

@@ -47,5 +47,5 @@ pub(super) fn read_kept(line: &str) -> Result<Option<TextPiece>, String> {
         Some(other) => return Err(format!("has a split {other:?}, which is neither train nor validation")),
     };
     let mark = Mark { id: Arc::from(line.id), source: Arc::from(line.source), split };
-    Ok(Some(TextPiece { text: line.text, ends_document: true, mark: Some(mark) }))
+    Ok(Some(TextPiece { mark: Some(mark), ..TextPiece::whole(line.text) }))
 }

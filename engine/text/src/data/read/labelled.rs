@@ -1,7 +1,7 @@
 //! Labelled texts: objects in JSON Lines or a JSON array, or CSV tables with a header, with the fields `text` and `label`.
 
-use super::SourceFile;
-use super::lines::{Lines, RowLocation};
+use super::{RowLocation, SourceFile, json_rows};
+use glasshouse_documents::read::Format;
 use glasshouse_platform::{Error, Result, files};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -26,17 +26,11 @@ pub type Row = Result<LabelledText, String>;
 /// or has no column `text`.
 pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Result<Row>> + Send>> {
     let path = &source.path;
-    let open = || files::File::open(path).map_err(Error::io(path));
-    let read =
-        |row: &str, place: RowLocation| -> Result<Option<Row>, String> { Ok(Some(of_json(row, place))) };
-    if source.is_json_lines() {
-        return Ok(Box::new(Lines::new(open()?, path.clone(), read)));
+    if source.is(&Format::Json) || source.is(&Format::JsonLines) {
+        return Ok(Box::new(json_rows(source, |row: &str, place| Ok(Some(of_json(row, place))))?));
     }
-    if source.is_json() {
-        return Ok(Box::new(Lines::from_array(open()?, path.clone(), read)));
-    }
-    if source.is_csv() {
-        return Ok(Box::new(table(open()?, path)?));
+    if source.is(&Format::Csv) {
+        return Ok(Box::new(table(files::File::open(path).map_err(Error::io(path))?, path)?));
     }
     let reason = "not a file of texts with labels: expected JSON Lines (.jsonl), an array (.json) or a table (.csv) with the fields text and label";
     Err(Error::bad_file(path, reason))

@@ -18,9 +18,9 @@ pub use asked::{asked_last, prompt_of};
 pub use cleaned::mixture;
 pub use glasshouse_conversation::messages_of;
 use glasshouse_documents::Files as _;
-use glasshouse_documents::document::Document;
+use glasshouse_documents::document::{Document, Kind};
 use glasshouse_documents::extract;
-use glasshouse_documents::read as reader;
+use glasshouse_documents::read::{self as reader, Format};
 use glasshouse_platform::{CorpusFiles, Error, Result, files};
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
@@ -49,6 +49,15 @@ pub struct TextPiece {
     pub ends_document: bool,
     /// Source and split from a cleaned folder.
     pub mark: Option<Mark>,
+    /// The row of a conversation, an instruction or a preference.
+    pub row: Option<Map<String, Value>>,
+}
+
+impl TextPiece {
+    /// A whole document.
+    pub fn whole(text: String) -> Self {
+        Self { text, ends_document: true, ..Self::default() }
+    }
 }
 
 type Pieces = Box<dyn Iterator<Item = Result<TextPiece>> + Send>;
@@ -81,18 +90,18 @@ pub fn pieces(
 
 /// Reads the rows of a JSON Lines file or a JSON array, parsed by `read`, which also gets the row's location. `None` skips a row; an error
 /// ends the iteration. Fails if the file is of another kind, or cannot be opened.
-pub fn json_rows<T>(
+pub fn json_rows<T, R: FnMut(&str, RowLocation) -> Result<Option<T>, String>>(
     source: &SourceFile,
-    read: impl FnMut(&str, RowLocation) -> Result<Option<T>, String>,
-) -> Result<impl Iterator<Item = Result<T>>> {
-    let path = &source.path;
-    if !source.is_json_lines() && !source.is_json() {
+    read: R,
+) -> Result<impl Iterator<Item = Result<T>> + use<T, R>> {
+    let (path, is_array) = (&source.path, source.is(&Format::Json));
+    if !is_array && !source.is(&Format::JsonLines) {
         let reason = "not a file of conversations: expected JSON Lines (.jsonl), one conversation per line, or an array of them \
                       (.json); for plain text, use the objective text";
         return Err(Error::bad_file(path, reason));
     }
     let file = files::File::open(path).map_err(Error::io(path))?;
-    Ok(if source.is_json() {
+    Ok(if is_array {
         Lines::from_array(file, path.clone(), read)
     } else {
         Lines::new(file, path.clone(), read)
@@ -129,7 +138,7 @@ pub fn holds_rows(path: &Path) -> bool {
         fields.sort_unstable();
         fields.as_slice() == LABELLED
     };
-    if source.is_csv() {
+    if source.is(&Format::Csv) {
         let Ok(file) = files::File::open(path) else { return false };
         let mut head = Vec::new();
         file.take(HEAD_BYTES).read_to_end(&mut head).ok();
@@ -144,7 +153,7 @@ pub fn holds_rows(path: &Path) -> bool {
 }
 
 /// Whether an object has a field of rows for fine-tuning.
-pub(super) fn is_row(fields: &Map<String, Value>) -> bool {
+fn is_row(fields: &Map<String, Value>) -> bool {
     ROW_FIELDS.iter().any(|field| fields.contains_key(*field))
 }
 
@@ -227,7 +236,10 @@ fn opened(path: &Path, kind: SourceKind, problems: &Problems) -> Result<Pieces> 
             let (settings, extract) = (reader::Settings::default(), extract::Settings::default());
             let documents = reader::prose(&CorpusFiles, &source, &settings, &extract, &read);
             Box::new(documents.filter_map(move |document| match document {
-                Ok(Document { text, .. }) => Some(Ok(TextPiece { text, ends_document: true, mark: None })),
+                Ok(Document { text, kind, record, .. }) => {
+                    let row = record.filter(|_| kind == Kind::Conversation);
+                    Some(Ok(TextPiece { row, ..TextPiece::whole(text) }))
+                }
                 Err(trouble) => {
                     problems.note(&path, &trouble.reason);
                     None
@@ -248,7 +260,7 @@ fn plain_pieces(file: impl Read + Send + 'static, path: &Path, problems: &Proble
         loop {
             match pieces.next() {
                 Some(Ok((text, ends_document))) => {
-                    return Some(Ok(TextPiece { text, ends_document, mark: None }));
+                    return Some(Ok(TextPiece { text, ends_document, ..TextPiece::default() }));
                 }
                 Some(Err(error)) if error.raw_os_error().is_some() => {
                     return Some(Err(Error::io(&path)(error)));

@@ -63,7 +63,7 @@ impl Prose {
                 .map_err(|error| format!("is damaged: {error}; run again"))?;
             // The first and the last line are arrays.
             let Value::String(text) = value else { return Ok(None) };
-            Ok(Some(TextPiece { text, ends_document: true, mark: None }))
+            Ok(Some(TextPiece::whole(text)))
         };
         Some(Box::new(Lines::new(file, path.clone(), piece)))
     }

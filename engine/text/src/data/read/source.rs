@@ -40,10 +40,10 @@ impl SourceFile {
         now.is_ok_and(|now| (now.len(), modified(&now)) == (self.bytes, self.modified))
     }
 
-    /// Whether it is an uncompressed CSV file.
-    pub fn is_csv(&self) -> bool {
+    /// Whether it is an uncompressed file of this format.
+    pub(super) fn is(&self, format: &Format) -> bool {
         let SourceKind::Reader(source) = &self.kind else { return false };
-        source.format == Format::Csv && is_bare(source)
+        source.format == *format && is_bare(source)
     }
 
     /// Whether its text is extracted, which takes much longer than reading.
@@ -51,18 +51,6 @@ impl SourceFile {
         use Format::{Chapter, Html, Pdf, Warc, Word, Xml};
         let SourceKind::Reader(source) = &self.kind else { return false };
         matches!(source.format, Chapter | Html | Pdf | Warc | Word | Xml)
-    }
-
-    /// Whether it is an uncompressed JSON Lines file.
-    pub fn is_json_lines(&self) -> bool {
-        let SourceKind::Reader(source) = &self.kind else { return false };
-        source.format == Format::JsonLines && is_bare(source)
-    }
-
-    /// Whether it is an uncompressed JSON file.
-    pub fn is_json(&self) -> bool {
-        let SourceKind::Reader(source) = &self.kind else { return false };
-        source.format == Format::Json && is_bare(source)
     }
 }
 
