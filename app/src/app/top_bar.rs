@@ -32,6 +32,7 @@ impl App {
     fn model_line_ui(&self, ui: &mut Ui) {
         let line = match self.shown_runs().as_slice() {
             [run] => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
+            [] if self.state.projects.open.is_none() => return,
             [] => {
                 let draft = self.drafts.of(self.page.draft());
                 let parameters =

@@ -179,7 +179,13 @@ fn verdict_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
         [(_, one)] => blocks::verdict(one),
         several => compare::verdict(several, &found.comparisons),
     };
-    let warnings: Vec<Block> = evaluated.iter().flat_map(|(_, own)| blocks::warnings(own)).collect();
+    let mut warnings: Vec<Block> = Vec::new();
+    for warning in evaluated.iter().flat_map(|(_, own)| blocks::warnings(own)) {
+        // Several runs may share one.
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
     card(ui, |ui| {
         if let Some(verdict) = verdict {
             ui.add(Label::new(RichText::new(verdict).text_style(theme::section())).wrap());

@@ -6,6 +6,7 @@ use crate::pages::train::guard;
 use crate::pages::train::plots::{evaluation, history_clock, history_points};
 use crate::state::StepPoint;
 use glasshouse_protocol::evaluation::Table;
+use glasshouse_protocol::setting::Setting;
 
 #[derive(Debug, Default)]
 pub struct Compare {
@@ -103,9 +104,10 @@ fn point(event: &TrainEvent, training: bool) -> Option<[f64; 2]> {
 fn differences(names: &[String], configs: &[&RunConfig]) -> Option<Block> {
     let rows = RunConfig::differing(configs);
     let none = rows.is_empty().then(|| Block::Note("No settings differ.".to_owned()));
-    let rows = rows
-        .into_iter()
-        .map(|(path, values)| std::iter::once(path).chain(without_folders(values)).map(Cell::Text).collect());
+    let title = |path: String| Setting::at(&path).map_or(path, |setting| setting.title.to_owned());
+    let rows = rows.into_iter().map(|(path, values)| {
+        std::iter::once(title(path)).chain(without_folders(values)).map(Cell::Text).collect()
+    });
     let columns = std::iter::once("setting".to_owned()).chain(names.iter().cloned()).collect();
     let table = Table { columns, rows: rows.collect(), ..Table::default() };
     Section::new("Settings that differ", none.into_iter().chain([Block::Table(table)])).block()

@@ -155,9 +155,11 @@ impl RunSummary {
         (1..=count).map(|at| checkpoints[at * all / count - 1].clone()).collect()
     }
 
-    /// The validation loss that represents the run everywhere: the best checkpoint's, or until there is one the last evaluation's.
+    /// The validation loss that represents the run everywhere: the best checkpoint's, or until there is one the last evaluation's. It is
+    /// not called the best if the held-out text is too short to choose by.
     pub fn validation(&self) -> Option<ValidationLoss> {
-        let best = self.best_val_loss.map(|loss| ValidationLoss { loss, step: self.best_step, best: true });
+        let best = self.held_out.is_none_or(|own| own.chooses());
+        let best = self.best_val_loss.map(|loss| ValidationLoss { loss, step: self.best_step, best });
         best.or_else(|| Some(ValidationLoss { loss: self.val_loss?, step: self.val_step, best: false }))
     }
 
