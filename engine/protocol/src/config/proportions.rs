@@ -53,26 +53,32 @@ impl RunConfig {
     pub fn propose_steps(&mut self, text_tokens: u64) {
         let is_text =
             self.train.objective.learns_text() && self.data.synthetic.is_none() && self.start.is_none();
-        let Some(mut preset) = presets::named(&self.preset) else { return };
-        if text_tokens == 0 || !is_text || self.of_its_length(&preset).is_none() {
+        let Some(mut now) = presets::named(&self.preset).filter(|_| text_tokens > 0 && is_text) else {
             return;
+        };
+        let Some(before) = self.of_its_length(&now) else { return };
+        now.shorten(
+            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64
+        );
+        let (train, before, now) = (&mut self.train, before.train, now.train);
+        (train.steps, train.epochs) = (now.steps, None);
+        (train.warmup_steps, train.decay_steps) = (now.warmup_steps, now.decay_steps);
+        // Other intervals were chosen.
+        for (own, before, now) in [
+            (&mut train.sample_interval, before.sample_interval, now.sample_interval),
+            (&mut train.eval_interval, before.eval_interval, now.eval_interval),
+        ] {
+            if *own == before {
+                *own = now;
+            }
         }
-        let most = PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64;
-        preset.shorten(most.ceil() as u64);
-        (self.train.steps, self.train.epochs) = (preset.train.steps, None);
-        (self.train.warmup_steps, self.train.decay_steps) =
-            (preset.train.warmup_steps, preset.train.decay_steps);
-        (self.train.sample_interval, self.train.eval_interval) =
-            (preset.train.sample_interval, preset.train.eval_interval);
     }
 
-    /// A preset shortened to this run's steps, if this run has the intervals that go with them.
+    /// A preset shortened to this run's steps, if this run has the warm-up and decay that go with them.
     pub(super) fn of_its_length(&self, preset: &Self) -> Option<Self> {
         let mut shortened = preset.clone();
         shortened.shorten(self.train.steps);
-        let pace = |train: &TrainConfig| {
-            [train.steps, train.warmup_steps, train.decay_steps, train.sample_interval, train.eval_interval]
-        };
+        let pace = |train: &TrainConfig| [train.steps, train.warmup_steps, train.decay_steps];
         (pace(&shortened.train) == pace(&self.train)).then_some(shortened)
     }
 
