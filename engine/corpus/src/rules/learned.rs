@@ -133,9 +133,10 @@ impl Perplexity {
     }
 }
 
-/// The units of the n-gram model, whose breaks it neither learns nor judges.
+/// The units of the n-gram model, whose breaks it neither learns nor judges: lines, since corpora separate paragraphs by one line
+/// end or by two.
 fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty())
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -225,7 +226,9 @@ mod tests {
             let rule = |text| dropped(rule("rows.jsonl", labels, Some(label)), text);
             assert_eq!((rule(wanted), rule(unwanted)), (None, Some("maximum_probability")), "{label}");
         }
-        assert!(refused(rule("rows.jsonl", ["1", "0"], None)).contains("line 1"));
+        for labels in [["1", "0"], ["\"1\"", "\"0\""], ["\"true\"", "\"false\""]] {
+            assert!(refused(rule("rows.jsonl", labels, None)).contains("line 1: `label` is"), "{labels:?}");
+        }
         assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], None)).contains("at least 5"));
         assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], Some("good"))).contains("\"good\""));
     }
@@ -259,6 +262,7 @@ mod tests {
         let ten = [GOOD[0]; 10];
         assert_eq!(bits(ten.join("\n\n")), bits(GOOD[0].to_owned()));
         assert_eq!(bits(ten.join("\n\n\n\n")), bits(GOOD[0].to_owned()));
+        assert_eq!(bits(ten.join("\n")), bits(GOOD[0].to_owned()));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) enum Notice {
     InnerQuote,
     /// A symbol of a Word document whose font has no known characters.
     Symbol,
+    /// An equation of a Word document in a form of older programs.
+    Equation,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,7 @@ impl Notice {
             Self::InnerQuote => {
                 ("row", " with quotes inside of quotes that are not doubled, read as letters")
             }
+            Self::Equation => ("equation", " as a field or an embedded object left out"),
             Self::Symbol => ("symbol", " of fonts without known characters left out"),
         }
     }

@@ -9,6 +9,7 @@ use crate::records::{found_instead, lines, unplaced};
 use glasshouse_protocol::random;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Number of hash buckets.
 const PLACES: usize = 1 << 18;
@@ -56,9 +57,13 @@ impl LabelledRows {
         Self::read_by(text, |label| match (label, wanted) {
             (Label::Name(name), Some(wanted)) => Ok(name != wanted),
             (Label::Number(number), Some(wanted)) => Ok(wanted.parse() != Ok(number)),
-            (Label::Name(name), None) => Ok(!is_innocent(name)),
-            (Label::Number(number), None) => {
-                Err(format!("`label` is {number}, which does not say whether the text is wanted"))
+            (Label::Name(name), None)
+                if name.parse::<f64>().is_err() && !matches!(name, "true" | "false") =>
+            {
+                Ok(!is_innocent(name))
+            }
+            (label, None) => {
+                Err(format!("`label` is {label}, which does not say whether the text is wanted"))
             }
         })
     }
@@ -79,6 +84,15 @@ impl LabelledRows {
 enum Label<'a> {
     Number(f64),
     Name(&'a str),
+}
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(formatter, "{number}"),
+            Self::Name(name) => write!(formatter, "{name:?}"),
+        }
+    }
 }
 
 fn is_innocent(name: &str) -> bool {

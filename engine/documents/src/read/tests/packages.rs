@@ -17,13 +17,22 @@ fn chapter(text: &str) -> String {
 
 /// A book of these chapters, given by id, reference and name, and read in this order.
 fn book(chapters: &[(&str, &str, &str)], spine: &[&str], others: &[(&str, &str)]) -> Vec<u8> {
+    book_of(CONTAINER, chapters, spine, others)
+}
+
+fn book_of(
+    container: &str,
+    chapters: &[(&str, &str, &str)],
+    spine: &[&str],
+    others: &[(&str, &str)],
+) -> Vec<u8> {
     let items: String =
         chapters.iter().map(|(id, reference, _)| format!("<item id='{id}' href='{reference}'/>")).collect();
     let order: String = spine.iter().map(|id| format!("<itemref idref='{id}'/>")).collect();
     let package = format!("<package><manifest>{items}</manifest><spine>{order}</spine></package>");
     let texts: Vec<String> = chapters.iter().map(|(id, ..)| chapter(id)).collect();
     let mut members = others.to_vec();
-    members.extend([("META-INF/container.xml", CONTAINER), ("OEBPS/content.opf", package.as_str())]);
+    members.extend([("META-INF/container.xml", container), ("OEBPS/content.opf", package.as_str())]);
     members.extend(chapters.iter().zip(&texts).map(|((_, _, name), text)| (*name, text.as_str())));
     archive(&members)
 }
@@ -44,6 +53,7 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
         ("OEBPS/", "/OEBPS/{}.xhtml"),
         ("Text/", "../Text/{}.xhtml"),
         ("OEBPS/", "%6Fne/../{}.xhtml"),
+        ("OEBPS/x/", "x\\{}.xhtml"),
     ] {
         let [three, one, two] =
             ["three", "one", "two"].map(|id| (refer.replace("{}", id), format!("{folder}{id}.xhtml")));
@@ -61,6 +71,17 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
     let two =
         book(&[("a", "a.xhtml", "OEBPS/a.xhtml")], &["a"], &[("AAA/old.opf", old), ("AAA/x.xhtml", &text)]);
     assert_eq!(order(&two), ["a.xhtml"]);
+    // Also if it names a printed edition first.
+    let both = CONTAINER
+        .replace("<rootfile ", "<rootfile full-path='a.pdf' media-type='application/pdf'/><rootfile ");
+    let chapters = [("b", "b.xhtml", "OEBPS/b.xhtml"), ("a", "a.xhtml", "OEBPS/a.xhtml")];
+    let printed = book_of(&both, &chapters, &["a", "b"], &[]);
+    assert_eq!(order(&printed), ["a.xhtml", "b.xhtml"]);
+    let twins = book(&[("a", "a.xhtml", "OEBPS/a.xhtml"), ("a", "b.xhtml", "OEBPS/b.xhtml")], &["a"], &[]);
+    assert_eq!(order(&twins), ["a.xhtml", "b.xhtml"]);
+    let unnamed = book(&chapters, &["c"], &[]);
+    let told = "book.epub/spine: names no chapter that is in the book";
+    assert_eq!(says("book.epub", unnamed, &Settings::default(), told).len(), 2);
 }
 
 const WORD: &str = "<w:document xmlns:w='w' xmlns:m='m'><w:body>";
@@ -94,6 +115,28 @@ fn notes_formulas_and_symbols_of_a_word_document_are_read() {
     let (troubles, found) = wrong("a.docx", word(&body, notes), &Settings::default());
     assert_eq!(found, ["A note[1] and α\n\nE=mc^2, (10)/3\n\n10⁻⁶ CO₂\n\n[1] Of the page."]);
     assert_eq!(troubles, ["a.docx: 1 symbol of fonts without known characters left out"]);
+    // Numbers that only their form keeps apart: `2 1/3`, equations, roots, binomials, and text raised by position and by style.
+    let letter = |text: &str| format!("<m:r><m:t>{text}</m:t></m:r>");
+    let part = |name: &str, text: &str| format!("<m:{name}>{}</m:{name}>", letter(text));
+    let raised =
+        |property: &str, text: &str| format!("<w:r><w:rPr>{property}</w:rPr><w:t>{text}</w:t></w:r>");
+    let body = [
+        "<w:p>".to_owned() + &raised("", "2"),
+        format!("<m:oMath><m:f>{}{}</m:f></m:oMath>", part("num", "1"), part("den", "3")),
+        raised("", "4, 10") + &raised("<w:position w:val='10'/>", "6") + &raised("", ", 10") + &raised("<w:rStyle w:val='up'/>", "8"),
+        raised("", ", x") + "</w:p><w:p><m:oMath>" + &letter("1") + &letter("2"),
+        format!("<m:f><m:fPr><m:type m:val='noBar'/></m:fPr>{}{}</m:f>", part("num", "5"), part("den", "2")),
+        format!("<m:rad>{}{}</m:rad>", part("deg", "4"), part("e", "16")),
+        format!("<m:eqArr>{}{}</m:eqArr></m:oMath>", part("e", "1=1"), part("e", "2=2")),
+        "<w:r><w:instrText> EQ \\f(1,2)</w:instrText></w:r><w:r><w:object><o:OLEObject ProgID='Equation.3'/></w:object></w:r></w:p>".to_owned(),
+    ];
+    let styles = "<w:styles><w:style w:type='character' w:styleId='base'><w:rPr><w:vertAlign w:val='superscript'/></w:rPr></w:style>\
+        <w:style w:type='character' w:styleId='up'><w:basedOn w:val='base'/></w:style></w:styles>";
+    let body = format!("{WORD}{}</w:body></w:document>", body.concat());
+    let package = archive(&[("word/document.xml", &body), ("word/styles.xml", styles)]);
+    let (troubles, found) = wrong("a.docx", package, &Settings::default());
+    assert_eq!(found, ["2 1/3 4, 10⁶, 10⁸, x\n\n12 5¦2⁴√(16)1=1; 2=2"]);
+    assert_eq!(troubles, ["a.docx: 2 equations as a field or an embedded object left out"]);
     // In an archive, and under the name that the package gives it.
     let body = format!("{WORD}<w:p><w:r><w:t>Here.</w:t></w:r></w:p></w:body></w:document>");
     let rels = "<Relationships><Relationship Type='http://x/officeDocument' Target='/word/other.xml'/></Relationships>";
