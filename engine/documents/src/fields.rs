@@ -82,6 +82,7 @@ fn creative_commons_at(address: &str) -> Option<String> {
     let address =
         ["https:", "http:"].into_iter().find_map(|scheme| address.strip_prefix(scheme)).unwrap_or(&address);
     let (host, path) = address.strip_prefix("//").unwrap_or(address).split_once('/')?;
+    let host = host.trim_end_matches(":443").trim_end_matches(":80");
     if !matches!(host, "creativecommons.org" | "www.creativecommons.org") {
         return None;
     }

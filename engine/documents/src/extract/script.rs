@@ -147,8 +147,8 @@ pub(crate) fn formula(name: &str, parts: &[String]) -> String {
     };
     let (open, close) = if matches!(name, "mfrac" | "f" | "noBar") { ('(', ')') } else { ('{', '}') };
     let grouped = |part: &String| match part.chars().nth(1) {
-        Some(_) => format!("{open}{part}{close}"),
-        None => part.clone(),
+        Some(_) if part.contains(|letter: char| !letter.is_ascii_digit()) => format!("{open}{part}{close}"),
+        _ => part.clone(),
     };
     let signs = signs.iter().chain(std::iter::repeat(&""));
     parts.iter().zip(signs).map(|(part, sign)| format!("{sign}{}", grouped(part))).collect()

@@ -19,6 +19,8 @@ pub(super) enum Notice {
     Symbol,
     /// An equation of a Word document in a form of older programs.
     Equation,
+    /// A reference of a Word document to a note that it does not contain.
+    Note,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,7 @@ impl Notice {
                 ("row", " with quotes inside of quotes that are not doubled, read as letters")
             }
             Self::Equation => ("equation", " as a field or an embedded object left out"),
+            Self::Note => ("reference", " to notes that the document does not contain"),
             Self::Symbol => ("symbol", " of fonts without known characters left out"),
         }
     }

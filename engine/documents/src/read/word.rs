@@ -45,8 +45,10 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
     reader.read(&body)?;
     for (number, reference) in std::mem::take(&mut reader.references).iter().enumerate() {
         // Each is written once, however often it is referred to.
-        if let Some(note) = reader.notes.remove(reference) {
-            reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim()));
+        match reader.notes.get_mut(reference).map(std::mem::take) {
+            Some(note) if note.is_empty() => {}
+            Some(note) => reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim())),
+            None => context.notice(Notice::Note, None),
         }
     }
     reader.text.truncate(reader.text.trim_end().len());

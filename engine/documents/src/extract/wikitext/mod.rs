@@ -486,11 +486,14 @@ impl<'a> Scanner<'a> {
         match templates::expand(content) {
             Template::Printed(text) => {
                 self.result.truncate(start);
-                // A fraction.
-                if text.contains('/') && meet(&self.result, &text) {
+                let is_fraction = text.contains('/');
+                if is_fraction && meet(&self.result, &text) {
                     self.result.push(' ');
                 }
                 self.result.push_str(&text);
+                if is_fraction && meet(&text, self.rest()) {
+                    self.result.push(' ');
+                }
             }
             Template::Silent => self.take_out(start),
             Template::Unknown if !follows_digit && !self.is_in_sentence(start) => self.take_out(start),
