@@ -71,9 +71,21 @@ pub fn licence(value: &str) -> Option<String> {
     creative_commons(value).or_else(|| Some((*LICENCES.get(&key(value)).unwrap_or(&value)).to_owned()))
 }
 
-/// The Creative Commons licence or dedication of an address.
-pub fn creative_commons(address: &str) -> Option<String> {
-    let (_, path) = address.split_once("creativecommons.org/")?;
+/// The Creative Commons licence or dedication of an address, also of one in a sentence.
+pub fn creative_commons(text: &str) -> Option<String> {
+    let marks = ['(', ')', '<', '>', '.', ',', ';', '"', '\''];
+    text.split_whitespace().find_map(|word| creative_commons_at(word.trim_matches(marks)))
+}
+
+fn creative_commons_at(address: &str) -> Option<String> {
+    let address = address.to_ascii_lowercase();
+    let address =
+        ["https:", "http:"].into_iter().find_map(|scheme| address.strip_prefix(scheme)).unwrap_or(&address);
+    let (host, path) = address.strip_prefix("//").unwrap_or(address).split_once('/')?;
+    let host = host.trim_end_matches(":443").trim_end_matches(":80");
+    if !matches!(host, "creativecommons.org" | "www.creativecommons.org") {
+        return None;
+    }
     let mut parts = path.split(['/', '?', '#']);
     let name = match (parts.next()?, parts.next()?) {
         ("licenses", "publicdomain") | ("publicdomain", "mark") => return Some("Public-Domain".to_owned()),

@@ -136,8 +136,8 @@ impl<'a> Cleaner<'a> {
         }
         // The output of an earlier cleaning is not an input.
         let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
-        recorders.troubles(&found.troubles);
-        recorders.inputs = found.sources.iter().map(input).collect();
+        recorders.troubles(&worker, &found.troubles);
+        recorders.inputs = found.sources.iter().map(|source| input(&worker, source)).collect();
         let mut sources = earlier_corpora(files, recipe)?;
         let count = sources.len();
         sources.extend(found.sources);
@@ -191,7 +191,7 @@ impl<'a> Cleaner<'a> {
             Ok(mut earlier) => {
                 while let Some(step) = earlier.step() {
                     (first, skipped) = step.next;
-                    self.processor.recorders.troubles(&step.troubles);
+                    self.processor.recorders.troubles(&self.processor.worker, &step.troubles);
                     for (mut log, outcome) in step.documents {
                         if let Outcome::Staged { mark, .. } = &outcome {
                             self.is_copy(&mut reading, mark)?;
@@ -306,7 +306,7 @@ impl<'a> Cleaner<'a> {
             || batches::next(&mut **items),
         );
         reading.next = next;
-        self.processor.recorders.troubles(&troubles);
+        self.processor.recorders.troubles(&self.processor.worker, &troubles);
         let mut step = journal::Step { next: end, troubles, ..journal::Step::default() };
         for Processed { mut log, verdict } in processed? {
             let outcome = self.decide(reading, verdict, log.input)?;
@@ -433,8 +433,9 @@ fn earlier_corpora(files: &dyn Files, recipe: &Recipe) -> Result<Vec<read::Sourc
     Ok(sources)
 }
 
-fn input(source: &read::Source) -> Input {
-    Input { path: source.name.clone(), format: format_name(&source.format), bytes: source.size, documents: 0 }
+fn input(worker: &Worker, source: &read::Source) -> Input {
+    let path = worker.masked_name(&source.name).unwrap_or_else(|| source.name.clone());
+    Input { path, format: format_name(&source.format), bytes: source.size, documents: 0 }
 }
 
 fn format_name(format: &read::Format) -> String {

@@ -87,8 +87,10 @@ impl Recorders {
         Err(Error::Refused(format!("no document was read from {count}{why}")))
     }
 
-    pub(super) fn troubles(&mut self, troubles: &[Trouble]) {
-        troubles.iter().for_each(|trouble| self.troubles.add(&trouble.place, &trouble.reason));
+    pub(super) fn troubles(&mut self, worker: &Worker, troubles: &[Trouble]) {
+        for Trouble { place, reason } in troubles {
+            self.troubles.add(worker.masked_name(place).as_ref().unwrap_or(place), reason);
+        }
     }
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.

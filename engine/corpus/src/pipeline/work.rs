@@ -198,18 +198,26 @@ impl Worker {
 
     /// Replaces personal data in the id and the source, which reports and shards repeat.
     fn mask_names(&self, document: &mut Document) {
-        let replaced = |name: &str| {
-            let applied = self.detector.apply(name);
-            applied.text.or_else(|| applied.dropped.map(|_| self.detector.mask(name)))
-        };
-        if let Some(id) = replaced(&document.id) {
-            // Ids of records have a number. Those of files stay unique.
-            let draw_key = draw_key(&document.id) as u32;
-            document.id = if id.contains('#') { id } else { format!("{id}~{draw_key:08x}") };
+        if let Some(id) = self.masked_name(&document.id) {
+            document.id = id;
         }
-        if let Some(source) = replaced(&document.source) {
+        if let Some(source) = self.masked(&document.source) {
             document.source = source;
         }
+    }
+
+    /// A text without its personal data; `None` if it has none.
+    fn masked(&self, text: &str) -> Option<String> {
+        let applied = self.detector.apply(text);
+        applied.text.or_else(|| applied.dropped.map(|_| self.detector.mask(text)))
+    }
+
+    /// A name of a file or a record without its personal data; `None` if it has none, or if personal data is kept.
+    pub(super) fn masked_name(&self, name: &str) -> Option<String> {
+        let masked = self.masked(name).filter(|_| self.recipe.personal.enabled)?;
+        // Records have a number. Names of files stay unique.
+        let draw_key = draw_key(name) as u32;
+        Some(if masked.contains('#') { masked } else { format!("{masked}~{draw_key:08x}") })
     }
 
     fn goes(&self, log: DocumentLog, at: At, reason: &str, amount: Amount, text: &str) -> Processed {

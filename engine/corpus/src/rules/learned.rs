@@ -105,9 +105,9 @@ impl Perplexity {
     pub(super) fn model(&self, file: &str, files: &dyn Files) -> Result<NGram> {
         let text = lists::text(Path::new(file), MAX_REFERENCE_BYTES, files)?;
         let mut model = NGram::new(MAX_ORDER, 256, None);
-        for paragraph in paragraphs(&text) {
+        for line in lines(&text) {
             model.begin_document();
-            paragraph.bytes().for_each(|byte| model.learn(&[u32::from(byte)]));
+            line.bytes().for_each(|byte| model.learn(&[u32::from(byte)]));
         }
         if model.tokens == 0 {
             let reason = "the reference has no text";
@@ -118,10 +118,10 @@ impl Perplexity {
 
     pub(super) fn judge(&self, model: &NGram, measured: &Measured<'_>) -> Result<(), Reason> {
         let (mut nats, mut length) = (0.0, 0);
-        for paragraph in paragraphs(measured.text()) {
+        for line in lines(measured.text()) {
             let mut reading = model.reading();
-            nats += paragraph.bytes().map(|byte| reading.nats(u32::from(byte))).sum::<f64>();
-            length += paragraph.len();
+            nats += line.bytes().map(|byte| reading.nats(u32::from(byte))).sum::<f64>();
+            length += line.len();
         }
         if length == 0 {
             return Ok(());
@@ -133,9 +133,10 @@ impl Perplexity {
     }
 }
 
-/// The units of the n-gram model, whose breaks it neither learns nor judges.
-fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty())
+/// The units of the n-gram model, whose breaks it neither learns nor judges: lines, since corpora separate paragraphs by one line
+/// end or by two.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -219,13 +220,19 @@ mod tests {
         };
         let refused = |rule: Rule| Judge::new(&[rule], &SystemFiles).err().unwrap().to_string();
         let (wanted, unwanted) = ("Water and carbon dioxide give oxygen.", "Order now, click here, free!");
-        for (labels, label) in
-            [(["1", "0"], "1"), (["0.0", "1"], "0"), (["true", "false"], "1"), (["\"hq\"", "\"lq\""], "hq")]
-        {
+        for (labels, label) in [
+            (["1", "0"], "1"),
+            (["0.0", "1"], "0"),
+            (["true", "false"], "1"),
+            (["true", "false"], "true"),
+            (["\"hq\"", "\"lq\""], "hq"),
+        ] {
             let rule = |text| dropped(rule("rows.jsonl", labels, Some(label)), text);
             assert_eq!((rule(wanted), rule(unwanted)), (None, Some("maximum_probability")), "{label}");
         }
-        assert!(refused(rule("rows.jsonl", ["1", "0"], None)).contains("line 1"));
+        for labels in [["1", "0"], ["\"1\"", "\"0\""], ["\"true\"", "\"false\""]] {
+            assert!(refused(rule("rows.jsonl", labels, None)).contains("line 1: `label` is"), "{labels:?}");
+        }
         assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], None)).contains("at least 5"));
         assert!(refused(rule("rows.jsonl", ["\"hq\"", "\"lq\""], Some("good"))).contains("\"good\""));
     }
@@ -259,6 +266,7 @@ mod tests {
         let ten = [GOOD[0]; 10];
         assert_eq!(bits(ten.join("\n\n")), bits(GOOD[0].to_owned()));
         assert_eq!(bits(ten.join("\n\n\n\n")), bits(GOOD[0].to_owned()));
+        assert_eq!(bits(ten.join("\n")), bits(GOOD[0].to_owned()));
     }
 
     #[test]

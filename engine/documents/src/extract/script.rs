@@ -82,6 +82,20 @@ fn is_reference(before: &str, text: &str) -> bool {
     ".,;:!?…\"”’»。、」』".contains(last)
 }
 
+/// Whether digits of two elements would become one number.
+pub(crate) fn meet(before: &str, text: &str) -> bool {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    before.ends_with(is_digit) && text.starts_with(is_digit)
+}
+
+/// Text from several elements, whose digits stay apart.
+fn joined(parts: &[String]) -> String {
+    parts.iter().fold(String::new(), |text, part| {
+        let space = if meet(&text, part) { " " } else { "" };
+        text + space + part
+    })
+}
+
 /// A line in which raised digits that refer to notes are in brackets.
 #[cfg(feature = "pdf")]
 pub(crate) fn with_references(line: &str) -> String {
@@ -98,7 +112,8 @@ pub(crate) fn with_references(line: &str) -> String {
             run += &next.to_string();
             letters.next();
         }
-        let is_exponent = letters.peek().is_some_and(|next| RAISED.contains(*next));
+        let is_exponent = letters.peek().is_some_and(|next| RAISED.contains(*next))
+            || result.ends_with(|last| RAISED.contains(last));
         let written = if is_exponent { None } else { Some(Script::Raised.write(&result, &run)) };
         result += &written.or_else(|| Script::Raised.signs("", &run)).unwrap_or(run);
     }
@@ -109,25 +124,31 @@ pub(crate) fn with_references(line: &str) -> String {
 pub(crate) fn formula(name: &str, parts: &[String]) -> String {
     let signs: &[&str] = match name {
         "mfrac" | "f" => &["", "/"],
+        // One above the other, without a bar.
+        "noBar" => &["", "¦"],
         "msup" | "mover" | "sSup" | "limUpp" => &["", "^"],
         "msub" | "munder" | "sSub" | "limLow" => &["", "_"],
         "msubsup" | "munderover" | "sSubSup" => &["", "_", "^"],
-        "msqrt" => return format!("√({})", parts.concat()),
-        "mroot" | "rad" => match parts {
-            [of, degree] if name == "mroot" => return format!("{degree}√({of})"),
-            [degree, of] => return format!("{degree}√({of})"),
-            _ => return format!("√({})", parts.concat()),
-        },
+        "mroot" | "rad" if parts.len() == 2 => {
+            let (of, degree) = if name == "mroot" { (0, 1) } else { (1, 0) };
+            let degree =
+                Script::Raised.signs("", &parts[degree]).unwrap_or_else(|| format!("[{}]", parts[degree]));
+            return format!("{degree}√({})", parts[of]);
+        }
+        "msqrt" | "mroot" | "rad" => return format!("√({})", joined(parts)),
         "mtr" | "mr" => return parts.join(" ") + "; ",
+        "eqArr" => return parts.join("; "),
+        // A word processor divides a number anywhere.
+        "r" => return parts.concat(),
         "mmultiscripts" | "nary" | "sPre" | "func" => return parts.join(" "),
         "acc" => return parts.iter().rev().map(String::as_str).collect(),
         "d" => return format!("({})", parts.join(", ")),
-        _ => return parts.concat(),
+        _ => return joined(parts),
     };
-    let (open, close) = if matches!(name, "mfrac" | "f") { ('(', ')') } else { ('{', '}') };
+    let (open, close) = if matches!(name, "mfrac" | "f" | "noBar") { ('(', ')') } else { ('{', '}') };
     let grouped = |part: &String| match part.chars().nth(1) {
-        Some(_) => format!("{open}{part}{close}"),
-        None => part.clone(),
+        Some(_) if part.contains(|letter: char| !letter.is_ascii_digit()) => format!("{open}{part}{close}"),
+        _ => part.clone(),
     };
     let signs = signs.iter().chain(std::iter::repeat(&""));
     parts.iter().zip(signs).map(|(part, sign)| format!("{sign}{}", grouped(part))).collect()

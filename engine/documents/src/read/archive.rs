@@ -121,7 +121,12 @@ fn in_reading_order(members: Members, spine: &[String]) -> Members {
     let mut members: Vec<Option<_>> = members.into_iter().map(Some).collect();
     let ordered: Members =
         spine.iter().filter_map(place).filter_map(|place| members.get_mut(place)?.take()).collect();
-    if ordered.is_empty() { members.into_iter().flatten().collect() } else { ordered }
+    if !ordered.is_empty() {
+        return ordered;
+    }
+    let reason = "names no chapter that is in the book; chapters are read in the order of the archive";
+    let told = (!members.is_empty()).then(|| Err(("spine".to_owned(), reason.to_owned())));
+    members.into_iter().flatten().chain(told).collect()
 }
 
 /// An archive whose members refer to each other.
@@ -137,7 +142,9 @@ impl Package {
     fn spine(&mut self) -> Vec<String> {
         let mut path = None;
         each_element(&self.list("META-INF/container.xml").unwrap_or_default(), |name, value| {
-            if name == "rootfile" {
+            let is_package =
+                || value("media-type").is_none_or(|kind| kind == "application/oebps-package+xml");
+            if name == "rootfile" && is_package() {
                 path = path.take().or_else(|| resolve("", &value("full-path")?));
             }
         });
@@ -147,16 +154,19 @@ impl Package {
             Some((self.list(&path)?, path))
         });
         let Some((package, path)) = package else { return Vec::new() };
-        let (mut items, mut chapters) = (FxHashMap::default(), Vec::new());
+        let (mut items, mut chapters) = (FxHashMap::<String, Vec<String>>::default(), Vec::new());
         each_element(&package, |name, value| match name {
             "item" if !value("properties").is_some_and(|own| own.split(' ').any(|own| own == "nav")) => {
                 let target = value("href").and_then(|href| resolve(&path, &href));
-                items.extend(value("id").zip(target));
+                // Some books give several items one id.
+                if let Some((id, target)) = value("id").zip(target) {
+                    items.entry(id).or_default().push(target);
+                }
             }
             "itemref" => chapters.extend(value("idref")),
             _ => {}
         });
-        chapters.iter().filter_map(|chapter| items.get(chapter).cloned()).collect()
+        chapters.iter().filter_map(|chapter| items.remove(chapter)).flatten().collect()
     }
 
     /// The part that another one, or the package itself, names as related in this way; none if it is outside of the archive.
@@ -204,7 +214,7 @@ impl Package {
 }
 
 /// Calls `each` with the local name of each element and a function that gives its attributes, up to the first fault.
-fn each_element(xml: &str, mut each: impl FnMut(&str, &dyn Fn(&str) -> Option<String>)) {
+pub(super) fn each_element(xml: &str, mut each: impl FnMut(&str, &dyn Fn(&str) -> Option<String>)) {
     let mut reader = quick_xml::Reader::from_str(xml);
     loop {
         match reader.read_event() {
@@ -228,7 +238,7 @@ fn resolve(base: &str, reference: &str) -> Option<String> {
     if reference.split('/').next().is_some_and(|start| start.contains(':')) {
         return None;
     }
-    let reference = unescaped(reference);
+    let reference = unescaped(reference).replace('\\', "/");
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> =
         if reference.starts_with('/') { Vec::new() } else { folder.split('/').collect() };

@@ -17,6 +17,10 @@ pub(super) enum Notice {
     InnerQuote,
     /// A symbol of a Word document whose font has no known characters.
     Symbol,
+    /// An equation of a Word document in a form of older programs.
+    Equation,
+    /// A reference of a Word document to a note that it does not contain.
+    Note,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +61,8 @@ impl Notice {
             Self::InnerQuote => {
                 ("row", " with quotes inside of quotes that are not doubled, read as letters")
             }
+            Self::Equation => ("equation", " as a field or an embedded object left out"),
+            Self::Note => ("reference", " to notes that the document does not contain"),
             Self::Symbol => ("symbol", " of fonts without known characters left out"),
         }
     }

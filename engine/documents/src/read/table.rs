@@ -10,6 +10,7 @@ use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use super::work::worked;
 use csv_core::ReadRecordResult;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::io;
@@ -469,6 +470,8 @@ impl Records for TableReader {
 /// The names of the columns. A duplicate name gets a number.
 fn names(context: &Context, row: &Row) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    // The names so far, and the last number of each.
+    let (mut taken, mut numbers) = (FxHashSet::<String>::default(), FxHashMap::<String, usize>::default());
     for value in row.values() {
         let name = decode::part(value);
         // An unnamed index column, as pandas writes it.
@@ -478,11 +481,16 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
         };
         let mut name = own.clone();
         // Of two text columns the right one is unknown.
-        if names.contains(&own) && !context.may_be_text(&own) {
-            let numbered = (2..).map(|number| format!("{own} {number}"));
-            name = numbered.into_iter().find(|name| !names.contains(name)).unwrap_or(own);
+        if taken.contains(&own) && !context.may_be_text(&own) {
+            let number = numbers.entry(own.clone()).or_insert(1);
+            while taken.contains(&name) {
+                worked(own.len());
+                *number += 1;
+                name = format!("{own} {number}");
+            }
             context.notice(Notice::Column, None);
         }
+        taken.insert(name.clone());
         names.push(name);
     }
     names

@@ -10,7 +10,7 @@ use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -130,14 +130,82 @@ impl<R: Read> Read for Bounded<R> {
 
 /// The concatenated members of a gzip file. Reading can continue after an error in one of them.
 struct Gzip {
-    /// The current member, after its first bytes if these were read in search of it.
     member: Option<GzDecoder<Sought>>,
     is_damaged: bool,
 }
 
-type Sought = Chain<Cursor<&'static [u8]>, Stream>;
+/// Packed bytes of which those of the current member can be read again, in search of the next one: a member that was cut short
+/// seems to contain its start.
+struct Sought {
+    stream: Stream,
+    /// Bytes to read before the stream, and the number of those read.
+    again: Vec<u8>,
+    used: usize,
+    /// The bytes read of the current member; `None` if they are too many, or if the member was itself found by a search: each byte
+    /// is searched once.
+    member: Option<Vec<u8>>,
+}
+
+/// Maximum packed bytes of a member that are searched again.
+const MEMBER: usize = 1 << 20;
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 8];
+
+impl Sought {
+    /// Continues after the first byte of the current member.
+    fn go_back(&mut self) {
+        if let Some(mut member) = self.member.take().filter(|member| !member.is_empty()) {
+            member.extend(self.again.drain(..).skip(self.used));
+            (self.again, self.used) = (member, 1);
+        }
+    }
+
+    /// Continues before the mark just read.
+    fn unread_mark(&mut self) {
+        let rest = self.again.get(self.used..).unwrap_or_default();
+        (self.again, self.used) = ([GZIP, rest].concat(), 0);
+    }
+
+    /// Whether another member may start inside the current one.
+    fn may_contain_another(&self) -> bool {
+        let member = self.member.as_deref().and_then(|member| member.get(1..)).unwrap_or_default();
+        memchr::memmem::find(member, GZIP).is_some()
+    }
+}
+
+impl Read for Sought {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Sought {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.again.get(self.used..) {
+            Some(again) if !again.is_empty() => Ok(again),
+            _ => self.stream.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let is_again = self.used < self.again.len();
+        if let Some(member) = &mut self.member {
+            // The buffer is filled, so that nothing is read here.
+            let bytes = if is_again { self.again.get(self.used..) } else { self.stream.fill_buf().ok() };
+            member.extend_from_slice(bytes.and_then(|bytes| bytes.get(..count)).unwrap_or_default());
+            self.member.take_if(|member| member.len() > MEMBER);
+        }
+        match is_again {
+            true => self.used += count,
+            false => self.stream.consume(count),
+        }
+    }
+}
 
 /// Why a member of a gzip file is damaged, if more of the file follows.
 #[derive(Debug, thiserror::Error)]
@@ -152,13 +220,18 @@ impl DamagedMember {
 
 impl Gzip {
     fn new(stream: Stream) -> Self {
-        Self { member: Some(GzDecoder::new(Cursor::new(&[][..]).chain(stream))), is_damaged: false }
+        let sought = Sought { stream, again: Vec::new(), used: 0, member: Some(Vec::new()) };
+        Self { member: Some(GzDecoder::new(sought)), is_damaged: false }
     }
 
     /// Proceeds to the next member; returns whether there is one. Looks for it if the current one is damaged.
     fn advance(&mut self) -> io::Result<bool> {
         let Some(member) = self.member.take() else { return Ok(false) };
-        let (_, mut stream) = member.into_inner().into_inner();
+        let mut stream = member.into_inner();
+        if self.is_damaged {
+            stream.go_back();
+        }
+        stream.member = None;
         let mut matched = 0;
         while self.is_damaged && matched < GZIP.len() {
             let chunk = fill(&mut stream)?;
@@ -178,10 +251,15 @@ impl Gzip {
             };
             stream.consume(skipped + 1);
         }
-        let is_there = self.is_damaged || !fill(&mut stream)?.is_empty();
-        let start = if std::mem::take(&mut self.is_damaged) { GZIP } else { &[] };
-        self.member = is_there.then(|| GzDecoder::new(Cursor::new(start).chain(stream)));
-        Ok(is_there)
+        if std::mem::take(&mut self.is_damaged) {
+            stream.unread_mark();
+        } else if fill(&mut stream)?.is_empty() {
+            return Ok(false);
+        } else {
+            stream.member = Some(Vec::new());
+        }
+        self.member = Some(GzDecoder::new(stream));
+        Ok(true)
     }
 }
 
@@ -194,7 +272,10 @@ impl Read for Gzip {
             let Some(member) = &mut self.member else { return Ok(0) };
             match member.read(buffer) {
                 Ok(0) if !buffer.is_empty() => drop(self.advance()?),
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(error)
+                    if error.kind() != io::ErrorKind::UnexpectedEof
+                        || member.get_ref().may_contain_another() =>
+                {
                     self.is_damaged = true;
                     return Err(io::Error::new(error.kind(), DamagedMember(error)));
                 }

@@ -1,12 +1,12 @@
 //! Word documents (`.docx`): the text of the archive's main part as Markdown, with its notes at the end and formulas as lines.
 
-use super::archive::Package;
+use super::archive::{Package, each_element};
 use super::notices::Notice;
 use super::open::{Items, one};
 use super::record::Context;
 use super::wiki::plain;
 use crate::document::Kind;
-use crate::extract::script::{Script, formula};
+use crate::extract::script::{Script, formula, meet};
 use crate::files::Input;
 use quick_xml::events::{BytesStart, Event};
 use rustc_hash::FxHashMap;
@@ -33,6 +33,8 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
         |package: &mut Package, name: &str| package.part(name, context.source.size, &context.settings.limits);
     let body = part(package, &main)?.ok_or("has no text: it is not a Word document; rename it to .zip")?;
     let mut reader = Reader { context: Some(context), ..Reader::default() };
+    let path = package.related(&main, "styles").unwrap_or_else(|| "word/styles.xml".to_owned());
+    reader.styles = scripts(&part(package, &path)?.unwrap_or_default());
     for kind in ["footnotes", "endnotes"] {
         let path = package.related(&main, kind).unwrap_or_else(|| format!("word/{kind}.xml"));
         if let Some(notes) = part(package, &path)? {
@@ -43,17 +45,47 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
     reader.read(&body)?;
     for (number, reference) in std::mem::take(&mut reader.references).iter().enumerate() {
         // Each is written once, however often it is referred to.
-        if let Some(note) = reader.notes.remove(reference) {
-            reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim()));
+        match reader.notes.get_mut(reference).map(std::mem::take) {
+            Some(note) if note.is_empty() => {}
+            Some(note) => reader.text.push_str(&format!("[{}] {}\n\n", number + 1, note.trim())),
+            None => context.notice(Notice::Note, None),
         }
     }
     reader.text.truncate(reader.text.trim_end().len());
     Ok(reader.text)
 }
 
+/// The raised and lowered character styles, by their ids.
+fn scripts(styles: &str) -> FxHashMap<String, Script> {
+    let (mut scripts, mut id) = (FxHashMap::default(), None);
+    each_element(styles, |name, value| {
+        if name == "style" {
+            id = value("w:styleId").filter(|_| value("w:type").is_some_and(|kind| kind == "character"));
+        } else if let Some(id) = &id {
+            let value = value("w:val").unwrap_or_default();
+            let script = match name {
+                "basedOn" => scripts.get(&value).copied(),
+                name => script(name, &value),
+            };
+            scripts.extend(Some(id.clone()).zip(script));
+        }
+    });
+    scripts
+}
+
+/// How a property of a run raises or lowers its text. Positions are in half points; smaller ones are adjustments.
+fn script(property: &str, value: &str) -> Option<Script> {
+    match (property, value, value.parse::<i32>()) {
+        ("vertAlign", "superscript", _) | ("position", _, Ok(4..)) => Some(Script::Raised),
+        ("vertAlign", "subscript", _) | ("position", _, Ok(..=-4)) => Some(Script::Lowered),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Reader<'c> {
     context: Option<&'c Context>,
+    styles: FxHashMap<String, Script>,
     text: String,
     paragraph: String,
     /// The mark of a heading or an item.
@@ -65,13 +97,24 @@ struct Reader<'c> {
     scripted: Option<(Script, String)>,
     /// Depth of tables, whose cells are joined to rows.
     tables: usize,
-    /// Open elements of a formula, with their parts, and the number of those that are too deep.
-    formula: Vec<(String, Vec<String>)>,
+    /// Open elements of a formula, and the number of those that are too deep.
+    formula: Vec<Part>,
     deeper: usize,
+    /// Whether the digits of the next run are of another number than those before.
+    digits_end: bool,
     /// The notes by kind and number, and those referred to, in order.
     notes: FxHashMap<(bool, String), String>,
     references: Vec<(bool, String)>,
     note: Option<(bool, String)>,
+}
+
+/// An element of a formula.
+#[derive(Default)]
+struct Part {
+    name: String,
+    parts: Vec<String>,
+    /// Whether the last part is a run, which the next run continues.
+    ends_in_run: bool,
 }
 
 impl Reader<'_> {
@@ -87,8 +130,15 @@ impl Reader<'_> {
                         let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
                         let text = plain(&raw)?;
                         match self.formula.last_mut().filter(|_| name == "m:t") {
-                            Some((_, parts)) => parts.push(text),
+                            Some(part) => part.parts.push(text),
                             None => self.run.push_str(&text),
+                        }
+                    }
+                    // A formula as a field, in Word's older language.
+                    "w:instrText" if !is_empty => {
+                        let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
+                        if raw.trim_start().starts_with("EQ ") {
+                            self.left_out(Notice::Equation);
                         }
                     }
                     // Text that was moved away, or that repeats what stands before it for older programs; a paragraph's earlier style.
@@ -115,13 +165,13 @@ impl Reader<'_> {
             "w:br" | "w:cr" => self.run.push('\n'),
             "w:noBreakHyphen" => self.run.push('-'),
             "w:sym" => self.symbol(tag),
-            "w:vertAlign" => {
-                self.script = match value(tag, "w:val").as_str() {
-                    "superscript" => Some(Script::Raised),
-                    "subscript" => Some(Script::Lowered),
-                    _ => None,
-                };
+            "w:rStyle" => self.script = self.styles.get(&value(tag, "w:val")).copied(),
+            "w:vertAlign" => self.script = script("vertAlign", &value(tag, "w:val")),
+            "w:position" => self.script = self.script.or(script("position", &value(tag, "w:val"))),
+            "w:fldSimple" if value(tag, "w:instr").trim_start().starts_with("EQ ") => {
+                self.left_out(Notice::Equation);
             }
+            "o:OLEObject" if value(tag, "ProgID").starts_with("Equation") => self.left_out(Notice::Equation),
             "w:footnoteReference" | "w:endnoteReference" => {
                 self.references.push((name == "w:endnoteReference", value(tag, "w:id")));
                 self.script = None;
@@ -182,7 +232,12 @@ impl Reader<'_> {
                 self.end_script();
                 match script {
                     Some(script) => self.scripted = Some((script, run)),
-                    None => self.paragraph.push_str(&run),
+                    None => {
+                        if std::mem::take(&mut self.digits_end) && meet(&self.paragraph, &run) {
+                            self.paragraph.push(' ');
+                        }
+                        self.paragraph.push_str(&run);
+                    }
                 }
             }
         }
@@ -218,12 +273,16 @@ impl Reader<'_> {
 
     fn start_formula(&mut self, name: &str, tag: &BytesStart<'_>, is_empty: bool) {
         if is_empty {
-            // The sign of a sum, or an accent.
-            if let Some((_, parts)) = self.formula.last_mut().filter(|_| name == "m:chr") {
-                parts.push(value(tag, "m:val"));
+            let value = value(tag, "m:val");
+            match (name, self.formula.as_mut_slice()) {
+                // The sign of a sum, or an accent.
+                ("m:chr", [.., part]) => part.parts.push(value),
+                ("m:type", [.., fraction, _]) if value == "noBar" => fraction.name = value,
+                _ => {}
             }
         } else if self.formula.len() < MAX_DEPTH {
-            self.formula.push((name.strip_prefix("m:").unwrap_or(name).to_owned(), Vec::new()));
+            let name = name.strip_prefix("m:").unwrap_or(name).to_owned();
+            self.formula.push(Part { name, ..Part::default() });
         } else {
             self.deeper += 1;
         }
@@ -234,16 +293,32 @@ impl Reader<'_> {
             self.deeper -= 1;
             return;
         }
-        let Some((name, mut parts)) = self.formula.pop() else { return };
+        let Some(Part { name, mut parts, .. }) = self.formula.pop() else { return };
         parts.retain(|part| !part.is_empty());
         let written = formula(&name, &parts);
         match self.formula.last_mut() {
-            Some((_, parts)) => parts.push(written),
+            Some(outer) => {
+                let is_run = name == "r";
+                match outer.parts.last_mut().filter(|_| is_run && outer.ends_in_run) {
+                    Some(last) => last.push_str(&written),
+                    None => outer.parts.push(written),
+                }
+                outer.ends_in_run = is_run;
+            }
             None => {
                 self.end_run();
+                self.digits_end = true;
                 self.run = written;
                 self.end_run();
+                self.digits_end = true;
             }
+        }
+    }
+
+    fn left_out(&mut self, what: Notice) {
+        self.digits_end = true;
+        if let Some(context) = self.context {
+            context.notice(what, None);
         }
     }
 
@@ -260,10 +335,9 @@ impl Reader<'_> {
             (0xe000..0xf900, _) => None,
             _ => char::from_u32(code).filter(|letter| !letter.is_control()),
         };
-        match (letter, self.context) {
-            (Some(letter), _) => self.run.push(letter),
-            (None, Some(context)) => context.notice(Notice::Symbol, None),
-            _ => {}
+        match letter {
+            Some(letter) => self.run.push(letter),
+            None => self.left_out(Notice::Symbol),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::records::{found_instead, lines, unplaced};
 use glasshouse_protocol::random;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Number of hash buckets.
 const PLACES: usize = 1 << 18;
@@ -44,26 +45,32 @@ pub struct LabelledRows {
 impl LabelledRows {
     /// Parses JSON Lines of `{"text", "label"}`; invalid lines go to `broken`.
     pub fn read(text: &str) -> Self {
-        Self::read_by(text, |label| match label {
-            Label::Number(number) => Ok(number >= 0.5),
-            Label::Name(name) => Ok(!is_innocent(name)),
+        Self::read_by(text, |label| {
+            Ok(number(label).map_or_else(|| !is_innocent(&written(label)), |number| number >= 0.5))
         })
     }
 
     /// Like [`read`](Self::read), for rows in which `wanted` labels the harmless texts and every other label the harmful ones; without it,
     /// `good`, `keep`, `ok` and the like.
     pub fn read_wanted(text: &str, wanted: Option<&str>) -> Self {
-        Self::read_by(text, |label| match (label, wanted) {
-            (Label::Name(name), Some(wanted)) => Ok(name != wanted),
-            (Label::Number(number), Some(wanted)) => Ok(wanted.parse() != Ok(number)),
-            (Label::Name(name), None) => Ok(!is_innocent(name)),
-            (Label::Number(number), None) => {
-                Err(format!("`label` is {number}, which does not say whether the text is wanted"))
+        Self::read_by(text, |label| {
+            let (number, name) = (number(label), written(label));
+            match wanted {
+                Some(wanted) => {
+                    Ok(name != wanted && number.is_none_or(|number| wanted.parse() != Ok(number)))
+                }
+                None if number.is_some()
+                    || name.parse::<f64>().is_ok()
+                    || matches!(&*name, "true" | "false") =>
+                {
+                    Err(format!("`label` is {label}, which does not say whether the text is wanted"))
+                }
+                None => Ok(!is_innocent(&name)),
             }
         })
     }
 
-    fn read_by(text: &str, is_harmful: impl Fn(Label<'_>) -> Result<bool, String>) -> Self {
+    fn read_by(text: &str, is_harmful: impl Fn(&Value) -> Result<bool, String>) -> Self {
         let mut read = Self::default();
         for (line, row) in lines(text) {
             match row_of(row, &is_harmful) {
@@ -75,10 +82,13 @@ impl LabelledRows {
     }
 }
 
-/// True is 1, and false 0.
-enum Label<'a> {
-    Number(f64),
-    Name(&'a str),
+/// The number of a label: true is 1, and false 0.
+fn number(label: &Value) -> Option<f64> {
+    label.as_f64().or_else(|| label.as_bool().map(|is_one| f64::from(u8::from(is_one))))
+}
+
+fn written(label: &Value) -> Cow<'_, str> {
+    label.as_str().map_or_else(|| label.to_string().into(), |name| name.trim().into())
 }
 
 fn is_innocent(name: &str) -> bool {
@@ -86,10 +96,7 @@ fn is_innocent(name: &str) -> bool {
     INNOCENT.split(' ').any(|known| known == name)
 }
 
-fn row_of(
-    row: &str,
-    is_harmful: impl Fn(Label<'_>) -> Result<bool, String>,
-) -> Result<(String, bool), String> {
+fn row_of(row: &str, is_harmful: impl Fn(&Value) -> Result<bool, String>) -> Result<(String, bool), String> {
     let row: Map<String, Value> = serde_json::from_slice(row.as_bytes())
         .map_err(|error| format!("not a JSON object: {}", unplaced(&error)))?;
     let field =
@@ -98,12 +105,13 @@ fn row_of(
     if text.trim().is_empty() {
         return Err("`text` is empty".to_owned());
     }
-    let label = match field("label")? {
-        Value::Bool(is_one) => Label::Number(f64::from(u8::from(*is_one))),
-        Value::Number(number) => Label::Number(number.as_f64().unwrap_or(f64::NAN)),
-        Value::String(label) if !label.trim().is_empty() => Label::Name(label.trim()),
-        _ => return Err("`label` must be a name, a number, true or false".to_owned()),
-    };
+    let label = field("label")?;
+    if !(label.is_boolean()
+        || label.is_number()
+        || label.as_str().is_some_and(|name| !name.trim().is_empty()))
+    {
+        return Err("`label` must be a name, a number, true or false".to_owned());
+    }
     Ok((text.to_owned(), is_harmful(label)?))
 }
 

@@ -78,5 +78,9 @@ fn line(node: NodeRef<'_, Node>) -> String {
         })
         .filter(|part| !part.is_empty())
         .collect();
-    script::formula(node.value().as_element().map_or("", Element::name), &parts)
+    let name = node.value().as_element().map_or("", |element| match element.name() {
+        "mfrac" if element.attr("linethickness").is_some_and(|width| width.starts_with('0')) => "noBar",
+        name => name,
+    });
+    script::formula(name, &parts)
 }

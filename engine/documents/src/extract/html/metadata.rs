@@ -22,7 +22,7 @@ pub(super) struct Metadata {
     pub(super) date: Ranked,
     pub(super) licence: Ranked,
     /// Whether different Creative Commons licences are linked.
-    licences_differ: bool,
+    licences_differ: Option<Rank>,
     linked_data: usize,
 }
 
@@ -66,9 +66,7 @@ impl Metadata {
                 _ => {}
             }
         }
-        if metadata.licences_differ {
-            metadata.licence.take_if(|(rank, _)| *rank == Rank::Found);
-        }
+        metadata.licence.take_if(|(rank, _)| metadata.licences_differ == Some(*rank));
         metadata
     }
 
@@ -107,12 +105,15 @@ impl Metadata {
         let address = element.attr("href").unwrap_or_default();
         let mut relations = element.attr("rel").unwrap_or_default().split_ascii_whitespace();
         let is_licence = relations.any(|word| word.eq_ignore_ascii_case("license"));
-        if is_licence {
-            offer(&mut self.licence, Rank::Shown, licence_of(address));
-        } else if let Some(licence) = fields::creative_commons(address) {
-            self.licences_differ |= self.licence.as_ref().is_some_and(|(_, known)| *known != licence);
-            offer(&mut self.licence, Rank::Found, Some(licence));
+        let (rank, licence) = match is_licence {
+            true => (Rank::Shown, licence_of(address)),
+            false => (Rank::Found, fields::creative_commons(address)),
+        };
+        let Some(licence) = licence else { return };
+        if self.licence.as_ref().is_some_and(|(known_rank, known)| *known_rank == rank && *known != licence) {
+            self.licences_differ = Some(rank);
         }
+        offer(&mut self.licence, rank, Some(licence));
     }
 
     /// Reads JSON-LD: the outermost objects and those of a `@graph`.

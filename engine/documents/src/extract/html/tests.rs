@@ -89,6 +89,18 @@ fn metadata_from_many_places() {
     };
     assert_eq!(links("by/3.0/deed.en", "by/3.0").licence.as_deref(), Some("CC-BY-3.0"));
     assert_eq!(links("by/3.0/", "by-nc/4.0/").licence, None);
+    let shown = ["by/4.0/", "by-nc/4.0/"]
+        .map(|name| format!("<a rel=license href='https://creativecommons.org/licenses/{name}'>x</a>"));
+    assert_eq!(main_content(&shown[0]).licence_rank, Some(Rank::Shown));
+    assert_eq!(main_content(&shown.concat()).licence, None);
+    for host in [
+        "evil.example/?u=https://creativecommons.org",
+        "evilcreativecommons.org",
+        "creativecommons.org@evil.example",
+    ] {
+        let linked = format!("<a href='https://{host}/licenses/by/4.0/'>x</a>");
+        assert_eq!(main_content(&linked).licence, None, "{host}");
+    }
     assert_eq!(links("by/3.0/", "by/3.0/").licence_rank, Some(Rank::Found));
     for path in ["about/", "licenses/", "publicdomain/", "", "2024/05/licenses/by/4.0/"] {
         let linked = format!("<a href='https://creativecommons.org/{path}'>Creative Commons</a>");
@@ -214,8 +226,28 @@ fn raised_and_lowered_text_stays_apart() {
         ("e<sup>x<sup>2</sup></sup> and the 19<sup>th</sup>", "e^{x²} and the 19th"),
         ("a<sup> 2 </sup>b <sup></sup>c", "a²b c"),
         ("<sup>2<p>3</p></sup>", "2\n\n3"),
+        (
+            "10<span style='vertical-align: super'>8</span>, 10<span style='top:0;vertical-align:super'>-9</span>",
+            "10⁸, 10⁻⁹",
+        ),
+        (
+            "<span style='vertical-align:super'><sup>8</sup></span>, <del>13</del>14, 1<b>5</b>",
+            "⁸, 13 14, 15",
+        ),
+        (
+            "5<span class=sfrac><span>1</span>/<span>4</span></span> m, <span class=frac>6<span class=num>1</span>/2</span>",
+            "5 1/4 m, 6 1/2",
+        ),
+        (
+            "3<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>4, <math><mroot><mn>16</mn><mn>4</mn></mroot></math>",
+            "3 1/2 4, ⁴√(16)",
+        ),
+        (
+            "<math><mn>2</mn><mfrac><mn>1</mn><mn>3</mn></mfrac><mfrac linethickness=0><mn>5</mn><mn>2</mn></mfrac></math>",
+            "2 1/3 5¦2",
+        ),
         ("<pre>x = 10<sup>6</sup>\n</pre>", "```\nx = 10⁶\n```"),
-        ("<math><mroot><mn>8</mn><mn>3</mn></mroot></math>", "3√(8)"),
+        ("<math><mroot><mn>8</mn><mn>3</mn></mroot></math>", "³√(8)"),
     ] {
         assert_eq!(all_text(html), text, "{html}");
     }

@@ -5,7 +5,7 @@ use super::choice;
 use super::content::{Content, Event};
 use super::hidden::Hidden;
 use super::metadata::Metadata;
-use super::tags::name;
+use super::tags::{Flow, flow, name};
 use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift};
 use crate::extract::script::Script;
@@ -67,6 +67,9 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
             Event::Start(node, element) => {
                 writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
+                if is_other_number(element) {
+                    writer.end_digits();
+                }
                 if let Some(script) = script(*node, element) {
                     writer.start_script(script);
                 }
@@ -80,6 +83,9 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
                 if script(*node, element).is_some() {
                     writer.end_script();
                 }
+                if is_other_number(element) {
+                    writer.end_digits();
+                }
                 writer.data_table &= !content.data_tables.contains_key(&node.id());
             }
             Event::Quote(paragraph, opens) if is_taken(*paragraph) => writer.quote(*opens),
@@ -89,6 +95,15 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
         }
     }
     writer.finish()
+}
+
+/// Whether digits in an element belong to another number than those around it: a correction, or a fraction and its parts.
+fn is_other_number(element: &Element) -> bool {
+    let fractions = ["frac", "sfrac", "fraction", "num", "den"];
+    matches!(element.name(), "del" | "ins" | "s" | "strike")
+        || element
+            .attr("class")
+            .is_some_and(|class| class.split_ascii_whitespace().any(|own| fractions.contains(&own)))
 }
 
 /// Whether an element is raised or lowered. A raised link within the page, or what the page names so, refers to a note.
@@ -109,6 +124,21 @@ fn script(node: NodeRef<'_, Node>, element: &Element) -> Option<Script> {
                     .chain(node.children())
                     .any(|near| near.value().as_element().is_some_and(links));
             Some(if is_reference { Script::Reference } else { Script::Raised })
+        }
+        tag if flow(tag) == Flow::Inline => {
+            let style = element.attr("style").filter(|style| style.contains("vertical-align"))?;
+            let is_script = |node: NodeRef<'_, Node>| {
+                node.value().as_element().is_some_and(|element| matches!(element.name(), "sup" | "sub"))
+            };
+            if node.parent().into_iter().chain(node.children()).any(is_script) {
+                return None;
+            }
+            let style: String = style.split_ascii_whitespace().collect();
+            match style.split_once("vertical-align:")?.1 {
+                way if way.starts_with("super") => Some(Script::Raised),
+                way if way.starts_with("sub") => Some(Script::Lowered),
+                _ => None,
+            }
         }
         _ => None,
     }

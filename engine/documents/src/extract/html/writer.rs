@@ -3,7 +3,7 @@
 
 use super::formula::Formula;
 use super::tags::{Flow, flow, heading_level};
-use crate::extract::script::Script;
+use crate::extract::script::{Script, meet};
 
 /// Maximum indentation levels of quotations and lists, so that prefixes cannot blow up a page of nested lists.
 const QUOTATIONS: usize = 4;
@@ -16,6 +16,8 @@ pub(super) struct TextWriter {
     breaks: usize,
     /// Whether white space precedes the next word.
     space: bool,
+    /// Whether digits before the next word are of another number.
+    digits_end: bool,
     /// Cells started in this row since the last word.
     cells: usize,
     /// Whether a data table is being written, whose rows are lines, and whether the position is in a cell of it.
@@ -175,14 +177,21 @@ impl TextWriter {
         if is_display {
             self.apart(2);
         }
+        self.end_digits();
         if self.preformatted > 0 {
             self.block.push_str(text);
         } else if !text.is_empty() {
             self.word(&format!("{sign}{text}{sign}"));
         }
+        self.end_digits();
         if is_display {
             self.apart(2);
         }
+    }
+
+    /// Separates the digits before from those that follow.
+    pub(super) fn end_digits(&mut self) {
+        self.digits_end = true;
     }
 
     pub(super) fn start_script(&mut self, script: Script) {
@@ -260,6 +269,9 @@ impl TextWriter {
         if self.code > 0 && !self.code_is_open {
             self.result.push('`');
             self.code_is_open = true;
+        }
+        if std::mem::take(&mut self.digits_end) && meet(&self.result, word) {
+            self.result.push(' ');
         }
         self.result.push_str(word);
     }

@@ -14,7 +14,7 @@ mod variants;
 #[cfg(test)]
 mod tests;
 
-use super::script::Script;
+use super::script::{Script, meet};
 use memchr::{memchr, memmem};
 use templates::Template;
 
@@ -317,6 +317,10 @@ impl<'a> Scanner<'a> {
             self.script(script, inside.starts_with('/'));
             return;
         }
+        // Struck and corrected numbers are two.
+        if is_listed("del|ins|s|strike", &name) && meet(&self.result, self.rest()) {
+            self.result.push(' ');
+        }
         if inside.starts_with('/') || tag.ends_with('/') {
             if is_listed(GONE, &name) {
                 self.take_out(self.result.len());
@@ -477,14 +481,22 @@ impl<'a> Scanner<'a> {
 
     /// Replaces a template by its output; the text between its braces was written from `start` on.
     fn template(&mut self, start: usize) {
-        let content = self.result.get(start..).unwrap_or_default();
+        let (before, content) = self.result.split_at_checked(start).unwrap_or_default();
+        let follows_digit = before.ends_with(|last: char| last.is_ascii_digit());
         match templates::expand(content) {
             Template::Printed(text) => {
                 self.result.truncate(start);
+                let is_fraction = text.contains('/');
+                if is_fraction && meet(&self.result, &text) {
+                    self.result.push(' ');
+                }
                 self.result.push_str(&text);
+                if is_fraction && meet(&text, self.rest()) {
+                    self.result.push(' ');
+                }
             }
             Template::Silent => self.take_out(start),
-            Template::Unknown if !self.is_in_sentence(start) => self.take_out(start),
+            Template::Unknown if !follows_digit && !self.is_in_sentence(start) => self.take_out(start),
             Template::Unknown | Template::Misunderstood => {
                 self.result.truncate(start);
                 self.result.push(HOLE);

@@ -175,7 +175,10 @@ fn print(name: &str, values: &Values<'_>, is_known: &mut bool) -> Option<String>
         "circa" | "c." | "ca." | "ca" => {
             format!("c. {}", values.filled().collect::<Vec<_>>().join(" – ")).trim_end().to_owned()
         }
-        "reign" | "r." => format!("r. {}", values.filled().collect::<Vec<_>>().join("–")),
+        "reign" | "r." | "floruit" | "fl." | "fl" => {
+            let mark = if name.starts_with('r') { "r." } else { "fl." };
+            format!("{mark} {}", values.filled().collect::<Vec<_>>().join("–"))
+        }
         "as of" => {
             let as_of = if values.named("lc") == Some("y") { "as of" } else { "As of" };
             format!(
@@ -277,6 +280,7 @@ fn value(values: &Values<'_>) -> Option<String> {
         (number, "", "") => number.to_owned(),
         (number, error, "") if error.starts_with('(') => format!("{number}{error}"),
         (number, error, "") => format!("{number} ± {error}"),
+        (_, above, below) if !has_digit(above) || !has_digit(below) => return None,
         (number, above, below) => {
             format!("{number} +{} −{}", above.trim_start_matches('+'), below.trim_start_matches(['-', '−']))
         }
@@ -292,12 +296,28 @@ fn value(values: &Values<'_>) -> Option<String> {
     let unit = values.named("ul").or(values.named("u"));
     let per = values.named("upl").or(values.named("up"));
     if let Some(unit) = unit {
-        write!(text, " {unit}").ok()?;
+        write!(text, " {}", with_powers(unit)).ok()?;
     }
     if let Some(per) = per {
-        write!(text, "/{per}").ok()?;
+        write!(text, "/{}", with_powers(per)).ok()?;
     }
-    Some(text)
+    let part = |name| values.named(name).unwrap_or_default();
+    Some(format!("{}{text}{}", part("p"), part("s")))
+}
+
+/// A unit whose digits after letters are exponents: `m/s²`.
+fn with_powers(unit: &str) -> String {
+    let is_power = |letter: char| letter.is_ascii_digit() || "-−".contains(letter);
+    let mut text = String::new();
+    let mut rest = unit;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|letter| is_power(letter) != is_power(first)).unwrap_or(rest.len());
+        let (part, tail) = rest.split_at(end);
+        let is_raised = has_digit(part) && text.ends_with(char::is_alphabetic);
+        text += &Script::Raised.signs("", part).filter(|_| is_raised).unwrap_or_else(|| part.to_owned());
+        rest = tail;
+    }
+    text
 }
 
 /// A French amount: a number, with a power of ten, and units, each with its exponent.

@@ -204,14 +204,21 @@ fn exponents_and_powers_are_printed() {
         ("x{{su|p=2|b=3}}, {{unité|10|m|2}}, {{unité|3|e=8|m|s|-1}}", "x²₃, 10 m², 3×10⁸ m s⁻¹"),
         ("{{convert|12|e6km|mi}} of [[a|road<sup>2</sup>]]s", "12 million km of road[2]s"),
         ("1<sup>2\n3</sup> <sup>4", "12\n3 4"),
+        (
+            "2{{frac|1|3}} mile, 7{{sfrac|1|8}}, 5{{times}}6, 3{{prime}}, <s>13</s>14",
+            "2 1/3 mile, 7 1/8, 5×6, 3′, 13 14",
+        ),
+        ("{{val|9.8|0.1|u=m/s2}}, {{val|p=~|5|u=m.s-1}}", "9.8 ± 0.1 m/s², ~5 m.s⁻¹"),
+        ("{{floruit|1450|1470}}", "fl. 1450–1470"),
     ] {
         let made = super::prose(wikitext);
         assert_eq!((made.text.as_str(), made.templates), (expected, 0), "{wikitext}");
     }
     // Unknown numbers cost the sentence, also without a space before the template.
-    let made =
-        super::prose("First one. About 9{{e|6 to 7}} of it. Some {{val|3|t=5}} too. At 5{{num|6|e=3}}. Two.");
-    assert_eq!((made.text.as_str(), made.templates, made.sentences), ("First one. Two.", 3, 3));
+    let made = super::prose(
+        "First one. About 9{{e|6 to 7}} of it. Some {{val|3|t=5}} too. At 5{{num|6|e=3}}. It has 5{{1/2}} legs. Or {{val|1|-|5}}. Two.",
+    );
+    assert_eq!((made.text.as_str(), made.templates, made.sentences), ("First one. Two.", 5, 5));
 }
 
 #[test]

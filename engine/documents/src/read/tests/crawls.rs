@@ -98,6 +98,14 @@ fn a_damaged_member_costs_its_record_only() {
     packed[30..50].fill(0xff);
     let texts = says("a.warc.gz", packed, &Settings::default(), "damaged bytes");
     assert!(texts.last().is_some_and(|text| text.starts_with("<p>page b")), "{texts:?}");
+    // A member that was cut short costs only itself, also at the start and at the end.
+    for cut in 0..4 {
+        let mut members = ["a", "b", "c", "d"].map(|name| gzip(page(name)));
+        members[cut].truncate(100);
+        let (_, texts) = wrong("a.warc.gz", members.concat(), &Settings::default());
+        let found: String = texts.iter().filter_map(|text| text.split(' ').nth(1)).collect();
+        assert_eq!(found, "abcd".replace(["a", "b", "c", "d"][cut], ""), "{cut}");
+    }
     // Other formats end there, since their records may span members.
     let mut packed = [gzip("{\"text\": \"a\"}\n"), gzip("{\"text\": \"b\"}\n")].concat();
     let at = packed.len() - 10;

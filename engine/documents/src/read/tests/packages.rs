@@ -17,13 +17,22 @@ fn chapter(text: &str) -> String {
 
 /// A book of these chapters, given by id, reference and name, and read in this order.
 fn book(chapters: &[(&str, &str, &str)], spine: &[&str], others: &[(&str, &str)]) -> Vec<u8> {
+    book_of(CONTAINER, chapters, spine, others)
+}
+
+fn book_of(
+    container: &str,
+    chapters: &[(&str, &str, &str)],
+    spine: &[&str],
+    others: &[(&str, &str)],
+) -> Vec<u8> {
     let items: String =
         chapters.iter().map(|(id, reference, _)| format!("<item id='{id}' href='{reference}'/>")).collect();
     let order: String = spine.iter().map(|id| format!("<itemref idref='{id}'/>")).collect();
     let package = format!("<package><manifest>{items}</manifest><spine>{order}</spine></package>");
     let texts: Vec<String> = chapters.iter().map(|(id, ..)| chapter(id)).collect();
     let mut members = others.to_vec();
-    members.extend([("META-INF/container.xml", CONTAINER), ("OEBPS/content.opf", package.as_str())]);
+    members.extend([("META-INF/container.xml", container), ("OEBPS/content.opf", package.as_str())]);
     members.extend(chapters.iter().zip(&texts).map(|((_, _, name), text)| (*name, text.as_str())));
     archive(&members)
 }
@@ -44,6 +53,7 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
         ("OEBPS/", "/OEBPS/{}.xhtml"),
         ("Text/", "../Text/{}.xhtml"),
         ("OEBPS/", "%6Fne/../{}.xhtml"),
+        ("OEBPS/x/", "x\\{}.xhtml"),
     ] {
         let [three, one, two] =
             ["three", "one", "two"].map(|id| (refer.replace("{}", id), format!("{folder}{id}.xhtml")));
@@ -61,6 +71,17 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
     let two =
         book(&[("a", "a.xhtml", "OEBPS/a.xhtml")], &["a"], &[("AAA/old.opf", old), ("AAA/x.xhtml", &text)]);
     assert_eq!(order(&two), ["a.xhtml"]);
+    // Also if it names a printed edition first.
+    let both = CONTAINER
+        .replace("<rootfile ", "<rootfile full-path='a.pdf' media-type='application/pdf'/><rootfile ");
+    let chapters = [("b", "b.xhtml", "OEBPS/b.xhtml"), ("a", "a.xhtml", "OEBPS/a.xhtml")];
+    let printed = book_of(&both, &chapters, &["a", "b"], &[]);
+    assert_eq!(order(&printed), ["a.xhtml", "b.xhtml"]);
+    let twins = book(&[("a", "a.xhtml", "OEBPS/a.xhtml"), ("a", "b.xhtml", "OEBPS/b.xhtml")], &["a"], &[]);
+    assert_eq!(order(&twins), ["a.xhtml", "b.xhtml"]);
+    let unnamed = book(&chapters, &["c"], &[]);
+    let told = "book.epub/spine: names no chapter that is in the book";
+    assert_eq!(says("book.epub", unnamed, &Settings::default(), told).len(), 2);
 }
 
 const WORD: &str = "<w:document xmlns:w='w' xmlns:m='m'><w:body>";
@@ -92,8 +113,36 @@ fn notes_formulas_and_symbols_of_a_word_document_are_read() {
     let notes = "<w:footnotes><w:footnote w:id='0'><w:p/></w:footnote><w:footnote w:id='2'><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t>Of the \
         page.</w:t></w:r></w:p></w:footnote></w:footnotes>";
     let (troubles, found) = wrong("a.docx", word(&body, notes), &Settings::default());
-    assert_eq!(found, ["A note[1] and α\n\nE=mc^2, (10)/3\n\n10⁻⁶ CO₂\n\n[1] Of the page."]);
+    assert_eq!(found, ["A note[1] and α\n\nE=mc^2, 10/3\n\n10⁻⁶ CO₂\n\n[1] Of the page."]);
     assert_eq!(troubles, ["a.docx: 1 symbol of fonts without known characters left out"]);
+    // Numbers that only their form keeps apart: `2 1/3`, equations, roots, binomials, and text raised by position and by style.
+    let letter = |text: &str| format!("<m:r><m:t>{text}</m:t></m:r>");
+    let part = |name: &str, text: &str| format!("<m:{name}>{}</m:{name}>", letter(text));
+    let raised =
+        |property: &str, text: &str| format!("<w:r><w:rPr>{property}</w:rPr><w:t>{text}</w:t></w:r>");
+    let body = [
+        "<w:p>".to_owned() + &raised("", "2"),
+        format!("<m:oMath><m:f>{}{}</m:f></m:oMath>", part("num", "1"), part("den", "3")),
+        raised("", "4, 10") + &raised("<w:position w:val='10'/>", "6") + &raised("", ", 10") + &raised("<w:rStyle w:val='up'/>", "8"),
+        raised("", ", x") + "</w:p><w:p><m:oMath>" + &letter("1") + &letter("2"),
+        format!("<m:f><m:fPr><m:type m:val='noBar'/></m:fPr>{}{}</m:f>", part("num", "5"), part("den", "2")),
+        format!("<m:rad>{}{}</m:rad>", part("deg", "4"), part("e", "16")),
+        format!("<m:eqArr>{}{}</m:eqArr></m:oMath>", part("e", "1=1"), part("e", "2=2")),
+        "<w:r><w:instrText> EQ \\f(1,2)</w:instrText></w:r><w:r><w:footnoteReference w:id='9'/><w:object><o:OLEObject ProgID='Equation.3'/></w:object></w:r></w:p>".to_owned(),
+    ];
+    let styles = "<w:styles><w:style w:type='character' w:styleId='base'><w:rPr><w:vertAlign w:val='superscript'/></w:rPr></w:style>\
+        <w:style w:type='character' w:styleId='up'><w:basedOn w:val='base'/></w:style></w:styles>";
+    let body = format!("{WORD}{}</w:body></w:document>", body.concat());
+    let package = archive(&[("word/document.xml", &body), ("word/styles.xml", styles)]);
+    let (troubles, found) = wrong("a.docx", package, &Settings::default());
+    assert_eq!(found, ["2 1/3 4, 10⁶, 10⁸, x\n\n12 5¦2⁴√(16)1=1; 2=2[1]"]);
+    assert_eq!(
+        troubles,
+        [
+            "a.docx: 2 equations as a field or an embedded object left out",
+            "a.docx: 1 reference to notes that the document does not contain"
+        ]
+    );
     // In an archive, and under the name that the package gives it.
     let body = format!("{WORD}<w:p><w:r><w:t>Here.</w:t></w:r></w:p></w:body></w:document>");
     let rels = "<Relationships><Relationship Type='http://x/officeDocument' Target='/word/other.xml'/></Relationships>";
@@ -142,6 +191,8 @@ fn work_grows_linearly() {
         check(&format!("table {number}"), work("a.csv", rows(row, 4000)), work("a.csv", rows(row, 16_000)));
     }
     check("book", work("a.epub", chapters(60)), work("a.epub", chapters(240)));
+    let header = |count| format!("text{}\nwords{}\n", ",c".repeat(count), ",1".repeat(count));
+    check("header", work("a.csv", header(250)), work("a.csv", header(1000)));
     check("text", work("a.txt", texts(5000)), work("a.txt", texts(20_000)));
 }
 
@@ -150,6 +201,8 @@ enum Level {
     Line,
     Raised,
     Lowered,
+    /// One by a number.
+    Fraction,
 }
 
 /// The runs of digits of one kind in a text.
@@ -191,7 +244,7 @@ proptest! {
         pieces in prop::collection::vec(
             (
                 1_u32..3000,
-                prop::sample::select(vec![Level::Line, Level::Raised, Level::Lowered]),
+                prop::sample::select(vec![Level::Line, Level::Raised, Level::Lowered, Level::Fraction]),
                 prop::sample::select(vec!["", " ", " in ", "m", " of the wall", ")"]),
             ),
             1..8,
@@ -204,6 +257,7 @@ proptest! {
             if parts.last().is_some_and(|(text, last)| *last == level && text.ends_with(|last: char| last.is_ascii_digit())) {
                 parts.push((" or ".into(), Level::Line));
             }
+            expected.extend((level == Level::Fraction).then(|| "1".to_owned()));
             expected.push(number.to_string());
             parts.push((number.to_string(), level));
             if !after.is_empty() {
@@ -216,22 +270,32 @@ proptest! {
             Level::Line => text.to_owned(),
             Level::Raised => format!("<sup>{text}</sup>"),
             Level::Lowered => format!("<sub>{text}</sub>"),
+            Level::Fraction => format!("<math><mfrac><mn>1</mn><mn>{text}</mn></mfrac></math>"),
         });
-        let docx = write(&|text, level| run(text, match level {
-            Level::Line => "baseline",
-            Level::Raised => "superscript",
-            Level::Lowered => "subscript",
-        }));
+        let wiki = write(&|text, level| match level {
+            Level::Line => text.to_owned(),
+            Level::Raised => format!("&lt;sup>{text}&lt;/sup>"),
+            Level::Lowered => format!("&lt;sub>{text}&lt;/sub>"),
+            Level::Fraction => format!("{{{{frac|1|{text}}}}}"),
+        });
+        let docx = write(&|text, level| match level {
+            Level::Line => run(text, "baseline"),
+            Level::Raised => run(text, "superscript"),
+            Level::Lowered => run(text, "subscript"),
+            Level::Fraction => format!(
+                "<m:oMath><m:f><m:num><m:r><m:t>1</m:t></m:r></m:num><m:den><m:r><m:t>{text}</m:t></m:r></m:den></m:f></m:oMath>"
+            ),
+        });
         let pdf = write(&|text, level| {
             let (size, rise) = match level {
                 Level::Line => (12, 0),
+                Level::Fraction => return format!("/F1 12 Tf 0 Ts ( 1/{text} ) Tj "),
                 Level::Raised => (8, 5),
                 Level::Lowered => (8, -2),
             };
             format!("/F1 {size} Tf {rise} Ts ({}) Tj ", text.replace(')', "\\)"))
         });
-        let escaped = html.replace('<', "&lt;");
-        let wiki = format!("<mediawiki><page><title>t</title><ns>0</ns><revision><text>{escaped}</text></revision></page></mediawiki>");
+        let wiki = format!("<mediawiki><page><title>t</title><ns>0</ns><revision><text>{wiki}</text></revision></page></mediawiki>");
         let members = [("META-INF/container.xml", CONTAINER), ("OEBPS/a.xhtml", &*chapter(&html))];
         for (name, content) in [
             ("a.html", chapter(&html).into_bytes()),

@@ -139,6 +139,9 @@ fn raised_and_lowered_digits_stay_apart() {
         found,
         "The lamp gives 10⁶ candles, 5 m³ of CO₂ and in 1904[12] of ¹⁴C the tower[3] was painted."
     );
+    let page = "BT /F1 12 Tf 72 700 Td (It weighs 9 x 10) Tj /F1 8 Tf 5 Ts (-31) Tj /F1 12 Tf 0 Ts ( kg, 10) Tj /F1 8 Tf 5 Ts (-4) Tj /F1 12 Tf 0 \
+        Ts ( g.) Tj ET";
+    assert_eq!(text(&pages_of(&[page], true)).unwrap(), "It weighs 9 x 10⁻³¹ kg, 10⁻⁴ g.");
     // The same size, and drawn after the whole line.
     let page = "BT /F1 12 Tf 72 700 Td (The lamp gives 10) Tj 5 Ts (6) Tj 0 Ts ( candles, and the mirror loses a part of them.) Tj ET\n\
         BT /F1 12 Tf 72 686 Td (It loses 10) Tj ET BT /F1 12 Tf 72 672 Td (of them.) Tj ET BT /F1 7 Tf 127 692 Td (4) Tj ET";
