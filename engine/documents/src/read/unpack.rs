@@ -162,8 +162,12 @@ impl Sought {
 
     /// Continues before the mark just read.
     fn unread_mark(&mut self) {
-        let rest = self.again.get(self.used..).unwrap_or_default();
-        (self.again, self.used) = ([GZIP, rest].concat(), 0);
+        let start = self.used.saturating_sub(GZIP.len());
+        if self.again.get(start..self.used) == Some(GZIP) {
+            self.used = start;
+        } else {
+            (self.again, self.used) = (GZIP.to_vec(), 0);
+        }
     }
 
     /// Whether another member may start inside the current one.

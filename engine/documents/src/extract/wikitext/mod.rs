@@ -482,7 +482,10 @@ impl<'a> Scanner<'a> {
     /// Replaces a template by its output; the text between its braces was written from `start` on.
     fn template(&mut self, start: usize) {
         let (before, content) = self.result.split_at_checked(start).unwrap_or_default();
-        let follows_digit = before.ends_with(|last: char| last.is_ascii_digit());
+        let is_digit = |letter: char| letter.is_ascii_digit();
+        let name = content.split('|').next().unwrap_or_default();
+        let is_in_number =
+            before.ends_with(is_digit) && (name.contains(is_digit) || self.rest().starts_with(is_digit));
         match templates::expand(content) {
             Template::Printed(text) => {
                 self.result.truncate(start);
@@ -496,7 +499,7 @@ impl<'a> Scanner<'a> {
                 }
             }
             Template::Silent => self.take_out(start),
-            Template::Unknown if !follows_digit && !self.is_in_sentence(start) => self.take_out(start),
+            Template::Unknown if !is_in_number && !self.is_in_sentence(start) => self.take_out(start),
             Template::Unknown | Template::Misunderstood => {
                 self.result.truncate(start);
                 self.result.push(HOLE);
