@@ -40,8 +40,10 @@ impl RunConfig {
         let share = text / parameters.max(1) as f64;
         // A pretrained model has learned from more than this text.
         if share < MIN_TOKENS_PER_PARAMETER && self.start.is_none() {
+            // Two significant digits.
+            let digits = (1.0 - share.log10().floor()) as usize;
             found.push(format!(
-                "The text has about {share:.2} tokens per parameter of the model; the rule of thumb is 20. The model may memorise the text. Use a \
+                "The text has about {share:.digits$} tokens per parameter of the model; the rule of thumb is 20. The model may memorise the text. Use a \
                  smaller model, or more text."
             ));
         }
@@ -144,6 +146,7 @@ mod tests {
         run.train.steps = 1;
         let said = run.proportions(10_000_000, 1_000_000);
         assert!(said.len() == 1 && said[0].contains("0.10 tokens per parameter"), "{said:?}");
+        assert!(run.proportions(10_000_000, 29_000)[0].contains("0.0029 tokens per parameter"));
         assert_eq!(run.proportions(5_000_000, 1_000_000), Vec::<String>::new());
         let large = presets::preset("nanogpt-gpu").unwrap();
         assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");
