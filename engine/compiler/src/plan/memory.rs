@@ -74,18 +74,24 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
     });
     let apart = apart(graph, &allocations);
     let mut spots: Vec<Spot> = Vec::with_capacity(allocations.len());
-    let mut slots: Vec<u64> = Vec::new();
+    // The value that each slot was opened for, which fills it, and all values in it.
+    let mut opened: Vec<Allocation> = Vec::new();
     let mut held_by_slot: Vec<Vec<(Allocation, u64)>> = Vec::new();
     let mut taken = Vec::new();
     for (allocation, apart) in allocations.iter().zip(&apart) {
         let closed: Vec<usize> =
             apart.iter().filter_map(|other| spots.get(*other)).map(|spot| spot.slot).collect();
         let mut best: Option<(u64, Spot)> = None;
-        for (slot, held) in held_by_slot.iter().enumerate() {
+        for (slot, opener) in opened.iter().enumerate() {
+            if opener.overlaps(allocation) {
+                continue;
+            }
+            let held = &held_by_slot[slot];
             taken.clear();
             let alive = held.iter().filter(|(other, _)| other.overlaps(allocation));
             taken.extend(alive.map(|(other, offset)| (*offset, offset + other.aligned_bytes())));
-            if let Some((left, offset)) = tightest_gap(&mut taken, slots[slot], allocation.aligned_bytes())
+            if let Some((left, offset)) =
+                tightest_gap(&mut taken, opener.aligned_bytes(), allocation.aligned_bytes())
                 && best.is_none_or(|(least, _)| left < least)
                 && !closed.contains(&slot)
             {
@@ -95,9 +101,9 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
                 }
             }
         }
-        let spot = best.map_or(Spot { slot: slots.len(), offset: 0 }, |(_, spot)| spot);
-        if spot.slot == slots.len() {
-            slots.push(allocation.aligned_bytes());
+        let spot = best.map_or(Spot { slot: opened.len(), offset: 0 }, |(_, spot)| spot);
+        if spot.slot == opened.len() {
+            opened.push(*allocation);
             held_by_slot.push(Vec::new());
         }
         held_by_slot[spot.slot].push((*allocation, spot.offset));
@@ -108,7 +114,7 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
         scratch_of_node: (0..graph.nodes.len())
             .map(|at| vec![Spot::default(); scratch.get(at).map_or(0, Vec::len)])
             .collect(),
-        slots,
+        slots: opened.iter().map(Allocation::aligned_bytes).collect(),
         peak_live,
     };
     for (allocation, spot) in allocations.iter().zip(spots) {
@@ -265,7 +271,10 @@ mod tests {
 
     fn check(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) {
         let placement = place(graph, keep, scratch);
-        for (at, found) in alive(graph, keep, scratch, &placement).iter().enumerate() {
+        let alive = alive(graph, keep, scratch, &placement);
+        let live = alive.iter().map(|found| found.iter().map(|one| one.bytes).sum());
+        assert_eq!(Some(placement.peak_live), live.max());
+        for (at, found) in alive.iter().enumerate() {
             for (number, one) in found.iter().enumerate() {
                 assert!(one.spot.offset.is_multiple_of(ALIGNMENT));
                 assert!(one.spot.offset + one.bytes <= placement.slots[one.spot.slot]);
