@@ -69,8 +69,6 @@ pub struct App {
     resting_drafts: Option<(Drafts, f64)>,
     /// Inputs of the last plan request.
     planned: Option<PlanKey>,
-    /// What the steps of the next run were last proposed for: the project's opening number, the preset, and the text's training tokens.
-    proposed: Option<(u64, String, u64)>,
     /// Projects were listed, and one was opened if there was any.
     settled: bool,
     /// There is no project, and no sample has arrived yet.
@@ -155,7 +153,6 @@ impl App {
             drafts,
             taken: 0,
             planned: None,
-            proposed: None,
             settled: false,
             wants_sample: false,
             visible: true,
@@ -215,7 +212,10 @@ impl App {
                     self.page = PageName::Home;
                 }
             }
-            if let (Some(request), Event::Finished) = (report.body.request, &report.body.event) {
+            // A notice about a request names its page until it goes.
+            if let (Some(request), Event::Finished) = (report.body.request, &report.body.event)
+                && self.state.messages.iter().all(|message| message.request != Some(request))
+            {
                 self.origins.remove(&request);
             }
             if self.gives_up_import(&report.body) {
@@ -229,7 +229,6 @@ impl App {
         self.settle();
         self.take_over_drafts();
         self.outbox.opening = self.state.projects.open.as_ref().map(|open| open.number);
-        self.propose_steps();
         self.plan();
         self.send();
     }
@@ -329,22 +328,6 @@ impl App {
             }
             draft.seed = self.start.seed.take().unwrap_or(draft.seed);
         }
-    }
-
-    /// Proposes the steps of the next run once it is known how long the text is, and again for another text or preset. The steps of a
-    /// project with runs stay as they are when it is opened.
-    fn propose_steps(&mut self) {
-        let draft = &mut self.drafts.train;
-        let Some(plan) = self.state.planning.plan_of(draft) else { return };
-        let now = (self.taken, draft.preset.clone(), plan.text_tokens);
-        let is_opening = self.proposed.as_ref().is_none_or(|(opening, ..)| *opening != self.taken);
-        if self.proposed.as_ref() == Some(&now) {
-            return;
-        }
-        if !is_opening || self.state.runs.list.is_empty() {
-            draft.propose_steps(plan.text_tokens);
-        }
-        self.proposed = Some(now);
     }
 
     /// Keeps the plan up to date with the open page's draft, with one request at a time.

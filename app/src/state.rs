@@ -142,6 +142,9 @@ impl State {
         self.catalogue.apply(asked.as_ref(), &event);
         self.cleaning.apply(asked.as_ref(), &event);
         self.tokenizer.apply(&event);
+        if matches!(event, Event::TokenizerReady { .. }) {
+            self.tokenizer.of_text = self.documents.changes;
+        }
         if let Some(importing) = Importing::of(asked.as_ref(), &event) {
             self.importing = Some(importing);
         }

@@ -79,6 +79,18 @@ fn an_empty_file_is_refused_as_a_binary_one_is() {
 }
 
 #[test]
+fn a_file_that_is_refused_on_home_is_named_in_the_new_project() {
+    let mut window = on(PageName::Home, [1280.0, 800.0]);
+    let file =
+        |(name, text): (&str, &str)| Chosen { name: name.to_owned(), bytes: Some(text.as_bytes().to_vec()) };
+    let files = Ok([("letters.txt", "Dear Mia"), ("none.txt", "")].map(file).to_vec());
+    window.state_mut().answer(Answer { wish: Wish::Dropped, files });
+    tell(window.state_mut(), [support::numbered(9, "letters", "letters", Vec::new())]);
+    window.run_steps(2);
+    assert!(contains(&window, "none.txt was not added"));
+}
+
+#[test]
 fn a_stopped_run_can_be_exported_as_a_bundle() {
     let mut window = on(PageName::Runs, [1280.0, 900.0]);
     let stopped = support::run("2-llama-tiny", RunState::Stopped, 1200, 2000);

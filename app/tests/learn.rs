@@ -11,7 +11,9 @@ use glasshouse::app::{Address, AppOptions};
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
 use glasshouse_protocol::features::{DictionarySettings, FeatureQuery, GraphQuery};
-use glasshouse_protocol::{Command, Event, LessonProgress, RunState, TrainingState, View, WeightSource};
+use glasshouse_protocol::{
+    Command, Event, LessonProgress, RunState, TrainingState, View, WeightSource, answer,
+};
 use std::time::Duration;
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
@@ -78,6 +80,24 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     assert!(
         scene.says("Lesson 1: Text and tokens, done") && scene.says(&format!("1 of {} done", BUILT_IN.len()))
     );
+}
+
+#[test]
+fn a_lesson_never_shows_the_tokens_of_another_pages_text() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
+    scene.press_last("Lesson 1: Text and tokens, not begun");
+    assert!(scene.says("68 characters"));
+    let tokens = answer::Tokens {
+        text: "A late answer".to_owned(),
+        tokens: Vec::new(),
+        lost: String::new(),
+        merges: None,
+    };
+    support::tell(scene.harness.state_mut(), [Event::Tokens(tokens)]);
+    scene.harness.run_steps(1);
+    assert!(!scene.says("13 characters"));
+    scene.settle();
+    assert!(scene.says("68 characters"), "its own are requested again");
 }
 
 #[test]

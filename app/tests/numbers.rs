@@ -8,8 +8,8 @@ use glasshouse::app::App;
 use glasshouse::format::LossUnit;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, DocumentsOverview, Event, Forecast, HeldOut, Objective, PlanSummary, ProjectSummary, RunConfig,
-    RunState, RunSummary, SweepRow, SweepSummary, TrainEvent, TrainingState,
+    Command, Event, HeldOut, Objective, ProjectSummary, RunState, RunSummary, SweepRow, SweepSummary,
+    TrainEvent, TrainingState,
 };
 
 const STEPS: u64 = 650;
@@ -211,55 +211,29 @@ fn a_validation_set_that_is_too_small_is_named() {
 }
 
 #[test]
-fn no_more_steps_are_proposed_than_a_small_text_is_worth() {
-    let is_plan = |command: &Command| matches!(command, Command::Plan { .. });
-    let of_text = |window: &mut Harness<'_, App>, text_tokens| {
-        let plan = Box::new(PlanSummary { text_tokens, ..support::plan() });
-        let planned = Event::Planned(Forecast::Run { plan });
-        support::answer(window.state_mut(), is_plan, [planned, Event::Finished]);
-        window.run_steps(2);
-    };
-    let draft = |window: &mut Harness<'_, App>| {
-        let asked = support::sent(window.state_mut()).into_iter().rev();
-        asked
-            .filter_map(|command| match command {
-                Command::Plan { config } => Some(config),
-                _ => None,
-            })
-            .next()
-            .unwrap()
-    };
-    let is_bound = |draft: &RunConfig, text_tokens: u64| {
-        let epochs = draft.train.steps as f64 * draft.tokens_per_step() as f64 / text_tokens as f64;
-        assert!((8.0..20.0).contains(&epochs), "{} steps are {epochs} epochs", draft.train.steps);
-    };
-    // A new project's first text.
-    let mut window = window(support::without_runs(PageName::Model), 1400.0, 1000.0);
-    let preset = draft(&mut window);
-    of_text(&mut window, 40_000);
-    is_bound(&draft(&mut window), 40_000);
-    // A size, whose tokenizer makes another number of tokens of it.
+fn the_size_slider_proposes_no_more_steps_than_a_small_text_is_worth() {
+    let mut app = support::full_app("dark");
+    app.open(PageName::Model);
+    let mut window = window(app, 1400.0, 1000.0);
     let slider = window.get_by_role_and_label(Role::Slider, "Size by layers");
     slider.focus();
     window.run_steps(2);
-    window.key_press(egui::Key::ArrowRight);
-    window.run_steps(2);
-    of_text(&mut window, 30_000);
-    let sized = draft(&mut window);
-    assert!(sized.preset.starts_with("layers-"), "{}", sized.preset);
-    is_bound(&sized, 30_000);
-    of_text(&mut window, 30_000);
-    assert!(contains(&window, &sized.preset) && !contains(&window, "modified"));
-    let Event::Documents { overview, .. } = support::documents() else { unreachable!() };
-    for bytes in [1, 2] {
-        let overview = DocumentsOverview { bytes, ..overview.clone() };
-        let (search, documents) = (String::new(), Vec::new());
-        let listed = Event::Documents { overview, search, offset: 0, found: 0, documents };
-        tell(window.state_mut(), [listed]);
+    for _ in 0..6 {
+        window.key_press(egui::Key::ArrowRight);
+        window.run_steps(1);
     }
     window.run_steps(2);
-    of_text(&mut window, 30_000_000);
-    assert!(draft(&mut window).train.steps > preset.train.steps, "a longer text");
+    let draft = support::sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
+        glasshouse_protocol::Command::Plan { config } => Some(config),
+        _ => None,
+    });
+    let draft = draft.unwrap();
+    assert!(draft.preset.starts_with("layers-") && draft.model.layers > 6, "{}", draft.preset);
+    // A larger vocabulary than that of the project makes fewer tokens of its text.
+    let epochs =
+        draft.train.steps as f64 * draft.tokens_per_step() as f64 / support::plan().text_tokens as f64;
+    assert!((8.0..=16.1).contains(&epochs), "{} steps are {epochs} epochs", draft.train.steps);
+    assert!(contains(&window, &draft.preset) && !contains(&window, "modified"));
 }
 
 #[test]

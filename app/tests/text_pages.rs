@@ -377,6 +377,10 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     }
     assert!(scene.harness.query_by_label("Document 4").is_none());
     assert!(scene.says("built-in stories are used"));
+    scene.open(PageName::Tokenizer);
+    assert!(scene.says("The text has changed.") && !scene.is_disabled("Train again"));
+    scene.click("Train again");
+    assert!(scene.says("This is the project's tokenizer."));
 }
 
 #[test]

@@ -156,7 +156,7 @@ impl App {
         if files.iter().any(is_model) {
             return self.look_at_model(files);
         }
-        let (mut texts, mut others) = (Vec::new(), Vec::new());
+        let (mut texts, mut others, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
             match kind(&file) {
                 FileKind::Project => {
@@ -170,12 +170,10 @@ impl App {
                 FileKind::Text => texts.push(file),
                 FileKind::PrivateKey => {
                     let (name, reason) = (link::own_name(&file.name), file_kind::PRIVATE_KEY);
-                    let message = format!("{name} was not added. It is {reason}.");
-                    self.state.say(None, ErrorKind::Refused, message);
+                    refused.push(format!("{name} was not added. It is {reason}."));
                 }
                 FileKind::Empty => {
-                    let message = format!("{} was not added. It is empty.", link::own_name(&file.name));
-                    self.state.say(None, ErrorKind::Refused, message);
+                    refused.push(format!("{} was not added. It is empty.", link::own_name(&file.name)));
                 }
                 FileKind::Other => others.push(link::own_name(&file.name)),
             }
@@ -186,12 +184,17 @@ impl App {
             [first, second] => Some(format!("{first} and {second} were")),
             [first, more @ ..] => Some(format!("{first} and {} more files were", more.len())),
         };
-        if let Some(were) = were {
-            self.state.say(None, ErrorKind::Refused, format!("{were} not added. {ACCEPTED}"));
+        refused.extend(were.map(|were| format!("{were} not added. {ACCEPTED}")));
+        let creates = self.page == PageName::Home || self.state.projects.open.is_none();
+        for text in refused {
+            self.state.say(None, ErrorKind::Refused, text);
+            // It stays while the new project opens.
+            if let Some(message) = self.state.messages.last_mut().filter(|_| creates) {
+                message.project = None;
+            }
         }
         let Some(first) = texts.first() else { return };
         let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
-        let creates = self.page == PageName::Home || self.state.projects.open.is_none();
         // The Tune page lists its own files.
         if self.page != PageName::Tune || self.state.projects.open.is_none() {
             self.page = PageName::Data;

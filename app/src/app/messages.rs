@@ -20,12 +20,11 @@ const NOTICE_SECONDS: f64 = 8.0;
 const ERROR_SECONDS: f64 = 40.0;
 const TOAST_SECONDS: f64 = 10.0;
 
-/// When a message arrived, in seconds of egui's clock, how long it will still be shown, in seconds, and on which page it appeared.
+/// When a message arrived, in seconds of egui's clock, and how long it will still be shown, in seconds.
 #[derive(Debug)]
 pub(super) struct Shown {
     since: f64,
     left: f64,
-    page: PageName,
 }
 
 /// The entry in the strip.
@@ -67,15 +66,15 @@ impl App {
                 ErrorKind::Stale => f64::INFINITY,
                 _ => ERROR_SECONDS,
             };
-            self.shown.entry(message.number).or_insert(Shown { since: now, left, page: self.page });
+            self.shown.entry(message.number).or_insert(Shown { since: now, left });
         }
         let toasted = self.asks.toast.as_mut().map(|toast| *toast.shown_at.get_or_insert(now));
         if toasted.is_some_and(|since| since + TOAST_SECONDS <= now) {
             self.asks.toast = None;
         }
         let newest = messages.last().copied();
-        let shown = newest.and_then(|message| self.shown.get(&message.number));
-        let (since, appeared) = shown.map_or((0.0, None), |shown| (shown.since, Some(shown.page)));
+        let since =
+            newest.and_then(|message| self.shown.get(&message.number)).map_or(0.0, |shown| shown.since);
         let is_error = newest.is_some_and(|message| message.error.kind != ErrorKind::Notice);
         let toast = self.asks.toast.as_ref();
         let toast = toast.filter(|_| toasted.is_some_and(|at| at > since || at == since && !is_error));
@@ -97,10 +96,7 @@ impl App {
                     icon: if is_error { icons::ICON_ERROR } else { icons::ICON_INFO },
                     colour: if is_error { palette.failure } else { palette.accent },
                     role: if is_error { Role::Alert } else { Role::Status },
-                    page: message
-                        .request
-                        .and_then(|request| self.origins.get(&request).copied())
-                        .or(appeared),
+                    page: message.request.and_then(|request| self.origins.get(&request).copied()),
                     text: &message.error.message,
                     buttons: offered.iter().map(|(words, _)| *words).collect(),
                     more: messages.len() - 1,

@@ -71,6 +71,40 @@ impl<T: Clone + PartialEq> Debounce<T> {
     }
 }
 
+/// Tokens of a field's text.
+#[derive(Debug, Default)]
+pub struct Tokenized {
+    cutting: Debounce<(u64, u64, String)>,
+    /// The text whose tokens are shown: the field's or, until its answer comes, the one before.
+    shown: String,
+}
+
+impl Tokenized {
+    /// Requests the tokens of `text` once it rests, and again if another page's answer has replaced them. Returns whether it did.
+    pub fn ask(&mut self, ui: &Ui, context: &mut Context<'_>, text: &str) -> bool {
+        let state = context.state;
+        let is_tokenizing = |command: &Command| matches!(command, Command::Tokenize { .. });
+        match &state.tokenizer.tokens {
+            Some(known) if known.text == text => text.clone_into(&mut self.shown),
+            Some(known) if known.text != self.shown && !state.is_waiting(is_tokenizing) => {
+                self.cutting.forget();
+            }
+            _ => {}
+        }
+        let key = (state.projects.openings, state.tokenizer.trained, text.to_owned());
+        let asks = self.cutting.due(ui, &key) && !text.is_empty();
+        if asks {
+            context.outbox.send(Command::Tokenize { text: text.to_owned() });
+        }
+        asks
+    }
+
+    /// The last answer, never that to another page.
+    pub fn known<'a>(&self, state: &'a State) -> Option<&'a answer::Tokens> {
+        state.tokenizer.tokens.as_ref().filter(|known| known.text == self.shown)
+    }
+}
+
 /// Seconds during which an action can be undone.
 const UNDO: f64 = 10.0;
 

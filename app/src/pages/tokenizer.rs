@@ -16,7 +16,7 @@ pub const WHAT: &str = "A model reads numbers, so text is first cut into numbere
 #[derive(Debug)]
 pub struct TokenizerPage {
     text: String,
-    cutting: Debounce<(u64, String)>,
+    tokens: Tokenized,
     /// Number of applied merges; `None` for all.
     step: Option<usize>,
     search: String,
@@ -30,7 +30,7 @@ impl Default for TokenizerPage {
     fn default() -> Self {
         Self {
             text: "Once upon a time there was a little fox who loved the rain.".to_owned(),
-            cutting: Debounce::default(),
+            tokens: Tokenized::default(),
             step: None,
             search: String::new(),
             order: VocabularyOrder::default(),
@@ -96,10 +96,8 @@ impl TokenizerPage {
         if preparing || state.tokenizer.summary.is_none() {
             return;
         }
-        let text = (trained, self.text.clone());
-        if self.cutting.due(ui, &text) && !self.text.is_empty() {
+        if self.tokens.ask(ui, context, &self.text) {
             self.step = None;
-            context.outbox.send(Command::Tokenize { text: self.text.clone() });
         }
         let search = self.search.clone();
         let wanted = (trained, search.clone(), self.order as u8, self.offset);

@@ -231,8 +231,8 @@ pub(super) fn tune(
 ) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
     let recipe = generated.map(|recipe| recipe.name.clone());
-    let taught = recipe.clone().unwrap_or_else(|| config.train.objective.to_string());
-    let title = config.start.as_ref().map(|base| format!("{taught} · {}", base.run));
+    let objective = recipe.clone().unwrap_or_else(|| config.train.objective.to_string());
+    let title = config.start.as_ref().map(|base| format!("{objective} · {}", base.run));
     let launch = RunLaunch { learns_from, recipe, title, ..RunLaunch::default() };
     context.outbox.send(Command::Train { config: Box::new(config), launch });
 }

@@ -13,6 +13,8 @@ pub struct Tokenizing {
     pub vocabulary: Option<answer::Vocabulary>,
     /// Number of trainings so far; each outdates earlier answers.
     pub trained: u64,
+    /// [`Documents::changes`](super::documents::Documents::changes) when it was trained; a run on another text trains it again.
+    pub of_text: u64,
 }
 
 impl Tokenizing {

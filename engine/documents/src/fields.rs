@@ -73,8 +73,8 @@ pub fn licence(value: &str) -> Option<String> {
 
 /// The Creative Commons licence or dedication of an address, also of one in a sentence.
 pub fn creative_commons(text: &str) -> Option<String> {
-    let marks = ['(', ')', '<', '>', '.', ',', ';', '"', '\''];
-    text.split_whitespace().find_map(|word| creative_commons_at(word.trim_matches(marks)))
+    let parts = text.split(|letter: char| letter.is_whitespace() || "()[]<>{}\"'|,;".contains(letter));
+    parts.map(|part| part.trim_matches('.')).find_map(creative_commons_at)
 }
 
 fn creative_commons_at(address: &str) -> Option<String> {

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 /// Target duration in seconds of a first run on the built-in stories, in the window and on the command line.
 pub const FIRST_SECONDS: f64 = 180.0;
 
-/// Name and description (purpose, size, duration) of every preset.
+/// Name and description (purpose, size) of every preset.
 pub static PRESETS: LazyLock<Vec<(&str, &str)>> =
     LazyLock::new(|| ALL.iter().map(|preset| (preset.name.as_str(), preset.about.as_str())).collect());
 

@@ -10,7 +10,7 @@ use crate::measure::Extent;
 use crate::model::{own_parameters, training_graphs};
 use crate::plan::cluster::cluster_plan;
 use crate::plan::disk;
-use crate::plan::estimate::estimate;
+use crate::plan::estimate::{estimate, estimate_graphs};
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform::{self, SPEEDS_FILE, files, storage};
@@ -420,9 +420,11 @@ fn plan_beside_judge(
 
 /// The plan of a run for a target and limits, without time estimates.
 fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
-    let needs = estimate(&config.model, &config.train, target)?;
-    let graph = training_graphs(&config.model, &config.train)?.train;
-    let own = own_parameters(&graph.parameters);
+    platform::pulse();
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let own = own_parameters(&graphs.train.parameters);
+    platform::pulse();
+    let needs = estimate_graphs(graphs, target)?;
     let mut train = config.train.clone();
     disk::settle_milestones(&own, &mut train, platform::MILESTONE_BYTES);
     let names = own.iter();

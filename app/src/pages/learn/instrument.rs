@@ -14,7 +14,7 @@ const MAX_CHARACTERS: usize = 2_000;
 pub struct Shown {
     view: Option<OneView>,
     text: Option<String>,
-    cutting: Debounce<(u64, u64, String)>,
+    tokens: Tokenized,
     asked: BTreeSet<(String, u64)>,
 }
 
@@ -97,11 +97,8 @@ impl Shown {
         let text = self.text.get_or_insert_with(|| first.to_owned());
         let field = text_area("Text to tokenize", "", 2, text).char_limit(MAX_CHARACTERS);
         ui.add(field).accessible_name("Text to tokenize");
-        let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
-        if self.cutting.due(ui, &key) && !text.is_empty() {
-            context.outbox.send(Command::Tokenize { text: text.clone() });
-        }
-        let Some(known) = &context.state.tokenizer.tokens else {
+        self.tokens.ask(ui, context, text);
+        let Some(known) = self.tokens.known(context.state) else {
             return caption(ui, "Tokenizing…");
         };
         let characters = format::counted(known.text.chars().count() as u64, "character");

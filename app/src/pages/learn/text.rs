@@ -4,7 +4,7 @@ pub const WHAT: &str = "Short lessons with your own model, in the order in which
     instrument with your numbers, a prediction to make first, and a measurement to test it. No answer is fixed: each is measured on your text, your \
     run, your model.";
 pub const NO_PROJECT: &str = "Lessons measure a project: the sample project, or one of your own.";
-pub const NO_MODEL: &str = "No trained model in this project yet. Train one to see it at work here.";
+pub const NO_MODEL: &str = "No model trained as this lesson needs it yet. Train one to see it at work here.";
 pub const NO_RUN: &str = "No run in this project yet. Its curves will be shown here.";
 pub const NO_TOKENIZER: &str =
     "No tokenizer in this project yet. Train one to see a text as tokens here; it takes seconds.";

@@ -70,7 +70,15 @@ impl ModelPage {
             }
             if let Some(config) = chosen {
                 context.asks.replaced(format!("The settings are those of {}", config.preset));
+                let is_sized = config.preset.starts_with("layers-");
                 *context.draft = in_project(context, config);
+                // A preset has the length that it was measured with.
+                if is_sized && let Some((known, plan)) = &context.state.planning.plan {
+                    // The text's tokens by the new tokenizer.
+                    let tokens = |config: &RunConfig| config.tokenizer.estimated_tokens(1 << 20) as f64;
+                    let share = tokens(context.draft) / tokens(known);
+                    context.draft.bound_epochs((plan.text_tokens as f64 * share) as u64);
+                }
             }
         });
     }

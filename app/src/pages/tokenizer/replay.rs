@@ -60,7 +60,7 @@ impl TokenizerPage {
         }
         card(ui, |ui| {
             head(ui, "How the tokens were built");
-            let known = context.state.tokenizer.tokens.as_ref();
+            let known = self.tokens.known(context.state);
             let Some((pieces, steps)) = known.and_then(|known| known.merges.as_ref()) else {
                 return caption(ui, "Replaying…");
             };

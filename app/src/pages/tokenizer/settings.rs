@@ -37,6 +37,9 @@ pub fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     card(ui, |ui| {
         head(ui, &full_name(&summary.config));
         ui.spacing_mut().item_spacing.y = 2.0;
+        if is_of_another_text(state) {
+            caption(ui, "Of the text before its change:");
+        }
         let whole = |count: usize| format::whole(count as u64);
         let share = format::percent(summary.unused as f64 / summary.vocabulary.max(1) as f64);
         let bytes = summary.bytes_per_token;
@@ -53,6 +56,10 @@ pub fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
+fn is_of_another_text(state: &State) -> bool {
+    state.tokenizer.of_text != state.documents.changes
+}
+
 fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     if let Some((stage, done, total)) = &state.tokenizer.preparing {
@@ -65,8 +72,9 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
         progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
         return caption(ui, format!("{doing}{amount}"));
     }
+    let known = state.tokenizer.summary.as_ref();
     let current =
-        state.tokenizer.summary.as_ref().is_some_and(|summary| summary.config == context.draft.tokenizer);
+        known.is_some_and(|summary| summary.config == context.draft.tokenizer) && !is_of_another_text(state);
     let name = if state.tokenizer.summary.is_some() { "Train again" } else { "Train tokenizer" };
     let training = state.training.state != TrainingState::Idle;
     let pressed = ui
@@ -83,6 +91,9 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "A run is training with the current tokenizer; train a new one after it has ended."
         }
         (Some(_), true) => "This is the project's tokenizer.",
+        (Some(_), false) if is_of_another_text(state) => {
+            "The text has changed. The next run trains the tokenizer again on the new text; models trained before keep theirs."
+        }
         (Some(_), false) => {
             "Models trained with the current tokenizer cannot use a new one: existing runs keep theirs."
         }

@@ -19,7 +19,7 @@ impl TokenizerPage {
                 let most = format::whole(MAX_CHARACTERS as u64);
                 caption(ui, format!("At most {most} characters are tokenized here."));
             }
-            let Some(known) = &context.state.tokenizer.tokens else { return caption(ui, "Tokenizing…") };
+            let Some(known) = self.tokens.known(context.state) else { return caption(ui, "Tokenizing…") };
             let answer::Tokens { text, tokens, .. } = known;
             let bytes_per_token = text.len() as f64 / tokens.len().max(1) as f64;
             let (count, bytes) = (format::whole(tokens.len() as u64), format::whole(text.len() as u64));

@@ -14,9 +14,7 @@ use std::collections::HashMap;
 /// backward pass may read; the others are recomputed.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
     let (wanted, recompute) = (wanted(graph, &[]), Recompute::new(graph, keep));
-    let gradients = HashMap::new();
-    let forward = graph.nodes.len();
-    Backward { loss: Some((loss, scale)), wanted, recompute, gradients, forward, graph }.all_nodes()
+    Backward::new(graph, wanted, recompute, Some((loss, scale))).all_nodes()
 }
 
 /// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds` with respect to every trainable parameter
@@ -28,10 +26,8 @@ pub fn gradient_from(
     inputs: &[ValueId],
 ) -> Result<Vec<Option<ValueId>>, GraphError> {
     let wanted = wanted(graph, inputs);
-    let gradients = seeds.iter().copied().collect();
-    let recompute = Recompute::default();
-    let forward = graph.nodes.len();
-    let mut pass = Backward { loss: None, wanted, recompute, gradients, forward, graph };
+    let mut pass = Backward::new(graph, wanted, Recompute::default(), None);
+    pass.gradients.extend(seeds.iter().copied());
     pass.all_nodes()?;
     Ok(inputs.iter().map(|input| pass.gradient_of(*input)).collect())
 }
@@ -70,9 +66,26 @@ pub struct Backward<'graph> {
     recompute: Recompute,
     /// The gradient accumulated so far for each value.
     gradients: HashMap<ValueId, ValueId>,
+    /// The graph's values of [`Origin::Gradient`].
+    of_parameters: HashMap<ParameterId, ValueId>,
 }
 
-impl Backward<'_> {
+impl<'graph> Backward<'graph> {
+    fn new(
+        graph: &'graph mut Graph,
+        wanted: Vec<bool>,
+        recompute: Recompute,
+        loss: Option<(ValueId, f32)>,
+    ) -> Self {
+        let of_parameters =
+            (0..).map(ValueId).zip(&graph.values).filter_map(|(at, value)| match value.origin {
+                Origin::Gradient(id) => Some((id, at)),
+                _ => None,
+            });
+        let (of_parameters, forward) = (of_parameters.collect(), graph.nodes.len());
+        Self { graph, forward, loss, wanted, recompute, gradients: HashMap::new(), of_parameters }
+    }
+
     fn all_nodes(&mut self) -> Result<(), GraphError> {
         for at in (0..self.forward).rev() {
             let node = self.graph.nodes[at].clone();
@@ -94,7 +107,7 @@ impl Backward<'_> {
     /// The accumulated gradient of a value; of a parameter, its [`Origin::Gradient`].
     fn gradient_of(&self, value: ValueId) -> Option<ValueId> {
         match self.graph.values[value.index()].origin {
-            Origin::Parameter(id) => self.graph.find(Origin::Gradient(id)),
+            Origin::Parameter(id) => self.of_parameters.get(&id).copied(),
             _ => self.gradient(value),
         }
     }
@@ -131,7 +144,11 @@ impl Backward<'_> {
     /// The gradient value of a parameter, if it is trainable.
     pub(super) fn parameter(&mut self, value: ValueId) -> Option<ValueId> {
         match self.graph.values[value.index()].origin {
-            Origin::Parameter(id) if self.wants(value) => Some(self.graph.gradient_of(ParameterId(id.0))),
+            Origin::Parameter(id) if self.wants(value) => {
+                let ty = self.graph.parameters[id.index()].ty.clone();
+                let add = || self.graph.value(ty, Origin::Gradient(id));
+                Some(*self.of_parameters.entry(id).or_insert_with(add))
+            }
             _ => None,
         }
     }

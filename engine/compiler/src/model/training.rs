@@ -10,6 +10,7 @@ use crate::optimizer::Optimizer;
 use glasshouse_protocol::config::{DistilSettings, PreferenceSettings, RewardSettings};
 use glasshouse_protocol::{ModelConfig, Objective, Precision, TrainConfig};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// Settings that training graphs are built from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,12 +140,16 @@ pub fn as_trained(model: &ModelConfig, train: &TrainConfig, purpose: Purpose) ->
 /// Norm statistics of the stream after the embedding and after each block's attention and MLP: from norms that read the stream
 /// there, or that produce it. If both parts of a block read the same stream, no norm lies between them.
 fn probes(graph: &Graph, sites: &HookPoints, layers: usize) -> Vec<Probe> {
-    let norms = || graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_)));
+    let (mut reads, mut makes) = (HashMap::new(), HashMap::new());
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_))) {
+        if let (Some(x), [y, statistics, ..]) = (node.inputs.first(), &node.outputs[..]) {
+            reads.entry(*x).or_insert(*statistics);
+            makes.insert(*y, *statistics);
+        }
+    }
     let behind = |site: HookPoint| {
         let stream = sites.get(site)?;
-        let reads = norms().find(|node| node.inputs.first() == Some(&stream));
-        let makes = || norms().find(|node| node.outputs.first() == Some(&stream));
-        reads.or_else(makes)?.outputs.get(1).copied()
+        reads.get(&stream).or_else(|| makes.get(&stream)).copied()
     };
     let blocks = (0..layers).flat_map(|block| {
         let attention = behind(HookPoint::Between(block));

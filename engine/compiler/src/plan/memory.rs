@@ -74,30 +74,39 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
     });
     let apart = apart(graph, &allocations);
     let mut spots: Vec<Spot> = Vec::with_capacity(allocations.len());
-    let mut slots: Vec<u64> = Vec::new();
-    let mut allocations_of_slot: Vec<Vec<usize>> = Vec::new();
-    for (number, allocation) in allocations.iter().enumerate() {
+    // The value that each slot was opened for, which fills it, and all values in it.
+    let mut opened: Vec<Allocation> = Vec::new();
+    let mut held_by_slot: Vec<Vec<(Allocation, u64)>> = Vec::new();
+    let mut taken = Vec::new();
+    for (allocation, apart) in allocations.iter().zip(&apart) {
         let closed: Vec<usize> =
-            apart[number].iter().filter_map(|other| spots.get(*other)).map(|spot| spot.slot).collect();
-        let open = (0..slots.len()).filter(|slot| !closed.contains(slot));
-        let gaps = open.filter_map(|slot| {
-            let alive =
-                allocations_of_slot[slot].iter().filter(|other| allocations[**other].overlaps(allocation));
-            let taken = alive.map(|other| {
-                (spots[*other].offset, spots[*other].offset + allocations[*other].aligned_bytes())
-            });
-            let (left, offset) = tightest_gap(taken.collect(), slots[slot], allocation.aligned_bytes())?;
-            Some((left, Spot { slot, offset }))
-        });
-        let spot = gaps.min_by_key(|(left, _)| *left).map_or_else(
-            || {
-                slots.push(allocation.aligned_bytes());
-                allocations_of_slot.push(Vec::new());
-                Spot { slot: slots.len() - 1, offset: 0 }
-            },
-            |(_, spot)| spot,
-        );
-        allocations_of_slot[spot.slot].push(number);
+            apart.iter().filter_map(|other| spots.get(*other)).map(|spot| spot.slot).collect();
+        let mut best: Option<(u64, Spot)> = None;
+        for (slot, opener) in opened.iter().enumerate() {
+            if opener.overlaps(allocation) {
+                continue;
+            }
+            let held = &held_by_slot[slot];
+            taken.clear();
+            let alive = held.iter().filter(|(other, _)| other.overlaps(allocation));
+            taken.extend(alive.map(|(other, offset)| (*offset, offset + other.aligned_bytes())));
+            if let Some((left, offset)) =
+                tightest_gap(&mut taken, opener.aligned_bytes(), allocation.aligned_bytes())
+                && best.is_none_or(|(least, _)| left < least)
+                && !closed.contains(&slot)
+            {
+                best = Some((left, Spot { slot, offset }));
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+        let spot = best.map_or(Spot { slot: opened.len(), offset: 0 }, |(_, spot)| spot);
+        if spot.slot == opened.len() {
+            opened.push(*allocation);
+            held_by_slot.push(Vec::new());
+        }
+        held_by_slot[spot.slot].push((*allocation, spot.offset));
         spots.push(spot);
     }
     let mut placement = Placement {
@@ -105,7 +114,7 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
         scratch_of_node: (0..graph.nodes.len())
             .map(|at| vec![Spot::default(); scratch.get(at).map_or(0, Vec::len)])
             .collect(),
-        slots,
+        slots: opened.iter().map(Allocation::aligned_bytes).collect(),
         peak_live,
     };
     for (allocation, spot) in allocations.iter().zip(spots) {
@@ -118,12 +127,12 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
 }
 
 /// The tightest gap of at least `room` bytes between `taken` ranges of a slot: (bytes left over, offset).
-fn tightest_gap(mut taken: Vec<(u64, u64)>, slot: u64, room: u64) -> Option<(u64, u64)> {
+fn tightest_gap(taken: &mut Vec<(u64, u64)>, slot: u64, room: u64) -> Option<(u64, u64)> {
     taken.sort_unstable();
     taken.push((slot, slot));
     let mut best: Option<(u64, u64)> = None;
     let mut free_from = 0;
-    for (start, end) in taken {
+    for &mut (start, end) in taken {
         if let Some(left) = start.checked_sub(free_from + room)
             && best.is_none_or(|(least, _)| left < least)
         {
@@ -194,10 +203,18 @@ fn allocations(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<All
 }
 
 fn peak(allocations: &[Allocation], nodes: usize) -> u64 {
-    let alive = |at: usize| {
-        allocations.iter().filter(move |allocation| allocation.first_use <= at && at <= allocation.last_use)
-    };
-    (0..nodes).map(|at| alive(at).map(|allocation| allocation.bytes).sum()).max().unwrap_or(0)
+    let mut changes = vec![(0u64, 0u64); nodes];
+    for Allocation { bytes, first_use, last_use, .. } in allocations {
+        changes[*first_use].0 += bytes;
+        if let Some((_, ended)) = changes.get_mut(last_use.saturating_add(1)) {
+            *ended += bytes;
+        }
+    }
+    let alive = changes.iter().scan(0, |alive, (begun, ended)| {
+        *alive = *alive + begun - ended;
+        Some(*alive)
+    });
+    alive.max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -254,7 +271,10 @@ mod tests {
 
     fn check(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) {
         let placement = place(graph, keep, scratch);
-        for (at, found) in alive(graph, keep, scratch, &placement).iter().enumerate() {
+        let alive = alive(graph, keep, scratch, &placement);
+        let live = alive.iter().map(|found| found.iter().map(|one| one.bytes).sum());
+        assert_eq!(Some(placement.peak_live), live.max());
+        for (at, found) in alive.iter().enumerate() {
             for (number, one) in found.iter().enumerate() {
                 assert!(one.spot.offset.is_multiple_of(ALIGNMENT));
                 assert!(one.spot.offset + one.bytes <= placement.slots[one.spot.slot]);
@@ -310,9 +330,9 @@ mod tests {
     #[test]
     fn a_gap_is_the_tightest_that_is_wide_enough() {
         let taken = vec![(512, 768), (0, 256), (1024, 2048)];
-        assert_eq!(tightest_gap(taken.clone(), 4096, 256), Some((0, 256)));
-        assert_eq!(tightest_gap(taken.clone(), 4096, 512), Some((1536, 2048)));
-        assert_eq!(tightest_gap(taken, 4096, 4096), None);
-        assert_eq!(tightest_gap(Vec::new(), 256, 256), Some((0, 0)));
+        assert_eq!(tightest_gap(&mut taken.clone(), 4096, 256), Some((0, 256)));
+        assert_eq!(tightest_gap(&mut taken.clone(), 4096, 512), Some((1536, 2048)));
+        assert_eq!(tightest_gap(&mut taken.clone(), 4096, 4096), None);
+        assert_eq!(tightest_gap(&mut Vec::new(), 256, 256), Some((0, 0)));
     }
 }

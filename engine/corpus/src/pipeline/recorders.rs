@@ -89,7 +89,9 @@ impl Recorders {
 
     pub(super) fn troubles(&mut self, worker: &Worker, troubles: &[Trouble]) {
         for Trouble { place, reason } in troubles {
-            self.troubles.add(worker.masked_name(place).as_ref().unwrap_or(place), reason);
+            // Other names are needed to find the file.
+            let masked = worker.masked_name(place).filter(|_| place.contains('@'));
+            self.troubles.add(masked.as_ref().unwrap_or(place), reason);
         }
     }
 

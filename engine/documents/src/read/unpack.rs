@@ -154,9 +154,14 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 8];
 impl Sought {
     /// Continues after the first byte of the current member.
     fn go_back(&mut self) {
-        if let Some(mut member) = self.member.take().filter(|member| !member.is_empty()) {
-            member.extend(self.again.drain(..).skip(self.used));
-            (self.again, self.used) = (member, 1);
+        let Some(mut member) = self.member.take().filter(|member| !member.is_empty()) else { return };
+        match self.used.checked_sub(member.len()) {
+            // A member in what is read again.
+            Some(start) if self.again.get(start..self.used) == Some(&member[..]) => self.used = start + 1,
+            _ => {
+                member.extend(self.again.drain(..).skip(self.used));
+                (self.again, self.used) = (member, 1);
+            }
         }
     }
 

@@ -34,7 +34,8 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
     let body = part(package, &main)?.ok_or("has no text: it is not a Word document; rename it to .zip")?;
     let mut reader = Reader { context: Some(context), ..Reader::default() };
     let path = package.related(&main, "styles").unwrap_or_else(|| "word/styles.xml".to_owned());
-    reader.styles = scripts(&part(package, &path)?.unwrap_or_default());
+    // A document whose styles cannot be read still has its text.
+    reader.styles = scripts(&part(package, &path).ok().flatten().unwrap_or_default());
     for kind in ["footnotes", "endnotes"] {
         let path = package.related(&main, kind).unwrap_or_else(|| format!("word/{kind}.xml"));
         if let Some(notes) = part(package, &path)? {
@@ -71,6 +72,12 @@ fn scripts(styles: &str) -> FxHashMap<String, Script> {
         }
     });
     scripts
+}
+
+/// Whether a field's instruction is a formula: `EQ \\f(1,2)`.
+fn is_equation(instruction: &str) -> bool {
+    let mut name = instruction.trim_start().split(|letter: char| !letter.is_ascii_alphabetic());
+    name.next().is_some_and(|name| name.eq_ignore_ascii_case("eq"))
 }
 
 /// How a property of a run raises or lowers its text. Positions are in half points; smaller ones are adjustments.
@@ -137,12 +144,12 @@ impl Reader<'_> {
                     // A formula as a field, in Word's older language.
                     "w:instrText" if !is_empty => {
                         let raw = reader.read_text(tag.name()).map_err(|error| wrong(&error))?;
-                        if raw.trim_start().starts_with("EQ ") {
+                        if is_equation(&raw) {
                             self.left_out(Notice::Equation);
                         }
                     }
-                    // Text that was moved away, or that repeats what stands before it for older programs; a paragraph's earlier style.
-                    "w:moveFrom" | "mc:Fallback" | "w:pPrChange" if !is_empty => {
+                    // Text that was moved away, or that repeats what stands before it for older programs; an earlier style.
+                    "w:moveFrom" | "mc:Fallback" | "w:pPrChange" | "w:rPrChange" if !is_empty => {
                         reader.read_to_end(tag.name()).map_err(|error| wrong(&error))?;
                     }
                     name if name.starts_with("m:") => self.start_formula(name, &tag, is_empty),
@@ -168,7 +175,7 @@ impl Reader<'_> {
             "w:rStyle" => self.script = self.styles.get(&value(tag, "w:val")).copied(),
             "w:vertAlign" => self.script = script("vertAlign", &value(tag, "w:val")),
             "w:position" => self.script = self.script.or(script("position", &value(tag, "w:val"))),
-            "w:fldSimple" if value(tag, "w:instr").trim_start().starts_with("EQ ") => {
+            "w:fldSimple" if is_equation(&value(tag, "w:instr")) => {
                 self.left_out(Notice::Equation);
             }
             "o:OLEObject" if value(tag, "ProgID").starts_with("Equation") => self.left_out(Notice::Equation),

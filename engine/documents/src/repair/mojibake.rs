@@ -56,60 +56,40 @@ struct CodePage {
     upper: &'static str,
     /// Characters that start a sequence, with their bytes.
     leads: &'static [(char, u8)],
-    /// Whether a single certain sequence is enough: two for letters that adjoin in ordinary text.
-    one_is_enough: bool,
+    /// Adjacent sequences that are no coincidence.
+    run: usize,
 }
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: &[('В', 0xC2), ('Г', 0xC3), ('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
-    one_is_enough: true,
+    leads: &[('В', 0xC2), ('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
+    run: 3,
 };
 
 const CENTRAL_EUROPEAN: CodePage = CodePage {
     upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
-    leads: &[
-        ('Â', 0xC2),
-        ('Ă', 0xC3),
-        ('Ä', 0xC4),
-        ('Ĺ', 0xC5),
-        ('Č', 0xC8),
-        ('Î', 0xCE),
-        ('Ď', 0xCF),
-        ('Đ', 0xD0),
-        ('Ń', 0xD1),
-        ('â', 0xE2),
-    ],
-    one_is_enough: false,
+    leads: &[('Ă', 0xC3), ('Ä', 0xC4), ('Ĺ', 0xC5), ('â', 0xE2)],
+    run: usize::MAX,
 };
 
 /// Decodes UTF-8 that was read as Windows-1251 or Windows-1250: `РџСЂРё` for `При`, `ZaĹĽĂłĹ‚Ä‡` for `Zażółć`.
 pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
-    let has = |letters: &[&str]| {
-        letters.iter().any(|letters| memchr::memmem::find(text.as_bytes(), letters.as_bytes()).is_some())
-    };
-    // Almost every text has one of these: `а`, `е` and `и`, or marks and letters with accents.
-    let pages = [
-        (&CYRILLIC, has(&["Р°", "Рµ", "Рё", "вЂ", "в„–", "Г"])),
-        (&CENTRAL_EUROPEAN, has(&["Ă", "Ĺ", "â€ś", "â€ť", "Ď", "Đ"])),
-    ];
+    let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
+    // Almost every word has one of these: `а`, `е` and `и`.
+    let pages = [(&CYRILLIC, has("Р°") || has("Рµ") || has("Рё")), (&CENTRAL_EUROPEAN, has("Ă") || has("Ĺ"))];
     pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
 }
 
 impl CodePage {
     fn decode(&self, text: &str, count: &mut u64) -> Option<String> {
         let (mut result, mut rest) = (String::with_capacity(text.len()), text);
-        let (mut before, mut run, mut found, mut certain) = (None, 0, 0_usize, 0);
+        let (mut before, mut run, mut found, mut certain) = (None, 0, 0, 0);
         while let Some(letter) = rest.chars().next() {
             if let Some((character, behind)) = self.sequence(rest) {
                 (run, found) = (run + 1, found + 1);
-                // A capital after a small letter; of another script in Cyrillic, whose capitals also end words.
-                let is_in_word = before.is_some_and(|before: char| {
-                    before.is_lowercase() && (!self.one_is_enough || before.is_ascii())
-                });
-                // Nobody writes three sequences in a row, nor one of three letters.
-                let is_unwritten = run == 3 || character >= '\u{2010}';
-                certain += usize::from(is_in_word) + if is_unwritten { EVIDENCE } else { 0 };
+                // A capital after a small letter.
+                let is_in_word = self.run == usize::MAX && char::is_lowercase(before.unwrap_or(' '));
+                certain += usize::from(run == self.run) + usize::from(is_in_word);
                 result.push(character);
                 (before, rest) = (Some(character), behind);
             } else {
@@ -118,9 +98,8 @@ impl CodePage {
                 (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
             }
         }
-        let least = if self.one_is_enough || found > EVIDENCE { 1 } else { EVIDENCE };
-        let is_certain = certain >= least;
-        *count += if is_certain { found as u64 } else { 0 };
+        let is_certain = certain >= if self.run == usize::MAX { EVIDENCE } else { 1 };
+        *count += if is_certain { found } else { 0 };
         is_certain.then_some(result)
     }
 
@@ -136,7 +115,7 @@ impl CodePage {
         }
         let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
         let is_meant =
-            matches!(character, '\u{A0}'..='\u{21B}' | '\u{370}'..='\u{47F}' | '\u{2010}'..='\u{2122}');
+            matches!(character, '\u{A0}'..='\u{17F}' | '\u{400}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
         is_meant.then_some((character, letters.as_str()))
     }
 }

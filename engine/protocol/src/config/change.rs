@@ -29,8 +29,8 @@ impl RunConfig {
     }
 
     /// The settings that differ from those of its preset: path, and title with value, as in `learning rate 0.0003`. Empty without a known
-    /// preset. Left out are those that follow from others, or belong to the project, the text or the device, and steps that were proposed
-    /// for a small text.
+    /// preset. Left out are those that follow from others, or belong to the project, the text or the device, and the fewer steps that a
+    /// size was proposed with for a small text.
     pub fn changes(&self) -> Vec<(String, String)> {
         const LEFT_OUT: [&str; 13] = [
             "preset",
@@ -47,8 +47,7 @@ impl RunConfig {
             "train.sample_",
             "train.checkpoint_",
         ];
-        let Some(preset) = crate::presets::named(&self.preset) else { return Vec::new() };
-        let preset = self.of_its_length(&preset).unwrap_or(preset);
+        let Some(preset) = self.proposed() else { return Vec::new() };
         let words = |(path, values): (String, Vec<String>)| {
             if LEFT_OUT.iter().any(|other| path.starts_with(other)) {
                 return None;

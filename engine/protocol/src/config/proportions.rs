@@ -40,46 +40,24 @@ impl RunConfig {
         let share = text / parameters.max(1) as f64;
         // A pretrained model has learned from more than this text.
         if share < MIN_TOKENS_PER_PARAMETER && self.start.is_none() {
+            // Two significant digits.
+            let digits = (1.0 - share.log10().floor()) as usize;
             found.push(format!(
-                "The text has about {share:.2} tokens per parameter of the model; the rule of thumb is 20. The model may memorise the text. Use a \
+                "The text has about {share:.digits$} tokens per parameter of the model; the rule of thumb is 20. The model may memorise the text. Use a \
                  smaller model, or more text."
             ));
         }
         found
     }
 
-    /// Gives a run whose length is its preset's, or was proposed before, as many steps as are worth reading of a text of this many
-    /// training tokens; 0 means that the text is unknown.
-    pub fn propose_steps(&mut self, text_tokens: u64) {
-        let is_text =
-            self.train.objective.learns_text() && self.data.synthetic.is_none() && self.start.is_none();
-        let Some(mut now) = presets::named(&self.preset).filter(|_| text_tokens > 0 && is_text) else {
-            return;
-        };
-        let Some(before) = self.of_its_length(&now) else { return };
-        now.shorten(
-            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64
-        );
-        let (train, before, now) = (&mut self.train, before.train, now.train);
-        (train.steps, train.epochs) = (now.steps, None);
-        (train.warmup_steps, train.decay_steps) = (now.warmup_steps, now.decay_steps);
-        // Other intervals were chosen.
-        for (own, before, now) in [
-            (&mut train.sample_interval, before.sample_interval, now.sample_interval),
-            (&mut train.eval_interval, before.eval_interval, now.eval_interval),
-        ] {
-            if *own == before {
-                *own = now;
-            }
+    /// Shortens a proposed run to the epochs that are worth reading of a text of this many training tokens; 0 means that it is unknown.
+    pub fn bound_epochs(&mut self, text_tokens: u64) {
+        let is_text = self.train.objective.learns_text() && self.data.synthetic.is_none();
+        let most =
+            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64;
+        if text_tokens > 0 && is_text {
+            self.shorten(most);
         }
-    }
-
-    /// A preset shortened to this run's steps, if this run has the warm-up and decay that go with them.
-    pub(super) fn of_its_length(&self, preset: &Self) -> Option<Self> {
-        let mut shortened = preset.clone();
-        shortened.shorten(self.train.steps);
-        let pace = |train: &TrainConfig| [train.steps, train.warmup_steps, train.decay_steps];
-        (pace(&shortened.train) == pace(&self.train)).then_some(shortened)
     }
 
     /// At most this many steps, with intervals to match.
@@ -92,6 +70,18 @@ impl RunConfig {
         train.warmup_steps = train.warmup_steps.min(most / 20);
         train.sample_interval = train.sample_interval.min(tenth);
         train.eval_interval = train.eval_interval.min(tenth);
+    }
+
+    /// The initial settings by the name of this run's preset; those of `layers-N` as short as the run, if only a text shortened it.
+    pub(super) fn proposed(&self) -> Option<Self> {
+        let preset = presets::named(&self.preset)?;
+        let mut shortened = preset.clone();
+        shortened.shorten(self.train.steps);
+        let pace = |train: &TrainConfig| {
+            [train.steps, train.warmup_steps, train.sample_interval, train.eval_interval]
+        };
+        let is_same = self.preset.starts_with("layers-") && pace(&shortened.train) == pace(&self.train);
+        Some(if is_same { shortened } else { preset })
     }
 }
 
@@ -150,6 +140,7 @@ mod tests {
         run.train.steps = 1;
         let said = run.proportions(10_000_000, 1_000_000);
         assert!(said.len() == 1 && said[0].contains("0.10 tokens per parameter"), "{said:?}");
+        assert!(run.proportions(10_000_000, 29_000)[0].contains("0.0029 tokens per parameter"));
         assert_eq!(run.proportions(5_000_000, 1_000_000), Vec::<String>::new());
         let large = presets::preset("nanogpt-gpu").unwrap();
         assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");
@@ -161,20 +152,15 @@ mod tests {
         let proposed = presets::from_layers(8).unwrap();
         assert!(proposed.train.steps > 10_000);
         let mut run = proposed.clone();
-        run.propose_steps(0);
+        run.bound_epochs(0);
         assert_eq!(run, proposed, "nothing is known of the text");
-        run.propose_steps(366_000);
+        run.bound_epochs(366_000);
         let epochs = run.train.steps as f64 * run.tokens_per_step() as f64 / 366_000.0;
         assert!((15.9..16.1).contains(&epochs), "{epochs}");
         assert_eq!(run.proportions(1, 366_000), Vec::<String>::new());
         run.validate().unwrap();
         assert_eq!(presets::title_of(&run), None, "a proposal is no change");
-        run.propose_steps(u64::MAX / 64);
-        assert_eq!(run, proposed, "of a larger text");
         run.set("train.steps=700").unwrap();
-        let chosen = run.clone();
-        run.propose_steps(366_000);
-        assert_eq!(run, chosen);
         assert!(presets::title_of(&run).is_some_and(|title| title.starts_with("steps 700")));
     }
 

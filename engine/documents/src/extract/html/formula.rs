@@ -79,8 +79,13 @@ fn line(node: NodeRef<'_, Node>) -> String {
         .filter(|part| !part.is_empty())
         .collect();
     let name = node.value().as_element().map_or("", |element| match element.name() {
-        "mfrac" if element.attr("linethickness").is_some_and(|width| width.starts_with('0')) => "noBar",
+        "mfrac" if element.attr("linethickness").is_some_and(is_nothing) => "noBar",
         name => name,
     });
     script::formula(name, &parts)
+}
+
+/// Whether a length is 0, in any unit.
+fn is_nothing(length: &str) -> bool {
+    length.trim_end_matches(|letter: char| letter.is_alphabetic() || letter == '%').parse() == Ok(0.0)
 }

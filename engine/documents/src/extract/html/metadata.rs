@@ -110,7 +110,11 @@ impl Metadata {
             false => (Rank::Found, fields::creative_commons(address)),
         };
         let Some(licence) = licence else { return };
-        if self.licence.as_ref().is_some_and(|(known_rank, known)| *known_rank == rank && *known != licence) {
+        let is_commons = |name: &str| name.starts_with("CC");
+        if let Some((known_rank, known)) = &self.licence
+            && (*known_rank, is_commons(known), is_commons(&licence)) == (rank, true, true)
+            && *known != licence
+        {
             self.licences_differ = Some(rank);
         }
         offer(&mut self.licence, rank, Some(licence));

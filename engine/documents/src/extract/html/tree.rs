@@ -99,7 +99,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
 
 /// Whether digits in an element belong to another number than those around it: a correction, or a fraction and its parts.
 fn is_other_number(element: &Element) -> bool {
-    let fractions = ["frac", "sfrac", "fraction", "num", "den"];
+    let fractions = ["frac", "sfrac", "fraction"];
     matches!(element.name(), "del" | "ins" | "s" | "strike")
         || element
             .attr("class")
@@ -131,6 +131,12 @@ fn script(node: NodeRef<'_, Node>, element: &Element) -> Option<Script> {
                 node.value().as_element().is_some_and(|element| matches!(element.name(), "sup" | "sub"))
             };
             if node.parent().into_iter().chain(node.children()).any(is_script) {
+                return None;
+            }
+            // Icons and badges are aligned so, too.
+            let is_figure = |letter: char| letter.is_ascii_digit() || "+-−–,.".contains(letter);
+            let texts = node.descendants().filter_map(|part| part.value().as_text());
+            if !texts.flat_map(|text| text.chars()).all(is_figure) {
                 return None;
             }
             let style: String = style.split_ascii_whitespace().collect();

@@ -305,7 +305,7 @@ fn value(values: &Values<'_>) -> Option<String> {
     Some(format!("{}{text}{}", part("p"), part("s")))
 }
 
-/// A unit whose digits after letters are exponents: `m/s²`.
+/// A unit with exponents: `m/s²`. Other digits are of a formula, as in `gCO2`.
 fn with_powers(unit: &str) -> String {
     let is_power = |letter: char| letter.is_ascii_digit() || "-−".contains(letter);
     let mut text = String::new();
@@ -313,7 +313,10 @@ fn with_powers(unit: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let end = rest.find(|letter| is_power(letter) != is_power(first)).unwrap_or(rest.len());
         let (part, tail) = rest.split_at(end);
-        let is_raised = has_digit(part) && text.ends_with(char::is_alphabetic);
+        let raised =
+            ["m", "cm", "mm", "km", "μm", "nm", "s", "ft", "in", "yd", "mi", "au", "ly", "pc", "kpc"];
+        let unit = text.rsplit(|letter: char| !letter.is_alphabetic()).next();
+        let is_raised = has_digit(part) && unit.is_some_and(|unit| raised.contains(&unit));
         text += &Script::Raised.signs("", part).filter(|_| is_raised).unwrap_or_else(|| part.to_owned());
         rest = tail;
     }
