@@ -125,8 +125,8 @@ fn in_reading_order(members: Members, spine: &[String]) -> Members {
         return ordered;
     }
     let reason = "names no chapter that is in the book; chapters are read in the order of the archive";
-    let told = (!members.is_empty()).then(|| Err(("spine".to_owned(), reason.to_owned())));
-    members.into_iter().flatten().chain(told).collect()
+    let notice = (!members.is_empty()).then(|| Err(("spine".to_owned(), reason.to_owned())));
+    members.into_iter().flatten().chain(notice).collect()
 }
 
 /// An archive whose members refer to each other.
