@@ -67,7 +67,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
             Event::Start(node, element) => {
                 writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
-                if is_other_number(element) {
+                if is_other_number(*node, element) {
                     writer.end_digits();
                 }
                 if let Some(script) = script(*node, element) {
@@ -83,7 +83,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
                 if script(*node, element).is_some() {
                     writer.end_script();
                 }
-                if is_other_number(element) {
+                if is_other_number(*node, element) {
                     writer.end_digits();
                 }
                 writer.data_table &= !content.data_tables.contains_key(&node.id());
@@ -98,12 +98,16 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
 }
 
 /// Whether digits in an element belong to another number than those around it: a correction, or a fraction and its parts.
-fn is_other_number(element: &Element) -> bool {
-    let fractions = ["frac", "sfrac", "fraction"];
+fn is_other_number(node: NodeRef<'_, Node>, element: &Element) -> bool {
+    let has = |element: &Element, names: &[&str]| {
+        let class = element.attr("class").unwrap_or_default();
+        class.split_ascii_whitespace().any(|own| names.contains(&own))
+    };
+    let is_fraction = |element: &Element| has(element, &["frac", "sfrac", "fraction"]);
+    let around = || node.ancestors().filter_map(|node| node.value().as_element()).take(3);
     matches!(element.name(), "del" | "ins" | "s" | "strike")
-        || element
-            .attr("class")
-            .is_some_and(|class| class.split_ascii_whitespace().any(|own| fractions.contains(&own)))
+        || is_fraction(element)
+        || has(element, &["num", "den"]) && around().any(is_fraction)
 }
 
 /// Whether an element is raised or lowered. A raised link within the page, or what the page names so, refers to a note.
