@@ -92,6 +92,8 @@ async function main() {
   return failed === 0 ? 0 : 1;
 }
 
+// A test that failed may still wait for something of its page, which is closed.
+process.on("unhandledRejection", ({ message }) => console.log(`  after its test: ${message}`));
 try {
   process.exitCode = await main();
 } catch (error) {

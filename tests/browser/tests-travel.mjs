@@ -355,7 +355,7 @@ export function a_chosen_file_is_read_once_by_the_engine(site) {
     });
     const page = await site.tab(context, "?page=data");
     await send(page, { command: "create_project", name: "Large" });
-    await until(page, ({ project }) => project?.name === "Large", "the project");
+    await until(page, ({ project, waiting }) => project?.name === "Large" && waiting === 0, "the project");
     const before = await page.evaluate(() => ({ ...globalThis.moved }));
     const choosing = page.waitForEvent("filechooser");
     // A press by the mouse: browsers open no dialog for a script.
