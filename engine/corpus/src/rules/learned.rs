@@ -343,8 +343,10 @@ mod tests {
         assert_eq!(dropped(quality(file.clone(), "__label__en"), "the\nthe"), None);
         assert_eq!(dropped(quality(file.clone(), "en"), "der"), Some("maximum_probability"));
         assert!(refused(quality(file.clone(), "hq")).contains("of en, de"));
-        let cut = refused(quality(put("cut.bin", &bytes[..bytes.len() - 1]), "en"));
-        assert!(cut.contains("is not a fastText model"), "{cut}");
+        for length in 0..bytes.len() {
+            let cut = refused(quality(put("cut.bin", &bytes[..length]), "en"));
+            assert!(cut.contains("is not a fastText model"), "{length}: {cut}");
+        }
         // Contradictions of the header and the dictionary.
         for (place, value) in [(8, 0_i32), (36, i32::MAX), (48, 3), (64, i32::MAX), (68, 3), (72, 0)] {
             let mut wrong = bytes.clone();

@@ -21,7 +21,7 @@ pub(super) struct Metadata {
     pub(super) language: Ranked,
     pub(super) date: Ranked,
     pub(super) licence: Ranked,
-    /// Whether different Creative Commons licences are linked.
+    /// The rank of which different Creative Commons licences are linked.
     licences_differ: Option<Rank>,
     linked_data: usize,
 }
