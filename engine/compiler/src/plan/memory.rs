@@ -205,7 +205,10 @@ fn allocations(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<All
 fn peak(allocations: &[Allocation], nodes: usize) -> u64 {
     let mut changes = vec![(0u64, 0u64); nodes];
     for Allocation { bytes, first_use, last_use, .. } in allocations {
-        changes[*first_use].0 += bytes;
+        // A graph without nodes may have kept values.
+        if let Some((begun, _)) = changes.get_mut(*first_use) {
+            *begun += bytes;
+        }
         if let Some((_, ended)) = changes.get_mut(last_use.saturating_add(1)) {
             *ended += bytes;
         }
