@@ -82,10 +82,13 @@ impl Trainer<'_> {
                 if rescales { "; mixed precision retries with half the loss scale" } else { "" }
             ));
         }
-        let most = DIVERGED_AFTER + if rescales { LossScale::HALVINGS } else { 0 };
-        if bad_steps >= most {
+        // A short run may be over before: half of it without a gradient taught it nothing since.
+        let half = u32::try_from(self.config.train.steps.div_ceil(2)).unwrap_or(u32::MAX);
+        let ends = self.step == self.config.train.steps;
+        let most = if ends { DIVERGED_AFTER.min(half) } else { DIVERGED_AFTER };
+        if bad_steps >= most + if rescales { LossScale::HALVINGS } else { 0 } {
             return Err(
-                self.diverged(&format!("no finite {what} in the {most} steps up to step {}", self.step))
+                self.diverged(&format!("no finite {what} in the {bad_steps} steps up to step {}", self.step))
             );
         }
         self.expect_finite_end(loss, "loss")

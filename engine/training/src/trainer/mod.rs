@@ -190,9 +190,11 @@ impl Trainer<'_> {
         }
     }
 
-    /// Adds to a disk-full error how to resume, if there is a checkpoint.
+    /// Adds to a disk-full error how to resume, if there is a checkpoint. Any error of a file means something else if the run's folder is
+    /// gone.
     fn with_way_on(&self, error: Error) -> Error {
         match (error, self.saved) {
+            (Error::Io { .. }, _) if let Err(gone) = self.run.check_exists() => gone,
             (Error::Io { path, cause }, Some(step)) if cause.kind() == std::io::ErrorKind::StorageFull => {
                 let way_on = format!("{cause}; free some space, then resume the run from step {step}");
                 Error::bad_file(path, way_on)
