@@ -517,16 +517,16 @@ fn a_document_is_explained_and_a_sample_judged() {
     write(&input, "mail.txt", format!("{}\nAsk otto@post.example.org about it.", prose(70, 20)));
     let mut recipe = Recipe::published("fineweb").unwrap();
     let (input, turns) = (std::slice::from_ref(&input), std::cell::Cell::new(0));
-    let give = async || turns.set(turns.get() + 1);
+    let yield_now = async || turns.set(turns.get() + 1);
     let compare = |recipe: &Recipe, id: &str| {
         turns.set(0);
         let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
-        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &give))
+        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &yield_now))
     };
     let judge_sample = |recipe: &Recipe, count| {
         turns.set(0);
         let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
-        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &give))
+        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &yield_now))
     };
     let compared = compare(&recipe, "short.txt").unwrap();
     assert_eq!(turns.get(), 1, "the source that the id names comes first");
