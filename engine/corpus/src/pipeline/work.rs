@@ -127,8 +127,8 @@ impl Worker {
         }
         if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
             // Also for dropped documents: the report has a table of the input.
-            let language = judgement.language.or_else(|| rules::identify(&document.text));
-            document.language = language.map(|language| language.code.to_owned());
+            let detected = || Some(rules::identify(&document.text)?.code.to_owned());
+            document.language = judgement.language.or_else(detected);
             log.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {
