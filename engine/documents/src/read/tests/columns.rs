@@ -210,9 +210,9 @@ fn lengths_that_lie_are_named() {
     huge.extend(&good[at + 1..]);
     let (troubles, texts) = wrong("t.parquet", &huge, &settings);
     assert!(texts.is_empty() && troubles[0].contains("cannot be read further: "), "{troubles:?}");
-    // A page with a book is read whatever its size, and the book is cut.
+    // A record that is too long for a document is cut.
     let mut settings = small();
-    settings.limits.record = 1 << 10;
+    settings.limits.record = 64 << 10;
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
         strings(group, &["a word ".repeat(5000).as_str()], None);
     };
@@ -260,6 +260,16 @@ fn all_columns_count_towards_the_limits() {
     };
     let said = says("t.parquet", file(schema, packed(), &[&group]), &settings, "raise reading.limits.record");
     assert_eq!(said, ["Two."]);
+    // The text, too, as in other formats.
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &[long.as_str(), "Two."], None);
+        strings(group, &["short", "short"], None);
+    };
+    let lines = format!("{{\"text\": \"{long}\"}}\n{{\"text\": \"Two.\"}}\n");
+    for (name, content) in [("t.parquet", file(schema, packed(), &[&group])), ("t.jsonl", lines.into_bytes())]
+    {
+        assert_eq!(says(name, content, &settings, "raise reading.limits.record"), ["Two."], "{name}");
+    }
 }
 
 /// Reads a broken file to its end. A panic of the library becomes a trouble: `catch_unwind`, or a browser's module, confines it
@@ -396,7 +406,7 @@ fn pages_are_measured_before_they_are_unpacked() {
         [Compression::GZIP(Default::default()), Compression::SNAPPY, Compression::ZSTD(Default::default())]
     {
         let mut settings = small();
-        settings.limits.expansion = 10;
+        (settings.limits.record, settings.limits.expansion) = (4 << 20, 10);
         let bomb = one_page(packing, 4 << 20);
         assert_eq!(says("t.parquet", &bomb, &settings, "more than 10 times its size"), [""; 0]);
         settings.limits.expansion = 1 << 20;
