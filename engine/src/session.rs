@@ -368,7 +368,7 @@ impl Session {
             Command::ChangeRecipe(change) => self.change_recipe(id, change)?,
             Command::JudgeSample { documents } => answer(apart(self.judge_sample(documents)).await?),
             Command::CompareDocument { id: document } => {
-                answer(apart(self.compare_document(&document)).await?)
+                answer(apart(self.compare_document(&document)).await?);
             }
             Command::Clean => answer(apart(self.clean(id)).await?),
             Command::CleanFiles { inputs, out, recipe, restart, force } => {
