@@ -261,7 +261,7 @@ pub fn fetch_corpus(
         Some(folder) => folder,
         None => glasshouse_documents::catalogue::fetch::cache_folder()?,
     };
-    let (tell, told) = async_channel::unbounded();
+    let (sender, messages) = async_channel::unbounded();
     let mut said: Option<Instant> = None;
     let work = move || {
         let done = glasshouse_documents::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
@@ -282,17 +282,17 @@ pub fn fetch_corpus(
             let receiving = matches!(progress, FetchProgress::Receiving { .. });
             if !receiving || said.is_none_or(|said| said.elapsed() >= Duration::from_millis(100)) {
                 said = receiving.then(Instant::now).or(said);
-                tell.try_send(super::Fetched::Progress(progress)).ok();
+                sender.try_send(super::Fetched::Progress(progress)).ok();
             }
             flow()
         });
-        tell.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
+        sender.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
     };
     std::thread::Builder::new()
         .name("glasshouse-fetch".to_owned())
         .spawn(work)
         .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
-    Ok(told)
+    Ok(messages)
 }
 
 /// Yields to other futures on this thread, such as those raced against the caller.

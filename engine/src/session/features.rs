@@ -250,7 +250,7 @@ impl Session {
         let prepared = prepare::open_aside(run.data_folder()?).await?;
         let text = query.text.as_deref().map(|text| prompt_tokens(&model.tokenizer, text)).transpose()?;
         if let Some(text) = &query.text {
-            self.tell_lost(id, &model.tokenizer, text);
+            self.report_lost(id, &model.tokenizer, text);
         }
         let parameters = model.parameters().await?;
         let (device, threads) = (self.device.request.as_str(), self.options.threads);
@@ -336,7 +336,7 @@ impl Session {
         }
         let (run, folder, record, model) = self.open_dictionary(run, number).await?;
         record.check_feature(feature).map_err(Error::Refused)?;
-        self.tell_lost(id, &model.tokenizer, &prompt);
+        self.report_lost(id, &model.tokenizer, &prompt);
         let place = Place::named(&model.config, &record.settings.at)?;
         let weights = folder.weights(&record)?;
         if clamp {
@@ -392,7 +392,7 @@ impl Session {
             platform::yield_now().await;
         }
         let tokens = prompt_tokens(&model.tokenizer, &query.prompt)?;
-        self.tell_lost(id, &model.tokenizer, &query.prompt);
+        self.report_lost(id, &model.tokenizer, &query.prompt);
         let chosen = match &query.token {
             None => None,
             Some(text) => {
@@ -413,8 +413,9 @@ impl Session {
         let on = (self.device.request.as_str(), recorded.as_ref());
         let lenses = &mut self.generations.lenses;
         let lens = lenses.of(&model.key, (&model.config, parameters), on, self.options.threads).await?;
-        let (asked, tell) = ((chosen, query.count), |done, total| self.sink.progress(done, total));
-        let found = attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked, tell).await?;
+        let (asked, on_progress) = ((chosen, query.count), |done, total| self.sink.progress(done, total));
+        let found =
+            attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked, on_progress).await?;
         Ok(answer::FeatureGraph { run: run.name(), step: model.step, ..found })
     }
 

@@ -32,11 +32,11 @@ impl Session {
         // A server may take long to respond.
         self.sink.show_work();
         let listed = address.list(staging.path()).await?;
-        self.tell_listed(id, &address, &listed);
+        self.report_listed(id, &address, &listed);
         Ok(())
     }
 
-    fn tell_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
+    fn report_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
         let files = listed.iter().map(|file| file.name.clone()).collect();
         let (host, bytes) = (address.host().to_owned(), bytes_of(listed));
         self.sink.answer(id, Event::Importing(ImportStep::Listed { host, files, bytes }));
@@ -154,7 +154,7 @@ impl Session {
         let staging = staged()?;
         self.sink.show_work();
         let listed = address.list(staging.path()).await?;
-        self.tell_listed(number, address, &listed);
+        self.report_listed(number, address, &listed);
         let total = bytes_of(&listed);
         let room = room_at(staging.path()).await;
         if let Some(total) = total.filter(|total| *total > room) {

@@ -29,7 +29,7 @@ pub use lines::Dropped;
 use crate::duplicates::{Mark, exact, near};
 use crate::output::{CORPUS_FILE, KEPT_FILE};
 use crate::recipe::Recipe;
-use crate::report::{Amount, CleaningReport, Input, draw_key};
+use crate::report::{Amount, CleaningReport, Input};
 use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
@@ -51,7 +51,7 @@ use work::{DocumentLog, Outcome, Processed, Verdict, Worker};
 /// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except evaluation sets if the recipe
 /// uses them, whose memory is capped.
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
-    // Two flags (not dropped, held out), its number by source and its draw key.
+    // Two flags (not dropped, held out), its number by source and its content key.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
     staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
@@ -371,7 +371,7 @@ impl<'a> Cleaner<'a> {
                 if is_earlier {
                     reading.earlier += 1;
                 }
-                reading.staging.note(*length, source, draw_key(&log.about.id), *amount);
+                reading.staging.note(*length, source, log.content_key, *amount);
                 Ok(())
             }
         }

@@ -131,7 +131,7 @@ impl Trainer<'_> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
         let found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
-        found.iter().try_for_each(|finding| self.tell(self.report_of(finding), finding))
+        found.iter().try_for_each(|finding| self.note_or_lower(self.report_of(finding), finding))
     }
 
     pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
@@ -139,7 +139,7 @@ impl Trainer<'_> {
             return Ok(());
         }
         let found = self.guard.sample(self.step, text);
-        found.map_or(Ok(()), |finding| self.tell(self.report_of(&finding), &finding))
+        found.map_or(Ok(()), |finding| self.note_or_lower(self.report_of(&finding), &finding))
     }
 
     /// Checks the weights and optimizer state of a regular checkpoint before it is saved, on another thread. Returns `None` if
@@ -293,12 +293,12 @@ impl Trainer<'_> {
             report.text += " There is no good state to return to.";
             report.action = GuardAction::Lower;
         }
-        self.tell(report, finding)?;
+        self.note_or_lower(report, finding)?;
         Ok(false)
     }
 
     /// Records a report, and lowers the learning rate if it says so.
-    fn tell(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
+    fn note_or_lower(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
         let (acted, most) = self.guard.acted();
         if report.action == GuardAction::Lower {
             if let Some(lowered) = self.lower(finding) {

@@ -254,8 +254,8 @@ impl Trainer<'_> {
             trained.copy_from_slice(&self.average);
         }
         let yielder = Yielder::new();
-        let give = async || yielder.maybe_yield().await;
-        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
+        let yield_now = async || yielder.maybe_yield().await;
+        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &yield_now).await)
     }
 
     /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's memory if possible, with an adapter as it is
@@ -548,9 +548,9 @@ impl Trainer<'_> {
             self.step = input.step + 1;
             self.best_here = false;
             let (step, lr) = (self.step, self.learning_rate_at(input.step));
-            self.tell_rewards()?;
+            self.report_rewards()?;
             if let Some(metrics) = report.preference {
-                self.tell_pairs(metrics)?;
+                self.report_pairs(metrics)?;
             }
             self.emit(TrainEvent::Step {
                 step,
