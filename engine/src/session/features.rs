@@ -207,6 +207,20 @@ impl Session {
         Ok(record)
     }
 
+    /// A run's dictionary; a notice tells if its training was not completed.
+    fn kept_dictionary(&self, run: &Run, number: Option<u64>) -> Result<(DictionaryFolder, Dictionary)> {
+        let (folder, record) = DictionaryFolder::open(run, number)?;
+        if record.recovery.is_none() {
+            self.sink.notice(format!(
+                "dictionary {} is not complete: it was trained on {} of {} tokens",
+                record.number,
+                whole(record.curve.last().map_or(0, |point| point.tokens)),
+                whole(record.settings.tokens)
+            ));
+        }
+        Ok((folder, record))
+    }
+
     /// A run's dictionary and its model. Fails if the model's weights are no longer those it was trained on.
     async fn open_dictionary(
         &mut self,
@@ -214,7 +228,7 @@ impl Session {
         number: Option<u64>,
     ) -> Result<(Run, DictionaryFolder, Dictionary, Model)> {
         let run = self.run_named(run)?;
-        let (folder, record) = DictionaryFolder::open(&run, number)?;
+        let (folder, record) = self.kept_dictionary(&run, number)?;
         // The best checkpoint may have become another one; the run may still have that step.
         let same_step = run.summary()?.checkpoints.into_iter().filter(|own| own.step == record.step);
         let choices = std::iter::once(CheckpointChoice::from(record.checkpoint.as_str()))
@@ -475,7 +489,7 @@ impl Session {
         keep: bool,
     ) -> Result<()> {
         let run = self.run_named(run)?;
-        let (folder, record) = DictionaryFolder::open(&run, number)?;
+        let (folder, record) = self.kept_dictionary(&run, number)?;
         // Read, so that damage is found.
         folder.weights(&record)?;
         if let Some(block) = record.settings.at.strip_suffix(".mlp") {
