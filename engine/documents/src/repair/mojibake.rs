@@ -54,8 +54,8 @@ fn read(letter: char) -> char {
 struct CodePage {
     /// Characters of the bytes from 0x80 to 0xBF.
     upper: &'static str,
-    /// Characters that start a sequence, with their bytes.
-    leads: &'static [(char, u8)],
+    /// Characters that start a sequence, and their bytes.
+    leads: (&'static str, &'static [u8]),
     /// Whether a capital after a small letter is evidence, too.
     has_latin: bool,
 }
@@ -65,22 +65,13 @@ const RUN: usize = 3;
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: &[('В', 0xC2), ('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
+    leads: ("ВРСв", b"\xC2\xD0\xD1\xE2"),
     has_latin: false,
 };
 
 const CENTRAL_EUROPEAN: CodePage = CodePage {
     upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
-    leads: &[
-        ('Ă', 0xC3),
-        ('Ä', 0xC4),
-        ('Ĺ', 0xC5),
-        ('Î', 0xCE),
-        ('Ď', 0xCF),
-        ('Đ', 0xD0),
-        ('Ń', 0xD1),
-        ('â', 0xE2),
-    ],
+    leads: ("ĂÄĹÎĎĐŃâ", b"\xC3\xC4\xC5\xCE\xCF\xD0\xD1\xE2"),
     has_latin: true,
 };
 
@@ -120,7 +111,7 @@ impl CodePage {
     fn sequence<'t>(&self, text: &'t str) -> Option<(char, &'t str)> {
         let mut letters = text.chars();
         let lead = letters.next()?;
-        let (_, lead) = self.leads.iter().find(|(letter, _)| *letter == lead)?;
+        let lead = self.leads.1.get(self.leads.0.chars().position(|letter| letter == lead)?)?;
         let mut bytes = vec![*lead];
         for _ in 0..if *lead < 0xE0 { 1 } else { 2 } {
             let next = letters.next()?;

@@ -6,7 +6,7 @@ use crate::read::module::Asked;
 use crate::read::record::Context;
 use crate::read::unpack::Counter;
 use ::parquet::basic::Compression;
-use ::parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use ::parquet::file::properties::{WriterProperties, WriterVersion};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::parser::parse_message_type;
@@ -37,9 +37,7 @@ fn differences_of_all_widths_come_back() {
         let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             strings(group, &texts, None);
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
-            column.close().unwrap();
+            column::<Int64Type>(group, &numbers, None);
         };
         let schema = "message m { required binary text (UTF8); required int64 id; }";
         let documents = read("t.parquet", file(schema, properties, &[&group]));
@@ -51,17 +49,24 @@ fn differences_of_all_widths_come_back() {
     }
 }
 
-fn strings(
+/// Definition and repetition levels.
+type Levels<'data> = Option<(&'data [i16], &'data [i16])>;
+
+fn column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
-    values: &[&str],
-    levels: Option<(&[i16], &[i16])>,
+    values: &[T::T],
+    levels: Levels<'_>,
 ) {
-    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
     let mut column = group.next_column().unwrap().unwrap();
     let (definitions, repetitions) =
         levels.map_or((None, None), |(d, r)| (Some(d), (!r.is_empty()).then_some(r)));
-    column.typed::<ByteArrayType>().write_batch(&values, definitions, repetitions).unwrap();
+    column.typed::<T>().write_batch(values, definitions, repetitions).unwrap();
     column.close().unwrap();
+}
+
+fn strings(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[&str], levels: Levels<'_>) {
+    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
+    column::<ByteArrayType>(group, &values, levels);
 }
 
 type Write<'data> = dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>) + 'data;
@@ -82,17 +87,11 @@ const FLAT: &str = "message m { required int64 id; optional binary text (UTF8); 
 
 fn flat(properties: WriterProperties) -> Vec<u8> {
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&[7, 8, 9], None, None).unwrap();
-        column.close().unwrap();
+        column::<Int64Type>(group, &[7, 8, 9], None);
         strings(group, &["one one one", "three"], Some((&[1, 0, 1], &[])));
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int32Type>().write_batch(&[19_782, 0, -1], None, None).unwrap();
-        column.close().unwrap();
+        column::<Int32Type>(group, &[19_782, 0, -1], None);
         strings(group, &["http://a.b"], Some((&[2, 1, 0], &[])));
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<::parquet::data_type::DoubleType>().write_batch(&[], Some(&[0, 0, 0]), None).unwrap();
-        column.close().unwrap();
+        column::<DoubleType>(group, &[], Some((&[0, 0, 0], &[])));
     };
     file(FLAT, properties, &[&group, &group])
 }
