@@ -1,11 +1,12 @@
 //! A small project with a file of every kind, sessions on it, and its files before a fault.
 
 use glasshouse_engine::session::{self, Options};
+use glasshouse_protocol::evaluation::AuditTopic;
 use glasshouse_protocol::features::DictionarySettings;
 use glasshouse_protocol::{
-    AuditSettings, AuditTopic, CheckpointChoice, Command, Drafts, Envelope, ErrorKind, Event, Export,
-    ExportFormat, Feedback, GenerateConfig, Milestones, Output, Report, Request, RunChange, RunConfig,
-    RunLaunch, TrainEvent, WeightFormat, WeightSource, presets,
+    AuditSettings, CheckpointChoice, Command, Drafts, Envelope, ErrorKind, Event, Export, ExportFormat,
+    Feedback, GenerateConfig, Milestones, Output, Report, Request, RunChange, RunConfig, RunLaunch,
+    TrainEvent, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::cell::RefCell;
