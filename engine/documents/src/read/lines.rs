@@ -68,23 +68,22 @@ impl Lines {
         }
     }
 
-    /// Reads up to `length` bytes of a WARC record; returns their number, and the bytes if they are kept. It ends before another
-    /// record in a member of its own of a gzip file: each member begins a chunk.
+    /// Reads up to `length` bytes of a WARC record; returns their number, and the bytes, or only the last ones unless they are kept.
+    /// Ends before another record in a member of its own of a gzip file: each member begins a chunk.
     pub(super) fn content(&mut self, length: u64, is_kept: bool) -> io::Result<(u64, Vec<u8>)> {
-        let (mut found, mut content, mut end) = (0, Vec::new(), Vec::new());
+        let (mut found, mut content) = (0, Vec::new());
         while found < length {
             let chunk = fill(&mut self.stream)?;
-            if chunk.is_empty() || (end == *b"\r\n\r\n" && chunk.starts_with(b"WARC/")) {
+            if chunk.is_empty() || (content.ends_with(b"\r\n\r\n") && chunk.starts_with(b"WARC/")) {
                 break;
             }
             let remaining = usize::try_from(length - found).unwrap_or(usize::MAX);
             let chunk = chunk.get(..remaining).unwrap_or(chunk);
             let used = chunk.len();
             found += used as u64;
-            end.extend_from_slice(chunk.get(used.saturating_sub(4)..).unwrap_or_default());
-            end.drain(..end.len().saturating_sub(4));
-            if is_kept {
-                content.extend_from_slice(chunk);
+            content.extend_from_slice(chunk);
+            if !is_kept {
+                content.drain(..content.len().saturating_sub(4));
             }
             self.stream.consume(used);
         }
