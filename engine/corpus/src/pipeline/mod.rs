@@ -244,7 +244,12 @@ impl<'a> Cleaner<'a> {
                     self.state = State::Reading(reading);
                     return Ok(self.progress(Phase::Reading, done, self.total_bytes));
                 }
-                self.processor.recorders.check_anything_read()?;
+                if let Err(error) = self.processor.recorders.check_anything_read() {
+                    // Resuming would skip what could not be read.
+                    drop(reading);
+                    self.processor.folder.clear_away()?;
+                    return Err(error);
+                }
                 let ending = self.end_reading(*reading)?;
                 let total = ending.staged();
                 self.state = State::Ending(Box::new(ending));
@@ -276,7 +281,7 @@ impl<'a> Cleaner<'a> {
 
     /// Stops before the end, so that a later cleaning can resume: returns the number of documents to resume after, or `None` if
     /// that is not possible. An earlier finished cleaning in the folder stays.
-    pub fn stop(self) -> Result<Option<u64>> {
+    pub fn stop(mut self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.kept);
         if kept {

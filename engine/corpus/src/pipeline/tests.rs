@@ -329,6 +329,8 @@ fn reading_nothing_is_an_error_and_leaves_no_corpus() {
         "{said}"
     );
     assert!(!out.join(CORPUS_FILE).exists() && !out.join(REPORT_FILE).exists());
+    // Nor a journal, by which the same command would skip what could not be read.
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }
 
 #[test]
