@@ -176,8 +176,8 @@ impl Session {
             }
         };
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
-        // The temporary path means nothing to the user.
         let found = Found::look_whole(&path).map_err(|error| {
+            let error = error.inside(staging.path());
             Error::Refused(format!("the model from {} cannot be read: {error}", address.host()))
         })?;
         Ok(Looked { number, found, name: address.name(), source: None, _files: Some(staging) })
@@ -231,7 +231,8 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
             path = file;
         }
     }
-    let found = Found::look_whole(&path)?;
+    let outside = if path == folder { staging.path() } else { &folder };
+    let found = Found::look_whole(&path).map_err(|error| error.inside(outside))?;
     Ok(Looked { number, found, name: name_of(&path), source: None, _files: Some(staging) })
 }
 
