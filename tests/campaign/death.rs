@@ -195,7 +195,7 @@ fn model(path: &Path) -> Snapshot {
 fn dictionary(path: &Path) -> Snapshot {
     let mut files = snapshot(path);
     files.retain(|name, _| name.ends_with("sae_weights.safetensors"));
-    files.into_iter().last().map(|(_, weights)| (PathBuf::new(), weights)).into_iter().collect()
+    files.pop_last().map(|(_, weights)| (PathBuf::new(), weights)).into_iter().collect()
 }
 
 /// The newest run's weights.

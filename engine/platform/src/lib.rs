@@ -60,8 +60,8 @@ pub use templates::{ChatRenderer, TaskReader};
 pub use web::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, SORTED_TOKENS, SharedFile,
     available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable,
-    map, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
-    without_gpu, yield_now,
+    passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads, without_gpu,
+    yield_now,
 };
 pub use yielder::{TURN, Yielder, block_on, given_up_after};
 
