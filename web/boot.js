@@ -545,13 +545,14 @@ function nameOf({ pathname }) {
 function offerProject(address) {
   let from = null;
   try {
-    from = new URL(address, location.href);
+    if (address) from = new URL(address, location.href);
   } catch {
     // Named below.
   }
   if (!["http:", "https:"].includes(from?.protocol)) {
     const advice = "it must begin with https://, or be the path of a file on this site";
-    say(`The link refers to a project at ${address}, which is not a valid URL: ${advice}.`, { "Leave it": forget });
+    const at = address ? `a project at ${address}, which is not a valid URL` : "a project without its URL";
+    say(`The link refers to ${at}: ${advice}.`, { "Leave it": forget });
     return;
   }
   const host = from.origin === location.origin ? `this site, ${from.host}` : from.host;
@@ -654,7 +655,7 @@ async function boot() {
   // Before the project from the address, which must be opened last.
   if (remote === undefined) await offerSample();
   const wish = new URLSearchParams(location.search);
-  if (wish.get("project")) offerProject(wish.get("project"));
+  if (wish.has("project")) offerProject(wish.get("project"));
   else if (location.hash.startsWith("#m=")) offerLinked(location.hash.slice(3));
   else if (wish.has("receive")) offerHanded();
 }

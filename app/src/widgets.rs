@@ -30,15 +30,15 @@ pub use buttons::{hero, hero_plain, icon_button, plain, pressed, primary, quiet,
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{
-    choice, choice_or, committed, composer, field, field_error, grouped, line_edit, radio, text_area,
-    whole_number,
+    choice, choice_or, closing, committed, composer, field, field_error, grouped, line_edit, radio,
+    text_area, whole_number,
 };
 pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{
     WIDE, card, card_with, column, columns_fit, columns_ui, dashed_frame, dialog, elided, halves, is_narrow,
-    names_below, page, page_foot, prose, question, quiet_text, raised, readable, scrolled, section,
+    names_below, page, page_foot, prose, question, quiet_text, raised, readable, scrolled, section, staying,
     text_width,
 };
 pub use panels::{Failed, empty, failed, spinning, working};

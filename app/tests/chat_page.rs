@@ -195,8 +195,26 @@ fn the_composer_stays_at_the_bottom() {
         }
         assert_eq!(place(&scene), before);
         assert!(before.bottom() > size[1] - 260.0, "{before:?}");
-        let last = scene.harness.get_by_label("Edit message 6").rect();
-        assert!(last.top() > 0.0 && last.bottom() < before.top(), "the newest is in view: {last:?}");
+        let check_newest = |scene: &Scene| {
+            let last = scene.harness.get_by_label("Edit message 6").rect();
+            let (top, composer) = (last.top(), place(scene).top());
+            assert!(top > 0.0 && last.bottom() < composer, "the newest is not in view: {last:?}");
+        };
+        check_newest(&scene);
+        if size != PHONE {
+            let prompt =
+                scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").rect();
+            let list = scene.harness.get_by_label_contains("Open conversation 1").rect();
+            let first = scene.harness.get_by_label("Edit message 1").rect();
+            assert!(first.top() < 0.0, "the conversation is longer than the window");
+            assert!(list.top() > 0.0 && prompt.top() > list.bottom() && prompt.bottom() < size[1]);
+        }
+        // Narrower lines make the conversation longer.
+        scene.harness.set_size(egui::vec2(0.7 * size[0], size[1]));
+        scene.settle();
+        check_newest(&scene);
+        scene.harness.set_size(size.into());
+        scene.settle();
         scene.check_edges();
         scene.picture(if size == PHONE { "chat-long-narrow" } else { "chat-long" });
     }
@@ -592,7 +610,9 @@ fn rows_are_counted_shown_and_removed_on_tune_and_never_change_the_next_new_run(
     choose(&mut scene, "Base model", "1-first-stories");
     assert!(scene.says("fine-tunes 1-first-stories (best) · "));
     assert!(scene.says("20 rows, about ") && scene.says("Who wrote to whom?"));
-    assert!(!scene.planned().train.chat.packing, "each row counts as one, as in the forecast");
+    let train_of_rows = scene.planned().train;
+    assert!(!train_of_rows.chat.packing, "each row counts as one, as in the forecast");
+    assert_eq!(train_of_rows.epochs, Some(3.0), "the rows are few");
     for name in ["Base model", "Method", "Data", "Settings"] {
         assert!(scene.harness.query_all_by_role_and_label(Role::Label, name).next().is_some(), "{name}");
     }
@@ -622,7 +642,6 @@ fn rows_are_counted_shown_and_removed_on_tune_and_never_change_the_next_new_run(
 #[test]
 fn a_reward_model_is_chosen_on_tune() {
     let mut scene = wide(Engine { labels: vec!["reward".to_owned()], ..Engine::full() }, PageName::Tune);
-    // Without the pointer: the previous list stays open, and might cover this one.
     let open = |scene: &mut Scene, list: &str| {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
@@ -779,12 +798,10 @@ fn moderation(scene: &mut Scene) -> Moderation {
     }
 }
 
-/// Chooses from a list, which stays open unless its last choice was made with the pointer.
+/// Chooses from a list without the pointer.
 fn choose(scene: &mut Scene, list: &str, choice: &str) {
-    if scene.harness.query_by_label(&support::entry_label(&scene.harness, None, choice)).is_none() {
-        scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
-        scene.settle();
-    }
+    scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
+    scene.settle();
     scene.press(choice);
 }
 

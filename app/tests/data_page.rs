@@ -314,7 +314,9 @@ fn files_are_shown_when_one_that_was_added_cannot_be_read() {
     let mut window = window(well, [bench::recipe(), bench::judged()], [1280.0, 1200.0]);
     let add = window.get_by_role_and_label(Role::Button, "Add files").rect();
     let clean = window.get_by_role_and_label(Role::Button, "Clean").rect();
-    assert!(add.bottom() < clean.top(), "the person's files come first");
+    let [drop, own] =
+        ["Drop more files here", "Remove crew.txt"].map(|name| window.get_by_label(name).rect().top());
+    assert!(drop < own && own < add.top() && add.bottom() < clean.top(), "the person's files come first");
     tell(window.state_mut(), [bench::documents(false)]);
     window.run_steps(3);
     assert!(contains(&window, "Not read: empty."));

@@ -76,7 +76,8 @@ struct Trains {
 impl Trains {
     fn begin(folder: &Path, project: &str, more: &[&str]) -> Self {
         let mut command = train(folder, project, "4000000", more);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let errors = std::fs::File::create(folder.join("errors")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut trains = Self { child, lines };
         trains.wait_for("step");
@@ -296,6 +297,8 @@ fn a_run_whose_folder_is_removed_ends_at_its_next_save_and_says_why() {
         std::fs::remove_dir_all(folder.join("gone")).ok();
     }
     assert_eq!(trains.end(), Some(1));
+    let errors = std::fs::read_to_string(folder.join("errors")).unwrap();
+    assert!(errors.contains("folder was removed or moved while it trained"), "{errors}");
     assert!(!folder.join("gone/runs").exists(), "half of it came back");
 }
 

@@ -8,7 +8,8 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse::theme;
 use glasshouse_protocol::{
-    Command, Event as Told, MergeStep, TokenSummary, TrainingState, VocabularyEntry, WrittenToken, answer,
+    Command, Event as EngineEvent, MergeStep, TokenSummary, TrainingState, VocabularyEntry, WrittenToken,
+    answer,
 };
 
 const SIZE: Vec2 = Vec2::new(1280.0, 820.0);
@@ -125,7 +126,10 @@ fn a_long_run() {
         let steps = steps as u64;
         let mut frames = frames(PageName::Train);
         tell(&mut frames.app, in_training(TrainingState::Running));
-        tell(&mut frames.app, [Told::Training { events: support::steps(1201, steps, steps), seconds: None }]);
+        tell(
+            &mut frames.app,
+            [EngineEvent::Training { events: support::steps(1201, steps, steps), seconds: None }],
+        );
         frames.measure(&format!("a run of {steps} steps"))
     };
     alike("a run", measure, 2000, 200_000);
@@ -136,7 +140,7 @@ fn a_long_document() {
     let measure = |letters: usize| {
         let mut frames = frames(PageName::Data);
         let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
-        answer(&mut frames.app, lists, [support::documents(), Told::Finished]);
+        answer(&mut frames.app, lists, [support::documents(), EngineEvent::Finished]);
         frames.rest();
         let reads =
             |app: &mut App| sent(app).iter().any(|command| matches!(command, Command::ReadDocument { .. }));
@@ -196,7 +200,11 @@ fn a_long_text_in_tokens() {
         let answers = [
             answer::Tokens { text, tokens, lost: String::new(), merges: Some((bytes, steps.collect())) }
                 .into(),
-            Told::Vocabulary(answer::Vocabulary { found: 1024, offset: 0, entries: entries.collect() }),
+            EngineEvent::Vocabulary(answer::Vocabulary {
+                found: 1024,
+                offset: 0,
+                entries: entries.collect(),
+            }),
         ];
         tell(&mut frames.app, answers);
         frames.rest();
@@ -225,12 +233,12 @@ fn a_long_written_text() {
             &mut frames.app,
             writes,
             [
-                Told::Written {
+                EngineEvent::Written {
                     tokens: vec![token("Once upon a time".to_owned())],
                     prompt: true,
                     text: String::new(),
                 },
-                Told::Written { tokens, prompt: false, text: String::new() },
+                EngineEvent::Written { tokens, prompt: false, text: String::new() },
             ],
         );
         frames.rest();

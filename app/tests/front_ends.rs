@@ -555,7 +555,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
         std::fs::read_dir(folder.join("tab")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".partial")), "{left:?}");
     let refused = play_with(folder, vec![tab(), (files(&names[1..]), bytes(&names[1..]))]).unwrap_err();
-    assert!(refused.contains("no config.json"), "{refused}");
+    assert!(refused.contains("no config.json") && !refused.contains(".partial"), "{refused}");
+    let garbage = vec![b"GGUF garbage of any kind".to_vec()];
+    let refused = play_with(folder, vec![tab(), (files(&["owl.gguf"]), garbage)]).unwrap_err();
+    assert!(refused.contains("owl.gguf: it is damaged") && !refused.contains("/owl.gguf"), "{refused}");
 
     // It has no text, and a project without an import is not one.
     let error = error_of(folder, &["train", "--resume", "--project", "typed"]);

@@ -315,6 +315,14 @@ fn without_a_project_a_lesson_can_be_read() {
     let mut scene = Scene::new(Engine::empty(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 7: The loss and the first step, not begun");
     assert!(scene.says("Choose a project") && scene.says("What a step does"));
+    // An address may name a lesson that there is not.
+    let address = Address::read(|name| (name == "lesson").then(|| "99".to_owned()));
+    scene.harness.state_mut().follow(&address);
+    scene.settle();
+    let told = format!("There is no lesson 99; the nearest is {} (1 to {0}).", BUILT_IN.len());
+    assert!(scene.says(&told));
+    scene.press_last("Previous lesson");
+    assert!(!scene.says("There is no lesson 99"), "it was read");
 }
 
 /// The real sample and the real engine: without any training, every lesson can take its measurement.

@@ -12,6 +12,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
+use glasshouse::theme;
 use glasshouse_protocol::{
     Command, Completion, CorpusSummary, DocumentsChange, ErrorKind, ErrorReport, Event, FetchProgress,
     Forecast, Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState,
@@ -139,6 +140,12 @@ fn home_resumes_the_run_that_was_interrupted() {
     tell(window.state_mut(), [support::opened("letters", "Letters", runs)]);
     window.run_steps(2);
     assert!(contains(&window, "7-cut-off was interrupted at step 230 of 650"));
+    let accent =
+        if window.ctx.global_style().visuals.dark_mode { theme::DARK.accent } else { theme::LIGHT.accent };
+    let main = support::painted(&window).into_iter();
+    let main: Vec<_> = found!(main, egui::Shape::Rect(shape) if shape.fill == accent => shape.rect).collect();
+    let resume = window.get_by_role_and_label(Role::Button, "Resume").rect();
+    assert!(matches!(&main[..], [only] if only.intersects(resume)), "one main action: {main:?}");
     forget(window.state_mut());
     press(&mut window, "Resume");
     let resumed =
@@ -387,9 +394,12 @@ fn messages_move_nothing_go_by_themselves_and_belong_to_a_project() {
 }
 
 #[test]
-fn a_wide_window_is_used_to_the_full() {
-    for page in PageName::ALL {
-        let window = window(support::training_on(page), 1920.0, 1080.0);
+fn a_wide_window_is_used_up_to_a_maximum() {
+    for (page, [width, least, most]) in PageName::ALL
+        .into_iter()
+        .flat_map(|page| [(page, [1920.0, 1560.0, 1920.0]), (page, [2560.0, 1560.0, 2000.0])])
+    {
+        let window = window(support::training_on(page), width, 1080.0);
         let right = window
             .root()
             .children_recursive()
@@ -399,7 +409,7 @@ fn a_wide_window_is_used_to_the_full() {
             .filter(|place| place.y0 > 90.0)
             .map(|place| place.x1)
             .fold(0.0, f64::max);
-        assert!(right > 1560.0, "{page:?} ends at {right} of 1920");
+        assert!((f64::from(least)..=f64::from(most)).contains(&right), "{page:?} ends at {right} of {width}");
     }
 }
 
@@ -677,10 +687,10 @@ fn the_time_left_is_the_one_that_the_engine_tells() {
 fn a_phone_says_below_each_icon_which_page_it_is() {
     let app = support::full_app("light");
     let window = window(app, 390.0, 844.0);
-    let mut painted = Vec::new();
-    for clipped in &window.output().shapes {
-        texts_of(&clipped.shape, &mut painted);
-    }
+    let painted: Vec<_> = found!(support::painted(&window).into_iter(), egui::Shape::Text(text) => {
+        (text.galley.text().to_owned(), text.visual_bounding_rect())
+    })
+    .collect();
     // They are in two lines.
     let (mut end, mut line) = (0.0, 0.0);
     for page in PageName::entries() {
@@ -692,14 +702,6 @@ fn a_phone_says_below_each_icon_which_page_it_is() {
         }
         assert!(place.left() >= end && place.right() <= 390.0, "{page:?} at {place:?} after {end}");
         end = place.right();
-    }
-}
-
-fn texts_of(shape: &egui::Shape, found: &mut Vec<(String, egui::Rect)>) {
-    match shape {
-        egui::Shape::Text(text) => found.push((text.galley.text().to_owned(), text.visual_bounding_rect())),
-        egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts_of(shape, found)),
-        _ => {}
     }
 }
 

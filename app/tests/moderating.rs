@@ -187,7 +187,7 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
                 ..Completion::default()
             });
             for event in [Event::Completed { completion }, Event::Finished] {
-                assert!(board.hear(&Report { request: Some(request.id), event }));
+                assert!(board.receive(&Report { request: Some(request.id), event }));
             }
         }
     });

@@ -111,14 +111,19 @@ fn checkpoints_fold_to_those_that_matter() {
     let steps = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 23, 29, 36, 44, 55, 75, 98, 150, 190, 225, 300];
     let mut runs = swept();
     runs[0].checkpoints = steps.map(checkpoint).into_iter().collect();
+    // The weights of the last step are also in a file of their own, which comes before the checkpoint.
+    let milestone =
+        CheckpointSummary { file: "milestone-300".to_owned(), resumable: false, ..checkpoint(300) };
+    runs[0].checkpoints.insert(steps.len() - 1, milestone);
     let mut window = runs_at("dark", [1280.0, 1600.0], runs);
     window.get_by_role_and_label(Role::Row, "1-llama-tiny").click();
     window.run_steps(3);
     let rows = |window: &Window| window.query_all_by_role_and_label(Role::Button, "Restore").count();
     assert_eq!(rows(&window), 5, "the first, the best, the latest, and milestones between them");
-    window.get_by_label("All 23 checkpoints").click();
+    assert_eq!(window.query_all_by_label("300").count(), 1, "a row for each step");
+    window.get_by_label("All 24 checkpoints").click();
     window.run_steps(3);
-    assert_eq!(rows(&window), 23);
+    assert_eq!(rows(&window), 24);
 }
 
 #[test]
@@ -232,4 +237,44 @@ fn a_length_by_steps_says_that_epochs_are_not_set() {
     let window = support::window(app, 1280.0, 1600.0);
     let epochs = window.get_by_role_and_label(Role::SpinButton, "Epochs");
     assert_eq!(epochs.accesskit_node().value().as_deref(), Some("not set"));
+}
+
+#[test]
+fn what_can_be_edited_or_ticked_is_outlined() {
+    let outlines = |window: &Window, rect: egui::Rect| {
+        let shapes = support::painted(window).into_iter();
+        let drawn = |shape: &egui::epaint::RectShape| {
+            let edge = shape.stroke;
+            edge.width > 0.0 && edge.color.a() > 0 && rect.expand(2.0).contains_rect(shape.rect)
+        };
+        let outlines =
+            found!(shapes, egui::Shape::Rect(shape) if drawn(&shape) => (shape.fill, shape.stroke.color));
+        outlines.collect::<Vec<_>>()
+    };
+    for theme in ["dark", "light"] {
+        let mut app = support::full_app(theme);
+        tell(&mut app, [Event::Runs { runs: swept() }]);
+        app.open(PageName::Evaluate);
+        let window = support::window(app, 1280.0, 900.0);
+        let boxes = window.get_all_by_role(Role::CheckBox).filter(|tick| !is_chosen(tick));
+        let boxes: Vec<_> = boxes.map(|tick| outlines(&window, tick.rect())).collect();
+        assert!(boxes.len() > 2, "{theme}: {boxes:?}");
+        for drawn in boxes {
+            assert!(matches!(drawn[..], [(egui::Color32::TRANSPARENT, _)]), "{theme}: {drawn:?}");
+        }
+
+        let mut app = support::full_app(theme);
+        app.open(PageName::Model);
+        let window = support::window(app, 1280.0, 900.0);
+        let field = window.get_by_role_and_label(Role::SpinButton, "Width").rect();
+        let drawn = outlines(&window, field);
+        assert!(matches!(drawn[..], [(fill, edge)] if fill != edge), "{theme}: {drawn:?}");
+
+        let mut app = support::full_app(theme);
+        app.open(PageName::Learn);
+        let window = support::window(app, 1280.0, 900.0);
+        let discs = found!(support::painted(&window).into_iter(), egui::Shape::Text(text) => text.galley)
+            .filter(|galley| galley.text().contains('\u{e836}'));
+        assert!(discs.count() > 2, "{theme}: the outline of a disc for each lesson that was not begun");
+    }
 }

@@ -59,6 +59,11 @@ fn completions_are_what_generate_writes() {
         assert_eq!(answer.status, status, "{model}");
         if status == 200 {
             assert_eq!(answer.choice()["text"], expected["text"], "{model}");
+        } else {
+            let unknown =
+                if model == "1:none" { "1 has no checkpoint none" } else { "there is no model tales;" };
+            let said = answer.json()["error"]["message"].clone();
+            assert!(said.as_str().unwrap().starts_with(unknown), "{said}");
         }
     }
     assert_eq!(serving.get("/models/tales:%20first").json()["id"], RUN);

@@ -405,6 +405,12 @@ fn the_list_of_presets_says_what_each_is() {
     entry.click();
     scene.settle();
     assert!(says(&scene, sentence), "it was not chosen");
+    // Without the pointer, too, a choice closes the list.
+    let (name, sentence) = presets[1];
+    scene.press_role(Role::ComboBox, "Preset");
+    scene.press(&format!("{name}: {sentence}"));
+    assert!(says(&scene, sentence));
+    assert!(scene.harness.query_by_label(&label).is_none(), "the list is open");
 }
 
 #[test]

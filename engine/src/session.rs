@@ -135,15 +135,15 @@ enum After {
     Train(Box<RunRequest>),
 }
 
-/// Serves requests until their channel closes; a run in training is then stopped and saved. `tell` receives every event in order.
+/// Serves requests until their channel closes; a run in training is then stopped and saved. `on_report` receives every event in order.
 ///
 /// The future is boxed so that it is compiled in this crate, not again in every program that runs a session.
 pub fn run(
     options: Options,
     requests: async_channel::Receiver<Envelope<Request>>,
-    tell: impl Fn(Envelope<Report>) + 'static,
+    on_report: impl Fn(Envelope<Report>) + 'static,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
-    boxed(options, Inbox::new(requests), EventSink::new(tell))
+    boxed(options, Inbox::new(requests), EventSink::new(on_report))
 }
 
 fn boxed(options: Options, inbox: Inbox, sink: EventSink) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -281,7 +281,7 @@ impl Session {
             idle(&live)?;
         }
         let sink = self.sink.clone();
-        let tell = |event: Event| sink.answer(id, event);
+        let answer = |event: Event| sink.answer(id, event);
         match command {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
@@ -298,7 +298,7 @@ impl Session {
                         apart(self.choose_device("auto")).await?
                     }
                 };
-                tell(ready.into());
+                answer(ready.into());
             }
             Command::Visible { visible } => {
                 self.visible = visible;
@@ -322,8 +322,8 @@ impl Session {
                     self.sink.answer(id, Event::TrainingState { state: control.state(), step, steps });
                 }
             }
-            Command::ListDevices => tell(apart(self.list_devices()).await),
-            Command::ChooseDevice { device } => tell(apart(self.choose_device(&device)).await?.into()),
+            Command::ListDevices => answer(apart(self.list_devices()).await),
+            Command::ChooseDevice { device } => answer(apart(self.choose_device(&device)).await?.into()),
 
             Command::ListProjects => {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
@@ -332,63 +332,65 @@ impl Session {
                     // List the known ones anyway.
                     self.sink.notice(error.to_string());
                 }
-                tell(apart(self.list_projects()).await?);
+                answer(apart(self.list_projects()).await?);
             }
             Command::CreateProject { name, files } => {
-                tell(apart(self.create_project(id, &name, None, (&files[..], bytes))).await?);
+                answer(apart(self.create_project(id, &name, None, (&files[..], bytes))).await?);
             }
             Command::OpenProject { id: project } => {
                 apart(self.open_project(id, &project)).await?;
                 if let Some(live) = &live {
-                    self.tell_training(id, live)?;
+                    self.report_training(id, live)?;
                 }
             }
             Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
                 self.close_project();
-                tell(Event::Project { opened: None });
+                answer(Event::Project { opened: None });
             }
             Command::ChangeProject { id: project, change } => {
-                tell(apart(self.change_project(id, &project, change, &live)).await?);
+                answer(apart(self.change_project(id, &project, change, &live)).await?);
             }
             Command::SaveDrafts { drafts } => self.save_drafts(*drafts)?,
             Command::ImportProject { name, from } => {
-                tell(apart(self.import_project(id, name.as_deref(), from, bytes)).await?);
+                answer(apart(self.import_project(id, name.as_deref(), from, bytes)).await?);
             }
 
             Command::ChangeDocuments(change) => apart(self.change_documents(id, change, bytes)).await?,
-            Command::ListCorpora => tell(self.list_corpora()),
+            Command::ListCorpora => answer(self.list_corpora()),
             Command::FetchCorpus { name, to, add } => apart(self.fetch_corpus(id, &name, to, add)).await?,
             Command::ListDocuments { search, offset, count, validation } => {
-                tell(apart(self.list_documents(&search, offset, count, validation)).await?);
+                answer(apart(self.list_documents(&search, offset, count, validation)).await?);
             }
-            Command::ReadDocument { number } => tell(apart(self.read_document(number)).await?.into()),
+            Command::ReadDocument { number } => answer(apart(self.read_document(number)).await?.into()),
 
             Command::ShowRecipe => self.show_recipe(id)?,
             Command::ChangeRecipe(change) => self.change_recipe(id, change)?,
-            Command::JudgeSample { documents } => tell(apart(self.judge_sample(documents)).await?),
-            Command::CompareDocument { id: document } => tell(apart(self.compare_document(&document)).await?),
-            Command::Clean => tell(apart(self.clean(id)).await?),
+            Command::JudgeSample { documents } => answer(apart(self.judge_sample(documents)).await?),
+            Command::CompareDocument { id: document } => {
+                answer(apart(self.compare_document(&document)).await?);
+            }
+            Command::Clean => answer(apart(self.clean(id)).await?),
             Command::CleanFiles { inputs, out, recipe, restart, force } => {
                 let recipe = Recipe::from_toml(&recipe)?;
                 apart(self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force })).await?;
             }
             Command::ListDropped { stage, offset, count } => {
-                tell(apart(self.list_dropped(stage, offset, count)).await?.into());
+                answer(apart(self.list_dropped(stage, offset, count)).await?.into());
             }
-            Command::ForgetCleaning => tell(apart(self.forget_cleaning()).await?),
+            Command::ForgetCleaning => answer(apart(self.forget_cleaning()).await?),
 
             Command::TrainTokenizer { tokenizer, validation } => {
-                tell(apart(self.train_tokenizer(id, tokenizer, validation)).await?);
+                answer(apart(self.train_tokenizer(id, tokenizer, validation)).await?);
             }
-            Command::Tokenize { text } => tell(self.tokenize(text)?.into()),
+            Command::Tokenize { text } => answer(self.tokenize(text)?.into()),
             Command::ListVocabulary { search, order, offset, count } => {
-                tell(self.list_vocabulary(&search, order, offset, count)?.into());
+                answer(self.list_vocabulary(&search, order, offset, count)?.into());
             }
 
-            Command::Plan { config } => tell(apart(self.plan(&config)).await?),
-            Command::Measure { config } => tell(apart(self.measure(&config)).await?),
-            Command::Fit(fit) => tell(apart(self.fit(id, fit)).await?),
+            Command::Plan { config } => answer(apart(self.plan(&config)).await?),
+            Command::Measure { config } => answer(apart(self.measure(&config)).await?),
+            Command::Fit(fit) => answer(apart(self.fit(id, fit)).await?),
             Command::Bench(bench) => apart(self.bench(id, bench)).await?,
 
             Command::Train { config, launch } => {
@@ -396,7 +398,7 @@ impl Session {
             }
             Command::TrainFirst { project, seconds } => {
                 let config = apart(self.first_config(seconds)).await?;
-                tell(apart(self.create_project(id, &project, Some(&config), (&[], Vec::new()))).await?);
+                answer(apart(self.create_project(id, &project, Some(&config), (&[], Vec::new()))).await?);
                 return Ok(RequestOutcome::Train(Box::new(RunRequest::first(id, config, seconds))));
             }
             Command::Resume { run, launch } => {
@@ -414,35 +416,35 @@ impl Session {
                 apart(self.generate(id, &source, prompt, config, output, live)).await?;
                 return Ok(RequestOutcome::Later);
             }
-            Command::ListLessons => tell(self.list_lessons()?),
+            Command::ListLessons => answer(self.list_lessons()?),
             Command::KeepLesson { lesson, progress } => {
-                tell(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
+                answer(self.keep_lesson(&lesson, progress.map(|progress| *progress))?);
             }
-            Command::ListConversations => tell(self.list_conversations(None)?.into()),
+            Command::ListConversations => answer(self.list_conversations(None)?.into()),
             Command::ReadConversation { id } => {
                 let conversation = Box::new(self.opened()?.project.conversation(id)?);
-                tell(Event::Conversation { conversation });
+                answer(Event::Conversation { conversation });
             }
             Command::KeepConversation { conversation } => {
                 let kept = self.opened()?.project.keep_conversation(*conversation)?;
-                tell(self.list_conversations(Some(kept))?.into());
+                answer(self.list_conversations(Some(kept))?.into());
             }
             Command::ChangeConversation { id, change } => {
                 self.opened()?.project.change_conversation(id, change)?;
-                tell(self.list_conversations(None)?.into());
+                answer(self.list_conversations(None)?.into());
             }
-            Command::ListFeedback => tell(self.list_feedback()?),
+            Command::ListFeedback => answer(self.list_feedback()?),
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
-                tell(self.list_feedback()?);
+                answer(self.list_feedback()?);
             }
             Command::Propose { source, from, settings } => {
                 let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
-                tell(apart(self.propose(&source, pool, &settings)).await?.into());
+                answer(apart(self.propose(&source, pool, &settings)).await?.into());
             }
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = models::TokenQuery { tokens: &tokens, chosen, count };
-                tell(apart(self.explain(&source, &query, &config, live)).await?.into());
+                answer(apart(self.explain(&source, &query, &config, live)).await?.into());
             }
             Command::Inspect { source, prompt, further, views, settings } => {
                 let prompts: Vec<&str> =
@@ -450,31 +452,31 @@ impl Session {
                 apart(self.inspect(id, &source, &prompts, &views, &settings, live)).await?;
             }
             Command::TrainDictionary { source, settings } => {
-                tell(apart(self.make_dictionary(id, &source, *settings, None)).await?.into());
+                answer(apart(self.make_dictionary(id, &source, *settings, None)).await?.into());
             }
             Command::ReadDictionaries { source, settings } => {
-                tell(apart(self.read_dictionaries(&source, &settings)).await?.into());
+                answer(apart(self.read_dictionaries(&source, &settings)).await?.into());
             }
             Command::ImportDictionary { source, from, at } => {
-                tell(apart(self.import_dictionary(id, &source, from, at, bytes)).await?.into());
+                answer(apart(self.import_dictionary(id, &source, from, at, bytes)).await?.into());
             }
             Command::NameFeature { run, dictionary, feature, name } => {
-                tell(self.name_feature(&run, dictionary, feature, &name)?.into());
+                answer(self.name_feature(&run, dictionary, feature, &name)?.into());
             }
             Command::ReadFeatures { run, dictionary, query } => {
-                tell(apart(self.read_features(id, &run, dictionary, &query)).await?.into());
+                answer(apart(self.read_features(id, &run, dictionary, &query)).await?.into());
             }
             Command::Influence { run, query } => {
-                tell(apart(self.influence(id, &run, *query)).await?.into());
+                answer(apart(self.influence(id, &run, *query)).await?.into());
             }
             Command::GraphFeatures { run, query } => {
-                tell(apart(self.graph_features(id, &run, &query)).await?.into());
+                answer(apart(self.graph_features(id, &run, &query)).await?.into());
             }
             Command::SteerFeature { run, dictionary, steering } => {
-                tell(apart(self.steer_feature(id, &run, dictionary, *steering)).await?.into());
+                answer(apart(self.steer_feature(id, &run, dictionary, *steering)).await?.into());
             }
             Command::Classify { source, texts } => {
-                tell(apart(self.classify(&source, &texts, live)).await?.into());
+                answer(apart(self.classify(&source, &texts, live)).await?.into());
             }
             Command::Evaluate { source, settings } => {
                 return apart(self.evaluate(id, &source, *settings, bytes, live)).await;
@@ -482,13 +484,13 @@ impl Session {
             Command::Audit { source, settings } => {
                 return apart(self.audit(id, &source, *settings, live)).await;
             }
-            Command::ReadEvaluations { runs } => tell(apart(self.read_evaluations(&runs)).await?.into()),
+            Command::ReadEvaluations { runs } => answer(apart(self.read_evaluations(&runs)).await?.into()),
 
-            Command::ListRuns => tell(self.list_runs()?),
-            Command::ReadRun { run, points } => tell(self.read_run(run.as_deref(), points)?.into()),
+            Command::ListRuns => answer(self.list_runs()?),
+            Command::ReadRun { run, points } => answer(self.read_run(run.as_deref(), points)?.into()),
             Command::ChangeRun { run, change } => {
                 let trains = live.map(|live| live.trainer.run().name());
-                tell(apart(self.change_run(id, &run, change, trains.as_deref())).await?);
+                answer(apart(self.change_run(id, &run, change, trains.as_deref())).await?);
             }
             Command::Export { what, to, keep } => {
                 let template = bytes.into_iter().next();
@@ -498,14 +500,14 @@ impl Session {
             Command::LookAtModel { from: Some(from) } => apart(self.look_at_model(id, &from, bytes)).await?,
             Command::LookAtModel { from: None } => self.looked = None,
             Command::ImportModel { from, context_length, for_comparison } => {
-                tell(apart(self.import_model(id, &from, bytes, context_length, for_comparison)).await?);
+                answer(apart(self.import_model(id, &from, bytes, context_length, for_comparison)).await?);
             }
-            Command::PlanCluster { config, request } => tell(self.plan_cluster(&config, &request)?),
+            Command::PlanCluster { config, request } => answer(self.plan_cluster(&config, &request)?),
             #[cfg(not(feature = "cluster"))]
             Command::ImportBundle { .. } => return Err(without_bundles()),
             #[cfg(feature = "cluster")]
             Command::ImportBundle { from, out } => {
-                tell(apart(self.import_bundle(id, from, out, bytes)).await?);
+                answer(apart(self.import_bundle(id, from, out, bytes)).await?);
             }
         }
         Ok(RequestOutcome::Done)

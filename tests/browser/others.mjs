@@ -62,7 +62,7 @@ async function loaded(browser, isNew) {
   for (let trial = 0; ; trial += 1) {
     const found = await browser.evaluate(isNew).catch((error) => error);
     if (found === true) break;
-    if (trial > 100) throw new Error(`the page is not loaded: ${found}`);
+    if (trial > 300) throw new Error(`the page is not loaded: ${found}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await ready(browser);
@@ -79,7 +79,7 @@ async function says(browser, words) {
   await browser.evaluate(async (words) => {
     const said = () => document.getElementById("mirror").textContent;
     for (let trial = 0; !said().includes(words); trial += 1) {
-      if (trial > 100) throw new Error(`the page does not say "${words}": ${said()}`);
+      if (trial > 300) throw new Error(`the page does not say "${words}": ${said()}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }, words);
@@ -90,7 +90,7 @@ async function press(browser, name) {
   await browser.evaluate(async (name) => {
     const button = () => document.querySelector(`#mirror button[aria-label^="${name}"]`);
     for (let trial = 0; !button(); trial += 1) {
-      if (trial > 100) throw new Error(`there is no button "${name}"`);
+      if (trial > 300) throw new Error(`there is no button "${name}"`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     button().click();
@@ -249,13 +249,9 @@ async function main() {
     console.log(`skipped ${name}: it is not installed`);
     appendFileSync(process.env.GLASSHOUSE_SKIPPED ?? "/dev/null", `${name} is not installed\n`);
   }
-  let failed = 0;
-  const again = [];
   const { server, address } = await serve(() => dist);
-  // Once more after a failure: WebKitGTK 2.50.6 now and then miscompiles code that ran often.
-  for (const [at, [name, { open, lasting }]] of [...walks, ...walks].entries()) {
-    const repeats = at >= walks.length;
-    if (repeats !== again.includes(name)) continue;
+  /** Whether a walk passed, which is told. */
+  const passes = async ([name, { open, lasting }], otherwise) => {
     const began = Date.now();
     let browser = null;
     try {
@@ -266,13 +262,19 @@ async function main() {
       await walk(browser, address, lasting);
       await share(browser);
       console.log(`passed ${name}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+      return true;
     } catch (error) {
-      if (repeats) failed += 1;
-      else again.push(name);
-      console.log(`${repeats ? "FAILED" : "REPEATED"} ${name}: ${browser?.name ?? ""}\n${error.stack}`);
+      console.log(`${otherwise} ${name}: ${browser?.name ?? ""}\n${error.stack}`);
+      return false;
     } finally {
       await browser?.close();
     }
+  };
+  // At once, because each waits often, and once more after a failure: WebKitGTK 2.50.6 now and then miscompiles code that ran often.
+  const passed = await Promise.all(walks.map((walk) => passes(walk, "REPEATED")));
+  let failed = 0;
+  for (const again of walks.filter((_, at) => !passed[at])) {
+    if (!(await passes(again, "FAILED"))) failed += 1;
   }
   server.close();
   console.log(`${named.length - failed} passed, ${failed} failed`);

@@ -276,9 +276,10 @@ export async function a_malformed_address_is_named_and_left(site) {
   const odd = await site.tab(await site.profile(), `?project=${encodeURIComponent("https://example.org/%E0%A4.glasshouse")}`);
   await odd.getByText("asks to fetch the project %E0%A4.glasshouse from example.org").waitFor();
   const context = await site.profile();
-  for (const address of ["https://", "javascript:alert(1)", "http://[::1"]) {
+  for (const address of ["https://", "javascript:alert(1)", "http://[::1", ""]) {
     const page = await site.tab(context, `?project=${encodeURIComponent(address)}&page=runs`);
-    await page.getByText(`a project at ${address}, which is not a valid URL`).waitFor();
+    const words = address ? `a project at ${address}, which is not a valid URL` : "a project without its URL";
+    await page.getByText(words).waitFor();
     assert.equal(await page.locator("#notice").first().isHidden(), true);
     await page.getByRole("button", { name: "Leave it" }).click();
     await page.waitForFunction(() => location.search === "?page=runs");

@@ -26,6 +26,7 @@ fn look(project: &Path) -> Vec<Command> {
             json!({"command": "list_documents", "search": "", "offset": 0, "count": 5, "validation": 0.1}),
         ),
         command(json!({"command": "read_evaluations", "runs": [RUN]})),
+        command(json!({"command": "read_features", "run": RUN, "dictionary": null})),
         generate(),
         resume(),
     ]

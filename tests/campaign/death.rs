@@ -1,4 +1,4 @@
-//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs, unpacks and compresses. Afterwards
+//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs, unpacks, compresses and trains dictionaries. Afterwards
 //! the project opens, no checkpoint that was reported is lost, outputs are complete or absent, and the work continues or begins anew with
 //! the same result, to the bit.
 
@@ -191,6 +191,13 @@ fn model(path: &Path) -> Snapshot {
     files
 }
 
+/// The newest dictionary's weights.
+fn dictionary(path: &Path) -> Snapshot {
+    let mut files = snapshot(path);
+    files.retain(|name, _| name.ends_with("sae_weights.safetensors"));
+    files.pop_last().map(|(_, weights)| (PathBuf::new(), weights)).into_iter().collect()
+}
+
 /// The newest run's weights.
 fn weights(path: &Path) -> Snapshot {
     let mut runs: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -206,7 +213,7 @@ fn lone(path: &Path) -> Snapshot {
     Snapshot::from([(PathBuf::new(), vec![u8::from(path.is_file())])])
 }
 
-static WORKS: [Work; 6] = [
+static WORKS: [Work; 7] = [
     Work {
         arguments: &["data", "clean", "--in", "stories.txt", "--out", "cleaned"],
         project: "p",
@@ -259,6 +266,28 @@ static WORKS: [Work; 6] = [
         makes: "p/runs",
         at_once: false,
         compared: weights,
+    },
+    Work {
+        arguments: &[
+            "features",
+            "train",
+            "--project",
+            "p",
+            "--at",
+            "blocks.0.mlp.output",
+            "--width",
+            "64",
+            "--k",
+            "4",
+            "--tokens",
+            "40000",
+            "--device",
+            "cpu",
+        ],
+        project: "p",
+        makes: "p/runs/1-nanogpt-cpu/features",
+        at_once: false,
+        compared: dictionary,
     },
 ];
 

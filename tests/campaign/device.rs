@@ -1,4 +1,4 @@
-//! A GPU that is lost between random events of a training, once or several times: the run continues by itself. A GPU that refuses a buffer:
+//! A GPU that is lost between random events of a training or at any moment, once or several times: the run continues by itself. A GPU that refuses a buffer:
 //! the run ends with an error, and continues from its last checkpoint. Losses are those of an undisturbed run, to the bit.
 
 #[path = "../tests/runs/mod.rs"]
@@ -17,6 +17,7 @@ use glasshouse_engine::{Error, Result, block_on};
 use glasshouse_protocol::{RunConfig, TrainConfig};
 use glasshouse_tests::{adapter, blocking};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn config() -> RunConfig {
     let train = TrainConfig { steps: 24, sample_interval: 0, checkpoint_interval: 6, ..runs::config().train };
@@ -34,22 +35,39 @@ fn open(project: &Project, tokenizer: &Tokenizer, run: Option<Run>) -> Result<Pr
     block_on(PreparedRun::open(&config(), &prepared, run, options))
 }
 
-/// Trains a new run, and loses the device after each of these numbers of events; returns what was recorded.
-fn train(
-    project: &Project,
-    tokenizer: &Tokenizer,
-    mut losses: Vec<usize>,
-) -> Result<Vec<TrainEvent>, String> {
+/// When a device is lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// After this number of events of a session.
+    After(usize),
+    /// This long after a session's start, by another thread: between submissions, or while results are read.
+    At(Duration),
+}
+
+/// Trains a new run, and loses the device at each of these moments; returns what was recorded.
+fn train(project: &Project, tokenizer: &Tokenizer, mut losses: Vec<Loss>) -> Result<Vec<TrainEvent>, String> {
     let said = |error: Error| error.to_string();
     let mut opened = open(project, tokenizer, None).map_err(said)?;
     let run = opened.run_of(project).map_err(said)?;
     loop {
         let mut trainer = block_on(opened.trainer(Options::default())).map_err(said)?;
+        let gpu = trainer.executor().gpu().ok_or("it does not train on the GPU")?.clone();
+        let mut after = match losses.pop() {
+            Some(Loss::After(events)) => Some(events),
+            Some(Loss::At(moment)) => {
+                let gpu = gpu.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(moment);
+                    gpu.lose();
+                });
+                None
+            }
+            None => None,
+        };
         let mut events = 0;
         let error = loop {
-            if losses.last() == Some(&events) {
-                losses.pop();
-                trainer.executor().gpu().ok_or("it does not train on the GPU")?.lose();
+            if after.take_if(|after| *after == events).is_some() {
+                gpu.lose();
             }
             match block_on(trainer.next()) {
                 Ok(Progress::Over) => return metrics::read(&run.metrics_path()).map_err(said),
@@ -81,13 +99,20 @@ fn check(found: &[TrainEvent], whole: &[TrainEvent]) -> Result<(), String> {
 fn gpu_losses() {
     let (_folder, project) = runs::project();
     let tokenizer = blocking::train_tokenizer(&config().tokenizer, ["once"]).unwrap();
+    let began = Instant::now();
     let whole = train(&project, &tokenizer, Vec::new()).unwrap();
+    let seconds = began.elapsed().as_secs_f64();
     let mut campaign = Campaign::new("device", 2);
     while let Some(mut draw) = campaign.next_trial() {
-        let losses = (0..1 + draw.below(3)).map(|_| draw.below(30)).collect();
+        let losses: Vec<Loss> = (0..1 + draw.below(3))
+            .map(|_| match draw.trial % 2 {
+                0 => Loss::After(draw.below(30)),
+                _ => Loss::At(Duration::from_secs_f64(seconds * draw.below(1000) as f64 / 1000.0)),
+            })
+            .collect();
         let outcome =
-            survive(|| train(&project, &tokenizer, losses)).and_then(|found| check(&found?, &whole));
-        campaign.judge(&draw, outcome);
+            survive(|| train(&project, &tokenizer, losses.clone())).and_then(|found| check(&found?, &whole));
+        campaign.judge(&draw, outcome.map_err(|reason| format!("{losses:?}: {reason}")));
     }
     campaign.end();
 }

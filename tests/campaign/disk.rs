@@ -1,4 +1,4 @@
-//! A disk on which one file operation fails, or all from one on: while a run trains and saves, while files are cleaned, and while a model
+//! A disk on which one file operation fails, or all from one on, either of those that read or of those that change something: while a run trains and saves, while files are cleaned, and while a model
 //! is imported. Afterwards the same work succeeds with the same result, and nothing that was finished before is lost.
 
 use super::interposed::{Fault, failing};
@@ -12,8 +12,8 @@ use glasshouse_engine::data::stories;
 use glasshouse_protocol::{Command, Event, ModelSource, Report};
 use std::path::Path;
 
-const NONE: Fault = Fault { from: u64::MAX, lasts: false, error: 0 };
 const ERRORS: [i32; 3] = [libc::ENOSPC, libc::EROFS, libc::EIO];
+const READ_ERRORS: [i32; 3] = [libc::EIO, libc::EACCES, libc::ESTALE];
 
 type Check<'sample> = dyn Fn(&[Report], &Path) -> Result<(), String> + 'sample;
 
@@ -91,30 +91,27 @@ fn disk() {
             ),
         },
     ];
-    let operations: Vec<u64> = works
-        .iter()
-        .map(|work| {
+    let mut each: Vec<(usize, bool, u64)> = Vec::new();
+    for (number, work) in works.iter().enumerate() {
+        for reads in [false, true] {
             restore(&folder, &before);
-            let (heard, count) = failing(NONE, || play(work.commands.clone()));
+            let none = Fault { reads, from: u64::MAX, lasts: false, error: 0 };
+            let (heard, count) = failing(none, || play(work.commands.clone()));
             assert_eq!(failures(&heard), [""; 0], "{}", work.name);
-            println!("disk: {count} operations of {}", work.name);
-            count
-        })
-        .collect();
-    // Each operation in turn fails once, then random ones.
-    let each: Vec<(usize, u64)> = operations
-        .iter()
-        .enumerate()
-        .flat_map(|(number, count)| (0..*count).map(move |from| (number, from)))
-        .collect();
+            println!("disk: {count} operations of {}, reads: {reads}", work.name);
+            each.extend((0..count).map(|from| (number, reads, from)));
+        }
+    }
     let mut campaign = Campaign::new("disk", 400);
     while let Some(mut draw) = campaign.next_trial() {
-        let (number, from) = match each.get(draw.trial as usize) {
-            Some(each) => *each,
-            None => draw.of(&each),
+        // Each operation in turn fails once, far apart, then random ones.
+        let (number, reads, from) = match draw.trial as usize {
+            trial if trial < each.len() => each[trial * 7919 % each.len()],
+            _ => draw.of(&each),
         };
         let work = &works[number];
-        let fault = Fault { from, lasts: draw.one_in(2), error: draw.of(&ERRORS) };
+        let errors = if reads { READ_ERRORS } else { ERRORS };
+        let fault = Fault { reads, from, lasts: draw.one_in(2), error: draw.of(&errors) };
         restore(&folder, &before);
         let (hit, _) = failing(fault, || survive(|| play(work.commands.clone())));
         let outcome = hit.and_then(|heard| {

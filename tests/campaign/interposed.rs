@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::S
 static ARMED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static FROM: AtomicU64 = AtomicU64::new(0);
+static READS: AtomicBool = AtomicBool::new(false);
 static LASTS: AtomicBool = AtomicBool::new(false);
 static ERROR: AtomicI32 = AtomicI32::new(0);
 
@@ -39,6 +40,8 @@ pub fn backwards<T>(seconds: i64, work: impl FnOnce() -> T) -> T {
 /// A fault of the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
+    /// Whether operations that read fail, in place of those that change something.
+    pub reads: bool,
     /// The first operation that fails, from 0.
     pub from: u64,
     /// Whether all later operations fail too.
@@ -51,6 +54,7 @@ pub struct Fault {
 pub fn failing<T>(fault: Fault, work: impl FnOnce() -> T) -> (T, u64) {
     COUNT.store(0, SeqCst);
     FROM.store(fault.from, SeqCst);
+    READS.store(fault.reads, SeqCst);
     LASTS.store(fault.lasts, SeqCst);
     ERROR.store(fault.error, SeqCst);
     ARMED.store(true, SeqCst);
@@ -60,7 +64,12 @@ pub fn failing<T>(fault: Fault, work: impl FnOnce() -> T) -> (T, u64) {
 }
 
 fn fails() -> bool {
-    if !ARMED.load(SeqCst) {
+    fails_to(false)
+}
+
+/// Whether an operation fails that reads, or changes something.
+fn fails_to(read: bool) -> bool {
+    if !ARMED.load(SeqCst) || READS.load(SeqCst) != read {
         return false;
     }
     let (at, from) = (COUNT.fetch_add(1, SeqCst), FROM.load(SeqCst));
@@ -93,7 +102,9 @@ macro_rules! interpose {
 const WRITES: c_int = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT;
 
 interpose! {
-    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if flags & WRITES != 0 && fails();
+    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if fails_to(flags & WRITES == 0);
+    fn read(file: c_int, bytes: *mut c_void, count: usize) -> isize = SYS_read(file, bytes, count) if file > 2 && fails_to(true);
+    fn pread64(file: c_int, bytes: *mut c_void, count: usize, at: i64) -> isize = SYS_pread64(file, bytes, count, at) if fails_to(true);
     // Not the standard streams.
     fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, count) if file > 2 && fails();
     fn fsync(file: c_int) -> c_int = SYS_fsync(file) if fails();

@@ -1,10 +1,12 @@
 //! A small project with a file of every kind, sessions on it, and its files before a fault.
 
 use glasshouse_engine::session::{self, Options};
+use glasshouse_protocol::evaluation::AuditTopic;
+use glasshouse_protocol::features::DictionarySettings;
 use glasshouse_protocol::{
-    CheckpointChoice, Command, Drafts, Envelope, ErrorKind, Event, Export, ExportFormat, Feedback,
-    GenerateConfig, Milestones, Output, Report, Request, RunChange, RunConfig, RunLaunch, TrainEvent,
-    WeightFormat, WeightSource, presets,
+    AuditSettings, CheckpointChoice, Command, Drafts, Envelope, ErrorKind, Event, Export, ExportFormat,
+    Feedback, GenerateConfig, Milestones, Output, Report, Request, RunChange, RunConfig, RunLaunch,
+    TrainEvent, WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -83,11 +85,15 @@ pub fn resume() -> Command {
     Command::Resume { run: None, launch: RunLaunch::default() }
 }
 
+/// Those of the sample's last checkpoint.
+fn weights() -> WeightSource {
+    WeightSource::Checkpoint { run: RUN.to_owned(), checkpoint: CheckpointChoice::Latest }
+}
+
 /// Writes a few tokens, the most likely ones.
 pub fn generate() -> Command {
     let config = GenerateConfig { max_tokens: 8, temperature: 0.0, ..GenerateConfig::default() };
-    let source = WeightSource::Checkpoint { run: RUN.to_owned(), checkpoint: CheckpointChoice::Latest };
-    Command::Generate { source, prompt: "The".into(), config, output: Output::Tokens }
+    Command::Generate { source: weights(), prompt: "The".into(), config, output: Output::Tokens }
 }
 
 pub fn failures(heard: &[Report]) -> Vec<String> {
@@ -164,7 +170,7 @@ pub fn config(seed: u64) -> RunConfig {
     let train = &mut config.train;
     (train.steps, train.batch_size, train.warmup_steps) = (STEPS, 2, 2);
     (train.eval_interval, train.eval_batches, train.checkpoint_interval) = (SAVED[0], 1, SAVED[0]);
-    (train.checkpoint_seconds, train.sample_interval, train.milestones) = (0, 0, Milestones::Off);
+    (train.checkpoint_seconds, train.sample_interval, train.milestones) = (0, 0, Milestones::Log);
     config
 }
 
@@ -217,6 +223,14 @@ impl Sample {
         let feedback = Feedback { label: Some(true), ..serde_json::from_value(row).unwrap() };
         let progress =
             json!({"question": "How low?", "prediction": "lower", "predicted": 2.5, "measurement": null});
+        let audit = AuditSettings { sections: vec![AuditTopic::Personal], samples: 2, ..Default::default() };
+        let dictionary = DictionarySettings {
+            at: "blocks.0.mlp.output".to_owned(),
+            width: 16,
+            k: 2,
+            tokens: 1_000,
+            ..DictionarySettings::default()
+        };
         heard.extend(play(vec![
             opened(&project),
             command(json!({"command": "keep_conversation", "conversation": conversation})),
@@ -227,6 +241,9 @@ impl Sample {
             RunChange::Notes("It sang.".to_owned()).to(RUN),
             command(json!({"command": "change_recipe", "change": "preset", "name": "light"})),
             Command::SaveDrafts { drafts: Box::new(Drafts::new(config(2))) },
+            Command::Evaluate { source: weights(), settings: Box::default() },
+            Command::Audit { source: weights(), settings: Box::new(audit) },
+            Command::TrainDictionary { source: weights(), settings: Box::new(dictionary) },
         ]));
         assert_eq!(failures(&heard), [""; 0]);
         let files = snapshot(&project);

@@ -12,7 +12,6 @@ Prints one JSON object: `class` (the model's), `parameters`, `ids` (the prompt's
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -21,14 +20,16 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
+import calls  # noqa: E402
 
-def main():
+
+def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("ids", nargs="*", type=int, help="the prompt as token ids")
     parser.add_argument("--prompt", help="the prompt as text, in place of ids")
     parser.add_argument("--max-tokens", type=int, default=24, help="tokens to continue by (24)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(arguments)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
@@ -83,4 +84,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    calls.each(main)

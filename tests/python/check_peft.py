@@ -11,7 +11,6 @@ one line when a weight of the adapter is missing or unused.
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,13 +21,15 @@ from safetensors import safe_open  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
+import calls  # noqa: E402
 
-def main():
+
+def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("adapter", type=Path)
     parser.add_argument("ids", nargs="+", type=int)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(arguments)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     base = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32, local_files_only=True)
@@ -61,8 +62,8 @@ def main():
         "gradients": gradients,
     }
     print(json.dumps(report))
-    return 0
+    return None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    calls.each(main)

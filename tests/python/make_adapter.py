@@ -10,7 +10,6 @@ It adapts some modules, is scaled by alpha / sqrt(r), and has a rank and an alph
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -20,15 +19,17 @@ from peft import LoraConfig, get_peft_model  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
+import calls  # noqa: E402
 
-def main():
+
+def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("adapter", type=Path)
     parser.add_argument("ids", nargs="+", type=int)
     parser.add_argument("--head", action="store_true", help="adapt the head, too")
     parser.add_argument("--dora", action="store_true", help="with magnitudes, other than the norms that they begin as")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(arguments)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.manual_seed(7)
@@ -56,8 +57,8 @@ def main():
         with model.disable_adapter():
             without = model(torch.tensor([arguments.ids])).logits[0]
     print(json.dumps({"logits": logits.tolist(), "changed": (logits - without).abs().max().item()}))
-    return 0
+    return None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    calls.each(main)

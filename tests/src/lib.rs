@@ -52,7 +52,8 @@ pub fn python(script: &str) -> Command {
     let interpreter =
         std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| cache("venv/bin/python"), PathBuf::from);
     let mut command = Command::new(interpreter);
-    command.arg(repository().join("tests/python").join(script));
+    // Threads that spin while they wait would take the other tests' cores.
+    command.env("OMP_WAIT_POLICY", "passive").arg(repository().join("tests/python").join(script));
     command
 }
 

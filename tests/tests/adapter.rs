@@ -2,7 +2,7 @@
 //! same with an exported adapter. `models_parity.rs` and `fusions.rs` check the gradients.
 
 use crate::common;
-use crate::common::{deviation, draw_adapters, ids};
+use crate::common::{ask_each, deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
 use glasshouse_engine::Yielder;
@@ -16,16 +16,19 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge;
 use glasshouse_engine::project::{Project, Run, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterKind, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
     WeightFormat,
 };
-use glasshouse_tests::{blocking, output_of, python};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 
 /// Weights with an adapter merged into them.
 pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f32>) -> Vec<f32> {
@@ -303,103 +306,126 @@ fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f
 
 type Layers = [(&'static str, &'static [&'static str]); 4];
 
-fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers) {
-    let (mut config, tokenizer, base) = small(preset, |config| {
-        config.model.dropout = Dropout::everywhere(0.0);
-        config.model.context_length = 12;
-    });
-    config.train = TrainConfig { batch_size: 1, adapter: Some(adapter), ..TrainConfig::default() };
-    let folder = tempfile::tempdir().unwrap();
-    let [model, exported] = ["model", "adapter"].map(|name| folder.path().join(name));
-    write(&config, &tokenizer, &base, &model);
-    let list = parameters(&config.model, &config.train).unwrap();
-    let (layout, plain) =
-        (ArenaLayout::from_parameters(&list), ArenaLayout::from_parameters(&parameters_of(&config).unwrap()));
-    let mut arena = vec![0.0; layout.length];
-    for (at, count) in plain.counts.iter().enumerate() {
-        arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
-    }
-    draw_adapters(&list, &layout, &mut arena);
-    let (_project_folder, project) = project();
-    let run = run_with(&project, &config, arena.clone());
-    blocking::export_adapter(run, &exported).unwrap();
+const GPT2: Layers = [
+    ("attention.qkv", &["attn.c_attn"]),
+    ("attention.output", &["attn.c_proj"]),
+    ("mlp.up", &["mlp.c_fc"]),
+    ("mlp.down", &["mlp.c_proj"]),
+];
+const LLAMA: Layers = [
+    ("attention.qkv", &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+    ("attention.output", &["self_attn.o_proj"]),
+    ("mlp.up", &["mlp.gate_proj", "mlp.up_proj"]),
+    ("mlp.down", &["mlp.down_proj"]),
+];
 
-    let all = ids(1, config.model.context_length + 1, config.model.vocabulary);
-    let (tokens, targets) = (&all[..all.len() - 1], &all[1..]);
-    let words = all.iter().map(ToString::to_string);
-    let told = output_of(python("check_peft.py").args([&model, &exported]).args(words));
-    let theirs: Value = serde_json::from_slice(&told).unwrap();
-    let whole = merged(&list, config.train.adapter.as_ref(), arena.clone());
-    let ours = our_logits(&config, &whole, tokens).concat();
-    for kind in ["logits", "merged_logits"] {
-        let rows = theirs[kind].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
-        let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
-        let apart = deviation(&ours, &rows);
-        assert!(apart < 5e-5, "{preset}, {kind}: {apart:.1e}");
+/// A model with an adapter, and its weights.
+struct Adapted {
+    config: RunConfig,
+    list: Vec<Parameter>,
+    arena: Vec<f32>,
+    ids: Vec<u32>,
+}
+
+impl Adapted {
+    fn new(preset: &str, adapter: Adapter) -> (Self, Tokenizer, Vec<f32>) {
+        let (mut config, tokenizer, base) = small(preset, |config| {
+            config.model.dropout = Dropout::everywhere(0.0);
+            config.model.context_length = 12;
+        });
+        config.train = TrainConfig { batch_size: 1, adapter: Some(adapter), ..TrainConfig::default() };
+        let list = parameters(&config.model, &config.train).unwrap();
+        let (layout, plain) = (
+            ArenaLayout::from_parameters(&list),
+            ArenaLayout::from_parameters(&parameters_of(&config).unwrap()),
+        );
+        let mut arena = vec![0.0; layout.length];
+        for (at, count) in plain.counts.iter().enumerate() {
+            arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
+        }
+        draw_adapters(&list, &layout, &mut arena);
+        let ids = ids(1, config.model.context_length + 1, config.model.vocabulary);
+        (Self { config, list, arena, ids }, tokenizer, base)
     }
 
-    let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let (mut executor, _) =
-        block_on(Executor::open("cpu", &graphs, Optimizer::new(&config.train), None)).unwrap();
-    block_on(executor.set_state(&ArenaState::from_weights(arena))).unwrap();
-    let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-    let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
-    let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
-    let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
-    assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);
-    let mut compared = 0;
-    for (at, parameter) in list.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
-        let parts: Vec<&str> = parameter.name.splitn(5, '.').collect();
-        let [_, number, part, layer, name] = parts[..] else { panic!("{}", parameter.name) };
-        let modules: BTreeMap<&str, &[&str]> = layers.into_iter().collect();
-        let modules = modules[format!("{part}.{layer}").as_str()];
-        let wanted = expected(&theirs, &format!("{block}.{number}"), modules, name);
-        let apart = deviation(&gradients[layout.range(ParameterId(at as u32))], &wanted);
-        assert!(apart < 1e-4, "{preset}, {}: {apart:.1e}", parameter.name);
-        compared += 1;
+    /// Writes model and adapter to a folder; returns the arguments of `check_peft.py`.
+    fn export(&self, tokenizer: &Tokenizer, base: &[f32], folder: &Path) -> Vec<OsString> {
+        let [model, exported] = ["model", "adapter"].map(|name| folder.join(name));
+        write(&self.config, tokenizer, base, &model);
+        let (_project_folder, project) = project();
+        let run = run_with(&project, &self.config, self.arena.clone());
+        blocking::export_adapter(run, &exported).unwrap();
+        let ids = self.ids.iter().map(|id| id.to_string().into());
+        [model.into(), exported.into()].into_iter().chain(ids).collect()
     }
-    let adapter = config.train.adapter.unwrap();
-    let each = if adapter.kind == AdapterKind::Dora { 3 } else { 2 };
-    assert_eq!(compared, each * config.model.layers * adapter.targets.len());
+
+    /// Logits and gradients are PEFT's.
+    fn agrees(self, theirs: &Value, layers: Layers) {
+        let Self { config, list, arena, ids } = self;
+        let (preset, adapter) = (&config.preset, config.train.adapter.as_ref().unwrap());
+        let layout = ArenaLayout::from_parameters(&list);
+        let (tokens, targets) = (&ids[..ids.len() - 1], &ids[1..]);
+        let whole = merged(&list, Some(adapter), arena.clone());
+        let ours = our_logits(&config, &whole, tokens).concat();
+        for kind in ["logits", "merged_logits"] {
+            let rows: Vec<Vec<f32>> = serde_json::from_value(theirs[kind].clone()).unwrap();
+            let apart = deviation(&ours, &rows.concat());
+            assert!(apart < 5e-5, "{preset}, {adapter:?}, {kind}: {apart:.1e}");
+        }
+
+        let graphs = training_graphs(&config.model, &config.train).unwrap();
+        let (mut executor, _) =
+            block_on(Executor::open("cpu", &graphs, Optimizer::new(&config.train), None)).unwrap();
+        block_on(executor.set_state(&ArenaState::from_weights(arena))).unwrap();
+        let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
+        let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
+        let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
+        let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
+        assert!(
+            (f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5,
+            "{loss} {}",
+            theirs["loss"]
+        );
+        let block = if preset == "llama-tiny" { "model.layers" } else { "transformer.h" };
+        let mut compared = 0;
+        for (at, parameter) in list.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
+            let parts: Vec<&str> = parameter.name.splitn(5, '.').collect();
+            let [_, number, part, layer, name] = parts[..] else { panic!("{}", parameter.name) };
+            let modules: BTreeMap<&str, &[&str]> = layers.into_iter().collect();
+            let modules = modules[format!("{part}.{layer}").as_str()];
+            let wanted = expected(theirs, &format!("{block}.{number}"), modules, name);
+            let apart = deviation(&gradients[layout.range(ParameterId(at as u32))], &wanted);
+            assert!(apart < 1e-4, "{preset}, {adapter:?}, {}: {apart:.1e}", parameter.name);
+            compared += 1;
+        }
+        let each = if adapter.kind == AdapterKind::Dora { 3 } else { 2 };
+        assert_eq!(compared, each * config.model.layers * adapter.targets.len());
+    }
 }
 
 #[test]
-fn python_peft_agrees_on_an_adapter_of_a_gpt2() {
-    let layers: Layers = [
-        ("attention.qkv", &["attn.c_attn"]),
-        ("attention.output", &["attn.c_proj"]),
-        ("mlp.up", &["mlp.c_fc"]),
-        ("mlp.down", &["mlp.c_proj"]),
-    ];
+fn python_peft_agrees_on_adapters_of_a_gpt2_and_a_llama() {
     let adapter = Adapter { rank: 3, alpha: 6.0, ..Adapter::default() };
-    agrees_with_peft("gpt2-124m", adapter.clone(), "transformer.h", layers);
     // Only one of two modules with the same name.
     let targets = vec![AdapterTarget::Output];
-    agrees_with_peft(
-        "gpt2-124m",
-        Adapter { targets, rslora: true, ..adapter.clone() },
-        "transformer.h",
-        layers,
-    );
-    // Layers with biases, which magnitudes do not scale.
-    agrees_with_peft("gpt2-124m", Adapter { kind: AdapterKind::Dora, ..adapter }, "transformer.h", layers);
-}
-
-#[test]
-fn python_peft_agrees_on_an_adapter_of_a_llama() {
-    let layers: Layers = [
-        ("attention.qkv", &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
-        ("attention.output", &["self_attn.o_proj"]),
-        ("mlp.up", &["mlp.gate_proj", "mlp.up_proj"]),
-        ("mlp.down", &["mlp.down_proj"]),
+    let mut cases = vec![
+        ("gpt2-124m", adapter.clone(), GPT2),
+        ("gpt2-124m", Adapter { targets, rslora: true, ..adapter.clone() }, GPT2),
+        // Layers with biases, which magnitudes do not scale.
+        ("gpt2-124m", Adapter { kind: AdapterKind::Dora, ..adapter }, GPT2),
     ];
     for kind in AdapterKind::ALL {
-        agrees_with_peft(
-            "llama-tiny",
-            Adapter { kind, rank: 4, ..Adapter::default() },
-            "model.layers",
-            layers,
-        );
+        cases.push(("llama-tiny", Adapter { kind, rank: 4, ..Adapter::default() }, LLAMA));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut all, mut calls) = (Vec::new(), Vec::new());
+    for (at, (preset, adapter, layers)) in cases.into_iter().enumerate() {
+        let (adapted, tokenizer, base) = Adapted::new(preset, adapter);
+        calls.push(adapted.export(&tokenizer, &base, &folder.path().join(at.to_string())));
+        all.push((adapted, layers));
+    }
+    for ((adapted, layers), theirs) in all.into_iter().zip(ask_each("check_peft.py", &calls)) {
+        adapted.agrees(&theirs, layers);
     }
 }
 

@@ -1,5 +1,6 @@
 //! transformers opens an exported folder, computes the same logits and generates the same greedy text.
 
+use crate::common::ask_each;
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
 use glasshouse_engine::model::{LossForm, Purpose, build};
@@ -11,8 +12,9 @@ use glasshouse_engine::protocol::{
 use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Yielder, block_on, cpu};
-use glasshouse_tests::{blocking, output_of, python};
+use glasshouse_tests::blocking;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::path::Path;
 
 const TEXT: &str = "The quick brown fox jumps over the lazy dog. The dog sleeps; the fox runs home.\n";
@@ -107,133 +109,135 @@ pub fn continues(
     ids
 }
 
-fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], class: &str) {
+type Model = (RunConfig, Tokenizer, Vec<f32>);
+
+/// Compares models with what transformers computes from their exported folders, each with the class that opens it there.
+fn check(cases: &[(&str, Model)]) {
     let folder = tempfile::tempdir().unwrap();
-    write(config, tokenizer, arena, folder.path());
-    let asked = ["--prompt", PROMPT, "--max-tokens", "16"];
-    let told = output_of(python("check_export.py").arg(folder.path()).args(asked));
-    let theirs: Value = serde_json::from_slice(&told).unwrap();
-    assert_eq!(theirs["class"], class);
-    let ids: Vec<u32> =
-        theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
-    assert_eq!(ids, tokenizer.encode(PROMPT).unwrap());
-    assert_eq!(theirs["decoded"], PROMPT);
+    let calls: Vec<Vec<OsString>> = cases
+        .iter()
+        .enumerate()
+        .map(|(at, (_, (config, tokenizer, arena)))| {
+            let exported = folder.path().join(at.to_string());
+            write(config, tokenizer, arena, &exported);
+            let asked = ["--prompt", PROMPT, "--max-tokens", "16"].map(OsString::from);
+            std::iter::once(exported.into()).chain(asked).collect()
+        })
+        .collect();
+    for ((class, (config, tokenizer, arena)), theirs) in cases.iter().zip(ask_each("check_export.py", &calls))
+    {
+        assert_eq!(theirs["class"], *class);
+        let ids: Vec<u32> = serde_json::from_value(theirs["ids"].clone()).unwrap();
+        assert_eq!(ids, tokenizer.encode(PROMPT).unwrap());
+        assert_eq!(theirs["decoded"], PROMPT);
 
-    let logits = our_logits(config, arena, &ids);
-    let mut worst = 0.0f64;
-    for (ours, theirs) in logits.iter().zip(theirs["logits"].as_array().unwrap()) {
-        for (ours, theirs) in ours.iter().zip(theirs.as_array().unwrap()) {
-            worst = worst.max((f64::from(*ours) - theirs.as_f64().unwrap()).abs());
+        let logits = our_logits(config, arena, &ids);
+        let mut worst = 0.0f64;
+        for (ours, theirs) in logits.iter().zip(theirs["logits"].as_array().unwrap()) {
+            for (ours, theirs) in ours.iter().zip(theirs.as_array().unwrap()) {
+                worst = worst.max((f64::from(*ours) - theirs.as_f64().unwrap()).abs());
+            }
         }
-    }
-    assert!(worst < 2e-4, "{class}: logits differ by {worst}");
+        assert!(worst < 2e-4, "{class}: logits differ by {worst}");
 
-    continues(config, arena, ids, &theirs["greedy"], class);
-}
-
-#[test]
-fn python_transformers_agrees_on_a_gpt2() {
-    let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
-    check(&config, &tokenizer, &arena, "GPT2LMHeadModel");
-}
-
-#[test]
-fn python_transformers_agrees_on_a_gpt2_without_biases_and_with_exact_gelu() {
-    let (config, tokenizer, arena) = small("nanogpt-cpu", |config| config.model.tied_head = false);
-    check(&config, &tokenizer, &arena, "GPT2LMHeadModel");
-}
-
-#[test]
-fn python_transformers_agrees_on_a_llama() {
-    let (config, tokenizer, arena) = small("llama-tiny", |_| {});
-    check(&config, &tokenizer, &arena, "LlamaForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        config.model.bias = true.into();
-        config.model.head_size = 10;
-        config.model.mlp.gate = Gate::Geglu;
-        config.model.tied_head = false;
-    });
-    check(&config, &tokenizer, &arena, "LlamaForCausalLM");
-}
-
-#[test]
-fn python_transformers_agrees_on_a_qwen3() {
-    let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.qk_norm = true);
-    check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
-}
-
-#[test]
-fn python_transformers_agrees_on_models_of_mup() {
-    for (preset, placement, class) in [
-        ("llama-tiny", NormPlacement::Pre, "GraniteForCausalLM"),
-        ("llama-tiny", NormPlacement::Output, "Olmo2ForCausalLM"),
-        ("gpt2-124m", NormPlacement::Pre, "GPT2LMHeadModel"),
-    ] {
-        let (config, tokenizer, arena) = small(preset, |config| {
-            let model = &mut config.model;
-            (model.base_width, model.logit_divisor, model.norm.placement) = (Some(16), 1.5, placement);
-            let normed = placement == NormPlacement::Output;
-            (model.qk_norm, model.qk_norm_whole) = (normed, normed);
-        });
-        check(&config, &tokenizer, &arena, class);
+        continues(config, arena, ids, &theirs["greedy"], class);
     }
 }
 
-/// The usual classes reject a width that is not a multiple of the head count, or default to a padding id outside a small
-/// vocabulary.
-#[test]
-fn python_transformers_opens_what_its_usual_classes_do_not() {
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        (config.model.width, config.model.heads, config.model.kv_heads) = (30, 7, 7);
-    });
-    check(&config, &tokenizer, &arena, "MistralForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        config.model.layers = 4;
-        let Position::Rope(rope) = &mut config.model.position else { panic!("no rotary positions") };
-        rope.skip_every = 2;
-    });
-    check(&config, &tokenizer, &arena, "SmolLM3ForCausalLM");
+fn with_mup(preset: &str, placement: NormPlacement) -> Model {
+    small(preset, |config| {
+        let model = &mut config.model;
+        (model.base_width, model.logit_divisor, model.norm.placement) = (Some(16), 1.5, placement);
+        let normed = placement == NormPlacement::Output;
+        (model.qk_norm, model.qk_norm_whole) = (normed, normed);
+    })
 }
 
 #[test]
-fn python_transformers_agrees_on_what_few_classes_have() {
-    let (config, tokenizer, arena) = small("gpt2-124m", |config| {
-        let model = &mut config.model;
-        (model.attention_scale, model.bias) = (Some(1.0), Bias { qkv: false, ..true.into() });
-        (model.sliding_window, model.full_attention) = (Some(4), vec![0]);
-    });
-    check(&config, &tokenizer, &arena, "GPTNeoForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        config.model.position = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
-    });
-    check(&config, &tokenizer, &arena, "Phi3ForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        (config.model.residual_scale, config.model.logit_divisor) = (0.3, 2.0);
-    });
-    check(&config, &tokenizer, &arena, "GraniteForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        (config.model.qk_norm, config.model.qk_norm_whole) = (true, true);
-        config.model.norm.placement = NormPlacement::Output;
-    });
-    check(&config, &tokenizer, &arena, "Olmo2ForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        let model = &mut config.model;
-        (model.qk_norm, model.mlp.gate, model.logit_softcap) = (true, Gate::Geglu, Some(30.0));
-        model.embedding_scale = (model.width as f32).sqrt();
-        (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
-        (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
-        model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::new(1e4) });
-    });
-    check(&config, &tokenizer, &arena, "Gemma3ForCausalLM");
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        let model = &mut config.model;
-        model.mlp.gate = Gate::Geglu;
-        (model.attention_softcap, model.logit_softcap) = (Some(0.5), None);
-        model.embedding_scale = (model.width as f32).sqrt();
-        (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
-        (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
-    });
-    check(&config, &tokenizer, &arena, "Gemma2ForCausalLM");
+fn python_transformers_agrees_on_a_model_of_each_class() {
+    let llama = |change: fn(&mut RunConfig)| small("llama-tiny", change);
+    check(&[
+        ("GPT2LMHeadModel", small("gpt2-124m", |_| {})),
+        // Without biases, with the exact GELU.
+        ("GPT2LMHeadModel", small("nanogpt-cpu", |config| config.model.tied_head = false)),
+        ("LlamaForCausalLM", llama(|_| {})),
+        (
+            "LlamaForCausalLM",
+            llama(|config| {
+                config.model.bias = true.into();
+                config.model.head_size = 10;
+                config.model.mlp.gate = Gate::Geglu;
+                config.model.tied_head = false;
+            }),
+        ),
+        ("Qwen3ForCausalLM", llama(|config| config.model.qk_norm = true)),
+        ("GraniteForCausalLM", with_mup("llama-tiny", NormPlacement::Pre)),
+        ("Olmo2ForCausalLM", with_mup("llama-tiny", NormPlacement::Output)),
+        ("GPT2LMHeadModel", with_mup("gpt2-124m", NormPlacement::Pre)),
+        // The usual classes reject a width that is not a multiple of the head count, or default to a padding id outside a small
+        // vocabulary.
+        (
+            "MistralForCausalLM",
+            llama(|config| {
+                (config.model.width, config.model.heads, config.model.kv_heads) = (30, 7, 7);
+            }),
+        ),
+        (
+            "SmolLM3ForCausalLM",
+            llama(|config| {
+                config.model.layers = 4;
+                let Position::Rope(rope) = &mut config.model.position else { panic!("no rotary positions") };
+                rope.skip_every = 2;
+            }),
+        ),
+        (
+            "GPTNeoForCausalLM",
+            small("gpt2-124m", |config| {
+                let model = &mut config.model;
+                (model.attention_scale, model.bias) = (Some(1.0), Bias { qkv: false, ..true.into() });
+                (model.sliding_window, model.full_attention) = (Some(4), vec![0]);
+            }),
+        ),
+        (
+            "Phi3ForCausalLM",
+            llama(|config| {
+                config.model.position = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
+            }),
+        ),
+        (
+            "GraniteForCausalLM",
+            llama(|config| (config.model.residual_scale, config.model.logit_divisor) = (0.3, 2.0)),
+        ),
+        (
+            "Olmo2ForCausalLM",
+            llama(|config| {
+                (config.model.qk_norm, config.model.qk_norm_whole) = (true, true);
+                config.model.norm.placement = NormPlacement::Output;
+            }),
+        ),
+        (
+            "Gemma3ForCausalLM",
+            llama(|config| {
+                let model = &mut config.model;
+                (model.qk_norm, model.mlp.gate, model.logit_softcap) = (true, Gate::Geglu, Some(30.0));
+                model.embedding_scale = (model.width as f32).sqrt();
+                (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
+                (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
+                model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::new(1e4) });
+            }),
+        ),
+        (
+            "Gemma2ForCausalLM",
+            llama(|config| {
+                let model = &mut config.model;
+                model.mlp.gate = Gate::Geglu;
+                (model.attention_softcap, model.logit_softcap) = (Some(0.5), None);
+                model.embedding_scale = (model.width as f32).sqrt();
+                (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
+                (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
+            }),
+        ),
+    ]);
 }
 
 #[test]

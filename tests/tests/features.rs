@@ -114,8 +114,8 @@ fn slow_python_sae_lens_formulas_give_the_same_loss_and_gradients() {
         let (folder, number) = DictionaryFolder::next(&run);
         let settings = settings(kind);
         let given = [settings.penalty, settings.bandwidth].map(|own| own.to_string());
-        let record = protocol::Dictionary { number, settings, columns: COLUMNS, ..Default::default() };
-        folder.save(&record, &weights(kind)).unwrap();
+        let mut record = protocol::Dictionary { number, settings, columns: COLUMNS, ..Default::default() };
+        folder.save(&mut record, &weights(kind)).unwrap();
         let values = block_on(executor.values(&batch(&config))).unwrap();
         let x = folder.path().join("x");
         let bytes: Vec<u8> = values.input.iter().flat_map(|entry| entry.to_le_bytes()).collect();

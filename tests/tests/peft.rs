@@ -1,7 +1,7 @@
 //! Merging adapters written by PEFT into runs. `adapter.rs` compares PEFT's merge of our folders with ours.
 
 use crate::adapter::{merged, run_with};
-use crate::common::{deviation, draw_adapters, ids};
+use crate::common::{ask_each, deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::import::rewrite_tensors;
 use crate::runs::project;
@@ -14,9 +14,10 @@ use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, parameters_
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on};
 use glasshouse_protocol::{Adapter, AdapterKind, CheckpointChoice, RunState, Start};
-use glasshouse_tests::{blocking, output_of, python};
+use glasshouse_tests::blocking;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 fn merge(project: &Project, run: &Run, folder: &Path) -> Result<StagedRun> {
@@ -134,44 +135,37 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     assert_eq!(changed, 2 * 6 * 24);
 }
 
-/// A folder written by PEFT: only some modules, a different scale, and a different rank for one of them.
+/// Folders written by PEFT: only some modules, a different scale, and a different rank for one of them; magnitudes; the head, which
+/// becomes a separate one if it was tied.
 #[test]
-fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
-    merged_as_peft_computes_it(true, &[]);
-}
-
-#[test]
-fn python_peft_writes_an_adapter_with_magnitudes_that_is_merged_as_peft_computes_it() {
-    merged_as_peft_computes_it(false, &["--head", "--dora"]);
-}
-
-/// A tied head becomes a separate one.
-#[test]
-fn python_peft_writes_an_adapter_of_the_head_that_is_merged_as_peft_computes_it() {
-    for tied in [true, false] {
-        merged_as_peft_computes_it(tied, &["--head"]);
+fn python_peft_writes_adapters_that_are_merged_as_peft_computes_them() {
+    let all: [(bool, &[&str]); 4] =
+        [(true, &[]), (false, &["--head", "--dora"]), (true, &["--head"]), (false, &["--head"])];
+    let cases = all.map(|(tied, options)| {
+        let (config, tokenizer, base) = small("llama-tiny", |config| config.model.tied_head = tied);
+        let (folder, project) = project_with(&tokenizer);
+        let run = run_with(&project, &config, base.clone());
+        let [model, adapter] = ["model", "adapter"].map(|name| folder.path().join(name));
+        write(&config, &tokenizer, &base, &model);
+        let ids = ids(1, 12, config.model.vocabulary);
+        let mut call = vec![model.into_os_string(), adapter.clone().into_os_string()];
+        call.extend(ids.iter().map(ToString::to_string).map(OsString::from));
+        call.extend(options.iter().map(OsString::from));
+        ((folder, project, run, adapter, ids, tied && options.is_empty()), call)
+    });
+    let (cases, calls): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    for ((_folder, project, run, adapter, ids, tied), theirs) in
+        cases.iter().zip(ask_each("make_adapter.py", &calls))
+    {
+        assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
+        let merged = merge(project, run, adapter).unwrap().put().unwrap();
+        let new = blocking::load(merged, &CheckpointChoice::Best).unwrap();
+        let rows: Vec<Vec<f32>> = serde_json::from_value(theirs["logits"].clone()).unwrap();
+        let ours = our_logits(&new.config, &new.parameters, ids).concat();
+        let apart = deviation(&ours, &rows.concat());
+        assert!(apart < 5e-5, "{apart:.1e}");
+        assert_eq!(new.config.model.tied_head, *tied);
     }
-}
-
-fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
-    let (config, tokenizer, base) = small("llama-tiny", |config| config.model.tied_head = tied);
-    let (folder, project) = project_with(&tokenizer);
-    let run = run_with(&project, &config, base.clone());
-    let [model, adapter] = ["model", "adapter"].map(|name| folder.path().join(name));
-    write(&config, &tokenizer, &base, &model);
-    let ids = ids(1, 12, config.model.vocabulary);
-    let words = ids.iter().map(ToString::to_string).chain(options.iter().map(ToString::to_string));
-    let told = output_of(python("make_adapter.py").args([&model, &adapter]).args(words));
-    let theirs: Value = serde_json::from_slice(&told).unwrap();
-    assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
-    let new =
-        blocking::load(merge(&project, &run, &adapter).unwrap().put().unwrap(), &CheckpointChoice::Best)
-            .unwrap();
-    let rows = theirs["logits"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
-    let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
-    let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
-    assert!(apart < 5e-5, "{apart:.1e}");
-    assert_eq!(new.config.model.tied_head, tied && options.is_empty());
 }
 
 /// Matching shapes do not identify the base weights. A name does, but one model may have many names.

@@ -873,12 +873,17 @@ fn a_short_run_that_ends_without_a_loss_has_diverged() {
     };
     let run = create(&project, &config);
     let error = session(&run, &store(), "cpu", Options::default()).unwrap_err().to_string();
-    assert!(error.contains("training diverged") && error.contains("step 3, the last"), "{error}");
+    assert!(error.contains("training diverged") && error.contains("up to step 3"), "{error}");
     // It names no setting that has this value, and no precision that it does not use.
     assert!(!error.contains("gradient_clipping") && !error.contains("precision"), "{error}");
     assert_eq!(run.record().unwrap().state, RunState::Failed);
     let saved = Checkpoints::new(run.checkpoints_folder()).list();
     assert!(saved.iter().all(|checkpoint| checkpoint.step < 3), "{saved:?}");
+    // The loss stays finite, but no step after the first has a gradient.
+    let mut skipped = config.clone();
+    (skipped.train.learning_rate, skipped.train.steps) = (1e9, 5);
+    let error = session(&create(&project, &skipped), &store(), "cpu", Options::default()).unwrap_err();
+    assert!(error.to_string().contains("training diverged"), "{error}");
     let mut clipped = config.clone();
     clipped.train.gradient_clipping = 0.0;
     let error = session(&create(&project, &clipped), &store(), "cpu", Options::default());

@@ -37,7 +37,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Shows a notice or progress. Removes the bar for any other event, and returns the event.
-    pub(super) fn hear(&mut self, event: Event) -> Option<Event> {
+    pub(super) fn receive(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Underway { share: Some(share), .. } if self.part.is_empty() && stderr().is_terminal() => {
                 self.show((share * PERCENT as f64) as u64, PERCENT, "{bar:30} {percent} %");

@@ -49,7 +49,7 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
     let options = session::Options { unfused, ..machine.device.options() };
     drive(options, async |engine| {
         let mut reports = Vec::new();
-        let hear = |event| {
+        let on_event = |event| {
             let Event::Bench { report, tuning } = event else { return Ok(()) };
             if machine.json {
                 return say_json(&report);
@@ -79,7 +79,7 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
             reports.push(report);
             Ok(())
         };
-        let asked = engine.ask_until_signal(Command::Bench(bench), "stopping", shown(hear)).await;
+        let asked = engine.ask_until_signal(Command::Bench(bench), "stopping", shown(on_event)).await;
         if !reports.is_empty() {
             report::print_rows(&blocks(&reports)?, usize::MAX)?;
         }

@@ -130,7 +130,7 @@ async fn converse(
                 }
                 Event::Completed { completion } => {
                     writeln!(output)?;
-                    trained::tell_moderated(&completion.moderated);
+                    trained::print_moderated(&completion.moderated);
                     changed = config.moderation.mode.hides() && !completion.moderated.is_empty();
                     answer = completion.text;
                 }

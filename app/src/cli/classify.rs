@@ -18,7 +18,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
             let command = Command::Classify { source: source.clone(), texts };
             let answer::Classified { labels, probabilities } = engine.ask_for(command).await?;
             for (row, own) in some.iter().zip(&probabilities) {
-                let found = tell(&row.text, &labels, own, arguments.json)?;
+                let found = print(&row.text, &labels, own, arguments.json)?;
                 if let (Some(label), Some(found)) = (row.label.as_deref(), found) {
                     labelled += 1;
                     right += u64::from(label == found);
@@ -55,7 +55,7 @@ fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<
 }
 
 /// Prints a text's label, or its score, which is unbounded and has no label.
-fn tell<'a>(text: &str, labels: &'a [String], probabilities: &[f32], json: bool) -> Result<Option<&'a str>> {
+fn print<'a>(text: &str, labels: &'a [String], probabilities: &[f32], json: bool) -> Result<Option<&'a str>> {
     let line = text.trim().replace('\n', " ");
     if let ([_], [score]) = (labels, probabilities) {
         match json {

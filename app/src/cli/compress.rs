@@ -12,14 +12,14 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         let (checkpoint, documents, keep) = (Some(checkpoint.clone()), arguments.documents, arguments.keep);
         let command = RunChange::Compress { checkpoint, method, documents, keep }.to(&run);
         let mut points = Vec::new();
-        let hear = |event| {
+        let on_event = |event| {
             if let Event::Compressed { compressed } = event {
                 points.push(*compressed);
             }
             Ok(())
         };
         let stopping = "stopping; the results so far are printed";
-        let asked = engine.ask_until_signal(command, stopping, shown(hear)).await;
+        let asked = engine.ask_until_signal(command, stopping, shown(on_event)).await;
         match (arguments.frontier, arguments.json) {
             _ if points.is_empty() => {}
             (true, true) => say!("{}", json!({ "from": run, "points": points }))?,

@@ -31,7 +31,7 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
 }
 
 /// Reports files that could not be read, entirely or in part.
-pub(super) fn tell(problems: &[FileProblem]) {
+pub(super) fn print_problems(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
         tell!("{name} {reason}; the other files are read");
     }
@@ -63,7 +63,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let (json, restart) = (arguments.json, arguments.restart);
     let (mut bar, mut phase, mut percent, mut report) = (None, None, None, None);
     // A bar on a terminal, nothing in a pipe, phases and whole percents as JSON.
-    let hear = |event| {
+    let on_event = |event| {
         match event {
             Event::Cleaning(CleaningStep::Started { start }) => {
                 begun(&start, json)?;
@@ -102,7 +102,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     };
     drive(session::Options::default(), async |engine| {
         // An interrupt is no error here; the exit code reports it.
-        engine.ask_until_signal(command, "stopping after the current files", hear).await
+        engine.ask_until_signal(command, "stopping after the current files", on_event).await
     })?;
     report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
 }

@@ -51,13 +51,13 @@ impl Engine {
         Sender { requests: self.requests.downgrade(), last: self.last.clone() }
     }
 
-    /// A switchboard for concurrent requests. It must be given every event that [`hear`](Self::hear) returns.
+    /// A switchboard for concurrent requests. It must be given every event that [`next`](Self::next) returns.
     pub(super) fn switchboard(&self) -> Switchboard {
         Switchboard::new(self.requests.downgrade())
     }
 
     /// The next event of any request; `None` if the engine is gone.
-    pub(super) async fn hear(&mut self) -> Option<Envelope<Report>> {
+    pub(super) async fn next(&mut self) -> Option<Envelope<Report>> {
         loop {
             let report = self.reports.recv().await.ok()?;
             if !self.hub.as_ref().is_some_and(|hub| hub.receive(&report)) {
@@ -66,17 +66,17 @@ impl Engine {
         }
     }
 
-    /// Passes events to `hear` until something is received from `ended`. An error of `hear` ends it, too.
+    /// Passes events to `on_report` until something is received from `ended`. An error of `on_report` ends it, too.
     pub(super) async fn relay(
         &mut self,
         ended: async_channel::Receiver<()>,
-        mut hear: impl FnMut(Report) -> Result<()>,
+        mut on_report: impl FnMut(Report) -> Result<()>,
     ) -> Result<()> {
         let mut ended = pin!(ended.recv());
         loop {
-            let hearing = pin!(self.hear());
-            match select(hearing, ended.as_mut()).await {
-                Either::Left((Some(report), _)) => hear(report.body)?,
+            let report = pin!(self.next());
+            match select(report, ended.as_mut()).await {
+                Either::Left((Some(report), _)) => on_report(report.body)?,
                 Either::Left((None, _)) => bail!("the engine ended unexpectedly"),
                 Either::Right(_) => return Ok(()),
             }
@@ -90,14 +90,14 @@ impl Engine {
         hub
     }
 
-    /// Sends a command and calls `hear` with every event until the request is done: its answers, and events without a request.
-    /// An error of the engine or of `hear` ends the wait.
+    /// Sends a command and calls `on_event` with every event until the request is done: its answers, and events without a request.
+    /// An error of the engine or of `on_event` ends the wait.
     pub(super) async fn ask(
         &mut self,
         command: impl Into<Command>,
-        mut hear: impl FnMut(Event) -> Result<()>,
+        mut on_event: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
-        self.ask_with(command, Vec::new(), |event, _| hear(event)).await
+        self.ask_with(command, Vec::new(), |event, _| on_event(event)).await
     }
 
     /// Shows notices and progress, and returns the answer; fails without one.
@@ -112,9 +112,9 @@ impl Engine {
         bytes: Vec<Vec<u8>>,
     ) -> Result<A> {
         let mut found = None;
-        let mut hear = picking(&mut found);
-        self.ask_with(command, bytes, |event, _| hear(event)).await?;
-        drop(hear);
+        let mut on_event = picking(&mut found);
+        self.ask_with(command, bytes, |event, _| on_event(event)).await?;
+        drop(on_event);
         found.context("the engine did not answer; report it if it happens again")
     }
 
@@ -123,10 +123,10 @@ impl Engine {
         &mut self,
         command: impl Into<Command>,
         bytes: Vec<Vec<u8>>,
-        hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
+        on_event: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
         let id = self.sender().send_with(command.into(), bytes);
-        self.answers(id, hear).await
+        self.answers(id, on_event).await
     }
 
     /// Like [`ask`](Self::ask), for long requests: an interrupt prints `message` and cancels the request. That is no
@@ -135,14 +135,14 @@ impl Engine {
         &mut self,
         command: impl Into<Command>,
         message: &'static str,
-        mut hear: impl FnMut(Event) -> Result<()>,
+        mut on_event: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         let (flags, sender) = (interrupt::flags(message)?, self.sender());
         let request = sender.send(command);
         flags.on_stop(move || {
             sender.send(Command::Cancel { request });
         });
-        match self.answers(request, |event, _| hear(event)).await {
+        match self.answers(request, |event, _| on_event(event)).await {
             Err(error) if is_of(&error, ErrorKind::Cancelled) && flags.stop.load(Ordering::SeqCst) => Ok(()),
             answered => answered,
         }
@@ -159,18 +159,18 @@ impl Engine {
         Ok(found)
     }
 
-    /// Calls `hear` with every event until a request is answered in full.
+    /// Calls `on_event` with every event until a request is answered in full.
     async fn answers(
         &mut self,
         id: u64,
-        mut hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
+        mut on_event: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
-        while let Some(Envelope { body: Report { request, event }, bytes }) = self.hear().await {
+        while let Some(Envelope { body: Report { request, event }, bytes }) = self.next().await {
             match (request, event) {
                 (Some(other), _) if other != id => {}
                 (_, Event::Failed { error }) => return Err(anyhow!(Refusal(error))),
                 (Some(_), Event::Finished) => return Ok(()),
-                (_, event) => hear(event, bytes)?,
+                (_, event) => on_event(event, bytes)?,
             }
         }
         Err(anyhow!(
@@ -179,10 +179,10 @@ impl Engine {
     }
 }
 
-/// A listener that shows notices and progress, and passes all other events to `hear`.
-pub(super) fn shown(mut hear: impl FnMut(Event) -> Result<()>) -> impl FnMut(Event) -> Result<()> {
+/// A listener that shows notices and progress, and passes all other events to `on_event`.
+pub(super) fn shown(mut on_event: impl FnMut(Event) -> Result<()>) -> impl FnMut(Event) -> Result<()> {
     let mut progress = Progress::default();
-    move |event| progress.hear(event).map_or(Ok(()), &mut hear)
+    move |event| progress.receive(event).map_or(Ok(()), &mut on_event)
 }
 
 /// A listener that shows notices and progress, and stores the last answer.

@@ -269,14 +269,14 @@ async fn evaluated(
     stopping: &'static str,
 ) -> Result<Option<answer::Evaluations>> {
     let (mut found, mut progress) = (None, Progress::default());
-    let hear = |mut event| {
+    let on_event = |mut event| {
         if let Event::Progress { what, .. } = &mut event {
             *what = format!("{}: {what}", run.name);
         }
-        found = progress.hear(event).and_then(answer::Evaluations::from_event).or(found.take());
+        found = progress.receive(event).and_then(answer::Evaluations::from_event).or(found.take());
         Ok(())
     };
-    engine.ask_until_signal(command, stopping, hear).await?;
+    engine.ask_until_signal(command, stopping, on_event).await?;
     Ok(found)
 }
 

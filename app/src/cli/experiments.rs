@@ -27,7 +27,7 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
         let Command::Train { config, .. } = command else { return Ok(None) };
         let bar = bar::bar(test.steps, "{bar:30} step {pos}/{len}  {wide_msg}");
         let mut last = None;
-        let hear = |event| {
+        let on_event = |event| {
             if let Event::RangeTested { curve } = event {
                 bar.set_position(curve.points.len() as u64);
                 if let Some(RangePoint { rate, smoothed, .. }) = curve.points.last() {
@@ -38,7 +38,7 @@ pub(super) fn find_rate(arguments: &FindRateArguments) -> Result<()> {
             Ok(())
         };
         let command = Command::Fit(Fit::LearningRate { config, test });
-        engine.ask_until_signal(command, "cancelling the test", shown(hear)).await?;
+        engine.ask_until_signal(command, "cancelling the test", shown(on_event)).await?;
         Ok(last)
     })?;
     match curve {
@@ -161,7 +161,7 @@ fn train_sweep(
         let launch = RunLaunch { sweep: Some(toml.to_owned()), ..launch(run) };
         let (command, _) = started(run, launch, engine).await?;
         let (mut last, mut bar, mut work) = (None, ProgressBar::hidden(), String::new());
-        let hear = |event| {
+        let on_event = |event| {
             match event {
                 Event::Sweep { sweep } => {
                     if json {
@@ -208,7 +208,7 @@ fn train_sweep(
             }
             Ok(())
         };
-        engine.ask_until_signal(command, "finishing this step and saving", hear).await?;
+        engine.ask_until_signal(command, "finishing this step and saving", on_event).await?;
         Ok(last)
     })
 }

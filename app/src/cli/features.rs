@@ -64,7 +64,7 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
         }
         let command = Command::TrainDictionary { source, settings: Box::new(settings) };
         let mut last: Option<answer::Dictionary> = None;
-        let hear = |event| {
+        let on_event = |event| {
             if let Event::Dictionary(dictionary) = event {
                 let is_news = last.as_ref() != Some(&dictionary);
                 match (is_news, dictionary.curve.last()) {
@@ -95,7 +95,7 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
             }
             Ok(())
         };
-        engine.ask_until_signal(command, "keeping the dictionary so far", shown(hear)).await?;
+        engine.ask_until_signal(command, "keeping the dictionary so far", shown(on_event)).await?;
         Ok(last)
     })?;
     let Some(dictionary) = last.filter(|own| own.recovery.is_none()) else { return Ok(()) };

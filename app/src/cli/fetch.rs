@@ -46,7 +46,7 @@ pub(super) fn fetched(name: &str, folder: Option<&Path>, quiet: bool) -> Result<
     let command = Command::FetchCorpus { name: name.to_owned(), to: folder.map(Path::to_owned), add: false };
     let (mut shown, mut place) = (DownloadProgress::new(length, quiet), None);
     drive(session::Options::default(), async |engine| {
-        let hear = |event| {
+        let on_event = |event| {
             match event {
                 Event::Fetching { progress: FetchProgress::Done { path } } => place = Some(path),
                 Event::Fetching { progress } => shown.show(progress),
@@ -54,7 +54,7 @@ pub(super) fn fetched(name: &str, folder: Option<&Path>, quiet: bool) -> Result<
             }
             Ok(())
         };
-        engine.ask_until_signal(command, "stopping; the same command continues the download", hear).await
+        engine.ask_until_signal(command, "stopping; the same command continues the download", on_event).await
     })?;
     Ok(place)
 }

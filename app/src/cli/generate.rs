@@ -76,7 +76,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         }
                         (None, false) => {
                             writeln!(output)?;
-                            trained::tell_moderated(moderated);
+                            trained::print_moderated(moderated);
                         }
                         (Some(_), true) => {
                             let line = json!({

@@ -177,14 +177,14 @@ impl InspectionRequest<'_> {
             };
             let mut answers: Vec<ViewsAnswer> = Vec::new();
             let mut progress = bar::Progress::default();
-            let hear = |event, bytes| {
-                if let Some(Event::Inspected { inspection }) = progress.hear(event) {
+            let on_event = |event, bytes| {
+                if let Some(Event::Inspected { inspection }) = progress.receive(event) {
                     let number = (!further.is_empty()).then_some(answers.len());
                     answers.push(ViewsAnswer { number, head: *inspection, bytes });
                 }
                 Ok(())
             };
-            engine.ask_with(command, Vec::new(), hear).await?;
+            engine.ask_with(command, Vec::new(), on_event).await?;
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })

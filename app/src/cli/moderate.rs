@@ -57,7 +57,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
         let findings = find(text, None);
         let probability = classifier.as_ref().map(|classifier| classifier.probability(text));
         if !json {
-            tell(text, &findings, probability)?;
+            print(text, &findings, probability)?;
         }
         looked.push(json!({ "text": text, "findings": findings, "probability": probability }));
     }
@@ -74,7 +74,7 @@ pub(super) fn moderation(arguments: &ModerationArguments) -> Moderation {
     Moderation { mode: *mode, severity: *severity, categories, classifier: *classifier }
 }
 
-fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()> {
+fn print(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()> {
     say!("{text}")?;
     if findings.is_empty() {
         say!("  no rule matches")?;

@@ -24,14 +24,14 @@ pub(super) fn open(arguments: &OpenArguments) -> Result<()> {
     drive(session::Options { shelf, ..session::Options::default() }, async |engine| {
         let remote = serve(engine, served, folder, false)?;
         interrupt::flags("ending; a run in training is saved")?.on_stop(remote.thread.stopper());
-        let hear = |report: Report| match report.event {
+        let on_report = |report: Report| match report.event {
             Event::Failed { error } => bail!("{}", error.message),
             event => {
                 trained::note(&event);
                 Ok(())
             }
         };
-        engine.relay(remote.thread.ended(), hear).await
+        engine.relay(remote.thread.ended(), on_report).await
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
             storage::write_atomically(to, lines.as_bytes())?;
         }
         for (number, row) in (1..).zip(&rows) {
-            tell_row(number, row, measure, arguments.json)?;
+            print_row(number, row, measure, arguments.json)?;
         }
         let name = measure.name();
         if arguments.json {
@@ -39,7 +39,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     })
 }
 
-fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {
+fn print_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {
     if json {
         return say_event("proposal", row);
     }

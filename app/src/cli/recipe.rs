@@ -52,7 +52,7 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
         );
         return Ok(());
     }
-    tell(arguments, recipe, &run, None)?;
+    print(arguments, recipe, &run, None)?;
     if !arguments.json {
         let project = quoted(&arguments.project);
         match recipe.metric() {
@@ -166,7 +166,7 @@ fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) 
     let run = trained::find_run(&arguments.project, Start::named_run(run))?;
     check_objective(recipe, &run.name(), &run.config()?)?;
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
-    tell(arguments, recipe, &run.summary()?, own.as_deref())
+    print(arguments, recipe, &run.summary()?, own.as_deref())
 }
 
 /// Refuses to measure a run trained with an unsuitable objective. Any generating model can be asked.
@@ -187,7 +187,7 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
 
 /// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`; by perplexity, its validation results before the
 /// first step and at their best.
-fn tell(
+fn print(
     arguments: &RecipeArguments,
     recipe: &TuningRecipe,
     run: &RunSummary,

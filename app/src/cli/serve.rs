@@ -41,16 +41,16 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
         interrupt::flags("finishing the requests in progress")?.on_stop(server.thread.stopper());
-        let hear = |report: Report| {
+        let on_report = |report: Report| {
             match &report.event {
-                _ if board.hear(&report) => {}
+                _ if board.receive(&report) => {}
                 Event::Failed { error } if report.request.is_none() => tell!("note: {}", error.message),
                 // A notice that belongs to none of the server's requests.
                 event => trained::note(event),
             }
             Ok(())
         };
-        engine.relay(server.thread.ended(), hear).await
+        engine.relay(server.thread.ended(), on_report).await
     })
 }
 

@@ -45,7 +45,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
             trainer.feed(&piece.text);
             documents += u64::from(piece.ends_document);
         }
-        super::data::tell(&problems.list());
+        super::data::print_problems(&problems.list());
     }
     let tokenizer = trainer.finish(documents > 1)?;
     tokenizer.save(&arguments.to)?;

@@ -86,7 +86,7 @@ pub(super) async fn follow(
         finished: false,
         run: None,
     };
-    engine.ask(command, |event| follower.hear(event)).await?;
+    engine.ask(command, |event| follower.receive(event)).await?;
     let run = follower.run.take().context("the engine ended a run without a result")?;
     let Follower { opened, finished, .. } = follower;
     let planted = opened.as_deref().filter(|opened| finished && opened.config.data.canaries > 0);
@@ -317,7 +317,7 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    fn hear(&mut self, event: Event) -> Result<()> {
+    fn receive(&mut self, event: Event) -> Result<()> {
         let TrainArguments { json, stop_after, resume, project, .. } = self.arguments;
         match event {
             Event::Preparing { stage, .. } => {
@@ -329,7 +329,7 @@ impl Follower<'_> {
             Event::Notice { problems, .. } if *json && !problems.is_empty() => {
                 self.output.put(&left_out(&problems).to_string());
             }
-            Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(&problems),
+            Event::Notice { problems, .. } if !problems.is_empty() => super::data::print_problems(&problems),
             Event::Notice { text, hints, .. } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);

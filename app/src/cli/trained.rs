@@ -38,7 +38,7 @@ pub(super) async fn open(
 
 pub(super) fn note(event: &Event) {
     match event {
-        Event::Notice { problems, .. } if !problems.is_empty() => super::data::tell(problems),
+        Event::Notice { problems, .. } if !problems.is_empty() => super::data::print_problems(problems),
         Event::Notice { text, hints, .. } => tell!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
@@ -49,7 +49,7 @@ pub(super) fn note(event: &Event) {
     }
 }
 
-pub(super) fn tell_moderated(moderated: &Moderated) {
+pub(super) fn print_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
         tell!("moderation found: {}", format::moderated(moderated));
     }

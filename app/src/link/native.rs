@@ -45,16 +45,16 @@ impl EngineLink {
                 closing.close();
                 last();
             }));
-            let tell = move |report: Envelope<Report>| {
+            let on_report = move |report: Envelope<Report>| {
                 // Answers to the server's requests are not for the window.
-                if others.hear(&report.body) {
+                if others.receive(&report.body) {
                     return;
                 }
                 // A closed window receives nothing; that is no error.
                 outbox.try_send(report).ok();
                 waker();
             };
-            pollster::block_on(session::run(set_up, inbox, tell));
+            pollster::block_on(session::run(set_up, inbox, on_report));
         })?;
         Ok(Self { options, wake, requests, board, reports, thread: Some(thread) })
     }

@@ -18,14 +18,14 @@ use wasm_bindgen::prelude::Closure;
 #[derive(Debug)]
 pub struct EngineLink {
     boot: Boot,
-    heard: Rc<RefCell<Heard>>,
+    received: Rc<RefCell<Received>>,
     // The boot script calls them as long as the link lives.
-    _hear: Closure<dyn FnMut(String, Array)>,
-    _lose: Closure<dyn FnMut(String)>,
+    _on_report: Closure<dyn FnMut(String, Array)>,
+    _on_loss: Closure<dyn FnMut(String)>,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     reports: VecDeque<(String, Array)>,
     lost: Option<String>,
 }
@@ -33,24 +33,24 @@ struct Heard {
 impl EngineLink {
     /// Listens to the worker started by the boot script; `wake` is called after each event.
     pub fn start(wake: impl Fn() + Clone + 'static) -> Self {
-        let heard = Rc::new(RefCell::new(Heard::default()));
-        let hear = {
-            let (heard, wake) = (Rc::clone(&heard), wake.clone());
+        let received = Rc::new(RefCell::new(Received::default()));
+        let on_report = {
+            let (received, wake) = (Rc::clone(&received), wake.clone());
             Closure::new(move |text, files| {
-                heard.borrow_mut().reports.push_back((text, files));
+                received.borrow_mut().reports.push_back((text, files));
                 wake();
             })
         };
-        let lose = {
-            let heard = Rc::clone(&heard);
+        let on_loss = {
+            let received = Rc::clone(&received);
             Closure::new(move |why| {
-                heard.borrow_mut().lost = Some(why);
+                received.borrow_mut().lost = Some(why);
                 wake();
             })
         };
         let boot = boot();
-        boot.listen(&hear, &lose);
-        Self { boot, heard, _hear: hear, _lose: lose }
+        boot.listen(&on_report, &on_loss);
+        Self { boot, received, _on_report: on_report, _on_loss: on_loss }
     }
 
     pub(super) fn send(&mut self, request: Envelope<Request>) {
@@ -63,7 +63,7 @@ impl EngineLink {
     }
 
     pub(super) fn receive(&mut self) -> Option<Envelope<Report>> {
-        let (text, files) = self.heard.borrow_mut().reports.pop_front()?;
+        let (text, files) = self.received.borrow_mut().reports.pop_front()?;
         let body = serde_json::from_str(&text).unwrap_or_else(|error| {
             let message = format!(
                 "Cannot read a message of the engine ({error}). The page and the engine may have different versions: reload the page."
@@ -80,12 +80,12 @@ impl EngineLink {
     }
 
     pub(super) fn lost(&self) -> Option<String> {
-        self.heard.borrow().lost.clone()
+        self.received.borrow().lost.clone()
     }
 
     pub(super) fn restart(&mut self) -> Result<(), String> {
-        *self.heard.borrow_mut() = Heard::default();
-        // If the worker does not start, the boot script reports it through `lose`.
+        *self.received.borrow_mut() = Received::default();
+        // If the worker does not start, the boot script reports it through `on_loss`.
         self.boot.restart();
         Ok(())
     }

@@ -42,6 +42,8 @@ pub struct ChatPage {
     opened: Option<RequestedModel>,
     /// The end of the conversation was visible in the last frame.
     follows: bool,
+    /// The visible size in the last frame.
+    view: Vec2,
     /// A reply was being written in the last frame.
     wrote: bool,
     /// Scroll to the end of the conversation.
@@ -119,7 +121,7 @@ impl Page for ChatPage {
         self.train(context);
         beside_ui(ui, SETTINGS, space::LARGE, |ui, place| match place {
             0 => self.conversation_ui(ui, context),
-            _ => self.settings_ui(ui, context),
+            _ => staying(ui, |ui| self.settings_ui(ui, context)),
         });
     }
 
@@ -245,9 +247,11 @@ impl ChatPage {
         if let Some((at, wanted)) = wanted {
             self.see_to(context, at, wanted);
         }
-        // Keep the end of the reply in view if it was in view.
+        // Keep the end of the conversation in view if it was in view and its text or the window changed.
         let (end, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 1.0), Sense::hover());
         let (jumps, wrote) = (std::mem::take(&mut self.jumps), std::mem::replace(&mut self.wrote, busy));
+        let view = ui.clip_rect().size();
+        let jumps = jumps || self.follows && std::mem::replace(&mut self.view, view) != view;
         if jumps || (busy || wrote) && self.follows {
             ui.scroll_to_rect(end, Some(egui::Align::BOTTOM));
         }

@@ -26,17 +26,17 @@ pub struct HomePage {
 
 impl Page for HomePage {
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        resume_ui(ui, context);
+        let resumes = resume_ui(ui, context);
         let width = ui.available_width();
         if width > 760.0 {
             let left = theme::PROSE.min(width * 0.55);
             let widths = [left, width - left - space::SECTION];
             columns_ui(ui, space::SECTION, &widths, |ui, place| match place {
-                0 => first_step_ui(ui, context, &mut self.naming),
+                0 => first_step_ui(ui, context, &mut self.naming, resumes),
                 _ => own_text_ui(ui, context),
             });
         } else {
-            first_step_ui(ui, context, &mut self.naming);
+            first_step_ui(ui, context, &mut self.naming, resumes);
             ui.add_space(space::SMALL);
             own_text_ui(ui, context);
         }
@@ -100,10 +100,10 @@ impl HomePage {
 /// [`FIRST_SECONDS`] in words.
 const FIRST_TAKES: &str = "about three minutes";
 
-/// Continues the open project's latest run if its tab or program ended while it trained.
-fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) {
+/// Continues the open project's latest run if its tab or program ended while it trained. Returns whether it did.
+fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) -> bool {
     let run = context.state.runs.latest().filter(|run| run.state == RunState::Interrupted);
-    let Some(run) = run.filter(|_| !train::busy(context)).cloned() else { return };
+    let Some(run) = run.filter(|_| !train::busy(context)).cloned() else { return false };
     let at = format!("{} of {}", format::whole(run.step), format::whole(run.steps));
     ui.horizontal(|ui| {
         if primary(ui, icons::ICON_PLAY_ARROW, "Resume").clicked() {
@@ -114,10 +114,11 @@ fn resume_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add(Label::new(format!("{} was interrupted at step {at}.", run.name)).wrap());
     });
     ui.add_space(space::SECTION);
+    true
 }
 
-/// The first step, and next to it a project of one's own for returning users.
-fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>, naming: &mut Option<String>) {
+/// The first step, the page's main action unless a run `resumes`, and next to it a project of one's own for returning users.
+fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>, naming: &mut Option<String>, resumes: bool) {
     let ready = context.state.engine.is_some();
     // Until the projects are listed, both buttons are drawn, so that they stay in place.
     let projects = &context.state.projects;
@@ -134,7 +135,10 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>, naming: &mut Option<Str
         let buttons = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing = Vec2::splat(space::MEDIUM);
             let tall = column(ui, width, |ui| {
-                let grow = hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES);
+                let grow = match resumes {
+                    true => hero_plain(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES, 0.0),
+                    false => hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES),
+                };
                 if grow.clicked() {
                     grow_first_model(context);
                 }

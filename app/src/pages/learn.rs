@@ -123,19 +123,16 @@ impl LearnPage {
         let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
         let waits = asked || (context.state.projects.open.is_none() && !context.state.projects.listed);
         if let Some(number) = self.wanted.take_if(|number| *number <= last || !waits) {
-            self.lacks = (number == 0 || number > last).then(|| {
-                format!(
-                    "There is no lesson {number}; the nearest is {} (1 to {last}).",
-                    number.clamp(1, last.max(1))
-                )
-            });
-            self.go(number.clamp(1, last.max(1)) - 1);
+            let nearest = number.clamp(1, last.max(1));
+            self.go(nearest - 1);
+            self.lacks = (number != nearest)
+                .then(|| format!("There is no lesson {number}; the nearest is {nearest} (1 to {last})."));
         }
     }
 
     fn go(&mut self, place: usize) {
         self.open = self.known.library.lessons.get(place).map(|lesson| lesson.name.clone());
-        (self.shown, self.checking, self.quiz) = Default::default();
+        (self.shown, self.checking, self.quiz, self.lacks) = Default::default();
     }
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {

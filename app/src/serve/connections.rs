@@ -107,6 +107,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS as usize)), TowerToHyperService::new(router));
     let mut http = http1::Builder::new();
+    // hyper panics if it has to write a date before 1970.
+    http.auto_date_header(false);
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     loop {
         let (place, stream) = tokio::select! {

@@ -179,21 +179,19 @@ async fn models(State(served): State<Arc<Served>>) -> Answer {
 }
 
 async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> Answer {
-    let runs = runs(&served).await?;
-    let run = named(&runs, &name).ok_or_else(|| {
+    Ok(json_response(StatusCode::OK, &described(known(&runs(&served).await?, &name)?)))
+}
+
+/// The run with this number, name or title.
+pub(super) fn known<'run>(runs: &'run [RunSummary], name: &str) -> Result<&'run RunSummary, Refusal> {
+    let called = runs.iter().rev().find(|run| run.is_called(name));
+    called.or_else(|| runs.iter().rev().find(|run| run.title == name)).ok_or_else(|| {
         let known: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
         Refusal::no_model(match known.as_slice() {
             [] => format!("there is no model {name}, and no other model; train one first"),
             known => format!("there is no model {name}; available models: {}", known.join(", ")),
         })
-    })?;
-    Ok(json_response(StatusCode::OK, &described(run)))
-}
-
-/// The run with this number, name or title.
-fn named<'run>(runs: &'run [RunSummary], name: &str) -> Option<&'run RunSummary> {
-    let called = runs.iter().rev().find(|run| run.is_called(name));
-    called.or_else(|| runs.iter().rev().find(|run| run.title == name))
+    })
 }
 
 /// The runs that can generate text.
@@ -224,12 +222,11 @@ fn described(run: &RunSummary) -> Value {
 async fn complete(endpoint: Endpoint, served: Arc<Served>, body: Body) -> Answer {
     let fields = Fields::read(endpoint, body).await?;
     // A title may contain the colon that separates a run from its checkpoint.
-    let name = fields.model.as_deref().filter(|name| name.contains(':'));
-    let is_run = match name {
-        Some(name) => named(&runs(&served).await?, name).is_some(),
-        None => false,
+    let runs = match &fields.model {
+        Some(name) if name.contains(':') => runs(&served).await?,
+        _ => Vec::new(),
     };
-    let wanted = Wanted::new(endpoint, fields, is_run, &served)?;
+    let wanted = Wanted::new(endpoint, fields, &runs, &served)?;
     let places = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {

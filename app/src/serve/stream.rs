@@ -107,7 +107,7 @@ impl Stream {
             // The prompt's text and log-probabilities are known only at the end, so everything is sent at once then.
             Some((at, Event::Written { text, .. })) if !self.is_whole() => {
                 let run = self.runs[at].clone();
-                self.tell(at, &run, &Piece::Text { text: &text, logprobs: Value::Null });
+                self.send_piece(at, &run, &Piece::Text { text: &text, logprobs: Value::Null });
             }
             Some((at, Event::Completed { completion })) => {
                 if completion.ending == Ending::Interrupted {
@@ -115,10 +115,10 @@ impl Stream {
                 }
                 if self.is_whole() {
                     let (text, logprobs) = (text_of(&completion), logprobs_of(&self.wanted, &completion));
-                    self.tell(at, &completion.run, &Piece::Text { text: &text, logprobs });
+                    self.send_piece(at, &completion.run, &Piece::Text { text: &text, logprobs });
                 }
                 self.served.count(&completion);
-                self.tell(at, &completion.run, &Piece::End(&completion));
+                self.send_piece(at, &completion.run, &Piece::End(&completion));
                 self.completions[at] = Some(*completion);
             }
             Some(_) => {}
@@ -143,7 +143,7 @@ impl Stream {
         settings.log_probabilities.is_some() || settings.echo || !self.wanted.tools.is_empty()
     }
 
-    fn tell(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
+    fn send_piece(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
         let begins =
             self.wanted.endpoint != Endpoint::Completions && !std::mem::replace(&mut self.begun[at], true);
         for piece in begins.then_some(&Piece::Begin).into_iter().chain([piece]) {

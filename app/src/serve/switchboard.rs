@@ -30,7 +30,7 @@ impl Switchboard {
     }
 
     /// Passes an event to its requester. Returns `false` if it belongs to another front end.
-    pub fn hear(&self, report: &Report) -> bool {
+    pub fn receive(&self, report: &Report) -> bool {
         let Some(request) = report.request else { return false };
         let mut own = self.own();
         let last = matches!(report.event, Event::Finished | Event::Failed { .. });
@@ -104,8 +104,8 @@ impl Drop for Ask {
         let Some(requests) = self.board.0.requests.upgrade() else { return };
         for request in std::mem::take(&mut self.requests) {
             // Later events of a cancelled request go to nobody, including the other front end.
-            let is_heard = self.board.own().get_mut(&request).and_then(Option::take).is_some();
-            if is_heard {
+            let is_received = self.board.own().get_mut(&request).and_then(Option::take).is_some();
+            if is_received {
                 let (id, command) = (self.board.next_number(), Command::Cancel { request });
                 self.board.own().insert(id, None);
                 requests.try_send(Envelope::plain(Request::new(id, command))).ok();
@@ -125,23 +125,23 @@ mod tests {
         let mut first = board.ask(vec![Command::ListRuns, Command::ListDevices]).unwrap();
         let second = board.ask(vec![Command::ListRuns]).unwrap();
         let sent: Vec<Request> = (0..3).map(|_| inbox.try_recv().unwrap().body).collect();
-        let tell = |request: u64, event| board.hear(&Report { request: Some(request), event });
-        assert!(!tell(7, Event::Finished));
-        assert!(!tell(FIRST + 7, Event::Finished), "nobody asked for it here");
-        assert!(!board.hear(&Report { request: None, event: Event::Finished }));
-        assert!(tell(sent[1].id, Event::Devices { devices: Vec::new() }));
-        assert!(tell(sent[0].id, Event::Finished));
-        assert!(tell(sent[1].id, Event::Finished));
-        let heard = pollster::block_on(first.next());
-        assert_eq!(heard, Some((1, Event::Devices { devices: Vec::new() })));
+        let receive = |request: u64, event| board.receive(&Report { request: Some(request), event });
+        assert!(!receive(7, Event::Finished));
+        assert!(!receive(FIRST + 7, Event::Finished), "nobody asked for it here");
+        assert!(!board.receive(&Report { request: None, event: Event::Finished }));
+        assert!(receive(sent[1].id, Event::Devices { devices: Vec::new() }));
+        assert!(receive(sent[0].id, Event::Finished));
+        assert!(receive(sent[1].id, Event::Finished));
+        let received = pollster::block_on(first.next());
+        assert_eq!(received, Some((1, Event::Devices { devices: Vec::new() })));
         assert_eq!(pollster::block_on(first.next()), None);
         drop(first);
         assert!(inbox.try_recv().is_err());
         drop(second);
         assert_eq!(inbox.try_recv().unwrap().body.command, Command::Cancel { request: sent[2].id });
         // Answers to a cancellation and later events of the cancelled request have no listener.
-        assert!(tell(FIRST + 3, Event::Finished) && !tell(FIRST + 3, Event::Finished));
-        assert!(tell(sent[2].id, Event::Finished) && !tell(sent[2].id, Event::Finished));
+        assert!(receive(FIRST + 3, Event::Finished) && !receive(FIRST + 3, Event::Finished));
+        assert!(receive(sent[2].id, Event::Finished) && !receive(sent[2].id, Event::Finished));
         drop(requests);
         assert!(board.ask(vec![Command::ListRuns]).is_none());
     }

@@ -6,10 +6,11 @@ use super::fields::{
     in_words,
 };
 use super::refusal::Refusal;
+use super::routes::known;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
     ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionSettings, GenerateConfig,
-    Grammar, Output, Prompt, Role, WeightSource,
+    Grammar, Output, Prompt, Role, RunSummary, WeightSource,
 };
 use serde_json::{Value, json};
 use std::hash::{BuildHasher as _, RandomState};
@@ -65,14 +66,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// `is_run`: the model's whole name is that of a run, even if it contains a colon.
+    /// `runs`: those that a name with a colon may be a title of.
     pub(super) fn new(
         endpoint: Endpoint,
         mut fields: Fields,
-        is_run: bool,
+        runs: &[RunSummary],
         served: &Served,
     ) -> Result<Self, Refusal> {
-        let (model, source) = model(&fields, is_run, served)?;
+        let (model, source) = model(&fields, runs, served)?;
         let tools = tools(&mut fields)?;
         let prompts = match endpoint {
             Endpoint::Completions => prompts(fields.prompt.take())?,
@@ -172,22 +173,28 @@ impl Wanted {
     }
 }
 
-fn model(fields: &Fields, is_run: bool, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
+fn model(
+    fields: &Fields,
+    runs: &[RunSummary],
+    served: &Served,
+) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.model.as_deref().filter(|name| !name.is_empty());
     let Some(name) = named.or(settings.run.as_deref()) else { return Ok((None, WeightSource::Current)) };
-    let (run, checkpoint) = match named.filter(|_| !is_run).and_then(|name| name.rsplit_once(':')) {
-        Some((run, word)) => match CheckpointChoice::from(word) {
-            // It would be a path on this machine.
-            CheckpointChoice::File(other) => {
-                return Err(Refusal::no_model(format!(
-                    "no checkpoint {other} is available; use {run}:best or {run}:latest"
-                )));
-            }
-            choice => (run, choice),
-        },
-        None => (name, settings.checkpoint.clone()),
-    };
+    let (run, checkpoint) =
+        match named.filter(|name| known(runs, name).is_err()).and_then(|name| name.rsplit_once(':')) {
+            Some((run, word)) => match CheckpointChoice::from(word) {
+                // It would be a path on this machine.
+                CheckpointChoice::File(other) => {
+                    known(runs, run)?;
+                    return Err(Refusal::no_model(format!(
+                        "{run} has no checkpoint {other}; use {run}:best or {run}:latest"
+                    )));
+                }
+                choice => (run, choice),
+            },
+            None => (name, settings.checkpoint.clone()),
+        };
     let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint };
     Ok((named.map(str::to_owned), source))
 }

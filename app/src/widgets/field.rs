@@ -53,10 +53,19 @@ pub fn choice_or<T: Clone + PartialEq>(
     };
     let list = list.show_ui(ui, |ui| {
         for (choice, name) in choices {
-            ui.selectable_value(value, choice.clone(), name.as_ref());
+            closing(ui, |ui| ui.selectable_value(value, choice.clone(), name.as_ref()));
         }
     });
     list.response.accessible_name(name)
+}
+
+/// A choice of a drop-down list, which closes it; egui does so for a pointer only. Returns whether it was clicked.
+pub fn closing(ui: &mut Ui, choice: impl FnOnce(&mut Ui) -> Response) -> bool {
+    let is_chosen = choice(ui).clicked();
+    if is_chosen {
+        ui.close();
+    }
+    is_chosen
 }
 
 /// A drop-down list that has the value among its choices.

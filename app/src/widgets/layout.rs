@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::theme::CARD_CORNER;
 use egui::text::TextWrapping;
-use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, WidgetText};
+use egui::{AsIdSalt, Context, Id, Modal, Painter, Rangef, UiBuilder, WidgetText};
 use std::sync::Arc;
 
 /// Maximum width of a page's contents in points.
@@ -226,6 +226,19 @@ pub fn columns_ui(ui: &mut Ui, gap: f32, widths: &[f32], mut part: impl FnMut(&m
                 part(ui, place);
             });
         }
+    });
+}
+
+/// A column that stays in sight while its page scrolls, and scrolls by itself; in a narrow window it is a part of the page.
+pub fn staying(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
+    let (view, place) = (ui.clip_rect(), ui.max_rect());
+    if place.width() > 0.5 * view.width() {
+        return contents(ui);
+    }
+    let top = place.top().max(view.top() + space::SMALL);
+    let shown = Rect::from_x_y_ranges(place.x_range(), top..=view.bottom());
+    ui.new_child(UiBuilder::new().max_rect(shown)).push_id("staying", |ui| {
+        ScrollArea::vertical().auto_shrink(false).show(ui, contents);
     });
 }
 

@@ -548,3 +548,16 @@ pub fn history(name: &str, learning_rate: f64) -> answer::History {
         checkpoints: run(name, RunState::Stopped, 900, 2000).checkpoints,
     }
 }
+
+/// All shapes drawn in the last frame, without their groups.
+pub fn painted<T>(window: &Harness<'_, T>) -> Vec<egui::Shape> {
+    fn flat(shape: &egui::Shape, found: &mut Vec<egui::Shape>) {
+        match shape {
+            egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| flat(shape, found)),
+            shape => found.push(shape.clone()),
+        }
+    }
+    let mut found = Vec::new();
+    window.output().shapes.iter().for_each(|clipped| flat(&clipped.shape, &mut found));
+    found
+}

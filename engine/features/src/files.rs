@@ -73,11 +73,13 @@ impl DictionaryFolder {
         &self.0
     }
 
-    /// Saves the dictionary so far, the record last.
-    pub fn save(&self, record: &Dictionary, weights: &Weights) -> Result<()> {
+    /// Saves the dictionary so far, the record last, with a checksum of the weights.
+    pub fn save(&self, record: &mut Dictionary, weights: &Weights) -> Result<()> {
         storage::create_folder(&self.0)?;
-        storage::write_atomically(&self.0.join(WEIGHTS_FILE), &weights.to_safetensors()?)?;
+        let bytes = weights.to_safetensors()?;
+        storage::write_atomically(&self.0.join(WEIGHTS_FILE), &bytes)?;
         storage::write_json(&self.0.join(CONFIG_FILE), &sae_lens_config(record))?;
+        record.file_crc32c = Some(crc32c::crc32c(&bytes));
         self.save_record(record)
     }
 
@@ -85,13 +87,19 @@ impl DictionaryFolder {
         storage::write_json(&self.0.join(RECORD_FILE), record)
     }
 
+    /// Fails if the file cannot be read, or is not the one that was saved with the record.
     pub fn weights(&self, record: &Dictionary) -> Result<Weights> {
         let path = self.0.join(WEIGHTS_FILE);
-        let read = Weights::from_safetensors(
-            &storage::read_within(&path, MAX_WEIGHTS)?,
-            record.settings.kind,
-            [record.settings.width, record.columns],
-        );
+        let bytes = storage::read_within(&path, MAX_WEIGHTS)?;
+        if record.file_crc32c.is_some_and(|saved| saved != crc32c::crc32c(&bytes)) {
+            let reason = format!(
+                "its checksum differs from that in {RECORD_FILE}: the file was changed, or its training was killed while it was saved; restore \
+                 a copy, or train another dictionary"
+            );
+            return Err(Error::bad_file(&path, reason));
+        }
+        let shape = [record.settings.width, record.columns];
+        let read = Weights::from_safetensors(&bytes, record.settings.kind, shape);
         read.map_err(|error| Error::bad_file(&path, error.to_string()))
     }
 }
@@ -257,4 +265,26 @@ fn sae_lens_config(record: &Dictionary) -> Value {
         config["k"] = record.settings.k.into();
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_were_changed_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = DictionaryFolder(folder.path().join("1"));
+        let settings = DictionarySettings { width: 6, k: 2, ..DictionarySettings::default() };
+        let mut record = Dictionary { columns: 4, settings, ..Dictionary::default() };
+        folder.save(&mut record, &Weights::new(6, 4)).unwrap();
+        let record: Dictionary = storage::read_json(&folder.0.join(RECORD_FILE), MAX_RECORD).unwrap();
+        assert_eq!(folder.weights(&record).unwrap().width(), 6);
+        let path = folder.0.join(WEIGHTS_FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let error = folder.weights(&record).unwrap_err().to_string();
+        assert!(error.contains("sae_weights.safetensors: its checksum differs"), "{error}");
+    }
 }

@@ -556,9 +556,9 @@ fn shares_of_tokens_features_and_errors_add_up_to_the_logit_and_to_activations()
         let (tokens, transcoders) = ([3, 1, 4, 1, 5, 9], transcoders(&config));
         let mut graph = |chosen, count| {
             let told = RefCell::new(Vec::new());
-            let tell = |done, total| told.borrow_mut().push((done, total));
+            let on_progress = |done, total| told.borrow_mut().push((done, total));
             let asked = (chosen, count);
-            let found = attribution_graph(&mut lens, &tokenizer, &transcoders, &tokens, asked, tell);
+            let found = attribution_graph(&mut lens, &tokenizer, &transcoders, &tokens, asked, on_progress);
             let found = block_on(found).unwrap();
             let total = (config.model.layers + found.nodes.len()) as u64;
             assert_eq!(told.into_inner(), (1..=total).map(|done| (done, total)).collect::<Vec<_>>());

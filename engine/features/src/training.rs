@@ -253,7 +253,7 @@ impl<'run> DictionaryTraining<'run> {
         training.executor.set_weights(weights).await?;
         training.mean = training.measure(0).await?.mean();
         training.record.recovery = Some(training.recovery().await?);
-        training.folder.save(&training.record, &training.executor.weights)?;
+        training.folder.save(&mut training.record, &training.executor.weights)?;
         Ok(training.record)
     }
 
@@ -317,7 +317,7 @@ impl<'run> DictionaryTraining<'run> {
             revived,
         });
         self.record.seconds = self.begun.elapsed().as_secs_f64();
-        self.folder.save(&self.record, &self.executor.weights)?;
+        self.folder.save(&mut self.record, &self.executor.weights)?;
         if end == steps {
             self.record.recovery = Some(self.recovery().await?);
             self.folder.save_record(&self.record)?;

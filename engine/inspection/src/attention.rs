@@ -1,7 +1,7 @@
 //! Attention probabilities of every head, and measures of each head's behaviour.
 
 use super::lens::kept;
-use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
+use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, yield_after};
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Result, Yielder};
@@ -162,7 +162,7 @@ async fn entropy(probabilities: &[f32], time: usize, yielder: &Yielder) -> f32 {
     let mut each = Vec::with_capacity(time);
     for (query, row) in probabilities.chunks_exact(time.max(1)).enumerate() {
         each.push(bits(row));
-        give_after(query, yielder).await;
+        yield_after(query, yielder).await;
     }
     mean(each.into_iter())
 }

@@ -48,7 +48,7 @@ pub struct Base<'a> {
     /// Names of this model and of the inspected one.
     pub names: [String; 2],
     /// Receives the completed and the total amount of work.
-    pub tell: &'a dyn Fn(u64, u64),
+    pub on_progress: &'a dyn Fn(u64, u64),
 }
 
 /// ids, change [text]: the text's tokens, and log₂ of the factor by which each became more likely. With the same tokenizer: divergence
@@ -126,7 +126,7 @@ async fn by_token(
         let outputs = (old.get(1..).unwrap_or_default(), new.get(1..).unwrap_or_default());
         add_outputs((&*base.lens, &*subject.lens), outputs, &mut moved, &yielder).await;
         done += 1;
-        (base.tell)(done, total);
+        (base.on_progress)(done, total);
     }
     let verdict = seen.show(subject, &base.names, tokens, found);
     if !alike {
@@ -157,7 +157,7 @@ async fn by_token(
         weights.push(norms.change());
         effects.push(effect);
         done += 1;
-        (base.tell)(done, total);
+        (base.on_progress)(done, total);
     }
     let about = "Effect: change of the earlier model's loss with this part of the later one. Weights and outputs: relative change.";
     show(found, about, ranked("Parts", ["part", "effect (bits per token)", "weights", "outputs"], rows));
@@ -420,9 +420,9 @@ async fn by_byte(
         bits.flat_map(|(bits, size)| std::iter::repeat_n(bits / *size as f64, *size)).collect()
     };
     let context = [&*base.lens, &*subject.lens].map(|lens| lens.config().context_length);
-    (base.tell)(0, 2);
+    (base.on_progress)(0, 2);
     let before = spread(losses(base.lens, old, context[0]).await?, &old_sizes);
-    (base.tell)(1, 2);
+    (base.on_progress)(1, 2);
     let after = spread(losses(subject.lens, new, context[1]).await?, &new_sizes);
     for (name, bits) in [("bits_before", &before), ("bits_after", &after)] {
         found.floats(name, "", &[("byte", bits.len())], bits.iter().map(|bits| *bits as f32).collect());

@@ -30,7 +30,7 @@ pub(super) fn check(time: usize) -> Result<()> {
 }
 
 /// Yields after every few queries.
-pub(super) async fn give_after(query: usize, yielder: &Yielder) {
+pub(super) async fn yield_after(query: usize, yielder: &Yielder) {
     if query % QUERIES == QUERIES - 1 {
         yielder.maybe_yield().await;
     }
@@ -110,7 +110,7 @@ impl<'a> Attention<'a> {
         let mut scores = vec![0.0; time * time];
         for (query, row) in scores.chunks_exact_mut(time.max(1)).enumerate() {
             self.score(head, query, 0, row);
-            give_after(query, yielder).await;
+            yield_after(query, yielder).await;
         }
         scores
     }
@@ -124,7 +124,7 @@ impl<'a> Attention<'a> {
             let seen = &mut row[first..=query];
             self.score(head, query, first, seen);
             softmax(seen);
-            give_after(query, yielder).await;
+            yield_after(query, yielder).await;
         }
         probabilities
     }
@@ -142,7 +142,7 @@ impl<'a> Attention<'a> {
                 }
             }
             weighted.extend(sums.iter().map(|sum| *sum as f32));
-            give_after(query, yielder).await;
+            yield_after(query, yielder).await;
         }
         weighted
     }

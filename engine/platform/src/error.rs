@@ -1,7 +1,7 @@
 //! The engine's error type. A message says what happened, where, and what to do.
 
 use glasshouse_protocol::Hint;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -156,6 +156,17 @@ impl Error {
             Self::Invalid(invalid) => invalid.hint.as_slice(),
             _ => &[],
         }
+    }
+
+    /// Names files inside a folder by their path in it: that of a temporary folder means nothing to the user.
+    #[must_use]
+    pub fn inside(self, folder: &Path) -> Self {
+        let short = |path: PathBuf| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path);
+        self.map(|error| match error {
+            Self::Io { path, cause } => Self::Io { path: short(path), cause },
+            Self::BadFile { path, reason } => Self::BadFile { path: short(path), reason },
+            other => other,
+        })
     }
 
     /// Changes the error, keeping its hints.

@@ -33,6 +33,18 @@ pub fn remove_dir(folder: impl AsRef<Path>) -> std::io::Result<()> {
     remove_dir_all(folder)
 }
 
+/// Whether a file is in a folder once links are followed.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn is_within(path: &Path, folder: &Path) -> bool {
+    matches!((path.canonicalize(), folder.canonicalize()), (Ok(path), Ok(folder)) if path.starts_with(&folder))
+}
+
+/// Whether a file is in a folder. A browser's files have no links.
+#[cfg(target_arch = "wasm32")]
+pub fn is_within(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder)
+}
+
 /// Whether the path exists and is accessible.
 pub fn exists(path: &Path) -> bool {
     metadata(path).is_ok()

@@ -46,10 +46,10 @@ pub use glasshouse_documents::files::LockFile;
 pub use local_server::LocalServer;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, SORTED_TOKENS, SharedFile, available_memory,
     begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, installed_page, later, make_executable,
-    map, page_template, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding,
-    threads, use_small_pages, without_gpu, yield_now,
+    page_template, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
+    use_small_pages, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 #[cfg(target_arch = "wasm32")]
@@ -58,10 +58,10 @@ pub use remote::Remote;
 pub use templates::{ChatRenderer, TaskReader};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS,
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, SORTED_TOKENS, SharedFile,
     available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable,
-    map, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
-    without_gpu, yield_now,
+    passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads, without_gpu,
+    yield_now,
 };
 pub use yielder::{TURN, Yielder, block_on, given_up_after};
 

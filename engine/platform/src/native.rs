@@ -4,41 +4,46 @@ use super::yielder::Yielder;
 use crate::{Error, Result};
 use glasshouse_documents::catalogue::fetch::Progress;
 use glasshouse_protocol::FetchProgress;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// A read-only memory map of a file.
+/// A file whose bytes are read at any position, by any thread. It is not mapped: a mapped file that becomes shorter, or whose disk is
+/// removed, ends the process.
 #[derive(Debug)]
-pub struct Mapping(Option<memmap2::Mmap>);
-
-impl std::ops::Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
-    }
+pub struct SharedFile {
+    path: PathBuf,
+    file: Mutex<std::fs::File>,
+    length: u64,
 }
 
-pub fn map(path: &Path) -> Result<Mapping> {
-    let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    // Some systems refuse to map an empty file.
-    if file.metadata().map_err(Error::io(path))?.len() == 0 {
-        return Ok(Mapping(None));
+impl SharedFile {
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(Error::io(path))?;
+        let length = file.metadata().map_err(Error::io(path))?.len();
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), length })
     }
-    // SAFETY: the mapping is read only. Only token shards are mapped, which are written under a temporary name and never change after their
-    // folder gets its final name. So none of our processes changes the bytes while they are borrowed.
-    #[allow(
-        unsafe_code,
-        reason = "memory maps have no safe interface; what is mapped is immutable once named"
-    )]
-    let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
-    Ok(Mapping(Some(mapping)))
+
+    /// The length in bytes when it was opened.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `bytes` with those from a position on. Fails if the file cannot be read, or has become shorter.
+    pub fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes));
+        read.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => Error::bad_file(&self.path, "became shorter while it was in use"),
+            _ => Error::io(&self.path)(error),
+        })
+    }
 }
 
 /// Preallocates `bytes` for a new file. Writing is then faster, and a full disk is reported before anything is written.
@@ -261,7 +266,7 @@ pub fn fetch_corpus(
         Some(folder) => folder,
         None => glasshouse_documents::catalogue::fetch::cache_folder()?,
     };
-    let (tell, told) = async_channel::unbounded();
+    let (sender, messages) = async_channel::unbounded();
     let mut said: Option<Instant> = None;
     let work = move || {
         let done = glasshouse_documents::catalogue::fetch::fetch_named(&name, &folder, &mut |progress| {
@@ -282,17 +287,17 @@ pub fn fetch_corpus(
             let receiving = matches!(progress, FetchProgress::Receiving { .. });
             if !receiving || said.is_none_or(|said| said.elapsed() >= Duration::from_millis(100)) {
                 said = receiving.then(Instant::now).or(said);
-                tell.try_send(super::Fetched::Progress(progress)).ok();
+                sender.try_send(super::Fetched::Progress(progress)).ok();
             }
             flow()
         });
-        tell.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
+        sender.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
     };
     std::thread::Builder::new()
         .name("glasshouse-fetch".to_owned())
         .spawn(work)
         .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
-    Ok(told)
+    Ok(messages)
 }
 
 /// Yields to other futures on this thread, such as those raced against the caller.

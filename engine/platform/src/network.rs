@@ -71,32 +71,32 @@ mod client {
         .await?
     }
 
-    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the transfer. Fails
+    /// Downloads a file of at most `most` bytes; `on_received` gets the number received so far. Dropping the future cancels the transfer. Fails
     /// if no server answers, it refuses or sends too much, or writing fails.
-    pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
-        let (tell, told) = async_channel::unbounded();
+    pub async fn fetch(address: &str, to: &Path, most: u64, on_received: &mut dyn FnMut(u64)) -> Result<()> {
+        let (sender, messages) = async_channel::unbounded();
         let (address, to) = (address.to_owned(), to.to_owned());
         let transfer = move || {
             // Fails once the future was dropped, and with it the receiver.
-            let goes_on = |done| tell.try_send(Told::Received(done)).is_ok();
+            let goes_on = |done| sender.try_send(TransferMessage::Received(done)).is_ok();
             let done = receive(&address, &to, most, goes_on);
-            tell.try_send(Told::Ended(done)).ok();
+            sender.try_send(TransferMessage::Ended(done)).ok();
         };
         std::thread::Builder::new()
             .name("glasshouse-fetch".to_owned())
             .spawn(transfer)
             .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
         loop {
-            match told.recv().await {
-                Ok(Told::Received(done)) => heard(done),
-                Ok(Told::Ended(done)) => return done,
+            match messages.recv().await {
+                Ok(TransferMessage::Received(done)) => on_received(done),
+                Ok(TransferMessage::Ended(done)) => return done,
                 Err(_) => return Err(Error::Internal("a download ended without a result".to_owned())),
             }
         }
     }
 
     /// Messages of a transfer.
-    enum Told {
+    enum TransferMessage {
         Received(u64),
         Ended(Result<()>),
     }
@@ -175,9 +175,9 @@ mod client {
         Ok(length.as_f64().map(|length| (length >= 0.0).then_some(length as u64)))
     }
 
-    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the transfer. Fails
+    /// Downloads a file of at most `most` bytes; `on_received` gets the number received so far. Dropping the future cancels the transfer. Fails
     /// if no server answers, it refuses or sends too much, or memory is full.
-    pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
+    pub async fn fetch(address: &str, to: &Path, most: u64, on_received: &mut dyn FnMut(u64)) -> Result<()> {
         let source = EndOnDrop(NetworkFile::new(address));
         let mut file = files::File::create(to).map_err(Error::io(to))?;
         let mut done = 0;
@@ -189,7 +189,7 @@ mod client {
                 crate::refuse!("cannot download {address}: {}", too_long(most));
             }
             file.write_all(&bytes.to_vec()).map_err(Error::io(to))?;
-            heard(done);
+            on_received(done);
         }
     }
 }

@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 const APART: Duration = Duration::from_secs(1);
 
 struct Listener {
-    tell: Box<dyn Fn()>,
+    call: Box<dyn Fn()>,
     last: Option<Instant>,
 }
 
@@ -17,18 +17,18 @@ thread_local! {
 }
 
 /// Sets the function that sends this thread's signs of life; it must not access files itself.
-pub fn show_life_by(tell: impl Fn() + 'static) {
-    LISTENER.set(Some(Listener { tell: Box::new(tell), last: None }));
+pub fn show_life_by(call: impl Fn() + 'static) {
+    LISTENER.set(Some(Listener { call: Box::new(call), last: None }));
 }
 
 /// Sends a sign of life, if the last one is long enough ago.
 pub fn pulse() {
     LISTENER.with_borrow_mut(|listener| {
-        if let Some(Listener { tell, last }) = listener
+        if let Some(Listener { call, last }) = listener
             && last.is_none_or(|last| last.elapsed() >= APART)
         {
             *last = Some(Instant::now());
-            tell();
+            call();
         }
     });
 }

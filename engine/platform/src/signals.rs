@@ -26,9 +26,9 @@ impl Signal {
     }
 }
 
-/// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
+/// Calls `on_signal` for every signal from now on, on its own thread. Must be called only once.
 #[cfg(unix)]
-pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
+pub fn listen(mut on_signal: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     let mut wanted = vec![SIGINT, SIGTERM, SIGUSR1];
     if !is_ignored(SIGHUP) {
@@ -38,7 +38,7 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     let listening = std::thread::Builder::new().name("signals".to_owned());
     let listening = listening.spawn(move || {
         for signal in signals.forever() {
-            heard(match signal {
+            on_signal(match signal {
                 SIGINT => Signal::Interrupt,
                 SIGTERM => Signal::Terminate,
                 SIGHUP => Signal::HangUp,
@@ -49,10 +49,10 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     listening.map(|_| ()).map_err(refused)
 }
 
-/// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
+/// Calls `on_signal` for every signal from now on, on its own thread. Must be called only once.
 #[cfg(not(unix))]
-pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
-    ctrlc::set_handler(move || heard(Signal::Interrupt)).map_err(refused)
+pub fn listen(mut on_signal: impl FnMut(Signal) + Send + 'static) -> Result<()> {
+    ctrlc::set_handler(move || on_signal(Signal::Interrupt)).map_err(refused)
 }
 
 fn refused(error: impl std::fmt::Display) -> Error {

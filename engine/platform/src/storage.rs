@@ -10,6 +10,7 @@ use glasshouse_protocol::{Hint, json};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -157,10 +158,18 @@ pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
 /// A path in the same folder for a temporary file, which no other call in a running program of this machine returns.
 pub fn partial_path(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let mut name = shortened(path.file_name().unwrap_or_default());
     let (process, number) = (crate::process_number(), COUNT.fetch_add(1, Ordering::Relaxed));
     name.push(format!(".{process}-{number}.{PARTIAL}"));
     path.with_file_name(name)
+}
+
+/// The beginning of a name, with room for a suffix within the 255 bytes of most file systems.
+fn shortened(name: &OsStr) -> OsString {
+    match name.to_str() {
+        Some(text) => text[..text.floor_char_boundary(200)].into(),
+        None => name.to_owned(),
+    }
 }
 
 /// Removes temporary files of killed programs from a folder, as far as possible.
@@ -180,9 +189,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     files::read(path).map_err(Error::io(path))
 }
 
-/// Reads a file of at most `limit` bytes.
+/// Reads a regular file of at most `limit` bytes: a device or a pipe may have no end.
 pub fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let size = files::metadata(path).map_err(Error::io(path))?.len();
+    let metadata = files::metadata(path).map_err(Error::io(path))?;
+    if !metadata.is_file() {
+        return Err(Error::bad_file(path, "is not a regular file; restore a copy of it"));
+    }
+    let size = metadata.len();
     if size > limit {
         let reason = format!("{size} bytes are too many for this file (at most {limit})");
         return Err(Error::bad_file(path, reason));
@@ -275,6 +288,21 @@ mod tests {
         std::fs::create_dir_all(path.join("old")).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert!(path.join("old").is_dir());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// 255 bytes are the most that a name may have.
+    #[cfg(unix)]
+    #[test]
+    fn names_may_be_as_long_as_the_file_system_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ü".repeat(127));
+        write_atomically(&path, b"file").unwrap();
+        let staging = Staging::beside(&path).unwrap();
+        std::fs::write(staging.path().join("new"), "content").unwrap();
+        staging.put_file("new", &path).unwrap();
+        drop(staging);
+        assert_eq!(std::fs::read(&path).unwrap(), b"content");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

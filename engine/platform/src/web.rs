@@ -11,19 +11,28 @@ use wasm_bindgen_futures::JsFuture;
 
 /// A file's bytes, shared with the in-memory file.
 #[derive(Debug)]
-pub struct Mapping(Arc<Vec<u8>>);
-
-impl std::ops::Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
+pub struct SharedFile {
+    path: PathBuf,
+    bytes: Arc<Vec<u8>>,
 }
 
-/// Shares a file's bytes without copying.
-pub fn map(path: &Path) -> Result<Mapping> {
-    memory_files::share(path).map(Mapping).map_err(Error::io(path))
+impl SharedFile {
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = memory_files::share(path).map_err(Error::io(path))?;
+        Ok(Self { path: path.to_owned(), bytes })
+    }
+
+    pub fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Fills `bytes` with those from a position on. Fails if there are fewer.
+    pub fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let found = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)?.get(..bytes.len()));
+        let found = found.ok_or_else(|| Error::bad_file(&self.path, "is too short"))?;
+        bytes.copy_from_slice(found);
+        Ok(())
+    }
 }
 
 /// No-op: in-memory files allocate as they grow.

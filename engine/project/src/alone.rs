@@ -71,7 +71,7 @@ pub async fn pack_alone(
         }
     };
     let RunRecord { family, whole_context, plain_pairs, .. } = model.run.record()?;
-    run.set_title(&model.run.about()?.title)?;
+    run.set_title(&model.run.about().title)?;
     run.set_notes(notes)?;
     run.save_record(&RunRecord {
         state: RunState::Imported,

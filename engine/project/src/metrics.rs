@@ -239,7 +239,7 @@ fn whole_event(line: &[u8]) -> Option<TrainEvent> {
 
 /// Reads a run's metrics. An unfinished last line is skipped. Fails if the file cannot be read, or another line is not an event.
 pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
-    let bytes = storage::read(path)?;
+    let bytes = storage::read_within(path, u64::MAX)?;
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
     let event = |(line, number): (&[u8], u64)| {
         serde_json::from_slice(line).map_err(|error| Error::bad_file(path, format!("line {number}: {error}")))

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
 const ABOUT: &str = "about.json";
+/// Where a damaged [`ABOUT`] is kept once there is a new one.
+const DAMAGED_ABOUT: &str = "about-damaged.json";
 const LOCK: &str = "lock";
 /// Maximum characters of a title, characters of a tag, and number of tags.
 const MAX_TITLE_CHARACTERS: usize = 120;
@@ -194,10 +196,14 @@ pub struct RunLock {
 }
 
 impl Run {
-    /// Opens the run in a folder if the folder's name and configuration identify one.
+    /// Opens the run in a folder if the folder's name and one of its records identify one. A run that lacks the other is damaged, but must
+    /// not disappear from lists.
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
         let number = Self::number_of(&folder)?;
-        files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
+        [CONFIG, RECORD]
+            .iter()
+            .any(|name| files::is_file(&folder.join(name)))
+            .then_some(Self { folder, number })
     }
 
     pub(super) fn number_of(folder: &Path) -> Option<u64> {
@@ -277,7 +283,12 @@ impl Run {
     }
 
     fn config_text(&self) -> Result<String> {
-        storage::read_text(&self.folder.join(CONFIG), MAX_RECORD_BYTES)
+        let path = self.folder.join(CONFIG);
+        if !files::exists(&path) {
+            let reason = "the run's settings are missing; restore a copy of the file, or delete the run";
+            return Err(Error::bad_file(path, reason).hint(Hint::DeleteRun));
+        }
+        storage::read_text(&path, MAX_RECORD_BYTES)
     }
 
     /// Checksum of the configuration's text, stored in checkpoints to detect edits.
@@ -306,9 +317,9 @@ impl Run {
     }
 
     /// The title, if the run can be named by it. `None` if it is empty or reads as a number (numbers always refer to run numbers,
-    /// including deleted ones), or the record is damaged.
+    /// including deleted ones), or cannot be read.
     pub(super) fn title(&self) -> Option<String> {
-        let title = self.about().ok()?.title;
+        let title = self.about().title;
         let is_number = title.bytes().all(|letter| letter.is_ascii_digit());
         (!title.is_empty() && !is_number).then_some(title)
     }
@@ -364,7 +375,7 @@ impl Run {
 
     /// Replaces the record. Only one program may do that: the one that made the run or trains it.
     pub fn save_record(&self, record: &RunRecord) -> Result<()> {
-        let is_only_there = || self.about().is_ok_and(|about| about != About::default());
+        let is_only_there = || self.about() != About::default();
         if !files::exists(&self.folder.join(ABOUT)) && is_only_there() {
             // The record of an earlier version holds them.
             self.change_about(|_| {})?;
@@ -372,11 +383,18 @@ impl Run {
         storage::write_json(&self.folder.join(RECORD), record)
     }
 
-    /// What people wrote about the run.
-    pub fn about(&self) -> Result<About> {
+    /// What people wrote about the run. If the file is damaged, the notes say so, because nothing else depends on it.
+    pub fn about(&self) -> About {
         let read = |name| storage::if_there(&self.folder.join(name), MAX_RECORD_BYTES, storage::read_json);
-        let own = read(ABOUT)?;
-        Ok(own.map_or_else(|| read(RECORD), |own| Ok(Some(own)))?.unwrap_or_default())
+        match read(ABOUT) {
+            Ok(own) => own.or_else(|| read(RECORD).ok().flatten()).unwrap_or_default(),
+            Err(error) => About {
+                notes: format!(
+                    "{error}: title, tags and note cannot be read; restore a copy, or write new ones"
+                ),
+                ..About::default()
+            },
+        }
     }
 
     /// Changes what people wrote about the run. Safe to call from several processes, also while the run trains.
@@ -384,12 +402,14 @@ impl Run {
         let lock_path = self.folder.with_file_name(RUNS_LOCK);
         let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
         lock.hold();
-        let mut about = self.about()?;
-        change(&mut about);
-        if about != About::default() || files::exists(&self.folder.join(ABOUT)) {
-            storage::write_json(&self.folder.join(ABOUT), &about)?;
+        let path = self.folder.join(ABOUT);
+        let (mut about, is_there) = (self.about(), files::exists(&path));
+        if is_there && storage::read_json::<About>(&path, MAX_RECORD_BYTES).is_err() {
+            about = About::default();
+            files::rename(&path, self.folder.join(DAMAGED_ABOUT)).map_err(Error::io(&path))?;
         }
-        Ok(())
+        change(&mut about);
+        if is_there || about != About::default() { storage::write_json(&path, &about) } else { Ok(()) }
     }
 
     pub fn set_notes(&self, notes: &str) -> Result<()> {
@@ -446,7 +466,7 @@ impl Run {
     }
 
     pub fn summary(&self) -> Result<RunSummary> {
-        let (config, mut record, about) = (self.config()?, self.record()?, self.about()?);
+        let (config, mut record, about) = (self.config()?, self.record()?, self.about());
         if self.is_interrupted(record.state) {
             // It may have ended after its record was read.
             record = self.record()?;

@@ -162,11 +162,58 @@ fn what_people_wrote_into_a_record_of_an_earlier_version_stays() {
     record["tags"] = serde_json::json!(["good"]);
     std::fs::write(&path, record.to_string()).unwrap();
     let wanted = About { title: "Owls".into(), tags: vec!["good".into()], notes: "by night".into() };
-    assert_eq!(run.about().unwrap(), wanted);
+    assert_eq!(run.about(), wanted);
     run.save_record(&RunRecord { step: 3, ..run.record().unwrap() }).unwrap();
-    assert_eq!((run.about().unwrap(), run.record().unwrap().step), (wanted.clone(), 3));
+    assert_eq!((run.about(), run.record().unwrap().step), (wanted.clone(), 3));
     run.set_title("").unwrap();
-    assert_eq!(run.about().unwrap(), About { title: String::new(), ..wanted });
+    assert_eq!(run.about(), About { title: String::new(), ..wanted });
+}
+
+/// Nothing but their display depends on what people wrote, and new words do not wait for a repair by hand.
+#[test]
+fn damaged_words_about_a_run_harm_nothing_and_are_replaced_by_new_ones() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let path = run.folder().join("about.json");
+    std::fs::write(&path, "{\"title\": \"Ow").unwrap();
+    let summary = run.summary().unwrap();
+    assert_eq!((summary.state, summary.title.as_str()), (run.record().unwrap().state, ""));
+    assert!(summary.notes.contains("about.json"), "{}", summary.notes);
+    run.set_title("Owls").unwrap();
+    assert_eq!(run.about(), About { title: "Owls".into(), ..About::default() });
+    assert_eq!(std::fs::read(run.folder().join("about-damaged.json")).unwrap(), b"{\"title\": \"Ow");
+}
+
+#[test]
+fn a_run_without_one_of_its_records_is_listed_with_the_reason() {
+    for name in ["run.toml", "run.json"] {
+        let (_folder, project) = project();
+        let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+        std::fs::remove_file(run.folder().join(name)).unwrap();
+        let listed = project.run_summaries().unwrap();
+        assert_eq!((listed.len(), listed[0].state), (1, RunState::Failed), "{name}");
+        assert!(listed[0].error.as_ref().unwrap().contains(name), "{:?}", listed[0].error);
+        let new = project.create_run(&config(), &project.folder().join("data")).unwrap();
+        assert_eq!(new.number(), 2);
+    }
+}
+
+/// A project from elsewhere may hold anything.
+#[cfg(unix)]
+#[test]
+fn a_record_that_is_no_regular_file_is_refused() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    for (at, name) in ["run.json", "run.toml", "metrics.jsonl"].into_iter().enumerate() {
+        let path = run.folder().join(name);
+        std::fs::remove_file(&path).ok();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = match at {
+            2 => crate::metrics::read(&path).unwrap_err(),
+            _ => run.summary().unwrap_err(),
+        };
+        assert!(error.to_string().contains("not a regular file"), "{name}: {error}");
+    }
 }
 
 #[test]

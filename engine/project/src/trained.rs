@@ -36,8 +36,8 @@ impl Trained {
         let as_trained = AsTrained::load(run, checkpoint, yielder).await?;
         let AsTrained { run, config, parameters, weights, kept, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let give = async || yielder.maybe_yield().await;
-        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
+        let yield_now = async || yielder.maybe_yield().await;
+        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &yield_now).await;
         Ok(Self { run, config, tokenizer, parameters, kept, info, notices })
     }
 }
@@ -70,9 +70,9 @@ impl AsTrained {
         if !keeps {
             return Ok(Self { run, config, parameters, weights: stored.floats, kept: None, info, notices });
         }
-        let (layout, give) =
+        let (layout, yield_now) =
             (ArenaLayout::from_parameters(&parameters), async || yielder.maybe_yield().await);
-        let weights = stored.to_floats(&parameters, &layout, &give).await;
+        let weights = stored.to_floats(&parameters, &layout, &yield_now).await;
         let kept = (!stored.blocks.is_empty()).then(|| Arc::new(stored));
         Ok(Self { run, config, parameters, weights, kept, info, notices })
     }

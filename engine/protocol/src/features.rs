@@ -141,6 +141,9 @@ pub struct Dictionary {
     pub curve: Vec<DictionaryPoint>,
     /// `None` until the training is complete.
     pub recovery: Option<LossRecovery>,
+    /// Checksum of the dictionary's own file of weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_crc32c: Option<u32>,
     /// Training time so far.
     pub seconds: f64,
     /// Features with the names that a person gave them. A map's keys would be texts, which a tagged event cannot read as numbers.

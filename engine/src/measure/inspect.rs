@@ -106,7 +106,7 @@ fn of_view(error: Error) -> Result<Error> {
     }
 }
 
-/// Measures views of a run's model on a device (named as for [`Gpu::from_request`]); all views if none are given. `tell` gets each result;
+/// Measures views of a run's model on a device (named as for [`Gpu::from_request`]); all views if none are given. `on_view` gets each result;
 /// failed views are reported with the reason. Also returns a warning if the device is a fallback. Fails if the device is missing, cannot
 /// hold the model or fails; the temporary folder cannot be written; or every view fails.
 pub async fn measure_views(
@@ -114,13 +114,13 @@ pub async fn measure_views(
     device: &str,
     threads: Option<usize>,
     asked: (&[View], usize),
-    tell: &mut dyn FnMut(&ViewTime),
+    on_view: &mut dyn FnMut(&ViewTime),
 ) -> Result<(InspectMeasurement, Option<String>)> {
     if asked.1 == 0 {
         refuse!("the number of repeats must be at least 1");
     }
     let (gpu, warning) = Gpu::from_request(device).await?;
-    Ok((measure_on(config, gpu, threads, asked, tell).await?, warning))
+    Ok((measure_on(config, gpu, threads, asked, on_view).await?, warning))
 }
 
 /// Measures on a GPU, or on the CPU if there is none.
@@ -129,7 +129,7 @@ async fn measure_on(
     gpu: Option<Gpu>,
     threads: Option<usize>,
     (views, repeats): (&[View], usize),
-    tell: &mut dyn FnMut(&ViewTime),
+    on_view: &mut dyn FnMut(&ViewTime),
 ) -> Result<InspectMeasurement> {
     let model = &config.model;
     // A temporary project, because some views read a run's text.
@@ -173,7 +173,7 @@ async fn measure_on(
                     let answers = all.len();
                     let time =
                         ViewTime { view, part, prompt_tokens, ms_first, ms, ms_fastest, ms_slowest, answers };
-                    tell(&time);
+                    on_view(&time);
                     times.push(time);
                 }
                 Err(error) => {
@@ -223,9 +223,9 @@ mod tests {
         let mut config = presets::preset("first-stories").unwrap();
         (config.model.layers, config.model.context_length) = (1, 96);
         let views = [View::Tokens, View::WhatIf];
-        let mut told = Vec::new();
-        let mut tell = |time: &ViewTime| told.push(time.clone());
-        let measured = measure_views(&config, "cpu", Some(1), (&views, 2), &mut tell);
+        let mut reported = Vec::new();
+        let mut on_view = |time: &ViewTime| reported.push(time.clone());
+        let measured = measure_views(&config, "cpu", Some(1), (&views, 2), &mut on_view);
         let measured = pollster::block_on(measured).unwrap().0;
         let asked: Vec<_> =
             measured.times.iter().map(|time| (time.view, time.part.is_some(), time.prompt_tokens)).collect();
@@ -237,7 +237,7 @@ mod tests {
             assert!(time.ms_fastest > 0.0 && time.ms_fastest <= time.ms && time.ms <= time.ms_slowest);
             assert_eq!(time.answers, if time.part.is_some() { 1 } else { 2 });
         }
-        assert!(told == measured.times && measured.unmeasured.is_empty());
+        assert!(reported == measured.times && measured.unmeasured.is_empty());
         assert!(measured.text_tokens > 100_000 && measured.parameters > 100_000);
         assert!(
             pollster::block_on(measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {})).is_err()
@@ -249,8 +249,8 @@ mod tests {
         let mut config = presets::preset("first-stories").unwrap();
         // The long prompt has more probabilities per head than the view computes.
         (config.model.layers, config.model.context_length) = (1, 4_097);
-        let mut tell = |_: &ViewTime| {};
-        let measured = measure_views(&config, "cpu", Some(1), (&[View::Head], 1), &mut tell);
+        let mut on_view = |_: &ViewTime| {};
+        let measured = measure_views(&config, "cpu", Some(1), (&[View::Head], 1), &mut on_view);
         let measured = pollster::block_on(measured).unwrap().0;
         let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
         assert_eq!((time.view, time.prompt_tokens), (View::Head, 64));
@@ -264,14 +264,14 @@ mod tests {
         let mut config = presets::preset("first-stories").unwrap();
         (config.model.layers, config.model.context_length) = (1, 64);
         let gpu = test_gpu();
-        let (own, mut told) = (gpu.clone(), 0);
-        let mut tell = |_: &ViewTime| {
-            told += 1;
+        let (own, mut reported) = (gpu.clone(), 0);
+        let mut on_view = |_: &ViewTime| {
+            reported += 1;
             gpu.destroy();
         };
         let views = [View::Tokens, View::WhatIf];
-        let measured = pollster::block_on(measure_on(&config, Some(own), None, (&views, 1), &mut tell));
+        let measured = pollster::block_on(measure_on(&config, Some(own), None, (&views, 1), &mut on_view));
         assert!(matches!(measured, Err(Error::Device(_) | Error::DeviceLost(_))), "{measured:?}");
-        assert_eq!(told, 1);
+        assert_eq!(reported, 1);
     }
 }

@@ -10,7 +10,7 @@ use crate::protocol::{ModelConfig, WeightFormat};
 use crate::{Error, Result, Yielder, refuse};
 
 /// Rounds the matrices of blocks to values of q4_0 so that their products with the inputs on `texts` change least, one after another: each
-/// gets inputs computed with the matrices rounded before it, and compensates their errors. `tell` gets the matrices done, and their number.
+/// gets inputs computed with the matrices rounded before it, and compensates their errors. `on_progress` gets the matrices done, and their number.
 /// Fails if the model has experts, weights or inputs are NaN or infinite, a text does not fit the model, or the machine lacks the memory.
 pub async fn round_calibrated(
     model: &ModelConfig,
@@ -18,7 +18,7 @@ pub async fn round_calibrated(
     texts: &[Vec<u32>],
     threads: Option<usize>,
     yielder: &Yielder,
-    tell: &mut dyn FnMut(u64, u64),
+    on_progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<f32>> {
     if model.experts.count > 0 {
         refuse!("calibration does not cover mixtures of experts; choose q4_0");
@@ -69,7 +69,7 @@ pub async fn round_calibrated(
                 }
             }
             done += 1;
-            tell(done, matrices.len() as u64);
+            on_progress(done, matrices.len() as u64);
         }
         for [_, stream] in &mut streams {
             lens.probe_from(from, stream, &[next]).await?.into_iter().for_each(|next| *stream = next);
@@ -109,14 +109,14 @@ mod tests {
                     blocks::round(WeightFormat::Q4_0.into(), own.ty.columns(), matrix);
                 }
             }
-            let mut told = Vec::new();
-            let mut tell = |done, total| told.push((done, total));
+            let mut reported = Vec::new();
+            let mut on_progress = |done, total| reported.push((done, total));
             let (known, yielder) = (&texts[..20], Yielder::none());
-            let work = round_calibrated(&model, weights.clone(), known, Some(2), &yielder, &mut tell);
+            let work = round_calibrated(&model, weights.clone(), known, Some(2), &yielder, &mut on_progress);
             let calibrated = block_on(work).unwrap();
             // For each text and thrice for each block of columns.
             assert!(yielder.asked() >= 12 * (20 + 3 * 2), "{}", yielder.asked());
-            assert_eq!(told, (1..=12).map(|done| (done, 12)).collect::<Vec<_>>());
+            assert_eq!(reported, (1..=12).map(|done| (done, 12)).collect::<Vec<_>>());
             let logits = |weights: &[f32]| {
                 let mut lens = Lens::on_cpu(&model, weights.to_vec(), Some(1)).unwrap();
                 let of = |text| block_on(lens.probe(text, &[HookPoint::Logits])).unwrap().remove(0).data;

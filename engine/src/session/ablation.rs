@@ -102,8 +102,8 @@ impl Session {
             );
         }
         let yielder = Yielder::new();
-        let give = async || yielder.maybe_yield().await;
-        let (held_out, found) = hold_out(&CorpusFiles, &folders, &give).await?;
+        let yield_now = async || yielder.maybe_yield().await;
+        let (held_out, found) = hold_out(&CorpusFiles, &folders, &yield_now).await?;
         let mut found = found.into_iter();
         let whole = found.next().unwrap_or_default();
         for (version, own) in versions.iter_mut().skip(1).filter(|version| version.acted).zip(found) {
@@ -114,7 +114,7 @@ impl Session {
         {
             let (name, own) = (format!("{source}={weight}"), format!("weight-{}", versions.len()));
             let places = (&*folder.join(WHOLE), &*folder.join(&own));
-            let found = with_weight(&CorpusFiles, places, (source, weight), seed, &give).await?;
+            let found = with_weight(&CorpusFiles, places, (source, weight), seed, &yield_now).await?;
             let (documents, bytes, differs) = compared(found, whole);
             let (title, folder) = (format!("{source} (now × {weight})"), Some(own));
             let acted = differs;

@@ -41,7 +41,7 @@ impl Session {
 
     fn audited(&self, id: u64, (run, audit, keep): (Run, Audit, bool)) -> Result<()> {
         if keep {
-            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
+            self.kept(&run, run.keep_audit(&with_kept(&audit, self.readable(run.audit()))));
         }
         let audits = vec![audit];
         self.sink.answer(id, answer::Evaluations { audits, ..answer::Evaluations::default() });

@@ -12,11 +12,11 @@ impl Session {
     pub(super) async fn bench(&mut self, id: u64, bench: Bench) -> Result<()> {
         let (device, threads) = (&self.device.request, self.options.threads);
         let sink = &self.sink;
-        let tell = |report, tuning| sink.answer(id, Event::Bench { report, tuning });
+        let answer = |report, tuning| sink.answer(id, Event::Bench { report, tuning });
         match bench {
             Bench::Step { config, repeats } => {
                 let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
-                tell(BenchReport::Step(Box::new(measured.step)), measured.tuning);
+                answer(BenchReport::Step(Box::new(measured.step)), measured.tuning);
             }
             Bench::Decode { config, repeats, prompt_tokens, tokens, weights, batches } => {
                 config.validate()?;
@@ -27,7 +27,7 @@ impl Session {
                 for batch in batches {
                     let workload = DecodeWorkload { batch, ..workload };
                     let measured = measure_decode(&config, device, threads, &tuning, workload).await?;
-                    tell(BenchReport::Decode(Box::new(self.warned(measured))), None);
+                    answer(BenchReport::Decode(Box::new(self.warned(measured))), None);
                 }
             }
             Bench::Kernels { config, filter } => {
@@ -35,20 +35,20 @@ impl Session {
                 let autotune = self.options.autotune;
                 let measured = measure_kernels(&config, device, threads, &filter, autotune).await?;
                 for kernel in self.warned(measured) {
-                    tell(BenchReport::Kernel(Box::new(kernel)), None);
+                    answer(BenchReport::Kernel(Box::new(kernel)), None);
                 }
             }
             Bench::Inspect { config, repeats, views } => {
                 config.validate()?;
-                let mut on_view = |time: &_| tell(BenchReport::View(Box::new(Clone::clone(time))), None);
+                let mut on_view = |time: &_| answer(BenchReport::View(Box::new(Clone::clone(time))), None);
                 let asked = (views.as_slice(), repeats);
                 let measured = measure_views(&config, device, threads, asked, &mut on_view).await?;
-                tell(BenchReport::Inspect(Box::new(self.warned(measured))), None);
+                answer(BenchReport::Inspect(Box::new(self.warned(measured))), None);
             }
             Bench::Scaling { quick } => {
-                let mut on_cell = |cell: &_| tell(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);
+                let mut on_cell = |cell: &_| answer(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);
                 let measured = measure_scaling(device, threads, quick, &mut on_cell).await?;
-                tell(BenchReport::ScalingSummary(Box::new(self.warned(measured))), None);
+                answer(BenchReport::ScalingSummary(Box::new(self.warned(measured))), None);
             }
         }
         Ok(())

@@ -61,21 +61,22 @@ impl Drop for Cleaning {
 impl Session {
     pub(super) fn show_recipe(&mut self, id: u64) -> Result<()> {
         let recipe = self.recipe()?;
-        self.tell_recipe(id, &recipe)?;
-        self.tell_account(id)
+        self.report_recipe(id, &recipe)?;
+        self.report_account(id)
     }
 
     pub(super) async fn judge_sample(&mut self, documents: usize) -> Result<Event> {
         let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
-        let give = async || yielder.maybe_yield().await;
-        let judgement = pipeline::judge_sample(&CorpusFiles, &preview, &inputs, documents, &give).await?;
+        let yield_now = async || yielder.maybe_yield().await;
+        let judgement =
+            pipeline::judge_sample(&CorpusFiles, &preview, &inputs, documents, &yield_now).await?;
         Ok(Event::Previewed(Preview::Sample { judgement }))
     }
 
     pub(super) async fn compare_document(&mut self, document: &str) -> Result<Event> {
         let (preview, inputs, yielder) = (self.preview()?, self.raw_documents()?, Yielder::new());
-        let give = async || yielder.maybe_yield().await;
-        let document = pipeline::compare(&CorpusFiles, &preview, &inputs, document, &give).await?;
+        let yield_now = async || yielder.maybe_yield().await;
+        let document = pipeline::compare(&CorpusFiles, &preview, &inputs, document, &yield_now).await?;
         Ok(Event::Previewed(Preview::Document { document }))
     }
 
@@ -144,17 +145,17 @@ impl Session {
         }
         let path = self.recipe_file()?;
         files::write(&path, recipe.to_toml()?.into_bytes()).map_err(Error::io(&path))?;
-        self.tell_recipe(id, &recipe)
+        self.report_recipe(id, &recipe)
     }
 
-    fn tell_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
+    fn report_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
         let recipe = recipe.summary()?;
         self.sink.answer(id, Event::Recipe { recipe });
         Ok(())
     }
 
     /// Sends the report of the last cleaning, if there is one.
-    fn tell_account(&mut self, id: u64) -> Result<()> {
+    fn report_account(&mut self, id: u64) -> Result<()> {
         let path = self.cleaned_folder()?.join(REPORT_FILE);
         if files::exists(&path) {
             let text = files::read_to_string(&path).map_err(Error::io(&path))?;

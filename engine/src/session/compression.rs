@@ -170,10 +170,10 @@ impl Session {
                 trained.expect_full()?;
                 let (texts, threads) =
                     (calibration(&trained.run, model, *windows).await?, self.options.threads);
-                let mut tell = |done, total| self.sink.progress(at * total + done, of * total);
+                let mut on_progress = |done, total| self.sink.progress(at * total + done, of * total);
                 let weights = std::mem::take(&mut now.parameters);
                 now.parameters =
-                    round_calibrated(model, weights, &texts, threads, yielder, &mut tell).await?;
+                    round_calibrated(model, weights, &texts, threads, yielder, &mut on_progress).await?;
                 now.store_in(WeightFormat::Q4_0, yielder).await?;
             }
             Compression::Prune(settings) => {
@@ -208,8 +208,9 @@ impl Session {
         let (device, threads) = (&self.device.request, self.options.threads);
         let mut scorer = Scorer::open(&config.model, parameters, device, threads).await?;
         let mut subject = Subject { scorer: &mut scorer, tokenizer: files, run, parameters };
-        let mut tell = |_: &str, done: u64, total: u64| self.sink.progress(at * total + done, of * total);
-        match likelihood(&mut subject, &settings, &mut tell).await {
+        let mut on_progress =
+            |_: &str, done: u64, total: u64| self.sink.progress(at * total + done, of * total);
+        match likelihood(&mut subject, &settings, &mut on_progress).await {
             Err(Error::Refused(reason)) => {
                 self.sink.notice(format!("the losses are unknown: {reason}"));
                 Ok(None)

@@ -188,8 +188,15 @@ impl Session {
             None => new,
         };
         evaluation.limits = about::limits(run, &evaluation)?;
-        run.keep_evaluation(&evaluation)?;
+        self.kept(run, run.keep_evaluation(&evaluation));
         Ok(evaluation)
+    }
+
+    /// Reports if results could not be stored with a run: they may have taken minutes, and are still shown.
+    pub(super) fn kept(&self, run: &Run, stored: Result<()>) {
+        if let Err(error) = stored {
+            self.sink.notice(format!("these results are not stored with {}: {error}", run.name()));
+        }
     }
 
     /// Answers with the stored evaluations and audits, and a comparison of the runs.

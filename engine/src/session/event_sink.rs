@@ -12,7 +12,7 @@ const BEAT: Duration = Duration::from_secs(1);
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) struct EventSink {
-    tell: Box<dyn Fn(Envelope<Report>)>,
+    send: Box<dyn Fn(Envelope<Report>)>,
     last_beat: Cell<Instant>,
     work: RefCell<Option<LongRequest>>,
 }
@@ -22,19 +22,19 @@ struct LongRequest {
     name: &'static str,
     share: Option<f64>,
     /// The last reported progress, with `at` as its time; `None` before the first report, when `at` is the start.
-    told: Option<Option<f64>>,
+    reported: Option<Option<f64>>,
     at: Instant,
 }
 
 impl EventSink {
-    pub(super) fn new(tell: impl Fn(Envelope<Report>) + 'static) -> Self {
-        Self { tell: Box::new(tell), last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
+    pub(super) fn new(send: impl Fn(Envelope<Report>) + 'static) -> Self {
+        Self { send: Box::new(send), last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
     }
 
     /// Records the current work of a request.
     pub(super) fn begin(&self, request: u64, name: Option<&'static str>) {
         let work =
-            name.map(|name| LongRequest { request, name, share: None, told: None, at: Instant::now() });
+            name.map(|name| LongRequest { request, name, share: None, reported: None, at: Instant::now() });
         self.work.replace(work);
     }
 
@@ -48,14 +48,14 @@ impl EventSink {
     /// Reports the current work immediately, because work that waits for others gives no progress.
     pub(super) fn show_work(&self) {
         if let Some(work) = &mut *self.work.borrow_mut() {
-            (work.told, work.at) = (Some(work.share), Instant::now());
+            (work.reported, work.at) = (Some(work.share), Instant::now());
             self.answer(work.request, Event::Underway { work: work.name.to_owned(), share: work.share });
         }
     }
 
     /// Sends progress of the current work and heartbeats, if due.
     pub(super) fn beat(&self, busy: &str) {
-        let is_due = |work: &LongRequest| work.told != Some(work.share) && work.at.elapsed() >= MOMENT;
+        let is_due = |work: &LongRequest| work.reported != Some(work.share) && work.at.elapsed() >= MOMENT;
         if self.work.borrow().as_ref().is_some_and(is_due) {
             self.show_work();
         }
@@ -130,6 +130,6 @@ impl EventSink {
     }
 
     fn send(&self, request: Option<u64>, event: Event, bytes: Vec<Vec<u8>>) {
-        (self.tell)(Envelope { body: Report { request, event }, bytes });
+        (self.send)(Envelope { body: Report { request, event }, bytes });
     }
 }

@@ -74,12 +74,12 @@ impl Session {
     }
 
     /// Reports the state of the sweep that was started last, if any.
-    pub(super) fn tell_last_sweep(&mut self, id: u64) -> Result<()> {
+    pub(super) fn report_last_sweep(&mut self, id: u64) -> Result<()> {
         let project = &self.opened()?.project;
         let place = project.runs()?.iter().rev().find_map(|run| run.record().ok()?.sweep);
         if let Some(kept) = place.map(|place| project.sweep(&place.name)).transpose()?.flatten() {
             let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
-            OpenSweep::new(project, sweep, kept)?.tell(&self.sink, id, false);
+            OpenSweep::new(project, sweep, kept)?.report(&self.sink, id, false);
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Session {
             while let Some((at, run)) = open.unmeasured() {
                 let measure = async |session: &mut Self| session.measure_version(id, &run).await;
                 if self.until_stopped((id, EVALUATING), measure).await?.is_none() {
-                    open.tell(&self.sink, id, false);
+                    open.report(&self.sink, id, false);
                     return Ok(());
                 }
                 open.read(at)?;
@@ -159,7 +159,7 @@ impl Session {
                 }
             }
             if !(waits && waited) {
-                open.tell(&self.sink, id, true);
+                open.report(&self.sink, id, true);
             }
             let Some((at, until)) = open.summary.current else {
                 if waited {
@@ -171,7 +171,7 @@ impl Session {
             if waits {
                 let wait = async |_: &mut Self| platform::pause(LOOK_AGAIN_SECONDS).await;
                 if self.until_stopped((id, PREPARING), wait).await?.is_none() {
-                    open.tell(&self.sink, id, false);
+                    open.report(&self.sink, id, false);
                     return Ok(());
                 }
                 continue;
@@ -232,7 +232,7 @@ impl Session {
             };
             let read = open.read(at);
             if let Some(ended) = ended {
-                open.tell(&self.sink, id, false);
+                open.report(&self.sink, id, false);
                 return ended.and(read);
             }
             read?;
@@ -444,7 +444,7 @@ impl OpenSweep {
     }
 
     /// Reports its state.
-    fn tell(&mut self, sink: &EventSink, id: u64, goes_on: bool) {
+    fn report(&mut self, sink: &EventSink, id: u64, goes_on: bool) {
         self.mark_failed();
         self.summary.settle(&self.sweep, goes_on);
         self.find();

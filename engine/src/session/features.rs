@@ -207,6 +207,20 @@ impl Session {
         Ok(record)
     }
 
+    /// A run's dictionary; a notice tells if its training was not completed.
+    fn kept_dictionary(&self, run: &Run, number: Option<u64>) -> Result<(DictionaryFolder, Dictionary)> {
+        let (folder, record) = DictionaryFolder::open(run, number)?;
+        if record.recovery.is_none() {
+            self.sink.notice(format!(
+                "dictionary {} is not complete: it was trained on {} of {} tokens",
+                record.number,
+                whole(record.curve.last().map_or(0, |point| point.tokens)),
+                whole(record.settings.tokens)
+            ));
+        }
+        Ok((folder, record))
+    }
+
     /// A run's dictionary and its model. Fails if the model's weights are no longer those it was trained on.
     async fn open_dictionary(
         &mut self,
@@ -214,7 +228,7 @@ impl Session {
         number: Option<u64>,
     ) -> Result<(Run, DictionaryFolder, Dictionary, Model)> {
         let run = self.run_named(run)?;
-        let (folder, record) = DictionaryFolder::open(&run, number)?;
+        let (folder, record) = self.kept_dictionary(&run, number)?;
         // The best checkpoint may have become another one; the run may still have that step.
         let same_step = run.summary()?.checkpoints.into_iter().filter(|own| own.step == record.step);
         let choices = std::iter::once(CheckpointChoice::from(record.checkpoint.as_str()))
@@ -250,7 +264,7 @@ impl Session {
         let prepared = prepare::open_aside(run.data_folder()?).await?;
         let text = query.text.as_deref().map(|text| prompt_tokens(&model.tokenizer, text)).transpose()?;
         if let Some(text) = &query.text {
-            self.tell_lost(id, &model.tokenizer, text);
+            self.report_lost(id, &model.tokenizer, text);
         }
         let parameters = model.parameters().await?;
         let (device, threads) = (self.device.request.as_str(), self.options.threads);
@@ -336,7 +350,7 @@ impl Session {
         }
         let (run, folder, record, model) = self.open_dictionary(run, number).await?;
         record.check_feature(feature).map_err(Error::Refused)?;
-        self.tell_lost(id, &model.tokenizer, &prompt);
+        self.report_lost(id, &model.tokenizer, &prompt);
         let place = Place::named(&model.config, &record.settings.at)?;
         let weights = folder.weights(&record)?;
         if clamp {
@@ -392,7 +406,7 @@ impl Session {
             platform::yield_now().await;
         }
         let tokens = prompt_tokens(&model.tokenizer, &query.prompt)?;
-        self.tell_lost(id, &model.tokenizer, &query.prompt);
+        self.report_lost(id, &model.tokenizer, &query.prompt);
         let chosen = match &query.token {
             None => None,
             Some(text) => {
@@ -413,8 +427,9 @@ impl Session {
         let on = (self.device.request.as_str(), recorded.as_ref());
         let lenses = &mut self.generations.lenses;
         let lens = lenses.of(&model.key, (&model.config, parameters), on, self.options.threads).await?;
-        let (asked, tell) = ((chosen, query.count), |done, total| self.sink.progress(done, total));
-        let found = attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked, tell).await?;
+        let (asked, on_progress) = ((chosen, query.count), |done, total| self.sink.progress(done, total));
+        let found =
+            attribution_graph(lens, &model.tokenizer, &transcoders, &tokens, asked, on_progress).await?;
         Ok(answer::FeatureGraph { run: run.name(), step: model.step, ..found })
     }
 
@@ -474,7 +489,7 @@ impl Session {
         keep: bool,
     ) -> Result<()> {
         let run = self.run_named(run)?;
-        let (folder, record) = DictionaryFolder::open(&run, number)?;
+        let (folder, record) = self.kept_dictionary(&run, number)?;
         // Read, so that damage is found.
         folder.weights(&record)?;
         if let Some(block) = record.settings.at.strip_suffix(".mlp") {

@@ -142,7 +142,7 @@ impl Session {
             }
             Prompt::Tokens { .. } => ("", 0),
         };
-        self.tell_lost(id, &model.tokenizer, said);
+        self.report_lost(id, &model.tokenizer, said);
         let prompt = Arc::new(read(&model, prompt, config.max_tokens)?);
         if prompt.left_out > 0 {
             let (oldest, fit) = match prompt.left_out {
@@ -283,11 +283,11 @@ impl Session {
         }
         let lists = is_whole && (log_probabilities.is_some() || no_tokens && echo);
         let tokens = if lists { tokens_of(&asked, &generated, &generated.scores) } else { Vec::new() };
-        self.tell_completed(asked, generated, Completion { tokens, ..Completion::default() }, is_last);
+        self.report_completed(asked, generated, Completion { tokens, ..Completion::default() }, is_last);
     }
 
     /// Reports a text, with the scores or the embedding in `found`.
-    fn tell_completed(&self, asked: Asked, generated: Generated, found: Completion, is_last: bool) {
+    fn report_completed(&self, asked: Asked, generated: Generated, found: Completion, is_last: bool) {
         let Asked { id, number, seed, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             echoed: if settings.echo { prompt.text(&model.tokenizer) } else { String::new() },
@@ -324,7 +324,7 @@ impl Session {
                 Behind::Likeliest(_) => Generated::default(),
             };
             let generated = Generated { ending: Ending::Interrupted, ..generated };
-            self.tell_completed(asked, generated, Completion::default(), true);
+            self.report_completed(asked, generated, Completion::default(), true);
         }
     }
 }

@@ -32,11 +32,11 @@ impl Session {
         // A server may take long to respond.
         self.sink.show_work();
         let listed = address.list(staging.path()).await?;
-        self.tell_listed(id, &address, &listed);
+        self.report_listed(id, &address, &listed);
         Ok(())
     }
 
-    fn tell_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
+    fn report_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
         let files = listed.iter().map(|file| file.name.clone()).collect();
         let (host, bytes) = (address.host().to_owned(), bytes_of(listed));
         self.sink.answer(id, Event::Importing(ImportStep::Listed { host, files, bytes }));
@@ -154,7 +154,7 @@ impl Session {
         let staging = staged()?;
         self.sink.show_work();
         let listed = address.list(staging.path()).await?;
-        self.tell_listed(number, address, &listed);
+        self.report_listed(number, address, &listed);
         let total = bytes_of(&listed);
         let room = room_at(staging.path()).await;
         if let Some(total) = total.filter(|total| *total > room) {
@@ -176,8 +176,8 @@ impl Session {
             }
         };
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
-        // The temporary path means nothing to the user.
         let found = Found::look_whole(&path).map_err(|error| {
+            let error = error.inside(staging.path());
             Error::Refused(format!("the model from {} cannot be read: {error}", address.host()))
         })?;
         Ok(Looked { number, found, name: address.name(), source: None, _files: Some(staging) })
@@ -231,7 +231,8 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
             path = file;
         }
     }
-    let found = Found::look_whole(&path)?;
+    let outside = if path == folder { staging.path() } else { &folder };
+    let found = Found::look_whole(&path).map_err(|error| error.inside(outside))?;
     Ok(Looked { number, found, name: name_of(&path), source: None, _files: Some(staging) })
 }
 

@@ -114,7 +114,7 @@ impl Session {
         let last = models.last().or_internal("a run without a checkpoint")?.clone();
         let window = last.config.context_length;
         let text = format!("{}{}", query.prompt, query.completion);
-        self.tell_lost(id, &last.tokenizer, &text);
+        self.report_lost(id, &last.tokenizer, &text);
         let tokens = prompt_tokens(&last.tokenizer, &text)?;
         let prompt = prompt_tokens(&last.tokenizer, &query.prompt).unwrap_or_default();
         let given = prompt.iter().zip(&tokens).take_while(|(one, other)| one == other).count();

@@ -56,7 +56,7 @@ impl Session {
         let held_out = text.as_deref().map(|text| [text]);
         let prompts = held_out.as_ref().map_or(prompts, |text| text.as_slice());
         if held_out.is_none() {
-            self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
+            self.report_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
         }
         let mut read = Vec::with_capacity(prompts.len());
         for prompt in prompts {
@@ -85,7 +85,7 @@ impl Session {
         let recorded = run.record()?.device;
         let device = (request, recorded.as_ref());
         let sink = &self.sink;
-        let tell = |done, total| sink.progress(done, total);
+        let on_progress = |done, total| sink.progress(done, total);
         let lens = lenses.of(&model.key, (&model.config, model.parameters().await?), device, threads).await?;
         let device = lens.device().to_owned();
         let mut earlier = match &base {
@@ -110,7 +110,7 @@ impl Session {
                     lens,
                     tokenizer: &base.tokenizer,
                     names: [base, &model].map(|of| format!("{} at step {}", of.key.0, whole(of.step))),
-                    tell: &tell,
+                    on_progress: &on_progress,
                 }),
                 indices,
             };

@@ -245,7 +245,7 @@ impl Session {
     }
 
     /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.
-    pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
+    pub(super) fn report_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
         if !characters.is_empty() {
             self.sink.answer(id, Event::CharactersLost { characters });

@@ -178,7 +178,7 @@ impl Session {
             open.config = config.clone();
             open.next.drafts = None;
             let folder = open.project.folder().to_owned();
-            self.tell_opened(id, &folder)?;
+            self.report_opened(id, &folder)?;
         }
         self.list_projects().await
     }
@@ -247,7 +247,7 @@ impl Session {
             let open = OpenProject::new(id, opened, config, Hold::Alone(lock));
             self.project = Some(OpenProject { next, prepared: prepared.map(Arc::new), ..open });
         }
-        self.tell_opened(id, &folder)
+        self.report_opened(id, &folder)
     }
 
     /// Loads a project into memory temporarily, if necessary; an open one stays.
@@ -264,7 +264,7 @@ impl Session {
         open.project.set_next(&open.next)
     }
 
-    fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
+    fn report_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
         // Damaged tokens do not prevent opening runs and documents.
         let tokenizer = self.tokenizer_summary().unwrap_or_else(|error| {
             self.sink.notice_with(error.to_string(), error.hints());
@@ -282,7 +282,7 @@ impl Session {
             self.sink.notice(format!("{error}; energy, cost and emissions are not shown"));
         }
         // A damaged sweep does not prevent opening its runs.
-        self.tell_last_sweep(id).unwrap_or_else(|error| self.sink.notice(error.to_string()));
+        self.report_last_sweep(id).unwrap_or_else(|error| self.sink.notice(error.to_string()));
         Ok(())
     }
 

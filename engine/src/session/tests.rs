@@ -56,7 +56,7 @@ struct Script {
 type Trigger = fn(&Event) -> bool;
 
 impl Script {
-    fn hear(&mut self, report: &Report) {
+    fn receive(&mut self, report: &Report) {
         self.heard.push(report.clone());
         let ended = matches!(report.event, Event::Finished | Event::Failed { .. })
             && report.request == Some(self.sent);
@@ -96,33 +96,33 @@ fn options(shelf: &Path) -> Options {
 
 /// Runs commands in a session on a shelf and returns all events.
 fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
-    play_hearing(shelf, steps, |_| {})
+    play_with(shelf, steps, |_| {})
 }
 
-/// Like [`play`]; `hear` gets each event first, with its bytes.
-fn play_hearing(
+/// Like [`play`]; `on_report` gets each event first, with its bytes.
+fn play_with(
     shelf: &Path,
     steps: Vec<(Option<Trigger>, Command)>,
-    hear: impl Fn(&Envelope<Report>) + 'static,
+    on_report: impl Fn(&Envelope<Report>) + 'static,
 ) -> Vec<Report> {
     let hello = Command::Hello { version: message::VERSION, device: "cpu".to_owned() };
-    play_without_hello(options(shelf), std::iter::once(after(hello)).chain(steps).collect(), hear)
+    play_without_hello(options(shelf), std::iter::once(after(hello)).chain(steps).collect(), on_report)
 }
 
 fn play_without_hello(
     options: Options,
     steps: Vec<(Option<Trigger>, Command)>,
-    hear: impl Fn(&Envelope<Report>) + 'static,
+    on_report: impl Fn(&Envelope<Report>) + 'static,
 ) -> Vec<Report> {
     let (requests, inbox) = async_channel::unbounded();
     let script = Rc::new(RefCell::new(Script { requests, steps, sent: 0, heard: Vec::new() }));
     script.borrow_mut().send();
     let ear = script.clone();
     pollster::block_on(run(options, inbox, move |report| {
-        hear(&report);
+        on_report(&report);
         // Every event must survive serialisation.
         let text = serde_json::to_string(&report.body).unwrap();
-        ear.borrow_mut().hear(&serde_json::from_str(&text).unwrap());
+        ear.borrow_mut().receive(&serde_json::from_str(&text).unwrap());
     }));
     let heard = script.borrow().heard.clone();
     assert!(script.borrow().steps.is_empty(), "not everything was sent: {heard:#?}");

@@ -29,7 +29,7 @@ use web_time::{Duration, Instant};
 
 pub(super) const PREPARING: &str = "preparing the run";
 /// Minimum interval between reports of steps. Each redraws the window or page, on a machine without a GPU with the cores that train.
-const TOLD: Duration = Duration::from_millis(200);
+const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 /// Interval between reports of the time left.
 const TIMED: Duration = Duration::from_secs(1);
 /// Share of a first run's time after which its number of steps is fitted again, at the run's own pace: the page was idle when the device
@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// Tells a front end of the run in training.
-    pub(super) fn tell_training(&self, id: u64, live: &ActiveRun<'_, '_>) -> Result<()> {
+    pub(super) fn report_training(&self, id: u64, live: &ActiveRun<'_, '_>) -> Result<()> {
         let Some((device, estimated_seconds)) = self.trains_on.clone() else { return Ok(()) };
         let (run, step) = (live.trainer.run().summary()?, live.trainer.step());
         let device = Box::new(device);
@@ -415,13 +415,13 @@ impl Session {
     ) -> Result<()> {
         // The project and its text then survive closing the tab before the first checkpoint.
         self.keep_files_meanwhile(control, trainer).await;
-        let mut told = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
+        let mut pending = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<PendingSample<'_>> = None;
         let began = trainer.step();
         loop {
             let waits = |command: &Command| control.stopping() && is_put_off(command);
             while let Some(request) = self.inbox.try_next_but(waits) {
-                told.tell(id, &self.sink);
+                pending.report(id, &self.sink);
                 let live = ActiveRun { trainer: &mut *trainer, control };
                 if let After::Train(_) = self.serve(request, Some(live)).await {
                     return Err(Error::Internal("a second run while one trains".to_owned()));
@@ -431,7 +431,7 @@ impl Session {
                 control.stop.store(true, Ordering::Relaxed);
             }
             if control.holds() && !trainer.has_news() {
-                told.tell(id, &self.sink);
+                pending.report(id, &self.sink);
                 self.wait_paused(control, trainer).await;
                 continue;
             }
@@ -450,8 +450,8 @@ impl Session {
                 };
                 if let Some(event) = event {
                     sample = None;
-                    told.events.push(event);
-                    told.tell(id, &self.sink);
+                    pending.events.push(event);
+                    pending.report(id, &self.sink);
                 }
                 self.sink.beat("writing a sample");
                 self.carry_on_writing().await;
@@ -480,9 +480,9 @@ impl Session {
                         let trained = (step.saturating_sub(began), seconds, tokens_per_s);
                         self.learn_speed(&device, trainer.config(), trained);
                     }
-                    told.events.push(event);
-                    if rare || told.last.elapsed() >= TOLD {
-                        told.tell(id, &self.sink);
+                    pending.events.push(event);
+                    if rare || pending.last.elapsed() >= REPORT_INTERVAL {
+                        pending.report(id, &self.sink);
                     }
                 }
                 Progress::SampleDue(request) => {
@@ -491,15 +491,15 @@ impl Session {
                     match self.meanwhile(control, at, begun).await {
                         Ok(begun) => sample = Some(begun),
                         Err(error) => {
-                            told.events.push(trainer.sample_failed(&error.to_string())?);
-                            told.tell(id, &self.sink);
+                            pending.events.push(trainer.sample_failed(&error.to_string())?);
+                            pending.report(id, &self.sink);
                         }
                     }
                 }
                 Progress::Working => {}
                 Progress::Over => break,
             }
-            told.tell_time(&self.sink, trainer);
+            pending.report_time(&self.sink, trainer);
             if let (Some(seconds), Some(times)) = (*within, trainer.seconds())
                 && times.0 >= REFITTED * seconds
             {
@@ -509,8 +509,8 @@ impl Session {
                 if let Some(steps) = refitted_steps(at, times, seconds, most) {
                     let mut config = trainer.config().clone();
                     set_length(&mut config, steps);
-                    told.events.push(trainer.change_to(config).await?);
-                    told.tell(id, &self.sink);
+                    pending.events.push(trainer.change_to(config).await?);
+                    pending.report(id, &self.sink);
                     self.say_state(control.state(), at.0, steps);
                 }
             }
@@ -524,7 +524,7 @@ impl Session {
                 platform::yield_now().await;
             }
         }
-        told.tell(id, &self.sink);
+        pending.report(id, &self.sink);
         Ok(())
     }
 
@@ -603,7 +603,7 @@ struct PendingEvents {
 }
 
 impl PendingEvents {
-    fn tell(&mut self, id: u64, sink: &super::EventSink) {
+    fn report(&mut self, id: u64, sink: &super::EventSink) {
         if !self.events.is_empty() {
             sink.answer(id, Event::Training { events: std::mem::take(&mut self.events), seconds: None });
         }
@@ -611,7 +611,7 @@ impl PendingEvents {
     }
 
     /// Reports the time left once per interval.
-    fn tell_time(&mut self, sink: &super::EventSink, trainer: &Trainer<'_>) {
+    fn report_time(&mut self, sink: &super::EventSink, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
         if let (true, seconds @ Some(_)) = (due, trainer.seconds()) {
             self.timed = Some(Instant::now());

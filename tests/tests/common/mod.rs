@@ -8,8 +8,11 @@ use glasshouse_engine::model::is_of_adapter;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
+use glasshouse_tests::{output_of, python};
 use safetensors::SafeTensors;
+use serde_json::Value;
 use std::collections::HashMap;
+use std::ffi::OsString;
 
 /// Draws the adapter matrices among a model's parameters at random, because the second of each pair is initialised to zeros.
 pub fn draw_adapters(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {
@@ -112,4 +115,18 @@ impl Fixture {
             })
             .collect()
     }
+}
+
+/// What a script in `tests/python` prints for each of several calls, as JSON. One process makes all, because it takes seconds to load its
+/// packages.
+pub fn ask_each(script: &str, calls: &[Vec<OsString>]) -> Vec<Value> {
+    let mut command = python(script);
+    for (at, call) in calls.iter().enumerate() {
+        command.args((at > 0).then_some("--and")).args(call);
+    }
+    let told = output_of(&mut command);
+    let answers: Vec<Value> =
+        serde_json::Deserializer::from_slice(&told).into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(answers.len(), calls.len(), "{}", String::from_utf8_lossy(&told));
+    answers
 }

@@ -38,11 +38,11 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Starts the session. `tell(text, files, request)` is called with every event: its JSON, an array of `Uint8Array`s whose
+    /// Starts the session. `receiver(text, files, request)` is called with every event: its JSON, an array of `Uint8Array`s whose
     /// buffers can be transferred, and the number of the answered request, if any. `threads` limits the cores for training on the CPU [default: all];
     /// `shelf` is the folder of the projects [default: the visitor's].
     #[wasm_bindgen(constructor)]
-    pub fn new(tell: Function, threads: Option<usize>, shelf: Option<String>) -> Self {
+    pub fn new(receiver: Function, threads: Option<usize>, shelf: Option<String>) -> Self {
         std::panic::set_hook(Box::new(|panic| {
             console_error_panic_hook::hook(panic);
             engine_panicked(&format!("glasshouse {}: {panic}", env!("CARGO_PKG_VERSION")));
@@ -52,7 +52,7 @@ impl Engine {
         wasm_bindgen_futures::spawn_local(async move {
             let shelf = shelf.as_deref().unwrap_or(SHELF).into();
             let options = session::Options { shelf, threads, ..Default::default() };
-            session::run(options, inbox, move |report| post(&tell, report)).await;
+            session::run(options, inbox, move |report| post(&receiver, report)).await;
         });
         Self { requests }
     }
@@ -102,13 +102,13 @@ impl Shard {
     }
 }
 
-fn post(tell: &Function, report: Envelope<Report>) {
+fn post(receiver: &Function, report: Envelope<Report>) {
     let Envelope { body, bytes } = report;
     let request = body.request.map_or(JsValue::UNDEFINED, |id| JsValue::from_f64(id as f64));
     let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
     drop(bytes);
     match serde_json::to_string(&body) {
-        Ok(text) => drop(tell.call3(&JsValue::NULL, &text.into(), &files, &request)),
+        Ok(text) => drop(receiver.call3(&JsValue::NULL, &text.into(), &files, &request)),
         Err(error) => engine_panicked(&format!("a report could not be written: {error}")),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     for (inspected, tensors) in answer.views() {
         say!("\n{}: {} ({:.1} ms)", inspected.view.title(), inspected.view.formula(), inspected.ms)?;
         let words = Words::new(tokens, *position, &inspected.details);
-        inspected.details.iter().filter(is_first).try_for_each(tell_detail)?;
+        inspected.details.iter().filter(is_first).try_for_each(print_detail)?;
         match inspected.view {
             View::Attention => heads::print(&tensors, &words, settings)?,
             // Its details list the tokens.
@@ -45,7 +45,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
             _ => show(&tensors, &words)?,
         }
         for detail in inspected.details.iter().filter(|detail| !is_first(detail)) {
-            tell_detail(detail)?;
+            print_detail(detail)?;
         }
         for notice in &inspected.notices {
             say!("note: {notice}")?;
@@ -216,7 +216,7 @@ fn is_first(detail: &&Detail) -> bool {
     matches!(detail, Detail::Samples { .. })
 }
 
-fn tell_detail(detail: &Detail) -> Result<()> {
+fn print_detail(detail: &Detail) -> Result<()> {
     match detail {
         // Shown in the tables.
         Detail::Tokens { .. } | Detail::Parameters { .. } => Ok(()),

@@ -44,7 +44,7 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
         let first = wrong.first().map_or_else(|| "no rows".to_owned(), |problem| problem.reason.clone());
         misuse!("{}: {first}", advice());
     }
-    data::tell(&wrong);
+    data::print_problems(&wrong);
     Ok(Some(rows))
 }
 

@@ -20,9 +20,13 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn query(this: &Boot) -> String;
 
-    /// Calls `hear` with every report of the worker, and `lose` when the worker is gone.
+    /// Calls `on_report` with every report of the worker, and `on_loss` when the worker is gone.
     #[wasm_bindgen(method)]
-    pub fn listen(this: &Boot, hear: &Closure<dyn FnMut(String, Array)>, lose: &Closure<dyn FnMut(String)>);
+    pub fn listen(
+        this: &Boot,
+        on_report: &Closure<dyn FnMut(String, Array)>,
+        on_loss: &Closure<dyn FnMut(String)>,
+    );
 
     #[wasm_bindgen(method)]
     pub fn send(this: &Boot, request: &str, files: &Array);

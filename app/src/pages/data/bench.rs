@@ -127,7 +127,7 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary, ow
             ComboBox::from_id_salt("recipe").selected_text(shown).width(ui.available_width()).truncate();
         let list = list.show_ui(ui, |ui| {
             for (name, title, sentence) in RECIPES {
-                if ui.selectable_label(name == recipe.name, title).on_hover_text(sentence).clicked() {
+                if closing(ui, |ui| ui.selectable_label(name == recipe.name, title).on_hover_text(sentence)) {
                     chosen = Some(name);
                 }
             }

@@ -39,7 +39,7 @@ impl ModelPage {
                 let list = list.height(PRESET_LIST).show_ui(ui, |ui| {
                     ui.set_min_width(PRESET_LIST.min(ui.ctx().content_rect().width() - 48.0));
                     for (preset, sentence) in PRESETS.iter() {
-                        if preset_ui(ui, *preset == name, preset, sentence).clicked() {
+                        if closing(ui, |ui| preset_ui(ui, *preset == name, preset, sentence)) {
                             chosen = presets::preset(preset).ok();
                         }
                     }

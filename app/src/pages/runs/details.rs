@@ -263,13 +263,13 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     });
 }
 
-/// Indices of the best and the latest checkpoint, the first one, and those nearest to each quarter of the way.
+/// Indices of the best and the latest checkpoint, the first one, and those nearest to each quarter of the way; of several checkpoints
+/// of a step, the best or else the resumable one.
 fn main_checkpoints(checkpoints: &[CheckpointSummary]) -> BTreeSet<usize> {
-    let steps = checkpoints.iter().map(|checkpoint| checkpoint.step);
-    let latest = steps.clone().max().unwrap_or(0);
+    let latest = checkpoints.iter().map(|checkpoint| checkpoint.step).max().unwrap_or(0);
     let nearest = |step: u64| {
-        let away = steps.clone().map(|own| own.abs_diff(step));
-        away.enumerate().min_by_key(|(_, away)| *away).map(|(place, _)| place)
+        let away = |own: &CheckpointSummary| (own.step.abs_diff(step), !own.best, !own.resumable);
+        checkpoints.iter().enumerate().min_by_key(|(_, own)| away(own)).map(|(place, _)| place)
     };
     let best = checkpoints.iter().position(|checkpoint| checkpoint.best);
     best.into_iter().chain((0..=4).filter_map(|quarter| nearest(latest * quarter / 4))).collect()

@@ -448,15 +448,15 @@ impl State {
 
     /// Answers a browser's request in place of the session.
     fn answer(&mut self, name: &str, own: u64, event: Option<Event>) {
-        event.into_iter().chain([Event::Finished]).for_each(|event| self.tell(name, own, &event));
+        event.into_iter().chain([Event::Finished]).for_each(|event| self.send(name, own, &event));
     }
 
     fn refuse(&mut self, name: &str, own: u64, kind: ErrorKind, reason: &str) {
-        self.tell(name, own, &Event::Failed { error: ErrorReport::new(kind, reason) });
+        self.send(name, own, &Event::Failed { error: ErrorReport::new(kind, reason) });
     }
 
     /// Keeps an event for one browser.
-    fn tell(&mut self, name: &str, own: u64, event: &Event) {
+    fn send(&mut self, name: &str, own: u64, event: &Event) {
         let event = serde_json::to_string(event).unwrap_or_default();
         self.keep(Kept { owner: Some((name.to_owned(), own)), public: false, event, files: Arc::default() });
     }

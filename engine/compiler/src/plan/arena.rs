@@ -80,12 +80,12 @@ impl StoredWeights {
         Some(self.words.get(own.words.clone())?.chunks_exact(blocks::row_words(own.element, own.columns)))
     }
 
-    /// The weights of a model with these parameters as floats in a layout. Awaits `give` after each matrix.
+    /// The weights of a model with these parameters as floats in a layout. Awaits `yield_now` after each matrix.
     pub async fn to_floats(
         &self,
         parameters: &[Parameter],
         layout: &ArenaLayout,
-        give: &impl AsyncFn(),
+        yield_now: &impl AsyncFn(),
     ) -> Vec<f32> {
         let mut stored = parameters.to_vec();
         for own in &self.blocks {
@@ -96,12 +96,12 @@ impl StoredWeights {
         let mut floats = vec![0.0; layout.length];
         for (from, to) in from.moves(layout).filter(|(own, _)| own.end <= from.floats_end) {
             floats[to].copy_from_slice(&self.floats[from]);
-            give().await;
+            yield_now().await;
         }
         for own in &from.stored {
             let words = &self.words[own.words.clone()];
             blocks::unpack(own.element, own.columns, words, &mut floats[layout.range(own.parameter)]);
-            give().await;
+            yield_now().await;
         }
         floats
     }
@@ -246,15 +246,15 @@ impl ArenaLayout {
         moved
     }
 
-    /// Like [`Self::moved_to`]; awaits `give` every few milliseconds.
-    pub async fn moved(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
+    /// Like [`Self::moved_to`]; awaits `yield_now` every few milliseconds.
+    pub async fn moved(&self, other: &Self, values: Vec<f32>, yield_now: &impl AsyncFn()) -> Vec<f32> {
         if self.offsets == other.offsets {
             return values;
         }
         let mut moved = vec![0.0; other.length];
         for (from, to) in self.moves(other) {
             moved[to].copy_from_slice(&values[from]);
-            give().await;
+            yield_now().await;
         }
         moved
     }

@@ -10,30 +10,30 @@ const MULTIPLIED: usize = 1 << 20;
 
 /// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each W [out, in]
 /// with A [r, in] and B [out, r] (Hu et al. 2021), its rows scaled to their magnitudes, if it has any. `parameters` are the run's, and
-/// `values` are laid out by [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
+/// `values` are laid out by [`ArenaLayout::from_parameters`]. A large model takes seconds; `yield_now` is awaited every few milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
     adapter: Option<&Adapter>,
     mut values: Vec<f32>,
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) -> Vec<f32> {
     let from = ArenaLayout::from_parameters(parameters);
     if let Some(adapter) = adapter {
         for pair in lora_pairs(parameters) {
             let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
             let weight = &mut values[from.range(pair.weight)];
-            add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), give).await;
+            add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), yield_now).await;
             if let Some(magnitude) = pair.magnitude {
                 let magnitude = values[from.range(magnitude)].to_vec();
                 set_row_norms(&mut values[from.range(pair.weight)], &magnitude, false);
-                give().await;
+                yield_now().await;
             }
         }
     }
     // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
-    from.moved(&ArenaLayout::unfrozen(&own), values, give).await
+    from.moved(&ArenaLayout::unfrozen(&own), values, yield_now).await
 }
 
 /// The norms of the rows of a weight [out, in] or, if `transposed`, of the columns of [in, out].
@@ -62,7 +62,7 @@ pub async fn add_product(
     [a, b]: [&[f32]; 2],
     rank: usize,
     (scale, transposed): (f32, bool),
-    give: &impl AsyncFn(),
+    yield_now: &impl AsyncFn(),
 ) {
     let (rows, columns) = (b.len() / rank, a.len() / rank);
     let (mut change, mut multiplied) = (vec![0.0; columns], 0);
@@ -80,7 +80,7 @@ pub async fn add_product(
         multiplied += a.len();
         if multiplied >= MULTIPLIED {
             multiplied = 0;
-            give().await;
+            yield_now().await;
         }
     }
 }
@@ -172,8 +172,8 @@ mod tests {
         let turns = Cell::new(0);
         let [plain, transposed] = [false, true].map(|transposed| {
             let mut weight = vec![1.0; rows * columns];
-            let give = async || turns.set(turns.get() + 1);
-            block_on(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &give));
+            let yield_now = async || turns.set(turns.get() + 1);
+            block_on(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &yield_now));
             weight
         });
         // 2.4 million multiplications each.

@@ -196,13 +196,13 @@ impl Ending {
         let entries = self.staging.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
-        let draw_key = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.draw_key);
+        let content_key = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.content_key);
         let bytes = |number: u32| entries.get(number as usize).map_or(0, |entry| u64::from(entry.bytes));
         order.sort_by_key(|number| (source(*number), *number));
         let mut held_out = vec![false; entries.len()];
         let mut hold = |number: u32| mark(&mut held_out, number, true);
         let mut by_draw = order.clone();
-        by_draw.sort_by_key(|number| (source(*number), draw_key(*number), *number));
+        by_draw.sort_by_key(|number| (source(*number), content_key(*number), *number));
         let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
         // Sources with too few documents for one to be held out are pooled.
         let mut few: Vec<u32> = Vec::new();
@@ -213,7 +213,7 @@ impl Ending {
                 count => own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number)),
             }
         }
-        few.sort_by_key(|number| (draw_key(*number), *number));
+        few.sort_by_key(|number| (content_key(*number), *number));
         few.iter().take(share(few.len())).for_each(|number| hold(*number));
         let all: u64 = order.iter().map(|number| bytes(*number)).sum();
         // Maximum held-out bytes. The draw counts documents, and a large one may be most of the text.
@@ -223,7 +223,7 @@ impl Ending {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
-            if let Some(number) = fitting.min_by_key(|number| (draw_key(**number), **number)) {
+            if let Some(number) = fitting.min_by_key(|number| (content_key(**number), **number)) {
                 mark(&mut held_out, *number, true);
             }
         }

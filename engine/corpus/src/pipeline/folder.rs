@@ -142,7 +142,7 @@ impl<'a> Folder<'a> {
         output.flush()
     }
 
-    pub(super) fn clear_away(mut self) -> Result<()> {
+    pub(super) fn clear_away(&mut self) -> Result<()> {
         drop((self.kept.take(), self.dropped.take()));
         for entry in self.files.entries(&self.path).map_err(Error::io(&self.path))? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();

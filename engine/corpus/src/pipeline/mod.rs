@@ -29,7 +29,7 @@ pub use lines::Dropped;
 use crate::duplicates::{Mark, exact, near};
 use crate::output::{CORPUS_FILE, KEPT_FILE};
 use crate::recipe::Recipe;
-use crate::report::{Amount, CleaningReport, Input, draw_key};
+use crate::report::{Amount, CleaningReport, Input};
 use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
@@ -51,7 +51,7 @@ use work::{DocumentLog, Outcome, Processed, Verdict, Worker};
 /// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except evaluation sets if the recipe
 /// uses them, whose memory is capped.
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
-    // Two flags (not dropped, held out), its number by source and its draw key.
+    // Two flags (not dropped, held out), its number by source and its content key.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
     staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
@@ -244,7 +244,12 @@ impl<'a> Cleaner<'a> {
                     self.state = State::Reading(reading);
                     return Ok(self.progress(Phase::Reading, done, self.total_bytes));
                 }
-                self.processor.recorders.check_anything_read()?;
+                if let Err(error) = self.processor.recorders.check_anything_read() {
+                    // Resuming would skip what could not be read.
+                    drop(reading);
+                    self.processor.folder.clear_away()?;
+                    return Err(error);
+                }
                 let ending = self.end_reading(*reading)?;
                 let total = ending.staged();
                 self.state = State::Ending(Box::new(ending));
@@ -276,7 +281,7 @@ impl<'a> Cleaner<'a> {
 
     /// Stops before the end, so that a later cleaning can resume: returns the number of documents to resume after, or `None` if
     /// that is not possible. An earlier finished cleaning in the folder stays.
-    pub fn stop(self) -> Result<Option<u64>> {
+    pub fn stop(mut self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.kept);
         if kept {
@@ -371,7 +376,7 @@ impl<'a> Cleaner<'a> {
                 if is_earlier {
                     reading.earlier += 1;
                 }
-                reading.staging.note(*length, source, draw_key(&log.about.id), *amount);
+                reading.staging.note(*length, source, log.content_key, *amount);
                 Ok(())
             }
         }

@@ -97,7 +97,7 @@ impl Recorders {
 
     /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
     pub(super) fn log(&mut self, worker: &Worker, log: &mut DocumentLog) {
-        let DocumentLog { input, about, raw, counters, edits, found, samples } = log;
+        let DocumentLog { input, about, raw, counters, edits, found, samples, .. } = log;
         if let Some(input) = self.inputs.get_mut(*input) {
             input.documents += 1;
         }

@@ -27,8 +27,8 @@ pub(super) struct StagedDocument {
     pub source: u32,
     /// Bytes of its text.
     pub bytes: u32,
-    /// See [`draw_key`](crate::report::draw_key).
-    pub draw_key: u64,
+    /// See [`content_key`](crate::report::content_key).
+    pub content_key: u64,
 }
 
 pub(super) struct StagingWriter {
@@ -63,9 +63,9 @@ impl StagingWriter {
         u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
     }
 
-    pub(super) fn note(&mut self, length: u32, source: u32, draw_key: u64, amount: Amount) {
+    pub(super) fn note(&mut self, length: u32, source: u32, content_key: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
-        self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, draw_key });
+        self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, content_key });
         self.offset += u64::from(length);
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
+use crate::report::content_key;
 use glasshouse_documents::files::SystemFiles;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -328,6 +329,8 @@ fn reading_nothing_is_an_error_and_leaves_no_corpus() {
         "{said}"
     );
     assert!(!out.join(CORPUS_FILE).exists() && !out.join(REPORT_FILE).exists());
+    // Nor a journal, by which the same command would skip what could not be read.
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }
 
 #[test]
@@ -376,11 +379,12 @@ fn held_out_documents_stay_unseen() {
 
 #[test]
 fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing() {
+    let text = |number: usize, size: usize| format!("{number:02} ").repeat(size / 3);
     // Number of documents in each split, and without one, for texts of these sizes in bytes.
     let splits = |sizes: &[usize]| {
         let (_folder, input, out) = places();
         for (number, size) in sizes.iter().enumerate() {
-            write(&input, &format!("d/{number:02}.txt"), format!("{number:02} ").repeat(size / 3));
+            write(&input, &format!("d/{number:02}.txt"), text(number, *size));
         }
         let mut recipe = Recipe::published("raw").unwrap();
         recipe.validation = 0.1;
@@ -401,27 +405,32 @@ fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing
         sizes[place] = 300;
         assert_eq!(splits(&sizes), [3, 1, 0]);
     }
-    // Of ten, one is drawn by its id: if it is most of the text, none is held out.
-    let drawn = |place: usize| {
-        let mut sizes = [3_000; 10];
-        sizes[place] = 300_000;
-        splits(&sizes)
+    // One of ten and two of twenty are drawn by their content; of those, what is most of the text is not held out.
+    let drawn = |sizes: &[usize], count: usize| {
+        let mut order: Vec<usize> = (0..sizes.len()).collect();
+        order.sort_by_key(|number| content_key(&text(*number, sizes[*number])));
+        order[..count].to_vec()
     };
-    let mut all: Vec<[usize; 3]> = (0..10).map(drawn).collect();
-    all.sort_unstable();
-    assert!(all[0] == [0, 0, 10] && all[1..].iter().all(|own| *own == [9, 1, 0]), "{all:?}");
-    // Of twenty, two are drawn: if one of them is most of the text, only the other is held out.
-    let of_twenty = |place: usize| {
-        let mut sizes = [3_000; 20];
-        sizes[place] = 300_000;
-        splits(&sizes)
+    let with_large = |[documents, draws]: [usize; 2], is_drawn: bool| {
+        let mut sizes = vec![3_000; documents];
+        sizes[0] = 300_000;
+        while drawn(&sizes, draws).contains(&0) != is_drawn {
+            sizes[0] += 3;
+        }
+        sizes
     };
-    let all: Vec<[usize; 3]> = (0..20).map(of_twenty).collect();
-    let drawn: Vec<usize> = (0..20).filter(|place| all[*place] == [19, 1, 0]).collect();
-    assert!(drawn.len() == 2 && all.iter().filter(|own| **own == [18, 2, 0]).count() == 18, "{all:?}");
-    // And none, if that is negligible.
-    let mut sizes = [3_000; 20];
-    (sizes[drawn[0]], sizes[drawn[1]]) = (300_000, 300);
+    assert_eq!(splits(&with_large([10, 1], true)), [0, 0, 10]);
+    assert_eq!(splits(&with_large([10, 1], false)), [9, 1, 0]);
+    assert_eq!(splits(&with_large([20, 2], true)), [19, 1, 0]);
+    assert_eq!(splits(&with_large([20, 2], false)), [18, 2, 0]);
+    // And none, if the other one is negligible.
+    let mut sizes = with_large([20, 2], true);
+    let other = drawn(&sizes, 2).into_iter().find(|number| *number != 0).unwrap();
+    sizes[other] = 300;
+    while !drawn(&sizes, 2).contains(&0) || !drawn(&sizes, 2).contains(&other) {
+        sizes[0] += 3;
+        sizes[other] = 240 + sizes[0] % 120;
+    }
     assert_eq!(splits(&sizes), [0, 0, 20]);
 }
 
@@ -517,16 +526,16 @@ fn a_document_is_explained_and_a_sample_judged() {
     write(&input, "mail.txt", format!("{}\nAsk otto@post.example.org about it.", prose(70, 20)));
     let mut recipe = Recipe::published("fineweb").unwrap();
     let (input, turns) = (std::slice::from_ref(&input), std::cell::Cell::new(0));
-    let give = async || turns.set(turns.get() + 1);
+    let yield_now = async || turns.set(turns.get() + 1);
     let compare = |recipe: &Recipe, id: &str| {
         turns.set(0);
         let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
-        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &give))
+        pollster::block_on(super::compare(&SystemFiles, &preview, input, id, &yield_now))
     };
     let judge_sample = |recipe: &Recipe, count| {
         turns.set(0);
         let preview = PreparedRecipe::new(recipe.clone(), &SystemFiles)?;
-        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &give))
+        pollster::block_on(super::judge_sample(&SystemFiles, &preview, input, count, &yield_now))
     };
     let compared = compare(&recipe, "short.txt").unwrap();
     assert_eq!(turns.get(), 1, "the source that the id names comes first");
@@ -769,12 +778,16 @@ fn copies_are_compared_band_by_band_and_a_cleaning_stopped_meanwhile_resumes() {
 }
 
 /// What becomes of documents in these files: the kept texts, and the number of dropped ones by rule.
-fn outcome(recipe: &Recipe, files: &[(String, String)]) -> (Vec<String>, BTreeMap<String, usize>) {
+fn outcome(
+    recipe: &Recipe,
+    files: &[(String, String)],
+) -> (Vec<[Option<String>; 2]>, BTreeMap<String, usize>) {
     let (_folder, input, out) = places();
     files.iter().for_each(|(name, content)| write(&input, name, content));
     clean(recipe, &input, &out);
-    let mut kept: Vec<String> =
-        lines(&out, KEPT_FILE).iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect();
+    let field = |line: &Value, name: &str| line[name].as_str().map(str::to_owned);
+    let kept = lines(&out, KEPT_FILE);
+    let mut kept: Vec<_> = kept.iter().map(|line| ["text", "split"].map(|name| field(line, name))).collect();
     kept.sort();
     let mut dropped = BTreeMap::new();
     for line in lines(&out, DROPPED_FILE) {
@@ -802,10 +815,11 @@ fn the_form_of_the_files_makes_no_difference() {
     let one = |name: &str, content: String| vec![(name.to_owned(), content)];
     let lines = |documents: &[String]| documents.iter().map(|text| json(text) + "\n").collect::<String>();
     for name in ["light", "fineweb"] {
-        let mut recipe = Recipe::published(name).unwrap();
-        // The split depends on ids.
-        recipe.validation = 0.0;
-        let expected = outcome(&recipe, &one("a.jsonl", lines(&documents)));
+        let recipe = Recipe::published(name).unwrap();
+        // A share of each source is held out.
+        let undivided = Recipe { validation: 0.0, ..recipe.clone() };
+        let [expected, of_sources] =
+            [&recipe, &undivided].map(|recipe| outcome(recipe, &one("a.jsonl", lines(&documents))));
         assert!(expected.0.len() > 50 && expected.1.len() > 2, "{name}: {:?}", expected.1);
         let separated = documents.join("\n<|endoftext|>\n");
         let spaced = documents.join("\n\n<|endoftext|>\n\n\n");
@@ -825,10 +839,11 @@ fn the_form_of_the_files_makes_no_difference() {
             ("separators and CRLF", one("a.txt", separated.replace('\n', "\r\n"))),
             ("separators and blank lines", one("a.txt", spaced)),
             ("a file per document", files),
-            ("two files", vec![("b.jsonl".into(), lines(halves.0)), ("a.jsonl".into(), lines(halves.1))]),
         ] {
             assert_eq!(outcome(&recipe, &files), expected, "{name}, {form}");
         }
+        let two = [("b.jsonl".into(), lines(halves.0)), ("a.jsonl".into(), lines(halves.1))];
+        assert_eq!(outcome(&undivided, &two), of_sources, "{name}");
     }
 }
 

@@ -6,7 +6,7 @@ use super::stages::At;
 use crate::duplicates::{Mark, Marker, contamination};
 use crate::personal::{Action, Class, Counts, Detector, Sample};
 use crate::recipe::Recipe;
-use crate::report::{Amount, draw_key};
+use crate::report::{Amount, content_key, draw_key};
 use crate::rules::{self, Judge, Perplexity};
 use glasshouse_documents::Result;
 use glasshouse_documents::document::{Document, Kind};
@@ -38,6 +38,8 @@ pub(super) struct DocumentLog {
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
+    /// Of the document as it was read, so that rules do not change what is held out.
+    pub content_key: u64,
     pub raw: Amount,
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
@@ -92,12 +94,13 @@ impl Worker {
     }
 
     pub(super) fn work(&self, mut document: Document) -> Result<Processed> {
-        let raw = Amount::from_text(&document.text);
+        let (raw, content_key) = (Amount::from_text(&document.text), content_key(&document.text));
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
         if self.recipe.personal.enabled {
             self.mask_names(&mut document);
         }
-        let mut log = DocumentLog { about: without_text(&mut document), raw, ..DocumentLog::default() };
+        let mut log =
+            DocumentLog { about: without_text(&mut document), content_key, raw, ..DocumentLog::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
             Ok(prepared) => log.counters = counters(&prepared),
             Err(reason) => return Ok(self.goes(log, At::Extraction, &reason, raw, &document.text)),
@@ -124,8 +127,8 @@ impl Worker {
         }
         if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
             // Also for dropped documents: the report has a table of the input.
-            let language = judgement.language.or_else(|| rules::identify(&document.text));
-            document.language = language.map(|language| language.code.to_owned());
+            let detected = || Some(rules::identify(&document.text)?.code.to_owned());
+            document.language = judgement.language.or_else(detected);
             log.about.language.clone_from(&document.language);
         }
         if let Some((number, reason)) = judgement.dropped {

@@ -13,7 +13,7 @@ mod sample;
 
 pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
-pub(crate) use sample::draw_key;
+pub(crate) use sample::{content_key, draw_key};
 
 // The types belong to the protocol, since front ends display them.
 pub use glasshouse_protocol::cleaning::report::*;

@@ -42,9 +42,18 @@ impl<T> Drawn<T> {
 }
 
 /// A pseudorandom number from a text, the same on every machine: FNV-1a, then MurmurHash3's finaliser. It decides which
-/// documents are shown and held out.
+/// documents are shown.
 pub(crate) fn draw_key(text: &str) -> u64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    hash(text.bytes())
+}
+
+/// Like [`draw_key`], without white space, which depends on a document's file. It decides which documents are held out.
+pub(crate) fn content_key(text: &str) -> u64 {
+    hash(text.bytes().filter(|byte| !byte.is_ascii_whitespace()))
+}
+
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);

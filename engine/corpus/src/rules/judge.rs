@@ -1,6 +1,5 @@
 //! Applies rules to documents.
 
-use super::language::Identified;
 use super::learned::Perplexity;
 use super::measured::Measured;
 use super::outcome::Reason;
@@ -15,7 +14,8 @@ pub struct Judgement {
     /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
     pub edited_by: Vec<usize>,
-    pub language: Option<Identified>,
+    /// The ISO 639-3 code of the language that a rule found.
+    pub language: Option<String>,
 }
 
 /// Compiled rules with checked settings. One instance serves all threads.
@@ -66,7 +66,7 @@ impl Judge {
             match step(rule, ready, document, &measured) {
                 Ok(None) => {}
                 Ok(Some(left)) => {
-                    judgement.language = judgement.language.or(measured.known_language());
+                    judgement.language = measured.language.take().or(judgement.language);
                     judgement.edited_by.push(index);
                     measured = left;
                 }
@@ -76,7 +76,7 @@ impl Judge {
                 }
             }
         }
-        judgement.language = judgement.language.or(measured.known_language());
+        judgement.language = measured.language.take().or(judgement.language);
         judgement.text = measured.into_edited();
         judgement
     }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(judgement.edited_by, [3]);
         let text = judgement.text.unwrap();
         assert!(!text.contains("Home | About") || text.contains("| About"), "{text}");
-        assert_eq!(judgement.language.map(|language| language.code), Some("eng"));
+        assert_eq!(judgement.language.as_deref(), Some("eng"));
         for rules in ["gopher", "c4"].map(published) {
             assert_eq!(Judge::new(&rules, &SystemFiles).unwrap().judge(&document(&prose())).dropped, None);
         }

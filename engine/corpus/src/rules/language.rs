@@ -83,7 +83,8 @@ impl Language {
         if self.passes(measured) {
             return Ok(());
         }
-        let found = measured.language().map(|found| (found.code, found.confidence));
+        let found = identify(measured.text()).map(|found| (found.code, found.confidence));
+        measured.language.set(found.map(|(code, _)| code.to_owned()));
         self.compare(found)
     }
 
@@ -102,19 +103,19 @@ impl Language {
         }
     }
 
-    /// Judges by a fastText model, whose finding becomes the text's language.
+    /// Judges by a fastText model, whose finding becomes the text's language, also of a short one.
     pub(super) fn judge_by(&self, model: &FastText, measured: &Measured<'_>) -> Result<(), Reason> {
+        let found = model.best(measured.text());
+        let code = found.and_then(|(label, _)| fields::language(label));
+        measured.language.set(code.clone());
         if self.passes(measured) {
             return Ok(());
         }
-        let Some((label, confidence)) = model.best(measured.text()) else { return self.compare(None) };
-        let Some((_, code)) = fields::languages().find(|(short, long)| [*short, *long].contains(&label))
-        else {
-            return self.compare(Some((label, confidence)));
-        };
-        measured.identified(Identified { code, confidence });
-        let is_listed = self.languages.iter().any(|own| own == label);
-        self.compare(Some((if is_listed { label } else { code }, confidence)))
+        let is_listed = |label: &str| self.languages.iter().any(|own| own == label);
+        self.compare(found.map(|(label, confidence)| {
+            let code = code.as_deref().filter(|_| !is_listed(label));
+            (code.unwrap_or(label), confidence)
+        }))
     }
 
     fn passes(&self, measured: &Measured<'_>) -> bool {

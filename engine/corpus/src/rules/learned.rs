@@ -336,6 +336,16 @@ mod tests {
         assert_eq!(dropped(language(&["en"]), "the the the"), None);
         assert_eq!(dropped(language(&["eng"]), "der der der"), Some("languages"));
         assert_eq!(dropped(language(&["eng"]), "nothing known"), Some("languages"));
+        // A document's language is the model's, also if whatlang finds another one, and if the text is too short to judge.
+        let text = "Stary rybak opowiadał dzieciom, jak łódź zniknęła pewnej nocy na jeziorze der".to_owned();
+        let document = Document { text, ..Document::default() };
+        for (listed, minimum_characters) in [("deu", 1), ("eng", 100)] {
+            let Rule::Language(rule) = language(&[listed]) else { panic!("a rule of languages") };
+            let judge =
+                Judge::new(&[Rule::Language(Language { minimum_characters, ..rule })], &SystemFiles).unwrap();
+            let judgement = judge.judge(&document);
+            assert_eq!((judgement.dropped, judgement.language.as_deref()), (None, Some("deu")));
+        }
         assert!(refused(language(&["eng", "fra"])).contains("does not know \"fra\""));
         let quality = |file: Option<String>, label: &str| {
             Rule::Quality(Quality { file, label: Some(label.to_owned()), ..Quality::default() })

@@ -1,9 +1,8 @@
 //! Measurements of a text, computed once on first use.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
-use super::language::{self, Identified};
 use super::lines::{self, Repeats};
 use super::words::{self, Word};
 
@@ -14,7 +13,8 @@ pub struct Measured<'a> {
     characters: OnceCell<usize>,
     words: OnceCell<Vec<Word>>,
     repeated_lines: OnceCell<Repeats>,
-    language: OnceCell<Option<Identified>>,
+    /// The ISO 639-3 code of the language that a rule found last.
+    pub(super) language: Cell<Option<String>>,
 }
 
 impl<'a> Measured<'a> {
@@ -45,19 +45,6 @@ impl<'a> Measured<'a> {
 
     pub fn words(&self) -> &[Word] {
         self.words.get_or_init(|| words::split(&self.text))
-    }
-
-    pub fn language(&self) -> Option<Identified> {
-        *self.language.get_or_init(|| language::identify(&self.text))
-    }
-
-    /// Sets the language, unless it is known.
-    pub(super) fn identified(&self, language: Identified) {
-        let _ = self.language.set(Some(language));
-    }
-
-    pub(super) fn known_language(&self) -> Option<Identified> {
-        self.language.get().copied().flatten()
     }
 
     /// Repetition of lines, separated by one or more line feeds.

@@ -68,16 +68,30 @@ impl Lines {
         }
     }
 
-    /// Skips up to `length` bytes; returns how many there were.
-    pub(super) fn skip(&mut self, length: u64) -> io::Result<u64> {
-        io::copy(&mut (&mut self.stream).take(length), &mut io::sink())
+    /// Reads up to `length` bytes of a WARC record; returns their number, and the bytes, or only the last ones unless they are kept.
+    /// Ends before another record in a member of its own of a gzip file: each member begins a chunk.
+    pub(super) fn content(&mut self, length: u64, is_kept: bool) -> io::Result<(u64, Vec<u8>)> {
+        let (mut found, mut content) = (0, Vec::new());
+        while found < length {
+            let chunk = fill(&mut self.stream)?;
+            if chunk.is_empty() || (content.ends_with(b"\r\n\r\n") && chunk.starts_with(b"WARC/")) {
+                break;
+            }
+            let remaining = usize::try_from(length - found).unwrap_or(usize::MAX);
+            let chunk = chunk.get(..remaining).unwrap_or(chunk);
+            let used = chunk.len();
+            found += used as u64;
+            content.extend_from_slice(chunk);
+            if !is_kept {
+                content.drain(..content.len().saturating_sub(4));
+            }
+            self.stream.consume(used);
+        }
+        Ok((found, content))
     }
 
-    /// Reads up to `length` bytes. Memory grows with the bytes read, not with `length`.
-    pub(super) fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        (&mut self.stream).take(length as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    pub(super) fn is_at_end(&mut self) -> io::Result<bool> {
+        Ok(fill(&mut self.stream)?.is_empty())
     }
 }
 

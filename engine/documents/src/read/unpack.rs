@@ -5,6 +5,7 @@ use super::find::Source;
 use super::format::Packing;
 use super::lines::fill;
 use super::settings::{Limits, bytes};
+use super::work::worked;
 use crate::files::Input;
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
@@ -66,6 +67,7 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         self.counter.add(count as u64);
+        worked(count);
         Ok(count)
     }
 }
@@ -122,67 +124,71 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         self.unpacked += count as u64;
+        worked(count);
         let checked = self.limits.check_expansion(self.counter.read(), self.unpacked);
         checked.map_err(|reason| io::Error::new(io::ErrorKind::QuotaExceeded, reason))?;
         Ok(count)
     }
 }
 
-/// The concatenated members of a gzip file. Reading can continue after an error in one of them.
+/// The concatenated members of a gzip file. After a damaged one, reading can continue at the next that starts a WARC record.
 struct Gzip {
-    member: Option<GzDecoder<Sought>>,
+    member: Option<GzDecoder<Kept>>,
     is_damaged: bool,
 }
 
-/// Packed bytes of which those of the current member can be read again, in search of the next one: a member that was cut short
-/// seems to contain its start.
-struct Sought {
+/// A stream of packed bytes in which a member that was cut short, and so seems to contain the next ones, can be searched again.
+struct Kept {
     stream: Stream,
-    /// Bytes to read before the stream, and the number of those read.
-    again: Vec<u8>,
+    /// Bytes of the stream, of which those before `used` were read.
+    bytes: Vec<u8>,
     used: usize,
-    /// The bytes read of the current member; `None` if they are too many, or if the member was itself found by a search: each byte
-    /// is searched once.
-    member: Option<Vec<u8>>,
+    /// Start in `bytes` of the current member, or of what is kept of it.
+    start: usize,
+    /// Bytes of the stream, and those to read again, which are bounded: members can be crafted to contain each other.
+    read: u64,
+    again: u64,
 }
 
 /// Maximum packed bytes of a member that are searched again.
 const MEMBER: usize = 1 << 20;
 
+/// Maximum packed bytes of a member's header and the start of its content.
+const MEMBER_HEAD: usize = 256;
+
 const GZIP: &[u8] = &[0x1f, 0x8b, 8];
 
-impl Sought {
-    /// Continues after the first byte of the current member.
-    fn go_back(&mut self) {
-        let Some(mut member) = self.member.take().filter(|member| !member.is_empty()) else { return };
-        match self.used.checked_sub(member.len()) {
-            // A member in what is read again.
-            Some(start) if self.again.get(start..self.used) == Some(&member[..]) => self.used = start + 1,
-            _ => {
-                member.extend(self.again.drain(..).skip(self.used));
-                (self.again, self.used) = (member, 1);
+impl Kept {
+    /// Continues at the next member that starts a record; returns whether there is one.
+    fn find_member(&mut self) -> io::Result<bool> {
+        self.again += (self.used - self.start) as u64;
+        self.start = if self.again > self.read * 8 { self.used } else { self.used.min(self.start + 1) };
+        loop {
+            let rest = self.bytes.get(self.start..).unwrap_or_default();
+            worked(rest.len());
+            if let Some(at) = memchr::memmem::find_iter(rest, GZIP).find(|at| starts_record(rest, *at)) {
+                self.start += at;
+                self.used = self.start;
+                return Ok(true);
+            }
+            // The last header may not have been read in full.
+            self.start = self.start.max(self.bytes.len().saturating_sub(MEMBER_HEAD));
+            self.used = self.bytes.len();
+            if fill(self)?.is_empty() {
+                return Ok(false);
             }
         }
     }
-
-    /// Continues before the mark just read.
-    fn unread_mark(&mut self) {
-        let start = self.used.saturating_sub(GZIP.len());
-        if self.again.get(start..self.used) == Some(GZIP) {
-            self.used = start;
-        } else {
-            (self.again, self.used) = (GZIP.to_vec(), 0);
-        }
-    }
-
-    /// Whether another member may start inside the current one.
-    fn may_contain_another(&self) -> bool {
-        let member = self.member.as_deref().and_then(|member| member.get(1..)).unwrap_or_default();
-        memchr::memmem::find(member, GZIP).is_some()
-    }
 }
 
-impl Read for Sought {
+fn starts_record(bytes: &[u8], at: usize) -> bool {
+    let (end, mut start) = ((at + MEMBER_HEAD).min(bytes.len()), [0; 5]);
+    let head = bytes.get(at..end).unwrap_or_default();
+    worked(head.len());
+    GzDecoder::new(head).read_exact(&mut start).is_ok() && start == *b"WARC/"
+}
+
+impl Read for Kept {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
@@ -190,29 +196,25 @@ impl Read for Sought {
     }
 }
 
-impl BufRead for Sought {
+impl BufRead for Kept {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        match self.again.get(self.used..) {
-            Some(again) if !again.is_empty() => Ok(again),
-            _ => self.stream.fill_buf(),
+        if self.used == self.bytes.len() {
+            let chunk = self.stream.fill_buf()?;
+            if self.used - self.start > MEMBER {
+                self.start = self.used;
+            }
+            self.bytes.drain(..std::mem::take(&mut self.start));
+            self.used = self.bytes.len();
+            self.bytes.extend_from_slice(chunk);
+            let count = chunk.len();
+            self.read += count as u64;
+            self.stream.consume(count);
         }
+        Ok(self.bytes.get(self.used..).unwrap_or_default())
     }
 
     fn consume(&mut self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let is_again = self.used < self.again.len();
-        if let Some(member) = &mut self.member {
-            // The buffer is filled, so that nothing is read here.
-            let bytes = if is_again { self.again.get(self.used..) } else { self.stream.fill_buf().ok() };
-            member.extend_from_slice(bytes.and_then(|bytes| bytes.get(..count)).unwrap_or_default());
-            self.member.take_if(|member| member.len() > MEMBER);
-        }
-        match is_again {
-            true => self.used += count,
-            false => self.stream.consume(count),
-        }
+        self.used = (self.used + count).min(self.bytes.len());
     }
 }
 
@@ -229,46 +231,22 @@ impl DamagedMember {
 
 impl Gzip {
     fn new(stream: Stream) -> Self {
-        let sought = Sought { stream, again: Vec::new(), used: 0, member: Some(Vec::new()) };
-        Self { member: Some(GzDecoder::new(sought)), is_damaged: false }
+        let kept = Kept { stream, bytes: Vec::new(), used: 0, start: 0, read: 0, again: 0 };
+        Self { member: Some(GzDecoder::new(kept)), is_damaged: false }
     }
 
     /// Proceeds to the next member; returns whether there is one. Looks for it if the current one is damaged.
     fn advance(&mut self) -> io::Result<bool> {
         let Some(member) = self.member.take() else { return Ok(false) };
-        let mut stream = member.into_inner();
-        if self.is_damaged {
-            stream.go_back();
-        }
-        stream.member = None;
-        let mut matched = 0;
-        while self.is_damaged && matched < GZIP.len() {
-            let chunk = fill(&mut stream)?;
-            // The mark has no repetition, so a mismatch can only be its start.
-            let skipped = if matched == 0 { memchr::memchr(0x1f, chunk).unwrap_or(chunk.len()) } else { 0 };
-            let Some(byte) = chunk.get(skipped).copied() else {
-                if chunk.is_empty() {
-                    return Ok(false);
-                }
-                let used = chunk.len();
-                stream.consume(used);
-                continue;
-            };
-            matched = match GZIP.get(matched) {
-                Some(mark) if *mark == byte => matched + 1,
-                _ => usize::from(byte == 0x1f),
-            };
-            stream.consume(skipped + 1);
-        }
-        if std::mem::take(&mut self.is_damaged) {
-            stream.unread_mark();
-        } else if fill(&mut stream)?.is_empty() {
-            return Ok(false);
+        let mut kept = member.into_inner();
+        let follows = if std::mem::take(&mut self.is_damaged) {
+            kept.find_member()?
         } else {
-            stream.member = Some(Vec::new());
-        }
-        self.member = Some(GzDecoder::new(stream));
-        Ok(true)
+            kept.start = kept.used;
+            !fill(&mut kept)?.is_empty()
+        };
+        self.member = follows.then(|| GzDecoder::new(kept));
+        Ok(follows)
     }
 }
 
@@ -281,11 +259,12 @@ impl Read for Gzip {
             let Some(member) = &mut self.member else { return Ok(0) };
             match member.read(buffer) {
                 Ok(0) if !buffer.is_empty() => drop(self.advance()?),
-                Err(error)
-                    if error.kind() != io::ErrorKind::UnexpectedEof
-                        || member.get_ref().may_contain_another() =>
-                {
+                Err(error) => {
                     self.is_damaged = true;
+                    // At the end of the file, the next member can only be inside this one.
+                    if error.kind() == io::ErrorKind::UnexpectedEof && !self.advance()? {
+                        return Err(error);
+                    }
                     return Err(io::Error::new(error.kind(), DamagedMember(error)));
                 }
                 read => return read,

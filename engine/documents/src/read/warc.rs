@@ -68,11 +68,6 @@ impl Warc {
         Ok(header)
     }
 
-    fn cut(&self, context: &Context, stated: u64, found: u64) -> RecordStep {
-        let reason = format!("states a length of {stated} bytes, but the file ends after {found} of them");
-        RecordStep::end(context, Some(self.number), &reason)
-    }
-
     fn document(
         &self,
         context: &Context,
@@ -150,21 +145,22 @@ impl Warc {
         let Some(length) = header.length else {
             return Ok(context.trouble(number, "does not state its length and is skipped").into());
         };
-        let limit = context.settings.limits.record;
         let wanted = matches!(header.kind.as_str(), "response" | "resource" | "conversion");
-        let fits = usize::try_from(length).ok().filter(|length| *length <= limit);
-        let Some(size) = fits.filter(|_| wanted) else {
-            let skipped = self.lines.skip(length)?;
-            return Ok(match wanted {
-                _ if skipped < length => self.cut(context, length, skipped),
-                true => RecordStep::too_long(context, self.number, "the record"),
-                false => RecordStep::Nothing,
+        let fits = length <= context.settings.limits.record as u64;
+        let (found, content) = self.lines.content(length, wanted && fits)?;
+        if found < length {
+            let reason = format!("states a length of {length} bytes, but ");
+            return Ok(match self.lines.is_at_end()? {
+                true => {
+                    RecordStep::end(context, number, &format!("{reason}the file ends after {found} of them"))
+                }
+                false => context.trouble(number, format!("{reason}has {found}; it is skipped")).into(),
             });
-        };
-        let content = self.lines.take(size)?;
-        if content.len() < size {
-            return Ok(self.cut(context, length, content.len() as u64));
         }
-        Ok(self.document(context, header, content).into())
+        Ok(match wanted {
+            true if fits => self.document(context, header, content).into(),
+            true => RecordStep::too_long(context, self.number, "the record"),
+            false => RecordStep::Nothing,
+        })
     }
 }

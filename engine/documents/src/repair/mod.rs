@@ -95,7 +95,8 @@ fn settled(text: &str, is_code: bool, decodes: bool) -> Option<(Cow<'_, str>, Co
 fn round(text: &str, is_code: bool, decodes: bool, counts: &mut Counts) -> Option<String> {
     let mut result = None;
     if decodes {
-        for read in [mojibake::decode, mojibake::decode_other, mojibake::read_controls] {
+        // Windows-1252 shares some of the letters that start sequences, such as `Î`, with the others.
+        for read in [mojibake::decode_other, mojibake::decode, mojibake::read_controls] {
             result = read(result.as_deref().unwrap_or(text), &mut counts.mojibake).or(result);
         }
     }

@@ -54,29 +54,33 @@ fn read(letter: char) -> char {
 struct CodePage {
     /// Characters of the bytes from 0x80 to 0xBF.
     upper: &'static str,
-    /// Characters that start a sequence, with their bytes.
-    leads: &'static [(char, u8)],
-    /// Adjacent sequences that are no coincidence.
-    run: usize,
+    /// Characters that start a sequence, and their bytes.
+    leads: (&'static str, &'static [u8]),
+    /// Whether a capital after a small letter is evidence, too.
+    has_latin: bool,
 }
+
+/// Adjacent sequences that are no coincidence.
+const RUN: usize = 3;
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: &[('В', 0xC2), ('Р', 0xD0), ('С', 0xD1), ('в', 0xE2)],
-    run: 3,
+    leads: ("ВРСв", b"\xC2\xD0\xD1\xE2"),
+    has_latin: false,
 };
 
 const CENTRAL_EUROPEAN: CodePage = CodePage {
     upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
-    leads: &[('Ă', 0xC3), ('Ä', 0xC4), ('Ĺ', 0xC5), ('â', 0xE2)],
-    run: usize::MAX,
+    leads: ("ĂÄĹÎĎĐŃâ", b"\xC3\xC4\xC5\xCE\xCF\xD0\xD1\xE2"),
+    has_latin: true,
 };
 
 /// Decodes UTF-8 that was read as Windows-1251 or Windows-1250: `РџСЂРё` for `При`, `ZaĹĽĂłĹ‚Ä‡` for `Zażółć`.
 pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
     let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
     // Almost every word has one of these: `а`, `е` and `и`.
-    let pages = [(&CYRILLIC, has("Р°") || has("Рµ") || has("Рё")), (&CENTRAL_EUROPEAN, has("Ă") || has("Ĺ"))];
+    let cyrillic = ["Р°", "Рµ", "Рё"].into_iter().any(has);
+    let pages = [(&CYRILLIC, cyrillic), (&CENTRAL_EUROPEAN, ["Ă", "Ĺ", "Ď", "Đ", "Ń"].into_iter().any(has))];
     pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
 }
 
@@ -88,8 +92,8 @@ impl CodePage {
             if let Some((character, behind)) = self.sequence(rest) {
                 (run, found) = (run + 1, found + 1);
                 // A capital after a small letter.
-                let is_in_word = self.run == usize::MAX && char::is_lowercase(before.unwrap_or(' '));
-                certain += usize::from(run == self.run) + usize::from(is_in_word);
+                let is_in_word = self.has_latin && char::is_lowercase(before.unwrap_or(' '));
+                certain += usize::from(is_in_word) + if run == RUN { EVIDENCE } else { 0 };
                 result.push(character);
                 (before, rest) = (Some(character), behind);
             } else {
@@ -98,7 +102,7 @@ impl CodePage {
                 (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
             }
         }
-        let is_certain = certain >= if self.run == usize::MAX { EVIDENCE } else { 1 };
+        let is_certain = certain >= EVIDENCE;
         *count += if is_certain { found } else { 0 };
         is_certain.then_some(result)
     }
@@ -107,7 +111,7 @@ impl CodePage {
     fn sequence<'t>(&self, text: &'t str) -> Option<(char, &'t str)> {
         let mut letters = text.chars();
         let lead = letters.next()?;
-        let (_, lead) = self.leads.iter().find(|(letter, _)| *letter == lead)?;
+        let lead = self.leads.1.get(self.leads.0.chars().position(|letter| letter == lead)?)?;
         let mut bytes = vec![*lead];
         for _ in 0..if *lead < 0xE0 { 1 } else { 2 } {
             let next = letters.next()?;
@@ -115,7 +119,7 @@ impl CodePage {
         }
         let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
         let is_meant =
-            matches!(character, '\u{A0}'..='\u{17F}' | '\u{400}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
+            matches!(character, '\u{A0}'..='\u{17F}' | '\u{370}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
         is_meant.then_some((character, letters.as_str()))
     }
 }

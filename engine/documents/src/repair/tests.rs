@@ -113,6 +113,9 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "Cały łódzki tłum poszedł",
         "„Zażółć gęślą jaźń” – rzekł…",
         "Az „árvíztűrő” tükörfúrógép",
+        "ZAŻÓŁĆ GĘŚLĄ JAŹŃ, A PAN ŁYKNĄŁ ŁÓDŹ",
+        "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.",
+        "Съешь же ещё этих мягких французских булок, да выпей чаю.",
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
     }
@@ -120,7 +123,12 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "Le café—€5, café…© et « Josué»¿Qué?",
         "Р. С. Иванов, США и СССР: «Россия»… В 5° — С’est",
         "Српски: Јелена, Ђорђе и Љубица; СЈЕВЕР, РЈЕЧНИК. Українська: Київ, Європа, діє її",
-        "MĂGURĂ… și Ăla, SATUL „Ă”; Ľubomír, Ĺ",
+        "MĂGURĂ… și Ăla, SATUL „Ă”; Ľubomír, Ĺ; ÎN „Î”, Îţi, ÎŞI",
+        "Съешь же ещё этих мягких французских булок, да выпей чаю.",
+        "Đường Điện Biên Phủ, ĐÀ NẴNG, ĐƯỜNG…",
+        "GDAŃSK, KOŃ” i SŁOŃ…; „Ń” Ńş, PAŃSTWO",
+        "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία: Ώ, ΐ.",
+        "TVRĐAVA „Đ”, ĐURĐEVAC, ĐŠ; ĎÁBEL, Ď… a JELEŇ",
     ] {
         assert_eq!(repair(text, false).1.mojibake, 0, "{text}");
     }

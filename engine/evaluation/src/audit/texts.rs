@@ -90,7 +90,7 @@ impl Texts {
         tokenizer: &Tokenizer,
         yielder: &Yielder,
         on_progress: &mut dyn FnMut(u64, u64),
-        mut hear: impl FnMut(&str),
+        mut on_text: impl FnMut(&str),
     ) -> Result<ReadShare> {
         let of = |store: &TokenStore| store.len(Split::Train);
         let total = self.texts.iter().map(|(_, store)| of(store)).sum();
@@ -106,7 +106,7 @@ impl Texts {
                 for range in ranges.take_while(|range| range.end <= end) {
                     let count = (range.end - range.start).saturating_sub(label);
                     let tokens = store.read(Split::Train, range.start, count as usize)?;
-                    hear(&frame.contents(&tokenizer.decode(&tokens)));
+                    on_text(&frame.contents(&tokenizer.decode(&tokens)));
                     reading.read += range.end - range.start;
                     on_progress(reading.read, most);
                     yielder.maybe_yield().await;
@@ -128,12 +128,12 @@ impl Texts {
                 let rest = waiting.split_off(whole);
                 let documents = std::mem::replace(&mut waiting, rest);
                 for document in documents.split(|token| Some(*token) == separator) {
-                    hear(&tokenizer.decode(document));
+                    on_text(&tokenizer.decode(document));
                     yielder.maybe_yield().await;
                 }
                 on_progress(reading.read, most);
             }
-            hear(&tokenizer.decode(&waiting));
+            on_text(&tokenizer.decode(&waiting));
         }
         Ok(reading)
     }

@@ -481,9 +481,9 @@ impl CpuDecoder {
         if chunks.is_empty() {
             return Ok(());
         }
-        self.prompt.program.give_caches(&mut fits.program);
+        self.prompt.program.move_caches_to(&mut fits.program);
         let done = fits.read(&mut self.weights, workers, &chunks, 0..usize::MAX);
-        fits.program.give_caches(&mut self.prompt.program);
+        fits.program.move_caches_to(&mut self.prompt.program);
         done?;
         let drawn = texts.iter_mut().enumerate().filter(|(at, _)| numbers.contains(at));
         let drawn = drawn.filter_map(|(_, text)| text.as_mut());

@@ -271,7 +271,7 @@ impl Program {
     }
 
     /// Moves the caches to another program over the same model.
-    pub fn give_caches(&mut self, other: &mut Self) {
+    pub fn move_caches_to(&mut self, other: &mut Self) {
         other.memory.caches = std::mem::take(&mut self.memory.caches);
     }
 

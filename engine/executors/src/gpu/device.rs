@@ -377,14 +377,14 @@ impl Gpu {
     /// Waits until work is done; on the desktop by polling, in a browser for the signal.
     pub(super) async fn finished(&self, work: UnderWay) -> Result<()> {
         self.turn(work.submission).await?;
-        match self.heard(work.done.recv()).await? {
+        match self.receive(work.done.recv()).await? {
             Ok(()) => Ok(()),
             Err(_) => Err(self.cause_of(gone()).await),
         }
     }
 
     /// Awaits a device callback. Fails if the device does not answer.
-    async fn heard<T>(&self, receiver: impl Future<Output = T>) -> Result<T> {
+    async fn receive<T>(&self, receiver: impl Future<Output = T>) -> Result<T> {
         // Counted, so that the time of a suspended machine or a hidden tab does not count.
         let mut left = (self.silence() * 1e3 / f64::from(NUDGE_MILLISECONDS)) as u64;
         let nudge = || {
@@ -430,17 +430,17 @@ impl Gpu {
         submission: wgpu::SubmissionIndex,
     ) -> PendingRead {
         let (sender, done) = async_channel::bounded(1);
-        let tell = move |result: Result<_, wgpu::BufferAsyncError>| {
+        let on_mapped = move |result: Result<_, wgpu::BufferAsyncError>| {
             sender.try_send(result.is_ok()).ok();
         };
-        staging.slice(..bytes).map_async(wgpu::MapMode::Read, tell);
+        staging.slice(..bytes).map_async(wgpu::MapMode::Read, on_mapped);
         PendingRead { staging: staging.clone(), bytes, submission, done }
     }
 
     /// Waits for the mapping and returns the bytes.
     pub(super) async fn end_read(&self, reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
-        if self.heard(reading.done.recv()).await? != Ok(true) {
+        if self.receive(reading.done.recv()).await? != Ok(true) {
             return Err(self.cause_of(gone()).await);
         }
         self.check()?;

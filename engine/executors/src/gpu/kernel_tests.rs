@@ -567,31 +567,12 @@ fn cross_entropy_and_its_gradient() {
     }
 }
 
-/// More workgroups than one dimension allows: the folding must lose none.
+/// More tiles of a product than a folded dispatch has workgroups in a row: the folding must lose none. The parity cases of other
+/// operations have such sizes, too.
 #[test]
-fn more_groups_than_a_dimension_holds() {
+fn more_tiles_than_a_row_of_a_dispatch_holds() {
     let gpu = test_gpu();
-    let count = 65_536 * 256 + 5;
-    let mut graph = Graph::default();
-    let x = graph.input(Input::Free(0), Type::f32(&[count]));
-    let y = graph.push(ops::Add, &[x, x]).unwrap()[0];
-    let entries: Vec<f32> = (0..count).map(|at| (at % 8191) as f32).collect();
-    let results = run(&gpu, &TARGET, &graph, &[(x, Data::F32(entries.clone()))], &[y]);
-    assert!(results[0].iter().zip(&entries).all(|(sum, entry)| *sum == 2.0 * entry));
-
-    let rows = 70_001;
-    let mut graph = Graph::default();
-    let x = graph.input(Input::Free(0), Type::f32(&[rows, 2]));
-    let w = graph.input(Input::Free(1), Type::f32(&[2]));
-    let form = NormForm::new(NormKind::Rms, 1e-6);
-    let y = graph.push(ops::Norm { form, bias: false }, &[x, w]).unwrap()[0];
-    let entries: Vec<f32> = (0..2 * rows).map(|at| 1.0 + (at / 2 % 97) as f32).collect();
-    let fed = [(x, Data::F32(entries)), (w, Data::F32(vec![3.0, 5.0]))];
-    let results = run(&gpu, &TARGET, &graph, &fed, &[y]);
-    let wanted = [3.0, 5.0];
-    assert!(results[0].iter().enumerate().all(|(at, y)| (y - wanted[at % 2]).abs() < 1e-4));
-
-    let rows = 64 * 65_600;
+    let rows = 64 * 32_800;
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[rows, 1]));
     let w = graph.input(Input::Free(1), Type::f32(&[1, 1]));

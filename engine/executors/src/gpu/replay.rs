@@ -228,11 +228,11 @@ mod tests {
     /// and are split in two (formerly thirteen) if not.
     #[test]
     fn waiting_is_not_taken_for_work() {
-        let cut = |hears: bool| {
-            let mut pacing = Pacing::new(1e9, firefox::waited(0.0, hears));
+        let cut = |reacts: bool| {
+            let mut pacing = Pacing::new(1e9, firefox::waited(0.0, reacts));
             pacing.interactive = true;
             for _ in 0..4 {
-                pacing.observe(firefox::waited(0.002, hears), 1);
+                pacing.observe(firefox::waited(0.002, reacts), 1);
             }
             pacing.cut()
         };

@@ -44,8 +44,8 @@ pub(super) mod firefox {
     /// The interval to which browsers clamp a repeated timer.
     const PAUSE: f64 = 0.004;
 
-    /// Seconds until a waiter learns that `work` seconds of work are done, if the browser hears nudges or not.
-    pub(in crate::gpu) fn waited(work: f64, hears: bool) -> f64 {
+    /// Seconds until a waiter learns that `work` seconds of work are done, if the browser reacts to nudges or not.
+    pub(in crate::gpu) fn waited(work: f64, reacts: bool) -> f64 {
         let (clock, looked) = (Cell::new(0.0), Cell::new(0.0));
         let wait = poll_fn(|context| {
             if looked.get() > work {
@@ -61,7 +61,7 @@ pub(super) mod firefox {
             std::future::ready(())
         };
         let nudge = || {
-            looked.set(if hears { clock.get() } else { looked.get() });
+            looked.set(if reacts { clock.get() } else { looked.get() });
             clock.get() < 10.0
         };
         pollster::block_on(nudged(wait, pause, nudge)).unwrap_or(f64::INFINITY)

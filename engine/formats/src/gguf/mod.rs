@@ -10,7 +10,7 @@
 //! tensors, each from a multiple of the alignment on
 //! ```
 //!
-//! * [`Gguf::read`] reads a file's bytes in place, memory-mapped or in a browser's memory, without copying: strings and arrays
+//! * [`Gguf::read`] reads a file's head in place, without copying: strings and arrays
 //!   are borrowed, tensors are slices. Every count, size and offset is validated before use.
 //! * [`StoredTensor::floats`] converts a tensor to floats, [`dequantise`] blocks of it in the caller's memory.
 //! * [`Writer`] takes the list of contents, writes the head, and then quantises and writes tensors as they are provided.

@@ -125,16 +125,19 @@ impl<'file> StoredTensor<'file> {
 
 fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
     if cursor.array().ok() != Some(MAGIC) {
-        return Err("this is not a GGUF file: it does not begin with the letters GGUF".to_owned());
+        let reason =
+            "this is not a GGUF file: it does not begin with the letters GGUF; choose another .gguf file";
+        return Err(reason.to_owned());
     }
     match cursor.u32()? {
         MIN_VERSION..=VERSION => Ok(()),
         version if (MIN_VERSION..=VERSION).contains(&version.swap_bytes()) => {
             Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
         }
-        version => Err(format!(
+        version if version < MIN_VERSION => Err(format!(
             "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are supported: convert it again"
         )),
+        _ => Err(format!("it is damaged, or of a GGUF version after {VERSION}; choose another .gguf file")),
     }
 }
 

@@ -78,7 +78,7 @@ impl Facts {
         let audit = run.audit().ok().flatten().filter(|own| own.weights_crc32c == checksum);
         let card = evaluation.as_ref().map(|own| card::html(own, audit.as_ref(), &[]));
         let project = run.project()?;
-        let title = Some(run.about()?.title).filter(|own| !own.is_empty()).unwrap_or_else(|| project.name());
+        let title = Some(run.about().title).filter(|own| !own.is_empty()).unwrap_or_else(|| project.name());
         let parameters = parameters_of(config)?.iter().map(|own| own.ty.count()).sum();
         let chat = tokenizer.chat_template.is_some();
         let does = if chat { "answers messages" } else { "continues texts" };

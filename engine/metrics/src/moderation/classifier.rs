@@ -135,7 +135,7 @@ pub struct Classifier {
 impl Classifier {
     /// Trains a classifier. Rows of both kinds get the same total weight. Deterministic for the same rows and seed. Fails
     /// if there are fewer than five rows of a kind.
-    pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
+    pub fn train(rows: &[LabelledRow], seed: u64, mut show: impl FnMut(u64, u64)) -> Result<Self, String> {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
         for (count, labels) in [
@@ -169,7 +169,7 @@ impl Classifier {
                 }
             }
             weights.iter_mut().for_each(|weight| *weight *= 1.0 - DECAY * RATE);
-            tell(epoch + 1, EPOCHS);
+            show(epoch + 1, EPOCHS);
         }
         let kept = (0u32..).zip(&weights).filter(|(_, weight)| weight.abs() > 1e-4);
         let (places, weights) = kept.map(|(place, weight)| (place, *weight as f32)).unzip();

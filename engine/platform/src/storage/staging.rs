@@ -1,7 +1,7 @@
 //! Temporary folders that are moved into place once complete. If the process is killed, the old contents remain, or nothing, but
 //! never an incomplete new folder. Folders left by dead processes are removed by the next process that works there.
 
-use super::sync_folder_of;
+use super::{shortened, sync_folder_of};
 use crate::files::{File, TryLockError};
 use crate::{self as platform, files};
 use crate::{Error, Result};
@@ -38,7 +38,7 @@ impl Staging {
         };
         files::create_dir_all(folder).map_err(Error::io(folder))?;
         let mut prefix = OsString::from(PREFIX);
-        prefix.push(name);
+        prefix.push(shortened(name));
         prefix.push("-");
         Self::new(folder, prefix, false)
     }

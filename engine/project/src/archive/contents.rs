@@ -70,8 +70,13 @@ impl Contents {
                 }
                 continue;
             };
-            if !(metadata.is_file() || own.is_dir()) {
-                let what = if metadata.is_dir() { "a link to a folder" } else { "not a regular file" };
+            let leads_out = || !own.is_dir() && !files::is_within(&path, &self.folder);
+            if !(metadata.is_file() || own.is_dir()) || leads_out() {
+                let what = match (metadata.is_dir(), metadata.is_file()) {
+                    (true, _) => "a link to a folder",
+                    (_, true) => "a link to a file outside the folder",
+                    _ => "not a regular file",
+                };
                 self.notes.push(format!("{} is {what} and is left out", place.display()));
                 continue;
             }

@@ -252,6 +252,7 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         names.push(std::ffi::OsStr::from_bytes(b"caf\xe9.txt").to_owned());
         std::os::unix::fs::symlink("plain.txt", documents.join("link.txt")).unwrap();
         std::os::unix::fs::symlink("/etc", documents.join("folder")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", documents.join("secret.txt")).unwrap();
         names.push("link.txt".into());
     }
     for (number, name) in names.iter().enumerate().filter(|(_, name)| *name != "link.txt") {
@@ -259,6 +260,7 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     }
     let file = folder.path().join("p.glasshouse");
     let packed = packed_file(project.folder(), &file, false).unwrap();
+    std::fs::remove_file(documents.join("secret.txt")).ok();
     let unpacked = unpack_file(&file, &folder.path().join("there"), false).unwrap();
     let texts = |folder: &Path| -> Vec<Vec<u8>> {
         let entries = std::fs::read_dir(folder.join("documents")).unwrap();
@@ -272,7 +274,10 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     // Renamed and omitted files are reported.
     if cfg!(target_os = "linux") {
         assert!(packed.notes.iter().any(|note| note.contains("documents/a_b.txt")), "{:?}", packed.notes);
-        assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
+        for left_out in ["folder is a link to a folder", "secret.txt is a link to a file outside the folder"]
+        {
+            assert!(packed.notes.iter().any(|note| note.contains(left_out)), "{:?}", packed.notes);
+        }
     }
     // Packing the result again gives no notes.
     let again = packed_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false).unwrap();

@@ -27,7 +27,7 @@ impl Checkpoints {
     /// Lists all checkpoints and milestones by step, a milestone before a checkpoint of the same step. Missing,
     /// truncated and unreadable files are left out.
     pub fn list(&self) -> Vec<CheckpointSummary> {
-        let manifests = self.manifests(&mut Vec::new());
+        let manifests = self.manifests(&mut Vec::new()).unwrap_or_default();
         let best =
             manifests.first().and_then(|(_, manifest)| manifest.best.as_ref()).map(|entry| &entry.file);
         let mut found: Vec<CheckpointSummary> = Vec::new();
@@ -147,7 +147,7 @@ impl Checkpoints {
     }
 
     fn entry(&self, name: &str) -> Result<ManifestEntry> {
-        let manifests = self.manifests(&mut Vec::new());
+        let manifests = self.manifests(&mut Vec::new())?;
         let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());
         entries.find(|entry| entry.file == name).cloned().ok_or_else(|| {
             let known: Vec<String> = self.list().into_iter().map(|summary| summary.file).collect();

@@ -123,7 +123,7 @@ impl Checkpoints {
 
     /// Loads the chosen checkpoint of a model with these parameters; a file is one of [`Checkpoints::list`]. `None` if no checkpoint was
     /// ever completed. Fails if there is no such file, every checkpoint is damaged or belongs to another model, or moments of a milestone
-    /// are requested; [`Error::TooLarge`] if one exceeds the memory.
+    /// are requested; [`Error::TooLarge`] if one exceeds the memory, and [`Error::Io`] if one cannot be read, which may be intact.
     pub async fn load(
         &mut self,
         choice: &CheckpointChoice,
@@ -135,7 +135,7 @@ impl Checkpoints {
             return self.load_file(name, parameters, content, yielder).await.map(Some);
         }
         let mut notices = Vec::new();
-        let manifests = self.manifests(&mut notices);
+        let manifests = self.manifests(&mut notices)?;
         if manifests.is_empty() && notices.is_empty() {
             return Ok(None);
         }
@@ -159,6 +159,7 @@ impl Checkpoints {
                 }
                 // The others are no smaller.
                 Err(error @ Error::TooLarge { .. }) => return Err(error),
+                Err(error) if is_unread(&error) => return Err(error),
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
                     if !notices.contains(&notice) {
@@ -172,22 +173,24 @@ impl Checkpoints {
     }
 
     /// Takes over the best checkpoint, if its file is intact, and the guard's states from the manifest used by
-    /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost.
-    pub fn keep_best(&mut self) -> Option<String> {
-        let trusted = self.trusted?;
-        let mut manifests = self.manifests(&mut Vec::new()).into_iter();
-        let (_, Manifest { best, kept, .. }) = manifests.find(|(slot, _)| *slot == trusted)?;
+    /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost. Fails if a file cannot be
+    /// read.
+    pub fn keep_best(&mut self) -> Result<Option<String>> {
+        let mut manifests = self.manifests(&mut Vec::new())?.into_iter();
+        let trusted = manifests.find(|(slot, _)| Some(*slot) == self.trusted);
+        let Some((_, Manifest { best, kept, .. })) = trusted else { return Ok(None) };
         self.kept = kept;
-        let best = best?;
+        let Some(best) = best else { return Ok(None) };
         let file = StateReader::open(&self.folder.join(&best.file), Some(&best));
         match file.and_then(|file| block_on(file.finish(&Yielder::none()))) {
             Ok(_) => {
                 self.best = Some(best);
-                None
+                Ok(None)
             }
-            Err(error) => Some(format!(
+            Err(error) if is_unread(&error) => Err(error),
+            Err(error) => Ok(Some(format!(
                 "the best checkpoint is damaged, so the next evaluation makes a new one: {error}"
-            )),
+            ))),
         }
     }
 
@@ -237,7 +240,7 @@ impl Checkpoints {
         precision: StoredPrecision,
     ) -> Result<Begun> {
         self.create_folder()?;
-        let manifests = self.manifests(&mut Vec::new());
+        let manifests = self.manifests(&mut Vec::new())?;
         let newest = manifests.first();
         let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
         let slot = match self.trusted.or(newest.map(|(slot, _)| *slot)) {
@@ -267,14 +270,16 @@ impl Checkpoints {
             kept.drain(..kept.len().saturating_sub(KEPT));
         }
         let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
-        let (before, _) = self.written_manifests(&mut Vec::new());
+        let before = self.written_manifests(&mut Vec::new());
         manifest.write(&self.folder, slot).inspect_err(|_| {
             // The file is unreferenced and would only take up space, which may be what is lacking.
             files::remove_file(&path).ok();
         })?;
         self.trusted = Some(slot);
         (self.best, self.kept) = (best, kept);
-        self.sweep(&before);
+        if let (Ok((before, _)), Ok(now)) = (before, self.manifests(&mut Vec::new())) {
+            self.sweep(&before, &now);
+        }
         Ok(path)
     }
 
@@ -308,8 +313,9 @@ impl Checkpoints {
     }
 
     /// The manifests that verify, newest first; damaged ones are added to `notices`. If both are missing, one for each state file.
-    fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
-        let (mut manifests, are_missing) = self.written_manifests(notices);
+    /// Fails if one cannot be read.
+    fn manifests(&self, notices: &mut Vec<String>) -> Result<Vec<(Slot, Manifest)>> {
+        let (mut manifests, are_missing) = self.written_manifests(notices)?;
         if are_missing {
             manifests = self.found();
             if !manifests.is_empty() {
@@ -317,21 +323,22 @@ impl Checkpoints {
             }
         }
         order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
-        manifests
+        Ok(manifests)
     }
 
-    /// The manifests of the folder that verify, and whether it has none.
-    fn written_manifests(&self, notices: &mut Vec<String>) -> (Vec<(Slot, Manifest)>, bool) {
+    /// The manifests of the folder that verify, and whether it has none. Fails if one cannot be read.
+    fn written_manifests(&self, notices: &mut Vec<String>) -> Result<(Vec<(Slot, Manifest)>, bool)> {
         let (mut manifests, mut are_missing) = (Vec::new(), true);
         for slot in [Slot::A, Slot::B] {
             match Manifest::read(&self.folder, slot) {
                 Ok(None) => continue,
                 Ok(Some(manifest)) => manifests.push((slot, manifest)),
+                Err(error) if is_unread(&error) => return Err(error),
                 Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
             }
             are_missing = false;
         }
-        (manifests, are_missing)
+        Ok((manifests, are_missing))
     }
 
     /// Manifests for the state files of a folder without any, as a partial copy may leave it. None if the only files are unfinished ones of
@@ -362,15 +369,14 @@ impl Checkpoints {
 
     /// Removes the files that `before` named and no manifest names any more, and an unfinished one of a killed program in place of the latest.
     /// A file that cannot be removed only takes up space.
-    fn sweep(&self, before: &[(Slot, Manifest)]) {
-        let now = self.manifests(&mut Vec::new());
+    fn sweep(&self, before: &[(Slot, Manifest)], now: &[(Slot, Manifest)]) {
         let named = |manifests: &[(Slot, Manifest)], name: &str| {
             manifests.iter().any(|(_, manifest)| manifest.names(name))
         };
         let latest = now.first().map(|(_, manifest)| manifest.sequence);
         for name in names_in(&self.folder).unwrap_or_default() {
             let Some((_, sequence)) = state_of(&name) else { continue };
-            if !named(&now, &name) && (named(before, &name) || Some(sequence) == latest) {
+            if !named(now, &name) && (named(before, &name) || Some(sequence) == latest) {
                 files::remove_file(self.folder.join(name)).ok();
             }
         }
@@ -392,6 +398,12 @@ impl Checkpoints {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Whether the system could not read a file, whose content may be intact: it must be neither skipped nor replaced.
+fn is_unread(error: &Error) -> bool {
+    use std::io::ErrorKind::{NotFound, UnexpectedEof};
+    matches!(error, Error::Io { cause, .. } if ![NotFound, UnexpectedEof].contains(&cause.kind()))
 }
 
 /// Parses step and sequence number from a state file's name.

@@ -138,7 +138,7 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
     // Another process continues the numbering and keeps the best checkpoint.
     let mut resumed = Checkpoints::new(folder.path());
     load(&mut resumed, &CheckpointChoice::Latest, Content::Weights).unwrap();
-    assert_eq!(resumed.keep_best(), None);
+    assert_eq!(resumed.keep_best().unwrap(), None);
     save(&mut resumed, 7, false);
     assert_eq!((step_of(&CheckpointChoice::Latest), step_of(&CheckpointChoice::Best)), (7, 2));
     assert_eq!(files(folder.path()).len(), 3);
@@ -165,7 +165,7 @@ fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
     // A new process finds the kept states.
     let mut again = Checkpoints::new(folder.path());
     load(&mut again, &CheckpointChoice::Latest, Content::Weights).unwrap().unwrap();
-    assert_eq!((again.keep_best(), again.kept_steps()), (None, vec![20, 30]));
+    assert_eq!((again.keep_best().unwrap(), again.kept_steps()), (None, vec![20, 30]));
     milestone(folder.path(), 25);
     milestone(folder.path(), 15);
     again.forget_after(20);
@@ -244,7 +244,7 @@ fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
     assert_eq!((loaded.info.step, loaded.state), (2, state(2.0)));
     assert!(loaded.notices.first().unwrap().contains(newest), "{:?}", loaded.notices);
     assert!(loaded.notices.last().unwrap().contains("of step 2"), "{:?}", loaded.notices);
-    assert_eq!(checkpoints.keep_best(), None);
+    assert_eq!(checkpoints.keep_best().unwrap(), None);
     save(&mut checkpoints, 4, false);
     let loaded = latest(folder.path()).unwrap().unwrap();
     assert_eq!((loaded.info.step, loaded.notices), (4, vec![]));
@@ -294,6 +294,31 @@ fn when_everything_is_damaged_it_is_said() {
     assert!(message.contains("7 bytes long instead of") && !message.contains('\n'), "{message}");
 }
 
+/// It may be intact: the system may read it again tomorrow.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_neither_skipped_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    let newest = save(&mut checkpoints, 2, true);
+    let manifest = Slot::B.path(folder.path());
+    for path in [&newest, &manifest] {
+        let aside = folder.path().join("aside");
+        std::fs::rename(path, &aside).unwrap();
+        std::os::unix::fs::symlink(path, path).unwrap();
+        for choice in [CheckpointChoice::Latest, CheckpointChoice::Best] {
+            let found = load(&mut Checkpoints::new(folder.path()), &choice, Content::Weights);
+            assert!(matches!(found, Err(Error::Io { .. })), "{found:?}");
+        }
+        assert!(checkpoints.keep_best().is_err());
+        std::fs::rename(&aside, path).unwrap();
+    }
+    let found = load(&mut Checkpoints::new(folder.path()), &CheckpointChoice::Latest, Content::Weights);
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.info.step, found.notices), (2, Vec::new()));
+}
+
 #[test]
 fn a_lost_best_is_said_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
@@ -305,7 +330,7 @@ fn a_lost_best_is_said_and_replaced() {
     let loaded = load(&mut checkpoints, &CheckpointChoice::Best, Content::Weights).unwrap().unwrap();
     assert_eq!(loaded.info.step, 2);
     assert!(!loaded.notices.is_empty());
-    assert!(checkpoints.keep_best().unwrap().contains("best checkpoint is damaged"));
+    assert!(checkpoints.keep_best().unwrap().unwrap().contains("best checkpoint is damaged"));
     save(&mut checkpoints, 3, false);
     let best = load(&mut Checkpoints::new(folder.path()), &CheckpointChoice::Best, Content::Weights);
     assert_eq!(best.unwrap().unwrap().info.step, 3);
@@ -337,7 +362,7 @@ fn without_manifests_the_newest_intact_state_is_adopted_and_none_is_removed() {
         load(&mut checkpoints, &CheckpointChoice::Latest, Content::WeightsAndMoments).unwrap().unwrap();
     assert_eq!((loaded.info.step, loaded.path, loaded.state), (60, newest.clone(), state(60.0)));
     assert!(loaded.notices[0].contains("are missing") && loaded.notices[1].contains("step 60"));
-    assert_eq!((checkpoints.keep_best(), checkpoints.best_step()), (None, Some(10)));
+    assert_eq!((checkpoints.keep_best().unwrap(), checkpoints.best_step()), (None, Some(10)));
     for step in [70, 80, 90] {
         save(&mut checkpoints, step, false);
         assert!(before.iter().all(|name| files(folder).contains(name)), "{:?}", files(folder));

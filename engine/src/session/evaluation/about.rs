@@ -20,7 +20,7 @@ const SHORT: usize = 256;
 pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> {
     let (config, record) = (run.config()?, run.record()?);
     let trained = record.state != RunState::Imported;
-    let title = Some(run.about()?.title).filter(|own| !own.is_empty()).unwrap_or_else(|| run.name());
+    let title = Some(run.about().title).filter(|own| !own.is_empty()).unwrap_or_else(|| run.name());
     let count = match record.parameters {
         0 => parameters(&config.model, &config.train)?.iter().map(|own| own.ty.count() as u64).sum(),
         known => known,

@@ -44,7 +44,7 @@ impl Session {
                         Ok((generated, scores)) => {
                             let tokens = tokens_of(&text.asked, &generated, &scores);
                             let found = Completion { tokens, ..Completion::default() };
-                            self.tell_completed(text.asked, generated, found, true);
+                            self.report_completed(text.asked, generated, found, true);
                         }
                         Err(error) => self.sink.failed(Some(id), &error),
                     }
@@ -59,7 +59,7 @@ impl Session {
             Ok(embeddings) => {
                 for (text, embedding) in texts.into_iter().zip(embeddings) {
                     let found = Completion { embedding, ..Completion::default() };
-                    self.tell_completed(text.asked, Generated::default(), found, true);
+                    self.report_completed(text.asked, Generated::default(), found, true);
                 }
             }
             Err(error) => texts.iter().for_each(|text| self.sink.failed(Some(text.asked.id), &error)),

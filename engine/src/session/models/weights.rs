@@ -71,8 +71,8 @@ impl Weights {
             stored => {
                 let stored = stored.map_or_else(|shared| shared, Arc::new);
                 let yielder = Yielder::new();
-                let give = async || yielder.maybe_yield().await;
-                stored.to_floats(&checkpoint.parameters, &unfrozen, &give).await
+                let yield_now = async || yielder.maybe_yield().await;
+                stored.to_floats(&checkpoint.parameters, &unfrozen, &yield_now).await
             }
         };
         Ok(self.floats.get_or_init(|| floats))

@@ -149,7 +149,7 @@ fn settings_are_kept_with_the_first_run_until_all_runs_are_deleted() {
     let folder = shelf.path().to_owned();
     let is_kept = Rc::new(Cell::new(false));
     let seen = is_kept.clone();
-    let hear = move |report: &Envelope<Report>| {
+    let on_report = move |report: &Envelope<Report>| {
         if let Event::TrainingStarted { .. } = report.body.event {
             let mut projects = std::fs::read_dir(&folder).unwrap().filter_map(Result::ok);
             seen.set(projects.any(|project| project.path().join("sweeps/rates.json").is_file()));
@@ -162,7 +162,7 @@ fn settings_are_kept_with_the_first_run_until_all_runs_are_deleted() {
         after(RunChange::Delete.to("1")),
         after(sweep(&other, 20)),
     ];
-    let heard = play_hearing(shelf.path(), steps, hear);
+    let heard = play_with(shelf.path(), steps, on_report);
     assert!(is_kept.get(), "a killed first run is that of the kept settings");
     let failed = failures(&heard);
     assert!(failed.len() == 1 && failed[0].contains("another sweep called rates"), "{failed:?}");

@@ -120,7 +120,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
 fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let (opened, mut tuned) = begun(&shelf, "Told", None);
+    let (opened, mut tuned) = begun(&shelf, "Feedback", None);
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
     let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });

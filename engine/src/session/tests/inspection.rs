@@ -1,6 +1,6 @@
 //! Inspecting a model while it trains.
 
-use super::{TRAINS, Trigger, after, evaluation, failures, play_hearing, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, evaluation, failures, play_trained, play_with, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
 use crate::protocol::{
     Command, Event, InspectSettings, Inspection, Report, RunConfig, Steer, TokenizerKind, TrainingState,
@@ -128,7 +128,7 @@ fn several_prompts_are_answered_as_each_alone_is() {
     };
     let bytes = Rc::new(RefCell::new(Vec::new()));
     let taken = bytes.clone();
-    let heard = play_hearing(
+    let heard = play_with(
         shelf.path(),
         vec![
             after(Command::create("p")),

@@ -64,7 +64,8 @@ impl<'a> Prompts<'a> {
             let damaged = || Error::Internal(format!("the {split} prompts have no reference answers"));
             let examples = store.examples(split).ok_or_else(damaged)?;
             let mut rows = Vec::with_capacity(examples.count());
-            let mut known = examples.rows();
+            let known = examples.rows()?;
+            let mut known = known.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             for example in 0..examples.count() {
                 let judged =
                     known.next().and_then(|line| serde_json::from_slice(line).ok()).ok_or_else(damaged)?;

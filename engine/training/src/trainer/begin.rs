@@ -53,7 +53,7 @@ impl<'data> Trainer<'data> {
         } else {
             None
         };
-        let lost_best = checkpoints.keep_best();
+        let lost_best = checkpoints.keep_best()?;
         let best_is_lost = lost_best.is_some();
         let (step, saved, best, mut state, remembered) = match loaded {
             Some(Loaded { info, state, notices: damage, .. }) => {

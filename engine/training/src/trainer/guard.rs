@@ -82,10 +82,13 @@ impl Trainer<'_> {
                 if rescales { "; mixed precision retries with half the loss scale" } else { "" }
             ));
         }
-        let most = DIVERGED_AFTER + if rescales { LossScale::HALVINGS } else { 0 };
-        if bad_steps >= most {
+        // A short run may be over before: half of it without a gradient taught it nothing since.
+        let half = u32::try_from(self.config.train.steps.div_ceil(2)).unwrap_or(u32::MAX);
+        let ends = self.step == self.config.train.steps;
+        let most = if ends { DIVERGED_AFTER.min(half) } else { DIVERGED_AFTER };
+        if bad_steps >= most + if rescales { LossScale::HALVINGS } else { 0 } {
             return Err(
-                self.diverged(&format!("no finite {what} in the {most} steps up to step {}", self.step))
+                self.diverged(&format!("no finite {what} in the {bad_steps} steps up to step {}", self.step))
             );
         }
         self.expect_finite_end(loss, "loss")
@@ -128,7 +131,7 @@ impl Trainer<'_> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
         let found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
-        found.iter().try_for_each(|finding| self.tell(self.report_of(finding), finding))
+        found.iter().try_for_each(|finding| self.note_or_lower(self.report_of(finding), finding))
     }
 
     pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
@@ -136,7 +139,7 @@ impl Trainer<'_> {
             return Ok(());
         }
         let found = self.guard.sample(self.step, text);
-        found.map_or(Ok(()), |finding| self.tell(self.report_of(&finding), &finding))
+        found.map_or(Ok(()), |finding| self.note_or_lower(self.report_of(&finding), &finding))
     }
 
     /// Checks the weights and optimizer state of a regular checkpoint before it is saved, on another thread. Returns `None` if
@@ -290,12 +293,12 @@ impl Trainer<'_> {
             report.text += " There is no good state to return to.";
             report.action = GuardAction::Lower;
         }
-        self.tell(report, finding)?;
+        self.note_or_lower(report, finding)?;
         Ok(false)
     }
 
     /// Records a report, and lowers the learning rate if it says so.
-    fn tell(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
+    fn note_or_lower(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
         let (acted, most) = self.guard.acted();
         if report.action == GuardAction::Lower {
             if let Some(lowered) = self.lower(finding) {

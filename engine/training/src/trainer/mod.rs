@@ -190,9 +190,11 @@ impl Trainer<'_> {
         }
     }
 
-    /// Adds to a disk-full error how to resume, if there is a checkpoint.
+    /// Adds to a disk-full error how to resume, if there is a checkpoint. Any error of a file means something else if the run's folder is
+    /// gone.
     fn with_way_on(&self, error: Error) -> Error {
         match (error, self.saved) {
+            (Error::Io { .. }, _) if let Err(gone) = self.run.check_exists() => gone,
             (Error::Io { path, cause }, Some(step)) if cause.kind() == std::io::ErrorKind::StorageFull => {
                 let way_on = format!("{cause}; free some space, then resume the run from step {step}");
                 Error::bad_file(path, way_on)
@@ -252,8 +254,8 @@ impl Trainer<'_> {
             trained.copy_from_slice(&self.average);
         }
         let yielder = Yielder::new();
-        let give = async || yielder.maybe_yield().await;
-        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
+        let yield_now = async || yielder.maybe_yield().await;
+        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &yield_now).await)
     }
 
     /// A decoder of [`Self::weights`] for a batch of `texts`. It shares the executor's memory if possible, with an adapter as it is
@@ -546,9 +548,9 @@ impl Trainer<'_> {
             self.step = input.step + 1;
             self.best_here = false;
             let (step, lr) = (self.step, self.learning_rate_at(input.step));
-            self.tell_rewards()?;
+            self.report_rewards()?;
             if let Some(metrics) = report.preference {
-                self.tell_pairs(metrics)?;
+                self.report_pairs(metrics)?;
             }
             self.emit(TrainEvent::Step {
                 step,

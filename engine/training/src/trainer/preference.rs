@@ -101,7 +101,7 @@ impl Trainer<'_> {
     }
 
     /// Reports the metrics of a step's pairs.
-    pub(super) fn tell_pairs(&mut self, metrics: PreferenceMetrics) -> Result<()> {
+    pub(super) fn report_pairs(&mut self, metrics: PreferenceMetrics) -> Result<()> {
         self.emit(TrainEvent::Preference { step: self.step, metrics })?;
         let scalars = metrics.scalars().into_iter().map(|(name, value)| (format!("train/{name}"), value));
         let scalars: Vec<(String, f32)> = scalars.collect();

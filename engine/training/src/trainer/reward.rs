@@ -294,7 +294,7 @@ impl Trainer<'_> {
     }
 
     /// Reports the rewards of the answers that a step trained on.
-    pub(super) fn tell_rewards(&mut self) -> Result<()> {
+    pub(super) fn report_rewards(&mut self) -> Result<()> {
         let Some(metrics) = self.rewards.metrics.take() else { return Ok(()) };
         self.rewards.alike = if metrics.uniform_groups < 1.0 { 0 } else { self.rewards.alike + 1 };
         if self.rewards.alike == TOLD_AFTER {

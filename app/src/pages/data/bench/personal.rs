@@ -46,7 +46,9 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
             let list = ComboBox::from_id_salt(&card.class).selected_text(shown).width(112.0).truncate();
             let list = list.show_ui(ui, |ui| {
                 for (action, words, meaning) in ACTIONS {
-                    if ui.selectable_label(action == card.action, words).on_hover_text(meaning).clicked() {
+                    if closing(ui, |ui| {
+                        ui.selectable_label(action == card.action, words).on_hover_text(meaning)
+                    }) {
                         chosen = Some(action);
                     }
                 }

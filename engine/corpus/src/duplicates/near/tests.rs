@@ -118,6 +118,9 @@ fn probability_of_meeting(settings: &Settings, similarity: f64) -> f64 {
 #[test]
 fn documents_meet_as_often_as_the_curve_says() {
     let settings = Settings::default();
+    let documented =
+        [0.7, 0.8].map(|similarity| format!("{:.3}", probability_of_meeting(&settings, similarity)));
+    assert_eq!(documented, ["0.613", "0.947"]);
     let signer = Signer::new(&settings);
     let mut random = Random(4);
     let (mut met, mut expected, mut variance) = (0.0, 0.0, 0.0);

@@ -21,7 +21,7 @@ pub(super) struct Metadata {
     pub(super) language: Ranked,
     pub(super) date: Ranked,
     pub(super) licence: Ranked,
-    /// The rank of which different Creative Commons licences are linked.
+    /// The rank of which there are different Creative Commons licences.
     licences_differ: Option<Rank>,
     linked_data: usize,
 }
@@ -95,7 +95,7 @@ impl Metadata {
                 offer(&mut self.date, Rank::Stated, fields::day(content));
             }
             "dc.rights" | "dcterms.license" | "dcterms.rights" | "license" | "licence" => {
-                offer(&mut self.licence, Rank::Stated, licence_of(content));
+                self.licensed(Rank::Stated, licence_of(content));
             }
             _ => {}
         }
@@ -109,15 +109,18 @@ impl Metadata {
             true => (Rank::Shown, licence_of(address)),
             false => (Rank::Found, fields::creative_commons(address)),
         };
-        let Some(licence) = licence else { return };
+        self.licensed(rank, licence);
+    }
+
+    fn licensed(&mut self, rank: Rank, licence: Option<String>) {
         let is_commons = |name: &str| name.starts_with("CC");
-        if let Some((known_rank, known)) = &self.licence
-            && (*known_rank, is_commons(known), is_commons(&licence)) == (rank, true, true)
-            && *known != licence
+        if let (Some((known_rank, known)), Some(own)) = (&self.licence, &licence)
+            && (*known_rank, is_commons(known), is_commons(own)) == (rank, true, true)
+            && known != own
         {
             self.licences_differ = Some(rank);
         }
-        offer(&mut self.licence, rank, Some(licence));
+        offer(&mut self.licence, rank, licence);
     }
 
     /// Reads JSON-LD: the outermost objects and those of a `@graph`.
@@ -136,7 +139,7 @@ impl Metadata {
             for object in std::iter::once(&object).chain(&parts) {
                 let field = |name: &str| object.get(name).and_then(Value::as_str);
                 offer(&mut self.date, Rank::Stated, field("datePublished").and_then(fields::day));
-                offer(&mut self.licence, Rank::Stated, field("license").and_then(licence_of));
+                self.licensed(Rank::Stated, field("license").and_then(licence_of));
                 offer(&mut self.title, Rank::Found, field("headline").and_then(title_of));
                 offer(&mut self.language, Rank::Shown, field("inLanguage").and_then(fields::language));
             }

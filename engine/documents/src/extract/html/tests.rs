@@ -93,6 +93,16 @@ fn metadata_from_many_places() {
         .map(|name| format!("<a rel=license href='https://creativecommons.org/licenses/{name}'>x</a>"));
     assert_eq!(main_content(&shown[0]).licence_rank, Some(Rank::Shown));
     assert_eq!(main_content(&shown.concat()).licence, None);
+    let stated = |first: &str, second: &str| {
+        let address = |name: &str| format!("https://creativecommons.org/licenses/{name}/4.0/");
+        main_content(&format!(
+            "<meta name=license content='{}'><script type=application/ld+json>{{\"license\": \"{}\"}}</script>",
+            address(first),
+            address(second)
+        ))
+    };
+    assert_eq!(stated("by", "by").licence_rank, Some(Rank::Stated));
+    assert_eq!(stated("by", "by-nc").licence, None);
     for host in [
         "evil.example/?u=https://creativecommons.org",
         "evilcreativecommons.org",

@@ -93,16 +93,12 @@ impl Parquet {
             return Ok(RecordStep::Nothing);
         };
         self.number += 1;
-        let (texts, others): (Vec<_>, Vec<_>) =
-            record.iter().partition(|(name, _)| context.may_be_text(name));
-        let [texts, others] =
-            [texts, others].map(|fields| fields.iter().map(|(_, value)| size(value)).sum::<usize>());
-        self.unpacked += ROW + (texts + others) as u64;
+        let size = record.values().map(size).sum::<usize>();
+        self.unpacked += ROW + size as u64;
         let limits = &context.settings.limits;
         limits.check_expansion(self.chunks.len(), self.unpacked)?;
-        // A text of any length is cut later; the other columns stay with each part.
-        if others > limits.record {
-            return Ok(RecordStep::too_long(context, self.number, "the row without its text"));
+        if size > limits.record {
+            return Ok(RecordStep::too_long(context, self.number, "the row"));
         }
         Ok(context.record(Some(self.number), record).into())
     }

@@ -3,6 +3,7 @@
 
 use super::font::Font;
 use super::layout::{Fragment, Fragments};
+use crate::read::work::worked;
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Stream};
@@ -32,6 +33,7 @@ pub(super) struct Budget {
 
 impl Budget {
     fn charge(&mut self, cost: usize) -> ControlFlow<()> {
+        worked(cost);
         match self.left.checked_sub(cost as u64) {
             Some(left) => {
                 self.left = left;

@@ -134,7 +134,7 @@ impl Font {
         Self { codes, to_unicode, widths, default_width, is_vertical, cost }
     }
 
-    pub(super) fn read(&self, mut bytes: &[u8], mut hear: impl FnMut(Shown)) {
+    pub(super) fn read(&self, mut bytes: &[u8], mut on_shown: impl FnMut(Shown)) {
         while let Some(&lead) = bytes.first() {
             let (length, code, character) = self.code(bytes);
             let (used, rest) = bytes.split_at(length.min(bytes.len()));
@@ -152,7 +152,7 @@ impl Font {
                 None if is_half => 0.5,
                 None => self.default_width,
             };
-            hear(Shown { text, width, is_space: used == [32] });
+            on_shown(Shown { text, width, is_space: used == [32] });
         }
     }
 

@@ -6,7 +6,7 @@ use crate::read::module::Asked;
 use crate::read::record::Context;
 use crate::read::unpack::Counter;
 use ::parquet::basic::Compression;
-use ::parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use ::parquet::file::properties::{WriterProperties, WriterVersion};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::parser::parse_message_type;
@@ -37,9 +37,7 @@ fn differences_of_all_widths_come_back() {
         let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             strings(group, &texts, None);
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
-            column.close().unwrap();
+            column::<Int64Type>(group, &numbers, None);
         };
         let schema = "message m { required binary text (UTF8); required int64 id; }";
         let documents = read("t.parquet", file(schema, properties, &[&group]));
@@ -51,17 +49,24 @@ fn differences_of_all_widths_come_back() {
     }
 }
 
-fn strings(
+/// Definition and repetition levels.
+type Levels<'data> = Option<(&'data [i16], &'data [i16])>;
+
+fn column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
-    values: &[&str],
-    levels: Option<(&[i16], &[i16])>,
+    values: &[T::T],
+    levels: Levels<'_>,
 ) {
-    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
     let mut column = group.next_column().unwrap().unwrap();
     let (definitions, repetitions) =
         levels.map_or((None, None), |(d, r)| (Some(d), (!r.is_empty()).then_some(r)));
-    column.typed::<ByteArrayType>().write_batch(&values, definitions, repetitions).unwrap();
+    column.typed::<T>().write_batch(values, definitions, repetitions).unwrap();
     column.close().unwrap();
+}
+
+fn strings(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[&str], levels: Levels<'_>) {
+    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
+    column::<ByteArrayType>(group, &values, levels);
 }
 
 type Write<'data> = dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>) + 'data;
@@ -82,17 +87,11 @@ const FLAT: &str = "message m { required int64 id; optional binary text (UTF8); 
 
 fn flat(properties: WriterProperties) -> Vec<u8> {
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&[7, 8, 9], None, None).unwrap();
-        column.close().unwrap();
+        column::<Int64Type>(group, &[7, 8, 9], None);
         strings(group, &["one one one", "three"], Some((&[1, 0, 1], &[])));
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int32Type>().write_batch(&[19_782, 0, -1], None, None).unwrap();
-        column.close().unwrap();
+        column::<Int32Type>(group, &[19_782, 0, -1], None);
         strings(group, &["http://a.b"], Some((&[2, 1, 0], &[])));
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<::parquet::data_type::DoubleType>().write_batch(&[], Some(&[0, 0, 0]), None).unwrap();
-        column.close().unwrap();
+        column::<DoubleType>(group, &[], Some((&[0, 0, 0], &[])));
     };
     file(FLAT, properties, &[&group, &group])
 }
@@ -133,10 +132,11 @@ fn kinds() -> Vec<WriterProperties> {
     kinds
 }
 
-pub(super) fn small_parquet() -> Vec<u8> {
+/// A file of row groups with two texts each.
+pub(super) fn text_groups(groups: usize) -> Vec<u8> {
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &["a", "b"], None);
     let plain = properties(Compression::SNAPPY, WriterVersion::PARQUET_1_0, true);
-    file("message m { required binary text (UTF8); }", plain, &[&group])
+    file("message m { required binary text (UTF8); }", plain, &vec![&group as &Write<'_>; groups])
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn lists_of_messages_are_conversations() {
 #[test]
 fn columns_of_text_are_asked_for() {
     let settings = Settings { text_field: Some("absent".into()), ..Settings::default() };
-    says("t.parquet", small_parquet(), &settings, "has no column `absent` (its columns are `text`)");
+    says("t.parquet", text_groups(1), &settings, "has no column `absent` (its columns are `text`)");
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| strings(group, &["a"], None);
     let plain = properties(Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0, false);
     let content = file("message m { required binary body (UTF8); }", plain, &[&group]);
@@ -189,7 +189,7 @@ fn columns_of_text_are_asked_for() {
 
 #[test]
 fn lengths_that_lie_are_named() {
-    let good = small_parquet();
+    let good = text_groups(1);
     let settings = Settings::default();
     let end = good.len();
     let mut lying = good.clone();
@@ -209,9 +209,9 @@ fn lengths_that_lie_are_named() {
     huge.extend(&good[at + 1..]);
     let (troubles, texts) = wrong("t.parquet", &huge, &settings);
     assert!(texts.is_empty() && troubles[0].contains("cannot be read further: "), "{troubles:?}");
-    // A page with a book is read whatever its size, and the book is cut.
+    // A record that is too long for a document is cut.
     let mut settings = small();
-    settings.limits.record = 1 << 10;
+    settings.limits.record = 64 << 10;
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
         strings(group, &["a word ".repeat(5000).as_str()], None);
     };
@@ -259,6 +259,16 @@ fn all_columns_count_towards_the_limits() {
     };
     let said = says("t.parquet", file(schema, packed(), &[&group]), &settings, "raise reading.limits.record");
     assert_eq!(said, ["Two."]);
+    // The text, too, as in other formats.
+    let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
+        strings(group, &[long.as_str(), "Two."], None);
+        strings(group, &["short", "short"], None);
+    };
+    let lines = format!("{{\"text\": \"{long}\"}}\n{{\"text\": \"Two.\"}}\n");
+    for (name, content) in [("t.parquet", file(schema, packed(), &[&group])), ("t.jsonl", lines.into_bytes())]
+    {
+        assert_eq!(says(name, content, &settings, "raise reading.limits.record"), ["Two."], "{name}");
+    }
 }
 
 /// Reads a broken file to its end. A panic of the library becomes a trouble: `catch_unwind`, or a browser's module, confines it
@@ -275,7 +285,7 @@ fn every_flipped_byte_is_survived() {
         nested(kinds().remove(5)),
         flat(kinds().remove(6)),
         nested(kinds().remove(2)),
-        small_parquet(),
+        text_groups(1),
     ] {
         for place in 4..content.len() {
             for bits in [0x01, 0x80, 0xff] {
@@ -367,7 +377,7 @@ fn a_module_reads_what_the_program_itself_reads() {
 fn a_module_that_is_not_to_be_had_is_told() {
     let module = Readers { begin: |_, _, _| Err("its reader could not be loaded".to_owned()), ..MODULE };
     let context = Context::new(source("t.parquet"), Settings::default());
-    let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
+    let file: Box<dyn Input> = Box::new(io::Cursor::new(text_groups(1)));
     let counter = Arc::new(Counter::new(Arc::default(), 10));
     let trouble = Asked::new(module, "parquet", context, file, &counter).err().unwrap();
     assert_eq!(
@@ -377,7 +387,7 @@ fn a_module_that_is_not_to_be_had_is_told() {
 }
 
 fn source(name: &str) -> Source {
-    let memory = Memory::default().with(name, small_parquet());
+    let memory = Memory::default().with(name, text_groups(1));
     find(&memory, &[name.into()], &Settings::default()).sources.remove(0)
 }
 
@@ -395,7 +405,7 @@ fn pages_are_measured_before_they_are_unpacked() {
         [Compression::GZIP(Default::default()), Compression::SNAPPY, Compression::ZSTD(Default::default())]
     {
         let mut settings = small();
-        settings.limits.expansion = 10;
+        (settings.limits.record, settings.limits.expansion) = (4 << 20, 10);
         let bomb = one_page(packing, 4 << 20);
         assert_eq!(says("t.parquet", &bomb, &settings, "more than 10 times its size"), [""; 0]);
         settings.limits.expansion = 1 << 20;

@@ -98,13 +98,24 @@ fn a_damaged_member_costs_its_record_only() {
     packed[30..50].fill(0xff);
     let texts = says("a.warc.gz", packed, &Settings::default(), "damaged bytes");
     assert!(texts.last().is_some_and(|text| text.starts_with("<p>page b")), "{texts:?}");
-    // A member that was cut short costs only itself, also at the start and at the end.
-    for cut in 0..4 {
-        let mut members = ["a", "b", "c", "d"].map(|name| gzip(page(name)));
-        members[cut].truncate(100);
-        let (_, texts) = wrong("a.warc.gz", members.concat(), &Settings::default());
-        let found: String = texts.iter().filter_map(|text| text.split(' ').nth(1)).collect();
-        assert_eq!(found, "abcd".replace(["a", "b", "c", "d"][cut], ""), "{cut}");
+    // A member that was cut short, or whose record states too large a length, costs only itself; also next to another one, and at
+    // the start and the end.
+    for (first, second) in (0..4).flat_map(|first| (0..4).map(move |second| (first, second))) {
+        let mut cut = ["a", "b", "c", "d"].map(|name| gzip(page(name)));
+        let mut lying = cut.clone();
+        for bad in [first, second] {
+            cut[bad].truncate(100);
+            let name = ["a", "b", "c", "d"][bad];
+            let page = String::from_utf8(page(name)).unwrap();
+            lying[bad] = gzip(page.replace("Content-Length: ", "Content-Length: 9"));
+        }
+        let mut expected = "abcd".to_owned();
+        expected.retain(|name| ![first, second].contains(&"abcd".find(name).unwrap()));
+        for (kind, members) in [("cut", cut), ("lying", lying)] {
+            let (troubles, texts) = wrong("a.warc.gz", members.concat(), &Settings::default());
+            let found: String = texts.iter().filter_map(|text| text.split(' ').nth(1)).collect();
+            assert_eq!(found, expected, "{kind} {first} {second}: {troubles:?}");
+        }
     }
     // Other formats end there, since their records may span members.
     let mut packed = [gzip("{\"text\": \"a\"}\n"), gzip("{\"text\": \"b\"}\n")].concat();

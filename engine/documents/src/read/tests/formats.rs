@@ -408,7 +408,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
         ("news/a.txt", long.as_bytes(), deflated),
         ("b.jsonl", b"{\"text\": \"b\"}".as_slice(), stored),
         ("c.jsonl.gz", &gzip("{\"text\": \"c\"}"), stored),
-        ("t.parquet", &columns::small_parquet(), deflated),
+        ("t.parquet", &columns::text_groups(1), deflated),
         ("__MACOSX/._b.jsonl", b"\0", stored),
         ("picture.png", b"\x89PNG", stored),
     ] {

@@ -194,6 +194,30 @@ fn work_grows_linearly() {
     let header = |count| format!("text{}\nwords{}\n", ",c".repeat(count), ",1".repeat(count));
     check("header", work("a.csv", header(250)), work("a.csv", header(1000)));
     check("text", work("a.txt", texts(5000)), work("a.txt", texts(20_000)));
+    let member = |n: usize| {
+        let body = format!("<p>page {n} {}", "of many words ".repeat(40));
+        let mut member =
+            gzip(crawls::response("HTTP/1.1 200 OK\nContent-Type: text/html\n\n", body.as_bytes()));
+        // Every second and third one is cut short.
+        member.truncate(if n.is_multiple_of(3) { member.len() } else { 100 });
+        member
+    };
+    let crawl = |count| (0..count).flat_map(member).collect::<Vec<u8>>();
+    check("crawl", work("a.warc.gz", crawl(1000)), work("a.warc.gz", crawl(4000)));
+    let files = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("{n}.txt")).collect();
+        archive(&names.iter().map(|name| (&**name, "Some words.\n")).collect::<Vec<_>>())
+    };
+    check("archive", work("a.zip", files(60)), work("a.zip", files(240)));
+    let paragraphs = |count| word(&format!("<w:p>{}</w:p>", run("Some words.", "")).repeat(count), "");
+    check("document", work("a.docx", paragraphs(1000)), work("a.docx", paragraphs(4000)));
+    let pages = |count| papers::pages_of(&vec!["BT /F1 12 Tf 72 700 Td (Some words.) Tj ET"; count], true);
+    check("pages", work("a.pdf", pages(60)), work("a.pdf", pages(240)));
+    check(
+        "columns",
+        work("a.parquet", columns::text_groups(60)),
+        work("a.parquet", columns::text_groups(240)),
+    );
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

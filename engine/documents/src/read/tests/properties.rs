@@ -29,7 +29,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
             )),
         ),
         ("w.xml", dumps::small_wiki().into_bytes()),
-        ("t.parquet", columns::small_parquet()),
+        ("t.parquet", columns::text_groups(1)),
         ("Posts.xml", dumps::small_posts().into_bytes()),
         ("a.zip", formats::archive(&[("a.txt", "One."), ("b/c.jsonl", lines)])),
         (

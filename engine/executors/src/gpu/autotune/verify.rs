@@ -88,17 +88,17 @@ impl Alone {
                 self.graph.input(Input::Free(number), ty)
             }
         };
-        self.give(input)
+        self.with_noise(input)
     }
 
     fn gradient(&mut self, graph: &Graph, id: ParameterId) -> ValueId {
         self.graph.parameter(graph.parameters[id.index()].clone());
         let gradient = self.graph.gradient_of(ParameterId(self.graph.parameters.len() as u32 - 1));
-        self.give(gradient)
+        self.with_noise(gradient)
     }
 
     /// Fills a value with noise that differs between values, so that swapped operands are noticed.
-    fn give(&mut self, value: ValueId) -> ValueId {
+    fn with_noise(&mut self, value: ValueId) -> ValueId {
         let number = self.given.len();
         let noise = |at: usize| ((at * (number + 3)) % (251 - number)) as f32 / 251.0 - 0.5;
         let entries = (0..self.graph.ty(value).count()).map(noise).collect();

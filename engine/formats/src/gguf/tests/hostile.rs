@@ -41,6 +41,7 @@ fn a_file_of_another_format_or_version() {
     refused(b"ggml----------------", "not a GGUF file");
     refused(b"GGUF\x03\0", "4 bytes should follow byte 4, but only 2 are left");
     refused(b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0", "its GGUF version is 1; 2 to 3 are supported");
+    refused(b"GGUF garbage", "it is damaged, or of a GGUF version after 3");
     refused(b"GGUF\0\0\0\x03\0\0\0\0\0\0\0\0", "big-endian");
     let mut older = head(0, 0, &[]);
     older[4] = 2;

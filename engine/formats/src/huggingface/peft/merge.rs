@@ -67,7 +67,7 @@ pub async fn merge_adapter(
     for (tensor, whole) in &wholes {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
     }
-    let (mut broken, give) = (BTreeSet::new(), async || yielder.maybe_yield().await);
+    let (mut broken, yield_now) = (BTreeSet::new(), async || yielder.maybe_yield().await);
     for LowRankPair { module, tensor, a, b, magnitude } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
         let magnitude = magnitude.map_or(Ok(Vec::new()), |magnitude| entries(&stored, magnitude))?;
@@ -78,7 +78,7 @@ pub async fn merge_adapter(
         let mut weight = tensor.gather(&parameters, &trained.parameters)?;
         let rank = b.len() / tensor.rows.len();
         let scale = settings.scale(module, rank);
-        add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
+        add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &yield_now).await;
         if settings.dora {
             set_row_norms(&mut weight, &magnitude, tensor.transposed);
         }

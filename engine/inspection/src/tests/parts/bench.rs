@@ -135,7 +135,7 @@ impl Bench {
         settings: &InspectSettings,
     ) -> Result<Seen> {
         let names = ["before", "after"].map(str::to_owned);
-        let base = Base { lens, tokenizer, names, tell: &|done, total| assert!(done <= total) };
+        let base = Base { lens, tokenizer, names, on_progress: &|done, total| assert!(done <= total) };
         self.look_with(View::Diff, (prompt, &[]), settings, Some(base))
     }
 

@@ -1,25 +1,25 @@
 //! The division of a split's tokens into examples, and which tokens are learned.
 
 use super::index::ExamplesRecord;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
 pub struct Examples {
     /// End of each example among the split's tokens.
     ends: Vec<u64>,
     /// One byte per token.
-    learned: glasshouse_platform::Mapping,
+    learned: Vec<u8>,
     /// One line of JSON per example, if there is extra data.
-    rows: Option<glasshouse_platform::Mapping>,
+    rows: Option<PathBuf>,
 }
 
 impl Examples {
     /// Opens the files of a split of `tokens` tokens.
     pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
         let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
-        let lengths = glasshouse_platform::map(&path)?;
+        let lengths = storage::read(&path)?;
         if lengths.len() as u64 != count.saturating_mul(4) {
             return Err(Error::bad_file(path, format!("it does not hold {count} lengths")));
         }
@@ -36,15 +36,11 @@ impl Examples {
             ));
         }
         let path = folder.join(&record.learned.file);
-        let learned = glasshouse_platform::map(&path)?;
+        let learned = storage::read(&path)?;
         if learned.len() as u64 != tokens {
             return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
         }
-        let rows = record
-            .rows
-            .as_ref()
-            .map(|rows| glasshouse_platform::map(&folder.join(&rows.file)))
-            .transpose()?;
+        let rows = record.rows.as_ref().map(|rows| folder.join(&rows.file));
         Ok(Self { ends, learned, rows })
     }
 
@@ -62,10 +58,9 @@ impl Examples {
         self.ends.partition_point(|end| *end <= token).min(self.ends.len().saturating_sub(1))
     }
 
-    /// The extra data of each example, one line of JSON each; empty if there is none.
-    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
-        let bytes = self.rows.as_ref().map_or(&[][..], |rows| &rows[..]);
-        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    /// The extra data of the examples, one line of JSON each; empty if there is none.
+    pub fn rows(&self) -> Result<Vec<u8>> {
+        self.rows.as_deref().map_or_else(|| Ok(Vec::new()), storage::read)
     }
 
     /// Whether each token of a range is learned.

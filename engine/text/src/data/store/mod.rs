@@ -1,6 +1,6 @@
 //! The token stream on disk: shards of little-endian u16 or u32, and an index that describes them.
 //!
-//! Shards are memory-mapped, so training on text far larger than memory works as with a small one. The index is written
+//! Only the tokens of a batch are read, so training on text far larger than memory works as with a small one. The index is written
 //! last, and every size is checked against it before a token is read.
 
 mod examples;
@@ -8,7 +8,7 @@ mod index;
 mod writer;
 
 pub use examples::Examples;
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Error, Result, SharedFile, Yielder};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::ops::Range;
 use std::path::Path;
@@ -39,8 +39,8 @@ impl std::fmt::Display for Split {
 #[derive(Debug)]
 enum Tokens {
     Memory(Vec<u32>),
-    U16(glasshouse_platform::Mapping),
-    U32(glasshouse_platform::Mapping),
+    U16(SharedFile),
+    U32(SharedFile),
 }
 
 #[derive(Debug)]
@@ -54,23 +54,28 @@ impl TokenShard {
     fn len(&self) -> usize {
         match &self.tokens {
             Tokens::Memory(tokens) => tokens.len(),
-            Tokens::U16(bytes) => bytes.len() / 2,
-            Tokens::U32(bytes) => bytes.len() / 4,
+            Tokens::U16(file) => file.length() as usize / 2,
+            Tokens::U32(file) => file.length() as usize / 4,
         }
     }
 
-    fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) {
+    fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) -> Result<()> {
+        let read = |file: &SharedFile, size: usize| {
+            let mut bytes = vec![0; size * end.saturating_sub(start)];
+            file.read((size * start) as u64, &mut bytes).map(|()| bytes)
+        };
         match &self.tokens {
             Tokens::Memory(tokens) => out.extend_from_slice(tokens.get(start..end).unwrap_or_default()),
-            Tokens::U16(bytes) => {
-                let bytes = bytes.get(2 * start..2 * end).unwrap_or_default();
+            Tokens::U16(file) => {
+                let bytes = read(file, 2)?;
                 out.extend(bytes.as_chunks().0.iter().map(|token| u32::from(u16::from_le_bytes(*token))));
             }
-            Tokens::U32(bytes) => {
-                let bytes = bytes.get(4 * start..4 * end).unwrap_or_default();
+            Tokens::U32(file) => {
+                let bytes = read(file, 4)?;
                 out.extend(bytes.as_chunks().0.iter().map(|token| u32::from_le_bytes(*token)));
             }
         }
+        Ok(())
     }
 }
 
@@ -92,16 +97,15 @@ impl TokenStore {
             let mut shards = Vec::with_capacity(split.shards.len());
             for record in &split.shards {
                 let path = folder.join(&record.file);
-                let mapping = glasshouse_platform::map(&path)?;
+                let file = SharedFile::open(&path)?;
                 let expected = record.tokens.saturating_mul(u64::from(index.element_bytes));
-                if mapping.len() as u64 != expected {
+                if file.length() != expected {
                     return Err(Error::bad_file(
                         path,
-                        format!("the shard has {} bytes, but {INDEX_FILE} says {expected}", mapping.len()),
+                        format!("the shard has {} bytes, but {INDEX_FILE} says {expected}", file.length()),
                     ));
                 }
-                let tokens =
-                    if index.element_bytes == 2 { Tokens::U16(mapping) } else { Tokens::U32(mapping) };
+                let tokens = if index.element_bytes == 2 { Tokens::U16(file) } else { Tokens::U32(file) };
                 shards.push(TokenShard { first, tokens });
                 first += record.tokens;
             }
@@ -160,7 +164,7 @@ impl TokenStore {
             }
             let from = start.saturating_sub(shard.first) as usize;
             let to = ((end - shard.first) as usize).min(shard.len());
-            shard.append(from, to, &mut tokens);
+            shard.append(from, to, &mut tokens)?;
         }
         Ok(tokens)
     }
@@ -202,10 +206,14 @@ impl TokenStore {
         let beside = [beside(&index.train), beside(&index.validation)].concat();
         for record in index.train.shards.iter().chain(&index.validation.shards).chain(&beside) {
             let path = folder.join(&record.file);
-            let (shard, mut checksum) = (glasshouse_platform::map(&path)?, 0);
-            for piece in shard.chunks(PIECE) {
+            let (shard, mut checksum, mut at) = (SharedFile::open(&path)?, 0, 0);
+            let mut piece = vec![0; PIECE];
+            while at < shard.length() {
+                piece.truncate((shard.length() - at) as usize);
+                shard.read(at, &mut piece)?;
+                checksum = crc32c::crc32c_append(checksum, &piece);
+                at += piece.len() as u64;
                 yielder.maybe_yield().await;
-                checksum = crc32c::crc32c_append(checksum, piece);
             }
             if checksum != record.crc32c {
                 return Err(Error::bad_file(

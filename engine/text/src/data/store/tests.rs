@@ -58,6 +58,18 @@ fn damaged(damage: impl FnOnce(&Path)) -> String {
     opened.unwrap_err().to_string()
 }
 
+/// As when a tool copies over it, or a disk is removed, while a run trains.
+#[test]
+fn a_shard_that_becomes_shorter_in_use_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 100, &(0..64).collect::<Vec<_>>(), &[1, 2]);
+    let store = TokenStore::open(folder.path()).unwrap();
+    std::fs::write(folder.path().join("train-00001.bin"), "cut").unwrap();
+    let error = store.read(Split::Train, 0, 64).unwrap_err().to_string();
+    assert!(error.contains("train-00001.bin: became shorter while it was in use"), "{error}");
+    assert_eq!(store.read(Split::Train, 0, 4).unwrap(), [0, 1, 2, 3]);
+}
+
 #[test]
 fn damage_is_found_and_named() {
     let truncated = damaged(|folder| {
