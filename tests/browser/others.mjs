@@ -249,9 +249,13 @@ async function main() {
     console.log(`skipped ${name}: it is not installed`);
     appendFileSync(process.env.GLASSHOUSE_SKIPPED ?? "/dev/null", `${name} is not installed\n`);
   }
+  let failed = 0;
+  const again = [];
   const { server, address } = await serve(() => dist);
-  /** Whether a walk passed, which is told. */
-  const passes = async ([name, { open, lasting }], otherwise) => {
+  // Once more after a failure: WebKitGTK 2.50.6 now and then miscompiles code that ran often.
+  for (const [at, [name, { open, lasting }]] of [...walks, ...walks].entries()) {
+    const repeats = at >= walks.length;
+    if (repeats !== again.includes(name)) continue;
     const began = Date.now();
     let browser = null;
     try {
@@ -262,19 +266,13 @@ async function main() {
       await walk(browser, address, lasting);
       await share(browser);
       console.log(`passed ${name}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
-      return true;
     } catch (error) {
-      console.log(`${otherwise} ${name}: ${browser?.name ?? ""}\n${error.stack}`);
-      return false;
+      if (repeats) failed += 1;
+      else again.push(name);
+      console.log(`${repeats ? "FAILED" : "REPEATED"} ${name}: ${browser?.name ?? ""}\n${error.stack}`);
     } finally {
       await browser?.close();
     }
-  };
-  // At once, because each waits often, and once more after a failure: WebKitGTK 2.50.6 now and then miscompiles code that ran often.
-  const passed = await Promise.all(walks.map((walk) => passes(walk, "REPEATED")));
-  let failed = 0;
-  for (const again of walks.filter((_, at) => !passed[at])) {
-    if (!(await passes(again, "FAILED"))) failed += 1;
   }
   server.close();
   console.log(`${named.length - failed} passed, ${failed} failed`);
