@@ -101,10 +101,11 @@ async fn converse(
     let beginning = record.conversation.messages.clone();
     let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {
+        // Before the prompt: a Ctrl-C that answers it leaves.
+        flags.idle.store(true, Ordering::SeqCst);
         if interactive {
             std::io::stderr().write_all(b"> ").ok();
         }
-        flags.idle.store(true, Ordering::SeqCst);
         let next = lines.next();
         flags.idle.store(false, Ordering::SeqCst);
         let Some((number, line)) = next else { return Ok(()) };
