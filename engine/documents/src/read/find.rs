@@ -336,7 +336,8 @@ fn ending(file_name: &str) -> Option<&str> {
 fn unknown(file_name: &str) -> String {
     match ending(file_name) {
         Some(ending) => {
-            format!("has an unsupported format (.{ending}; {}); save it as one of these", format::known())
+            let (ending, known) = (ending.escape_debug(), format::known());
+            format!("has an unsupported format (.{ending}; {known}); save it as one of these")
         }
         None => format!("has no extension and is not text ({}); give it one of these", format::known()),
     }

@@ -411,6 +411,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
         ("t.parquet", &columns::text_groups(1), deflated),
         ("__MACOSX/._b.jsonl", b"\0", stored),
         ("picture.png", b"\x89PNG", stored),
+        ("song.a\nb", b"\0", stored),
     ] {
         archive.start_file(name, options).unwrap();
         archive.write_all(content).unwrap();
@@ -425,8 +426,9 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     );
     assert_eq!((documents[0].text.as_str(), documents[0].genre.as_deref()), (long.as_str(), Some("news")));
     assert!(seen.len() > 3 && seen[3].0.starts_with("all.zip/t.parquet#1"), "{seen:?}");
-    assert_eq!(troubles.len(), 1);
+    assert_eq!(troubles.len(), 2);
     assert!(troubles[0].place.ends_with("all.zip/picture.png"), "{troubles:?}");
+    assert!(troubles[1].reason.contains(r"(.a\nb; "), "{troubles:?}");
     assert!(is_known("all.zip", &bytes));
     // A damaged member affects no other.
     let mut damaged = bytes;
