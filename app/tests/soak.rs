@@ -9,6 +9,19 @@ use std::time::{Duration, Instant};
 /// Bytes by which memory may grow after the first quarter, beyond a tenth of what it holds.
 const GROWTH: u64 = 16 << 20;
 
+/// Processor time per step that the last quarter may take, as a multiple of the first quarter's.
+const SLOWING: f64 = 1.5;
+
+/// Processor time in seconds of this process without that of this thread, the window's.
+fn training_time() -> f64 {
+    let ticks = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap();
+        let (_, rest) = text.rsplit_once(") ").unwrap();
+        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    (ticks("self") - ticks("thread-self")) as f64 / 100.0
+}
+
 /// Bytes of this process that are no file's.
 fn held() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -26,7 +39,8 @@ fn config() -> RunConfig {
     config
 }
 
-/// Memory stays flat while a run trains, evaluates, samples and saves, and pages are turned. Memory, steps and frames are printed each minute.
+/// Memory and the processor time of a step stay flat while a run trains, evaluates, samples and saves, and pages are turned. Memory, steps
+/// and frames are printed each minute.
 #[test]
 fn slow_soak() {
     let seconds = std::env::var("GLASSHOUSE_CAMPAIGN_SECONDS").map_or(300, |text| text.parse().unwrap());
@@ -40,6 +54,7 @@ fn slow_soak() {
     session.until("a step", |state| state.training.step() > 0);
     let pages = [PageName::Train, PageName::Runs, PageName::Train, PageName::Home];
     let (begun, mut before, mut settled) = (Instant::now(), session.state().training.step(), 0);
+    let mut quarters = vec![(before, training_time())];
     for part in 1..=parts {
         session.window.state_mut().open(pages[part as usize % pages.len()]);
         let (mut frames, mut drawing, since) = (0, Duration::ZERO, Instant::now());
@@ -64,7 +79,21 @@ fn slow_soak() {
         if part == parts / 4 {
             settled = bytes;
         }
+        if part == parts / 4 || part == parts - parts / 4 || part == parts {
+            quarters.push((step, training_time()));
+        }
     }
     let bytes = held();
     assert!(bytes <= settled + settled / 10 + GROWTH, "memory grew from {settled} to {bytes} bytes");
+    let per_step = |from: usize| {
+        let [(first, began), (last, ended)] = [quarters[from], quarters[from + 1]];
+        (ended - began) / (last - first) as f64
+    };
+    let times = [0, 2].map(per_step);
+    println!(
+        "soak: {:.2} and {:.2} ms of processor time per step in the first and last quarter",
+        times[0] * 1e3,
+        times[1] * 1e3
+    );
+    assert!(times[1] <= times[0] * SLOWING, "steps became slower: {times:?}");
 }

@@ -52,6 +52,33 @@ fn every_variant_can_be_written_for_metal_and_direct3d() {
     }
 }
 
+/// Compiled by DXC, as wgpu does on Windows.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn slow_every_variant_compiles_for_direct3d() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_2, ..hlsl::Options::default() };
+    let shaders: Vec<String> = KERNELS
+        .iter()
+        .filter(|kernel| !kernel.needs_cooperative())
+        .map(|kernel| {
+            let (module, info) = validated(kernel);
+            let (mut source, pipeline) = (String::new(), hlsl::PipelineOptions::default());
+            let mut writer = hlsl::Writer::new(&mut source, &options, &pipeline);
+            let entry = writer.write(&module, &info, None).unwrap().entry_point_names.remove(0).unwrap();
+            serde_json::json!({ "name": kernel.name, "entry": entry, "source": source }).to_string()
+        })
+        .collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/direct3d.py");
+    let python = std::env::var_os("GLASSHOUSE_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut compiler =
+        Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    compiler.stdin.take().unwrap().write_all(shaders.join("\n").as_bytes()).unwrap();
+    let output = compiler.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("compiled {}\n", shaders.len()));
+}
+
 #[test]
 fn every_variant_keeps_to_the_default_limits() {
     for kernel in KERNELS {

@@ -21,14 +21,11 @@ use pollster::block_on;
 /// Format of a base and kind of its adapter, with rank, width, blocks, MLP's width, vocabulary (0: the tokenizer's), context and batch.
 type Shape = (WeightFormat, AdapterKind, [usize; 7]);
 
-const SHAPES: [Shape; 10] = [
+const SHAPES: [Shape; 7] = [
     (WeightFormat::Q8_0, AdapterKind::Lora, [8, 512, 8, 1376, 0, 16, 1]),
-    (WeightFormat::Q4_0, AdapterKind::Lora, [8, 512, 8, 1376, 0, 16, 1]),
-    (WeightFormat::F16, AdapterKind::Lora, [8, 512, 8, 1376, 0, 16, 1]),
     (WeightFormat::F16, AdapterKind::Dora, [8, 512, 8, 1376, 0, 16, 1]),
     (WeightFormat::Q8_0, AdapterKind::Dora, [32, 512, 8, 1376, 0, 16, 1]),
     (WeightFormat::Q8_0, AdapterKind::Lora, [8, 512, 8, 1376, 16_384, 16, 1]),
-    (WeightFormat::Q8_0, AdapterKind::Lora, [8, 512, 8, 1376, 0, 256, 2]),
     (WeightFormat::Q8_0, AdapterKind::Lora, [8, 256, 24, 704, 0, 64, 1]),
     (WeightFormat::Q4_0, AdapterKind::Lora, [8, 1024, 3, 2816, 0, 16, 1]),
     (WeightFormat::Q4_0, AdapterKind::Lora, [32, 512, 8, 1376, 16_384, 128, 2]),

@@ -7,7 +7,7 @@ use super::project::{
     text,
 };
 use super::{Campaign, survive};
-use glasshouse_protocol::{Command, Event, Report};
+use glasshouse_protocol::{Command, Event, Report, RunSummary};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,6 +32,20 @@ fn look(project: &Path) -> Vec<Command> {
     ]
 }
 
+/// The figures of the listed runs.
+fn figures(heard: &[Report]) -> Vec<[Option<f64>; 5]> {
+    let runs = heard.iter().find_map(|report| match &report.event {
+        Event::Runs { runs } => Some(runs),
+        _ => None,
+    });
+    let of = |run: &RunSummary| {
+        let [train, held_out, best] =
+            [run.train_loss, run.val_loss, run.best_val_loss].map(|loss| loss.map(f64::from));
+        [train, held_out, best, Some(run.seconds), Some(run.parameters as f64)]
+    };
+    runs.into_iter().flatten().filter(|run| run.error.is_none()).map(of).collect()
+}
+
 /// Whether a session said anything about the damage.
 fn is_told(heard: &[Report]) -> bool {
     heard.iter().any(|report| match &report.event {
@@ -48,7 +62,8 @@ fn bytes() {
     let sample = Sample::new();
     let project = sample.project();
     // The text of each checkpoint.
-    let whole = text(&play(look(&project)));
+    let heard = play(look(&project));
+    let (whole, listed) = (text(&heard), figures(&heard));
     restore(&project, &sample.files);
     let newest = sample.files.keys().filter(|name| name.to_string_lossy().contains("step-")).max().unwrap();
     std::fs::write(project.join(newest), "").unwrap();
@@ -59,7 +74,7 @@ fn bytes() {
         sample.files.keys().filter(|name| !name.to_string_lossy().ends_with("lock")).cloned().collect();
     let all: Vec<Vec<u8>> = sample.files.values().cloned().collect();
     let mut damaged = BTreeSet::new();
-    let mut campaign = Campaign::new("bytes", 300);
+    let mut campaign = Campaign::new("bytes", 200);
     while let Some(mut draw) = campaign.next_trial() {
         restore(&project, &sample.files);
         let name = draw.of(&names);
@@ -87,6 +102,10 @@ fn bytes() {
                 found if is_setting || found.1.is_none() || found == whole || found == before => Ok(()),
                 found => Err(format!("other text: {found:?}")),
             }?;
+            let found = figures(&heard);
+            if !found.is_empty() && found != listed {
+                return Err(format!("other figures are listed: {found:?}"));
+            }
             if began.elapsed().as_secs() > 60 {
                 return Err(format!("it took {} s", began.elapsed().as_secs()));
             }

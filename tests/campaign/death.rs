@@ -1,6 +1,6 @@
-//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs, unpacks, compresses and trains dictionaries. Afterwards
-//! the project opens, no checkpoint that was reported is lost, outputs are complete or absent, and the work continues or begins anew with
-//! the same result, to the bit.
+//! The program killed at random moments: while it trains, and while it cleans, exports, imports, packs, unpacks, compresses, merges, evaluates,
+//! sweeps and trains dictionaries. Afterwards the project opens, no checkpoint that was reported is lost, outputs are complete or absent,
+//! and the work continues or begins anew with the same result, to the bit.
 
 #[path = "../../app/tests/support/small.rs"]
 mod small;
@@ -114,9 +114,9 @@ fn events<'text>(lines: &'text str, kind: &'text str) -> impl Iterator<Item = Va
     events.filter(move |event| event["event"] == kind)
 }
 
-/// The recorded losses by step, as text.
-fn recorded(folder: &Path) -> BTreeMap<(u64, String), String> {
-    let text = std::fs::read_to_string(folder.join(RUN).join("metrics.jsonl")).unwrap();
+/// A run's recorded losses by step, as text.
+fn recorded(run: &Path) -> BTreeMap<(u64, String), String> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
     let losses = ["step", "eval"].into_iter().flat_map(|kind| events(&text, kind).collect::<Vec<_>>());
     losses
         .map(|event| {
@@ -161,7 +161,7 @@ fn training(
             .max()
             .unwrap();
     }
-    let found = recorded(&place.folder);
+    let found = recorded(&place.folder.join(RUN));
     if found != *expected {
         let wrong = expected.iter().find(|(step, losses)| found.get(step) != Some(losses));
         return Err(format!("{} of {} losses; the first other one: {wrong:?}", found.len(), expected.len()));
@@ -208,12 +208,25 @@ fn weights(path: &Path) -> Snapshot {
     files
 }
 
+/// The losses of each run.
+fn swept(path: &Path) -> Snapshot {
+    let runs = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let runs = runs.filter(|run| run.join("run.toml").exists());
+    runs.map(|run| (run.file_name().unwrap().into(), format!("{:?}", recorded(&run)).into_bytes())).collect()
+}
+
+/// The measures of an evaluation.
+fn evaluated(path: &Path) -> Snapshot {
+    let found: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    Snapshot::from([(PathBuf::new(), found["likelihood"]["metrics"].to_string().into_bytes())])
+}
+
 fn lone(path: &Path) -> Snapshot {
     // A packed project has times; `unpack` then opens it.
     Snapshot::from([(PathBuf::new(), vec![u8::from(path.is_file())])])
 }
 
-static WORKS: [Work; 7] = [
+static WORKS: [Work; 10] = [
     Work {
         arguments: &["data", "clean", "--in", "stories.txt", "--out", "cleaned"],
         project: "p",
@@ -289,6 +302,42 @@ static WORKS: [Work; 7] = [
         at_once: false,
         compared: dictionary,
     },
+    Work {
+        arguments: &["merge", "--project", "adapted"],
+        project: "adapted",
+        makes: "adapted/runs",
+        at_once: false,
+        compared: weights,
+    },
+    Work {
+        arguments: &["evaluate", "--project", "p", "--run", "1", "--device", "cpu", "--threads", "1"],
+        project: "p",
+        makes: "p/runs/1-nanogpt-cpu/evaluation.json",
+        at_once: true,
+        compared: evaluated,
+    },
+    Work {
+        arguments: &[
+            "sweep",
+            "sweep.toml",
+            "--config",
+            "p/runs/1-nanogpt-cpu/run.toml",
+            "--data",
+            "stories.txt",
+            "--project",
+            "swept",
+            "--steps",
+            "30",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+        ],
+        project: "swept",
+        makes: "swept/runs",
+        at_once: false,
+        compared: swept,
+    },
 ];
 
 const GENERATE: [&str; 9] =
@@ -347,10 +396,15 @@ fn death() {
         began.elapsed()
     };
     let whole = timed(&place, &train(&[]));
-    let losses = recorded(base.path());
+    let losses = recorded(&base.path().join(RUN));
     assert!(losses.len() > 120, "{losses:?}");
     place.succeed(&["export", "--project", "p", "--to", "model"]).unwrap();
     place.succeed(&["pack", "--project", "p", "--to", "whole.glasshouse"]).unwrap();
+    let adapter = ["--from", "1", "--from-project", "p", "--project", "adapted", "--adapter", "lora"];
+    let rest = ["--data", "stories.txt", "--steps", "10", "--device", "cpu", "--threads", "1"];
+    place.succeed(&[&["train"], &adapter[..], &rest[..]].concat()).unwrap();
+    std::fs::write(base.path().join("sweep.toml"), "[settings]\ntrain.learning_rate = [1e-3, 3e-3]\n")
+        .unwrap();
     let before = snapshot(base.path());
     let copy = || {
         let folder = folder();

@@ -1,7 +1,8 @@
-//! A disk on which one file operation fails, or all from one on, either of those that read or of those that change something: while a run trains and saves, while files are cleaned, and while a model
-//! is imported. Afterwards the same work succeeds with the same result, and nothing that was finished before is lost.
+//! A disk on which one file operation fails, is slow or transfers half, or all from one on, either of those that read or of those that change
+//! something: while a run trains and saves, while files are cleaned, and while a model is imported. Afterwards the same work succeeds with the
+//! same result, and nothing that was finished before is lost.
 
-use super::interposed::{Fault, failing};
+use super::interposed::{Fault, SHORT, SLOW, failing};
 use super::project::{
     RUN, SAVED, Sample, Snapshot, check_errors, check_losses, failures, generate, losses, play, restore,
     resume, snapshot, text, used,
@@ -12,8 +13,8 @@ use glasshouse_engine::data::stories;
 use glasshouse_protocol::{Command, Event, ModelSource, Report};
 use std::path::Path;
 
-const ERRORS: [i32; 3] = [libc::ENOSPC, libc::EROFS, libc::EIO];
-const READ_ERRORS: [i32; 3] = [libc::EIO, libc::EACCES, libc::ESTALE];
+const ERRORS: [i32; 5] = [libc::ENOSPC, libc::EROFS, libc::EIO, SHORT, SLOW];
+const READ_ERRORS: [i32; 5] = [libc::EIO, libc::EACCES, libc::ESTALE, SHORT, SLOW];
 
 type Check<'sample> = dyn Fn(&[Report], &Path) -> Result<(), String> + 'sample;
 
@@ -102,7 +103,7 @@ fn disk() {
             each.extend((0..count).map(|from| (number, reads, from)));
         }
     }
-    let mut campaign = Campaign::new("disk", 400);
+    let mut campaign = Campaign::new("disk", 300);
     while let Some(mut draw) = campaign.next_trial() {
         // Each operation in turn fails once, far apart, then random ones.
         let (number, reads, from) = match draw.trial as usize {
@@ -116,6 +117,9 @@ fn disk() {
         let (hit, _) = failing(fault, || survive(|| play(work.commands.clone())));
         let outcome = hit.and_then(|heard| {
             check_errors(&heard)?;
+            if fault.error < 0 && !failures(&heard).is_empty() {
+                return Err(format!("it failed: {:?}", failures(&heard)));
+            }
             // What was there before can be used as it is.
             let heard = survive(|| play(vec![used(&project), generate()]))?;
             let found = text(&heard);

@@ -3,8 +3,10 @@
 
 #![allow(unsafe_code, reason = "functions of the C library, and system calls")]
 
+use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -46,8 +48,22 @@ pub struct Fault {
     pub from: u64,
     /// Whether all later operations fail too.
     pub lasts: bool,
-    /// The system's error number.
+    /// The system's error number, [`SHORT`] or [`SLOW`].
     pub error: i32,
+}
+
+/// In place of an error: half of the bytes are read or written.
+pub const SHORT: i32 = -1;
+/// In place of an error: the operation takes a moment.
+pub const SLOW: i32 = -2;
+
+thread_local! {
+    static IS_SHORT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The bytes of a transfer: some of them, if it is to be a short one.
+fn transferred(count: usize) -> usize {
+    if IS_SHORT.replace(false) { count.div_ceil(2) } else { count }
 }
 
 /// Does work while operations fail, and returns how many there were.
@@ -73,8 +89,15 @@ fn fails_to(read: bool) -> bool {
         return false;
     }
     let (at, from) = (COUNT.fetch_add(1, SeqCst), FROM.load(SeqCst));
-    let fails = at == from || LASTS.load(SeqCst) && at > from;
-    fails && fail_with(ERROR.load(SeqCst))
+    if at != from && !(LASTS.load(SeqCst) && at > from) {
+        return false;
+    }
+    match ERROR.load(SeqCst) {
+        SHORT => IS_SHORT.set(true),
+        SLOW => std::thread::sleep(Duration::from_millis(if at == from { 50 } else { 1 })),
+        error => return fail_with(error),
+    }
+    false
 }
 
 /// Sets this thread's error number; true.
@@ -103,10 +126,13 @@ const WRITES: c_int = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT;
 
 interpose! {
     fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int = SYS_open(path, flags, mode) if fails_to(flags & WRITES == 0);
-    fn read(file: c_int, bytes: *mut c_void, count: usize) -> isize = SYS_read(file, bytes, count) if file > 2 && fails_to(true);
-    fn pread64(file: c_int, bytes: *mut c_void, count: usize, at: i64) -> isize = SYS_pread64(file, bytes, count, at) if fails_to(true);
+    fn read(file: c_int, bytes: *mut c_void, count: usize) -> isize = SYS_read(file, bytes, transferred(count))
+        if file > 2 && fails_to(true);
+    fn pread64(file: c_int, bytes: *mut c_void, count: usize, at: i64) -> isize = SYS_pread64(file, bytes, transferred(count), at)
+        if fails_to(true);
     // Not the standard streams.
-    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, count) if file > 2 && fails();
+    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize = SYS_write(file, bytes, transferred(count))
+        if file > 2 && fails();
     fn fsync(file: c_int) -> c_int = SYS_fsync(file) if fails();
     fn fdatasync(file: c_int) -> c_int = SYS_fdatasync(file) if fails();
     fn ftruncate64(file: c_int, length: i64) -> c_int = SYS_ftruncate(file, length) if fails();

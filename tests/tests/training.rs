@@ -324,6 +324,7 @@ fn a_run_without_a_finite_loss_does_not_search_for_a_scale() {
     let device = common::adapter();
     let error = session(&run, &store(), &device, Options::default()).unwrap_err().to_string();
     assert!(error.contains("no finite loss in the 10 steps"), "{error}");
+    assert!(error.contains("train.precision = f32"), "{error}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
 /// Reports files that could not be read, entirely or in part.
 pub(super) fn print_problems(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
-        tell!("{name} {reason}; the other files are read");
+        tell!("warning: {name} {reason}");
     }
 }
 

@@ -1,19 +1,20 @@
 //! The engine's error type. A message says what happened, where, and what to do.
 
+use crate::storage::known;
 use glasshouse_protocol::Hint;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{}: {cause}{}", path.display(), advice_for_io(cause))]
+    #[error("{}: {cause}{}", known(path).display(), advice_for_io(cause))]
     Io {
         path: PathBuf,
         /// Not named `source`: the message includes it already.
         cause: std::io::Error,
     },
     /// A text, tokenizer or project file that cannot be used.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", known(path).display())]
     BadFile {
         path: PathBuf,
         /// The fault, its location and the remedy.
@@ -148,6 +149,12 @@ impl Error {
             }
             error => Self::Hinted { error: Box::new(error), hints: vec![hint] },
         }
+    }
+
+    /// Whether the system could not read a file. Its content may be intact, so that it must be neither skipped nor replaced.
+    pub fn is_unread(&self) -> bool {
+        use std::io::ErrorKind::{NotFound, UnexpectedEof};
+        matches!(self, Self::Io { cause, .. } if ![NotFound, UnexpectedEof].contains(&cause.kind()))
     }
 
     pub fn hints(&self) -> &[Hint] {

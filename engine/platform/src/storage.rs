@@ -2,7 +2,7 @@
 
 mod staging;
 
-pub use staging::Staging;
+pub use staging::{Staging, known};
 
 use crate::files::{File, OpenOptions};
 use crate::{Error, Result, Yielder, files};
@@ -213,6 +213,13 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
     let text = read_within(path, limit)?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
+}
+
+/// Reads JSON written by [`checked_json_from`]; earlier versions wrote it without a checksum.
+pub fn read_checked_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
+    let text = read_text(path, limit)?;
+    let covered = json_from_checked(&text).map_err(|reason| Error::bad_file(path, reason))?;
+    serde_json::from_str(&covered.unwrap_or(text)).map_err(|error| Error::bad_file(path, error.to_string()))
 }
 
 /// Calls `read` with the path and `limit`, or returns `None` if the file does not exist. A file that cannot be reached is an error.

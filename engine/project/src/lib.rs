@@ -14,7 +14,7 @@
 //! data/                              token streams and their tokenizers (glasshouse_text::data)
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
-//!     run.json                       the run's record: device, state, steps completed
+//!     run.json, run-copy.json        the run's record, twice: device, state, steps completed
 //!     about.json                     its title, tags and note, if people wrote any
 //!     metrics.jsonl                  one event per line; identical for identical runs
 //!     clock.jsonl                    events that depend on the clock: speeds, checkpoints
@@ -250,6 +250,18 @@ impl Project {
     /// Fails if no run matches, or several have the title.
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
+        let several = |runs: &[&Run], what: &str, by: &str| {
+            let names: Vec<String> = runs.iter().map(|run| run.name()).collect();
+            let (folder, names) = (self.folder.display(), names.join(", "));
+            Err(Error::Unknown(format!(
+                "{folder}: several runs have the {what} `{name}`: {names}; choose one by its {by}"
+            )))
+        };
+        // A copied folder keeps its number.
+        let numbered: Vec<&Run> = runs.iter().filter(|run| name.parse() == Ok(run.number())).collect();
+        if numbered.len() > 1 {
+            return several(&numbered, "number", "whole name");
+        }
         if let Some(run) = called(&runs, name) {
             return Ok(run);
         }
@@ -257,14 +269,7 @@ impl Project {
         match titled[..] {
             [] => {}
             [run] => return Ok(run.clone()),
-            _ => {
-                let names: Vec<String> = titled.iter().map(|run| run.name()).collect();
-                return Err(Error::Unknown(format!(
-                    "{}: several runs have the title `{name}`: {}; choose one by its number",
-                    self.folder.display(),
-                    names.join(", ")
-                )));
-            }
+            _ => return several(&titled, "title", "number"),
         }
         let mut known: Vec<String> = runs.iter().map(Run::name).collect();
         known.extend(runs.iter().filter_map(Run::title));

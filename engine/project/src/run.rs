@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
+/// A second copy of [`RECORD`], read where the first one is damaged or missing.
+const RECORD_COPY: &str = "run-copy.json";
 const ABOUT: &str = "about.json";
 /// Where a damaged [`ABOUT`] is kept once there is a new one.
 const DAMAGED_ABOUT: &str = "about-damaged.json";
@@ -362,14 +364,16 @@ impl Run {
     }
 
     pub fn record(&self) -> Result<RunRecord> {
-        storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
-            Error::BadFile { path, reason } => {
+        let path = self.folder.join(RECORD);
+        let read = |path: &Path| storage::read_checked_json(path, MAX_RECORD_BYTES);
+        read(&path).or_else(|error| match error.is_unread() {
+            true => Err(error),
+            false => read(&self.folder.join(RECORD_COPY)).map_err(|_| {
                 let reason = format!(
-                    "the run's record is damaged ({reason}); restore a copy of the file, or delete the run"
+                    "the run's record and its copy {RECORD_COPY} are lost ({error}); restore one of them, or delete the run"
                 );
                 Error::bad_file(path, reason).hint(Hint::DeleteRun)
-            }
-            error => error,
+            }),
         })
     }
 
@@ -380,21 +384,22 @@ impl Run {
             // The record of an earlier version holds them.
             self.change_about(|_| {})?;
         }
-        storage::write_json(&self.folder.join(RECORD), record)
+        let text = storage::checked_json_from(record)?;
+        let write = |name| storage::write_atomically(&self.folder.join(name), text.as_bytes());
+        write(RECORD).and_then(|()| write(RECORD_COPY))
     }
 
     /// What people wrote about the run. If the file is damaged, the notes say so, because nothing else depends on it.
     pub fn about(&self) -> About {
+        self.read_about().unwrap_or_else(|error| About {
+            notes: format!("{error}: title, tags and note cannot be read; restore a copy, or write new ones"),
+            ..About::default()
+        })
+    }
+
+    fn read_about(&self) -> Result<About> {
         let read = |name| storage::if_there(&self.folder.join(name), MAX_RECORD_BYTES, storage::read_json);
-        match read(ABOUT) {
-            Ok(own) => own.or_else(|| read(RECORD).ok().flatten()).unwrap_or_default(),
-            Err(error) => About {
-                notes: format!(
-                    "{error}: title, tags and note cannot be read; restore a copy, or write new ones"
-                ),
-                ..About::default()
-            },
-        }
+        Ok(read(ABOUT)?.or_else(|| read(RECORD).ok().flatten()).unwrap_or_default())
     }
 
     /// Changes what people wrote about the run. Safe to call from several processes, also while the run trains.
@@ -403,11 +408,15 @@ impl Run {
         let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
         lock.hold();
         let path = self.folder.join(ABOUT);
-        let (mut about, is_there) = (self.about(), files::exists(&path));
-        if is_there && storage::read_json::<About>(&path, MAX_RECORD_BYTES).is_err() {
-            about = About::default();
-            files::rename(&path, self.folder.join(DAMAGED_ABOUT)).map_err(Error::io(&path))?;
-        }
+        let is_there = files::exists(&path);
+        let mut about = match self.read_about() {
+            Err(error) if error.is_unread() => return Err(error),
+            Err(_) => {
+                files::rename(&path, self.folder.join(DAMAGED_ABOUT)).map_err(Error::io(&path))?;
+                About::default()
+            }
+            Ok(about) => about,
+        };
         change(&mut about);
         if is_there || about != About::default() { storage::write_json(&path, &about) } else { Ok(()) }
     }

@@ -160,6 +160,7 @@ fn what_people_wrote_into_a_record_of_an_earlier_version_stays() {
     let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     (record["title"], record["notes"]) = ("Owls".into(), "by night".into());
     record["tags"] = serde_json::json!(["good"]);
+    record.as_object_mut().unwrap().remove("crc32c");
     std::fs::write(&path, record.to_string()).unwrap();
     let wanted = About { title: "Owls".into(), tags: vec!["good".into()], notes: "by night".into() };
     assert_eq!(run.about(), wanted);
@@ -190,6 +191,7 @@ fn a_run_without_one_of_its_records_is_listed_with_the_reason() {
         let (_folder, project) = project();
         let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
         std::fs::remove_file(run.folder().join(name)).unwrap();
+        std::fs::remove_file(run.folder().join("run-copy.json")).unwrap();
         let listed = project.run_summaries().unwrap();
         assert_eq!((listed.len(), listed[0].state), (1, RunState::Failed), "{name}");
         assert!(listed[0].error.as_ref().unwrap().contains(name), "{:?}", listed[0].error);
@@ -207,6 +209,7 @@ fn a_record_that_is_no_regular_file_is_refused() {
     for (at, name) in ["run.json", "run.toml", "metrics.jsonl"].into_iter().enumerate() {
         let path = run.folder().join(name);
         std::fs::remove_file(&path).ok();
+        std::fs::remove_file(run.folder().join("run-copy.json")).ok();
         std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
         let error = match at {
             2 => crate::metrics::read(&path).unwrap_err(),
@@ -234,7 +237,9 @@ fn a_damaged_run_is_listed_with_its_error() {
     let (_folder, project) = project();
     let data = project.folder().join("data");
     let runs: Vec<Run> = (0..3).map(|_| project.create_run(&config(), &data).unwrap()).collect();
-    std::fs::write(runs[1].folder().join("run.json"), "rubbish").unwrap();
+    for name in ["run.json", "run-copy.json"] {
+        std::fs::write(runs[1].folder().join(name), "rubbish").unwrap();
+    }
     let found = project.run_summaries().unwrap();
     let facts: Vec<_> = found.iter().map(|run| (run.name.as_str(), run.state.title())).collect();
     assert_eq!(
@@ -244,9 +249,27 @@ fn a_damaged_run_is_listed_with_its_error() {
     assert!(found[1].error.as_ref().unwrap().contains("run.json"));
     let reason = runs[1].record().unwrap_err().to_string();
     assert!(
-        reason.contains("run.json: the run's record is damaged") && reason.contains("delete the run"),
+        reason.contains("run.json: the run's record and its copy") && reason.contains("delete the run"),
         "{reason}"
     );
+}
+
+#[test]
+fn a_damaged_record_is_read_from_its_copy() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    let record = RunRecord { step: 41, val_loss: Some(3.25), ..run.record().unwrap() };
+    run.save_record(&record).unwrap();
+    let path = run.folder().join("run.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for damaged in ["", &text[..text.len() / 2], &text.replace("3.25", "1.25"), "\u{0}"] {
+        std::fs::write(&path, damaged).unwrap();
+        assert_eq!(run.record().unwrap(), record, "{damaged:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(run.summary().unwrap().step, 41);
+    run.save_record(&record).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
 
 #[test]
@@ -287,6 +310,13 @@ fn a_run_is_found_by_a_title_that_no_other_has() {
     assert!(reason.contains("several runs have the title `chat`: 2-nanogpt-cpu, 3-nanogpt-cpu"), "{reason}");
     runs[1].delete().unwrap();
     assert_eq!(project.run("chat").unwrap(), runs[2]);
+    // As a file synchroniser leaves it after a conflict.
+    let copy = runs[0].folder().with_file_name("1-nanogpt-cpu (copy)");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(runs[0].folder().join("run.toml"), copy.join("run.toml")).unwrap();
+    let reason = project.run("1").unwrap_err().to_string();
+    assert!(reason.contains("several runs have the number `1`: 1-nanogpt-cpu"), "{reason}");
+    assert_eq!(project.run("1-nanogpt-cpu").unwrap(), runs[0]);
     assert!(project.run("my bose").unwrap_err().to_string().contains("did you mean `my base`"));
 }
 

@@ -166,13 +166,15 @@ impl Session {
         if let Err(error) = found {
             // Keep minutes of work if a task fails.
             if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
-                self.with_kept(run, evaluation)?;
-                self.sink.notice(format!("earlier results are kept with {}", run.name()));
+                let (_, is_stored) = self.with_kept(run, evaluation)?;
+                if is_stored {
+                    self.sink.notice(format!("earlier results are kept with {}", run.name()));
+                }
             }
             return Err(error);
         }
         if evaluation.settings.keep {
-            evaluation = self.with_kept(run, evaluation)?;
+            (evaluation, _) = self.with_kept(run, evaluation)?;
         } else {
             evaluation.limits = about::limits(run, &evaluation)?;
         }
@@ -181,22 +183,24 @@ impl Session {
         Ok(())
     }
 
-    /// Merges a new evaluation with the stored one of the same weights, and stores it.
-    fn with_kept(&self, run: &Run, new: Evaluation) -> Result<Evaluation> {
+    /// Merges a new evaluation with the stored one of the same weights, and stores it; also returns whether it could.
+    fn with_kept(&self, run: &Run, new: Evaluation) -> Result<(Evaluation, bool)> {
         let mut evaluation = match self.readable(run.evaluation()) {
             Some(kept) => merged(kept, new),
             None => new,
         };
         evaluation.limits = about::limits(run, &evaluation)?;
-        self.kept(run, run.keep_evaluation(&evaluation));
-        Ok(evaluation)
+        let is_stored = self.kept(run, run.keep_evaluation(&evaluation));
+        Ok((evaluation, is_stored))
     }
 
-    /// Reports if results could not be stored with a run: they may have taken minutes, and are still shown.
-    pub(super) fn kept(&self, run: &Run, stored: Result<()>) {
-        if let Err(error) = stored {
-            self.sink.notice(format!("these results are not stored with {}: {error}", run.name()));
-        }
+    /// Reports if results could not be stored with a run: they may have taken minutes, and are still shown. Returns whether they were.
+    pub(super) fn kept(&self, run: &Run, stored: Result<()>) -> bool {
+        stored
+            .inspect_err(|error| {
+                self.sink.notice(format!("these results are not stored with {}: {error}", run.name()));
+            })
+            .is_ok()
     }
 
     /// Answers with the stored evaluations and audits, and a comparison of the runs.

@@ -912,7 +912,7 @@ fn a_stopped_cleaning_by_another_recipe_or_of_other_files_is_replaced_only_when_
 #[test]
 fn a_cleaning_whose_end_failed_is_repeated() {
     let (folder, input, out) = places();
-    several_batches(&input);
+    mixed(&input);
     let recipe = Recipe::published("light").unwrap();
     let expected = folder.path().join("whole");
     clean(&recipe, &input, &expected);
@@ -932,7 +932,7 @@ fn a_cleaning_whose_end_failed_is_repeated() {
 #[test]
 fn a_cleaning_that_failed_before_its_first_batch_gives_way_to_another_recipe() {
     let (_folder, input, out) = places();
-    several_batches(&input);
+    mixed(&input);
     let recipe = Recipe::published("light").unwrap();
     drop(begun(&recipe, &input, &out, StartOptions::default()));
     let mut other = recipe.clone();

@@ -682,6 +682,23 @@ mod tests {
     }
 
     #[test]
+    fn a_map_that_fails_before_its_device_is_lost_counts_as_the_loss() {
+        for is_lost in [true, false] {
+            let gpu = super::super::test_gpu();
+            let usages = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let staging = pollster::block_on(gpu.buffer("read-back", 64, usages)).unwrap();
+            let reading = gpu.begin_read(&staging, 64, gpu.queue.submit([]));
+            staging.unmap();
+            assert_eq!(reading.done.try_recv(), Ok(false));
+            if is_lost {
+                gpu.lose();
+            }
+            let error = pollster::block_on(gpu.cause_of(gone()));
+            assert_eq!(matches!(error, Error::DeviceLost(_)), is_lost, "{error:?}");
+        }
+    }
+
+    #[test]
     fn only_infinite_halves_count_as_overflow() {
         let halves = |first: f32| {
             [first, f32::NEG_INFINITY, 65504.0, 1.0].map(|half| f16::from_f32(half).to_le_bytes()).concat()

@@ -159,12 +159,12 @@ impl Gpu {
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
-        // SAFETY: every other check stays on, so we only promise that no loop is infinite. A `Kernel` is composed and validated before this
-        // program is built, no external text becomes one, and each of its loops counts up to a bound from its arguments.
         #[allow(
             unsafe_code,
             reason = "a second counter in every loop doubles the time of attention's backward kernels"
         )]
+        // SAFETY: every other check stays on, so we only promise that no loop is infinite. A `Kernel` is composed and validated before this
+        // program is built, no external text becomes one, and each of its loops counts up to a bound from its arguments.
         let module = unsafe { self.device.create_shader_module_trusted(source, checks) };
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.name),

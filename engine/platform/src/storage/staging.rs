@@ -121,6 +121,26 @@ impl Drop for Staging {
     }
 }
 
+/// The path that a user knows for one of [`super::partial_path`] or [`Staging::beside`].
+pub fn known(path: &Path) -> PathBuf {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let final_name = |name: &str| {
+        let (name, own) = match name.strip_prefix(PREFIX) {
+            Some(beside) => {
+                beside.match_indices('-').rev().nth(1).map(|(at, _)| (&beside[..at], &beside[at + 1..]))?
+            }
+            None => name.strip_suffix(super::PARTIAL)?.strip_suffix('.')?.rsplit_once('.')?,
+        };
+        let (process, number) = own.split_once('-')?;
+        (digits(process) && digits(number)).then(|| name.to_owned())
+    };
+    let name = |part: std::path::Component<'_>| -> OsString {
+        let own = part.as_os_str();
+        own.to_str().and_then(final_name).map_or_else(|| own.to_owned(), Into::into)
+    };
+    path.components().map(name).collect()
+}
+
 fn lock_path(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
@@ -192,6 +212,22 @@ mod tests {
         drop(staging);
         assert_eq!(names(&place), ["new"]);
         assert_eq!(names(data.path()), [".partial-3", ".partial-3.lock", "0123456789abcdef"]);
+    }
+
+    #[test]
+    fn errors_name_files_as_the_user_knows_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("my-model.v2");
+        let staging = Staging::beside(&place).unwrap();
+        for (path, shown) in [
+            (staging.path().join("config.json"), place.join("config.json")),
+            (super::super::partial_path(&place), place.clone()),
+            (folder.path().join("notes.partial"), folder.path().join("notes.partial")),
+            (folder.path().join(".partial-1-0"), folder.path().join(".partial-1-0")),
+        ] {
+            let error = Error::io(&path)(std::io::ErrorKind::StorageFull.into()).to_string();
+            assert!(error.starts_with(&format!("{}: ", shown.display())), "{error}");
+        }
     }
 
     #[test]

@@ -41,11 +41,12 @@ fn project() -> (tempfile::TempDir, Project) {
     (folder, project)
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "data/abc/train-00000.bin",
     "documents/Текст.txt",
     "project.json",
     "runs/1-nanogpt-cpu/metrics.jsonl",
+    "runs/1-nanogpt-cpu/run-copy.json",
     "runs/1-nanogpt-cpu/run.json",
     "runs/1-nanogpt-cpu/run.toml",
 ];

@@ -159,7 +159,7 @@ impl Checkpoints {
                 }
                 // The others are no smaller.
                 Err(error @ Error::TooLarge { .. }) => return Err(error),
-                Err(error) if is_unread(&error) => return Err(error),
+                Err(error) if error.is_unread() => return Err(error),
                 Err(error) => {
                     let notice = format!("skipped a damaged checkpoint: {error}");
                     if !notices.contains(&notice) {
@@ -187,7 +187,7 @@ impl Checkpoints {
                 self.best = Some(best);
                 Ok(None)
             }
-            Err(error) if is_unread(&error) => Err(error),
+            Err(error) if error.is_unread() => Err(error),
             Err(error) => Ok(Some(format!(
                 "the best checkpoint is damaged, so the next evaluation makes a new one: {error}"
             ))),
@@ -333,7 +333,7 @@ impl Checkpoints {
             match Manifest::read(&self.folder, slot) {
                 Ok(None) => continue,
                 Ok(Some(manifest)) => manifests.push((slot, manifest)),
-                Err(error) if is_unread(&error) => return Err(error),
+                Err(error) if error.is_unread() => return Err(error),
                 Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
             }
             are_missing = false;
@@ -398,12 +398,6 @@ impl Checkpoints {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
-}
-
-/// Whether the system could not read a file, whose content may be intact: it must be neither skipped nor replaced.
-fn is_unread(error: &Error) -> bool {
-    use std::io::ErrorKind::{NotFound, UnexpectedEof};
-    matches!(error, Error::Io { cause, .. } if ![NotFound, UnexpectedEof].contains(&cause.kind()))
 }
 
 /// Parses step and sequence number from a state file's name.

@@ -197,7 +197,9 @@ fn a_damaged_project_is_listed_with_its_problem() {
     std::fs::write(marker("cut"), "{\"form").unwrap();
     let newer = std::fs::read_to_string(marker("newer")).unwrap().replace("\"version\": 1", "\"version\": 9");
     std::fs::write(marker("newer"), newer).unwrap();
-    std::fs::write(shelf.folder().join("run/runs/1-nanogpt-cpu/run.json"), "rubbish").unwrap();
+    for name in ["run.json", "run-copy.json"] {
+        std::fs::write(shelf.folder().join("run/runs/1-nanogpt-cpu").join(name), "rubbish").unwrap();
+    }
     std::fs::create_dir(shelf.folder().join("foreign")).unwrap();
     std::fs::write(shelf.folder().join("a-file"), "x").unwrap();
     let problem = |id: &str| about(&shelf, id).problem.unwrap_or_default();

@@ -4,7 +4,7 @@ use super::read::Problems;
 use super::store::Split;
 use glasshouse_protocol::quantity::{counted, percent, whole};
 use glasshouse_protocol::random::split_mix;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
 /// A hash of a text's words, lower-cased and without punctuation; stable across versions. `None` if the text has no letters or digits.
@@ -46,17 +46,49 @@ impl Key {
     }
 }
 
-/// Counts the texts of held-out files that are also trained on.
-#[derive(Debug, Default)]
+/// Words of a passage.
+const PASSAGE: usize = 32;
+/// Passages of the training text that are remembered.
+const REMEMBERED: usize = 1 << 18;
+
+/// Counts texts of held-out files, and passages within them, that are also trained on. A passage is any run of [`PASSAGE`] words. If the training
+/// text has too many, a share chosen by their hashes is compared.
+#[derive(Debug)]
 pub struct Copies {
     trained: BTreeSet<u64>,
     held_out: u64,
     copies: u64,
+    /// The hashes of the last words, and their polynomial.
+    words: VecDeque<u64>,
+    sum: u64,
+    /// Passages whose hash is a multiple of this are compared.
+    every: u64,
+    passages: BTreeSet<u64>,
+    held_out_passages: u64,
+    copied_passages: u64,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self {
+            trained: BTreeSet::new(),
+            held_out: 0,
+            copies: 0,
+            words: VecDeque::new(),
+            sum: 0,
+            every: 1,
+            passages: BTreeSet::new(),
+            held_out_passages: 0,
+            copied_passages: 0,
+        }
+    }
 }
 
 impl Copies {
     /// Notes a text; those of held-out files come last.
     pub fn note(&mut self, split: Split, key: Option<u64>) {
+        self.words.clear();
+        self.sum = 0;
         match split {
             Split::Train => self.trained.extend(key),
             Split::Validation => {
@@ -66,24 +98,60 @@ impl Copies {
         }
     }
 
-    /// Reports copies as a problem; `of` is what a text is called.
+    /// Adds words of a text that [`Copies::note`] ends, to find passages; those of held-out files come last.
+    pub fn add(&mut self, split: Split, piece: &str) {
+        const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+        const LEAVING: u64 = BASE.wrapping_pow(PASSAGE as u32);
+        for word in piece.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            let hash = key(word).unwrap_or_default();
+            self.sum = self.sum.wrapping_mul(BASE).wrapping_add(hash);
+            self.words.push_back(hash);
+            if self.words.len() > PASSAGE {
+                let first = self.words.pop_front().unwrap_or_default();
+                self.sum = self.sum.wrapping_sub(first.wrapping_mul(LEAVING));
+            }
+            let passage = split_mix(self.sum);
+            if self.words.len() < PASSAGE || !passage.is_multiple_of(self.every) {
+                continue;
+            }
+            match split {
+                Split::Train => {
+                    self.passages.insert(passage);
+                    if self.passages.len() > REMEMBERED {
+                        self.every *= 2;
+                        self.passages.retain(|passage| passage.is_multiple_of(self.every));
+                    }
+                }
+                Split::Validation => {
+                    self.held_out_passages += 1;
+                    self.copied_passages += u64::from(self.passages.contains(&passage));
+                }
+            }
+        }
+    }
+
+    /// Reports copies as a problem; `of` is what a text is called. Of passages, a tenth is many: texts quote each other.
     pub fn report(&self, problems: &Problems, name: &str, of: &str) {
-        if self.copies > 0 {
-            let share = percent(self.copies as f64 / self.held_out as f64);
+        let report = |what: String, share: f64, rows: u64| {
             let reason = format!(
-                "trains on {} of the {} of the held-out files ({share}): their loss does not show what the model does on new text; \
-                 hold out others",
-                whole(self.copies),
-                counted(self.held_out, of)
+                "trains on {what} of the held-out files ({}): their loss does not show what the model does on new text; hold out others",
+                percent(share)
             );
-            problems.note_rows(Path::new(name), &reason, self.copies);
+            problems.note_rows(Path::new(name), &reason, rows);
+        };
+        let share = self.copied_passages as f64 / self.held_out_passages.max(1) as f64;
+        if self.copies > 0 {
+            let what = format!("{} of the {}", whole(self.copies), counted(self.held_out, of));
+            report(what, self.copies as f64 / self.held_out as f64, self.copies);
+        } else if share >= 0.1 {
+            report("passages".to_owned(), share, 1);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::key;
+    use super::*;
 
     #[test]
     fn a_key_is_of_the_words_alone() {
@@ -91,5 +159,33 @@ mod tests {
         assert_ne!(key("a b"), key("ab"));
         assert_ne!(key("1 2"), key("2 1"));
         assert_eq!((key(" …!"), key("")), (None, None));
+    }
+
+    #[test]
+    fn excerpts_are_found_in_texts_of_any_length() {
+        let words = |from: u64, count: u64| {
+            (from..from + count).map(|word| format!("w{} ", split_mix(word) % 5000)).collect::<String>()
+        };
+        for (length, text, expected) in [
+            (1000, words(700, 600), Some("47.3 %")),
+            (1_000_000, words(500_000, 8000), Some("100.0 %")),
+            (1000, words(5000, 600), None),
+            (1000, words(700, 31), None),
+        ] {
+            let (mut copies, problems) = (Copies::default(), Problems::default());
+            for (split, text) in [(Split::Train, words(0, length)), (Split::Validation, text)] {
+                copies.add(split, &text);
+                copies.note(split, key(&text));
+            }
+            copies.report(&problems, "notes", "document");
+            assert!(copies.passages.len() <= REMEMBERED);
+            let reasons: Vec<String> = problems.list().into_iter().map(|problem| problem.reason).collect();
+            match expected {
+                None => assert_eq!(reasons, [""; 0]),
+                Some(share) => {
+                    assert!(reasons[0].contains(&format!("passages of the held-out files ({share})")));
+                }
+            }
+        }
     }
 }

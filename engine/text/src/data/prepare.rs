@@ -585,6 +585,9 @@ async fn scan(
             let characters = piece.text.chars().count() as u64;
             length += characters;
             key.add(&piece.text);
+            if let Some(own) = own {
+                copies.add(own, &piece.text);
+            }
             if let Some(learner) = &mut learner {
                 learner.add(&piece.text, split);
             }
