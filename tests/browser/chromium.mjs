@@ -24,6 +24,8 @@ export const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // Every test compiles the page anew: only the hottest functions are worth optimised code.
+  "--js-flags=--wasm-tiering-budget=130000000",
 ];
 
 const PAGE = "<!doctype html><meta charset=utf-8><title>Glasshouse tests</title>";

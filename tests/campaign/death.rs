@@ -303,7 +303,7 @@ static WORKS: [Work; 10] = [
         compared: dictionary,
     },
     Work {
-        arguments: &["merge", "--project", "adapted"],
+        arguments: &["merge", "--project", "adapted", "--run", "1"],
         project: "adapted",
         makes: "adapted/runs",
         at_once: false,

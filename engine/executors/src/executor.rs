@@ -360,39 +360,44 @@ pub async fn tuned_or_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::test_gpu;
+    use crate::gpu::{BufferFault, test_gpu};
     use glasshouse_compiler::model::training_graphs;
     use glasshouse_platform::block_on;
 
     #[test]
     fn only_auto_replaces_a_gpu_that_fails_by_the_cpu_and_says_why() {
-        let out = || Error::OutOfMemory {
-            what: "a buffer".to_owned(),
-            needed: 1,
-            held: None,
-            advice: "close other programs".to_owned(),
-        };
-        for error in [out(), Error::Device("kernel x could not be built".to_owned())] {
-            let told = error.to_string();
-            assert_eq!(fallback("auto", error).unwrap(), format!("{told}; using the CPU instead"));
-        }
-        assert!(matches!(fallback("gpu", out()), Err(Error::OutOfMemory { .. })));
-        assert!(matches!(fallback("auto", Error::Refused("no".to_owned())), Err(Error::Refused(_))));
-    }
-
-    #[test]
-    fn a_gpu_that_compiles_for_minutes_is_replaced_by_the_cpu_for_auto_only() {
         let config = glasshouse_protocol::presets::preset("nanogpt-cpu").unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let open = |device| {
-            let found = (Some(test_gpu().with_patience(0.0)), None);
+        let open = |device, gpu, fault: Option<BufferFault>| {
             let optimizer = Optimizer::new(&config.train);
-            block_on(Executor::open_on(found, device, &graphs, optimizer, Some(1), &Tuning::Default))
+            BufferFault::inject(fault.map(|fault| (0, fault)));
+            let opened = block_on(Executor::open_on(
+                (Some(gpu), None),
+                device,
+                &graphs,
+                optimizer,
+                Some(1),
+                &Tuning::Default,
+            ));
+            assert_eq!(BufferFault::inject(None), None);
+            opened
         };
-        let opened = open("auto").unwrap();
-        let said = opened.warning.unwrap();
-        assert!(opened.executor.gpu().is_none());
-        assert!(said.contains("compiled kernels for") && said.ends_with("using the CPU instead"), "{said}");
-        assert!(matches!(open("gpu"), Err(Error::Device(said)) if said.contains("choose the CPU")));
+        let hasty = || test_gpu().with_patience(0.0);
+        for (fault, reason) in [
+            (None, "compiled kernels for"),
+            (Some(BufferFault::OutOfMemory), "has no memory left"),
+            (Some(BufferFault::Refused), ""),
+        ] {
+            let gpu = || if fault.is_none() { hasty() } else { test_gpu() };
+            let opened = open("auto", gpu(), fault).unwrap();
+            let warning = opened.warning.unwrap();
+            assert!(opened.executor.gpu().is_none());
+            assert!(warning.contains(reason) && warning.ends_with("using the CPU instead"), "{warning}");
+            let error = open("gpu", gpu(), fault).err().unwrap();
+            assert!(matches!(error, Error::Device(_) | Error::OutOfMemory { .. }), "{error:?}");
+        }
+        assert!(
+            matches!(open("gpu", hasty(), None), Err(Error::Device(said)) if said.contains("choose the CPU"))
+        );
     }
 }
