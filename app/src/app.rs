@@ -199,7 +199,7 @@ impl App {
     /// Receives the engine's events since the last frame and runs the automatic follow-ups.
     pub fn receive(&mut self) {
         while let Some(mut report) = self.link.receive() {
-            self.asks.hear(&report.body);
+            self.asks.receive(&report.body);
             if let (Some(request), Event::Failed { error }) = (report.body.request, &mut report.body.event)
                 && let Some(Command::OpenProject { id }) = self.state.waiting.get(&request)
             {

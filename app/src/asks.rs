@@ -78,7 +78,7 @@ pub struct Capture {
 }
 
 impl Asks {
-    pub fn tell(&mut self, text: impl Into<String>) {
+    pub fn show_toast(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), ..Toast::default() });
     }
 
@@ -102,19 +102,19 @@ impl Asks {
     pub fn picture(&mut self, ui: &Ui, rect: Rect, title: &str) {
         let seen = rect.intersect(ui.clip_rect());
         if seen.height() < rect.height() - 1.0 {
-            self.tell(IN_SIGHT);
+            self.show_toast(IN_SIGHT);
         }
         self.capture = Some(Capture { rect: seen, name: format::file_name(title, "png") });
     }
 
     /// Shows a toast, with an optional undo command, once a request succeeded.
-    pub fn tell_when_done(&mut self, request: u64, text: impl Into<String>, undo: Option<Command>) {
+    pub fn toast_when_done(&mut self, request: u64, text: impl Into<String>, undo: Option<Command>) {
         let undo = undo.map(|command| Undo::Command(Box::new(command)));
         self.promised.push((request, Toast { text: text.into(), undo, shown_at: None }));
     }
 
     /// Shows the promised toast when its request succeeds.
-    pub fn hear(&mut self, report: &Report) {
+    pub fn receive(&mut self, report: &Report) {
         let done = match report.event {
             Event::Finished => true,
             Event::Failed { .. } => false,

@@ -27,7 +27,7 @@ pub mod canvas;
 #[deny(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "they panic where nobody reads; say! and tell! do not"
+    reason = "they panic where nobody reads; say! and report! do not"
 )]
 pub mod cli;
 #[cfg(any(feature = "pages", feature = "command-line"))]

@@ -33,7 +33,7 @@ pub use field::{
     choice, choice_or, closing, committed, composer, field, field_error, grouped, line_edit, radio,
     text_area, whole_number,
 };
-pub use fold::{arrow_keys, focus_ring, fold, fold_head, fold_row, is_open, tell_fold, what_is_this};
+pub use fold::{arrow_keys, describe_fold, focus_ring, fold, fold_head, fold_row, is_open, what_is_this};
 pub use heatmap::{Heatmap, Scale, Touched};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot};
 pub use layout::{

@@ -1,7 +1,7 @@
 //! Runs based on others, and runs moved to other machines, in the window.
 
 use crate::support;
-use crate::support::{answer, contains, is_shown, on, press, sent, tell};
+use crate::support::{answer, contains, is_shown, on, press, send, sent};
 use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
@@ -17,7 +17,7 @@ fn a_fine_tune_is_begun_from_a_run_and_leaves_the_next_new_run_alone() {
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     let mut history = support::history("2-llama-tiny", 1e-3);
     history.config.tokenizer.kind = TokenizerKind::Imported;
-    tell(window.state_mut(), [history]);
+    send(window.state_mut(), [history]);
     window.run_steps(3);
     press(&mut window, "Use as base model");
     assert!(contains(&window, "fine-tunes 2-llama-tiny (best)"), "the header names what the page begins");
@@ -50,7 +50,7 @@ fn a_fine_tune_is_begun_from_a_run_and_leaves_the_next_new_run_alone() {
 fn train_says_at_its_button_that_a_run_does_not_fit() {
     for fits in [true, false] {
         let mut app = support::app("light");
-        tell(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
+        send(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
         let plan = PlanSummary { fits: Some(fits), ..support::plan() };
         let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
         answer(&mut app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
@@ -85,7 +85,7 @@ fn a_file_that_is_refused_on_home_is_named_in_the_new_project() {
         |(name, text): (&str, &str)| Chosen { name: name.to_owned(), bytes: Some(text.as_bytes().to_vec()) };
     let files = Ok([("letters.txt", "Dear Mia"), ("none.txt", "")].map(file).to_vec());
     window.state_mut().answer(Answer { wish: Wish::Dropped, files });
-    tell(window.state_mut(), [support::numbered(9, "letters", "letters", Vec::new())]);
+    send(window.state_mut(), [support::numbered(9, "letters", "letters", Vec::new())]);
     window.run_steps(2);
     assert!(contains(&window, "none.txt was not added"));
 }
@@ -94,7 +94,7 @@ fn a_file_that_is_refused_on_home_is_named_in_the_new_project() {
 fn a_stopped_run_can_be_exported_as_a_bundle() {
     let mut window = on(PageName::Runs, [1280.0, 900.0]);
     let stopped = support::run("2-llama-tiny", RunState::Stopped, 1200, 2000);
-    tell(
+    send(
         window.state_mut(),
         [Event::Runs {
             runs: vec![
@@ -109,7 +109,7 @@ fn a_stopped_run_can_be_exported_as_a_bundle() {
     );
     window.run_steps(2);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(3);
     assert!(is_shown(&window, "Import a bundle"));
     let export = window.get_by_role_and_label(Role::Button, "Export a bundle");

@@ -61,12 +61,12 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     };
 
     // The model sees the rendered template, and both front ends give the same answer.
-    let heard = reply(&[(Role::User, "Go")]).unwrap();
-    assert_eq!(prompt(&heard), "u,Go.a,");
-    assert_eq!(chat(folder, "chats", "Go\n\n/quit\n", &[]), ended(&heard) + "\n");
-    let heard = reply(&[(Role::System, "x"), (Role::User, "Go")]).unwrap();
-    assert_eq!(prompt(&heard), "s,x.u,Go.a,");
-    assert_eq!(chat(folder, "chats", "Go\n", &["--system", "x"]), ended(&heard) + "\n");
+    let events = reply(&[(Role::User, "Go")]).unwrap();
+    assert_eq!(prompt(&events), "u,Go.a,");
+    assert_eq!(chat(folder, "chats", "Go\n\n/quit\n", &[]), ended(&events) + "\n");
+    let events = reply(&[(Role::System, "x"), (Role::User, "Go")]).unwrap();
+    assert_eq!(prompt(&events), "s,x.u,Go.a,");
+    assert_eq!(chat(folder, "chats", "Go\n", &["--system", "x"]), ended(&events) + "\n");
     // `/new` starts a new conversation with the next seed.
     let twice = chat(folder, "chats", "Go\n/new\nGo\n", &["--temperature", "0"]);
     let lines: Vec<&str> = twice.lines().collect();
@@ -77,11 +77,11 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
 
     // The beginning of a long conversation is cut except for the system message, and this is reported.
     let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
-    let heard = reply(&long).unwrap();
-    assert_eq!(prompt(&heard), "s,x.u,Go.a,");
+    let events = reply(&long).unwrap();
+    assert_eq!(prompt(&events), "s,x.u,Go.a,");
     let says =
         |event: &Event| matches!(event, Event::Notice { text, .. } if text.contains("2 of 4 messages"));
-    assert!(heard.iter().any(says), "{heard:?}");
+    assert!(events.iter().any(says), "{events:?}");
     let refused = reply(&[(Role::User, "tell me of the sea")]).unwrap_err();
     assert!(refused.contains("23 tokens") && refused.contains("12"), "{refused}");
     assert!(reply(&[(Role::System, "x")]).unwrap_err().contains("nothing to answer"));

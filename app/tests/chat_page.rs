@@ -3,7 +3,7 @@
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
-use crate::support::{self, answer, run, tell};
+use crate::support::{self, answer, run};
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
@@ -565,7 +565,7 @@ fn where_the_latest_model_does_not_chat_one_that_does_answers() {
     let mut scene = wide(Engine { chats: false, ..Engine::full() }, PageName::Chat);
     let learned = |name: &str, objective| RunSummary { objective, ..run(name, RunState::Finished, 10, 10) };
     let runs = vec![learned("1-talks", Objective::Chat), learned("2-first-stories", Objective::Text)];
-    tell(scene.harness.state_mut(), [Event::Runs { runs }]);
+    support::send(scene.harness.state_mut(), [Event::Runs { runs }]);
     scene.settle();
     let opened = scene.sent_of(|command| matches!(command, Command::OpenModel { .. }));
     let Some(Command::OpenModel { source, .. }) = opened.last() else { panic!("no model was opened") };
@@ -892,13 +892,13 @@ fn the_projects_classifier_is_switched_on_where_there_is_one() {
         let project = ProjectSummary { classifier, ..support::project("forest-tales", "Forest tales", 2) };
         [Event::Projects { projects: vec![project], storage: support::storage() }]
     };
-    tell(scene.harness.state_mut(), trained(true));
+    support::send(scene.harness.state_mut(), trained(true));
     scene.settle();
     scene.press(name);
     say(&mut scene, "Who was it?");
     assert!(moderation(&mut scene).classifier);
     // A project without a classifier is moderated by rules, and the choice is kept.
-    tell(scene.harness.state_mut(), trained(false));
+    support::send(scene.harness.state_mut(), trained(false));
     scene.settle();
     say(&mut scene, "And then?");
     assert!(!moderation(&mut scene).classifier && scene.is_disabled(name));
@@ -966,12 +966,12 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
     window.run_steps(2);
     let plain = support::history("1-first-stories", 1e-3);
-    support::tell(window.state_mut(), [plain.clone()]);
+    support::send(window.state_mut(), [plain.clone()]);
     window.run_steps(2);
     assert!(window.query_by_label("Merge adapter").is_none(), "it has no adapter");
     let mut history = plain;
     history.config.train.adapter = Some(Adapter::default());
-    support::tell(window.state_mut(), [history]);
+    support::send(window.state_mut(), [history]);
     window.run_steps(2);
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
@@ -996,7 +996,7 @@ fn the_export_of_a_run_with_an_adapter_offers_the_adapter_alone() {
     window.run_steps(2);
     let mut history = support::history("1-first-stories", 1e-3);
     history.config.train.adapter = Some(Adapter::default());
-    support::tell(window.state_mut(), [history]);
+    support::send(window.state_mut(), [history]);
     window.run_steps(2);
     window.get_by_label("Export model").click();
     window.run_steps(3);

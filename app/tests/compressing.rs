@@ -317,13 +317,13 @@ fn the_window_shows_a_frontier_and_recovers_a_pruned_run() {
     assert!(window.query_by_label("Recover").is_none(), "it was not pruned");
     let name = "3-llama-tiny-pruned";
     let pruned = RunSummary { steps: 0, ..support::run(name, RunState::Imported, 0, 0) };
-    support::tell(window.state_mut(), [Event::Runs { runs: vec![pruned] }]);
+    support::send(window.state_mut(), [Event::Runs { runs: vec![pruned] }]);
     window.run_steps(3);
     window.get_by_role_and_label(Role::Row, name).click_accesskit();
     let mut history = support::history(name, 1e-3);
     (history.config.preset, history.config.start) =
         ("llama-tiny-pruned".to_owned(), Some(Start::best_of("2-llama-tiny")));
-    support::tell(window.state_mut(), [history]);
+    support::send(window.state_mut(), [history]);
     window.run_steps(3);
     support::press(&mut window, "Recover");
     support::press(&mut window, "Tune");

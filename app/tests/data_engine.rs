@@ -27,10 +27,10 @@ impl Played {
         let (requests, inbox) = async_channel::unbounded();
         let (outbox, reports) = async_channel::unbounded();
         let options = session::Options { threads: Some(1), ..support::play::options(shelf) };
-        let tell = move |report| {
+        let receive = move |report| {
             outbox.try_send(report).ok();
         };
-        let engine = std::thread::spawn(move || pollster::block_on(session::run(options, inbox, tell)));
+        let engine = std::thread::spawn(move || pollster::block_on(session::run(options, inbox, receive)));
         let mut app = support::app("dark");
         app.preferences().device = "cpu".to_owned();
         app.preferences().folds.insert("what:data".to_owned(), false);

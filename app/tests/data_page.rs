@@ -1,7 +1,7 @@
 //! The data bench in the real application: clicks, the commands they send, and the display of the answers.
 
 use crate::support;
-use crate::support::{answer, bench, contains, forget, is_chosen, sent, tell};
+use crate::support::{answer, bench, contains, forget, is_chosen, send, sent};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -16,9 +16,9 @@ type Window = Harness<'static, App>;
 /// A window on the Data page of a project with these documents.
 fn window(documents: Event, events: impl IntoIterator<Item = Event>, size: [f32; 2]) -> Window {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("first", "Harbour", Vec::new())]);
-    tell(&mut app, [documents]);
-    tell(&mut app, events);
+    send(&mut app, [support::ready(), support::projects(), support::opened("first", "Harbour", Vec::new())]);
+    send(&mut app, [documents]);
+    send(&mut app, events);
     app.preferences().folds.insert("what:data".to_owned(), false);
     app.open(PageName::Data);
     support::window(app, size[0], size[1])
@@ -58,10 +58,10 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
     assert_eq!(asked(&mut window, &Command::ShowRecipe), 1);
     let sample = Command::JudgeSample { documents: 100 };
     assert_eq!(asked(&mut window, &sample), 0, "there is no recipe yet");
-    tell(window.state_mut(), [bench::recipe()]);
+    send(window.state_mut(), [bench::recipe()]);
     rest(&mut window);
     assert_eq!(asked(&mut window, &sample), 1);
-    tell(window.state_mut(), [bench::judged()]);
+    send(window.state_mut(), [bench::judged()]);
     rest(&mut window);
     assert_eq!((asked(&mut window, &Command::ShowRecipe), asked(&mut window, &sample)), (1, 1));
     assert!(contains(&window, "drops 15 of 100 after earlier steps, 21 on its own"));
@@ -77,7 +77,7 @@ fn a_recipe_that_drops_most_of_the_sample_says_so_before_the_cleaning() {
     let Event::Previewed(Preview::Sample { mut judgement }) = bench::judged() else { unreachable!() };
     judgement.kept = 31;
     judgement.stages[1].dropped = 44;
-    tell(window.state_mut(), [Event::Previewed(Preview::Sample { judgement })]);
+    send(window.state_mut(), [Event::Previewed(Preview::Sample { judgement })]);
     rest(&mut window);
     assert!(contains(&window, "drops more than half of the sample; the step \u{201c}"));
     assert!(contains(&window, "drops 44 documents of it"));
@@ -94,14 +94,14 @@ fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     let switched =
         Command::ChangeRecipe(RecipeChange::Stage { stage: "fineweb-quality".to_owned(), on: true });
     assert_eq!(sent(window.state_mut()), [switched]);
-    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("fineweb-quality", true) }]);
+    send(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("fineweb-quality", true) }]);
     rest(&mut window);
     assert!(is_on(&window, lists));
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::JudgeSample { documents: 100 }));
     press(&mut window, Role::Button, "Undo the last change of the recipe");
     let toml = bench::recipe_with("fineweb-quality", false).toml;
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::ChangeRecipe(RecipeChange::Toml { toml })));
-    tell(window.state_mut(), [bench::recipe()]);
+    send(window.state_mut(), [bench::recipe()]);
     rest(&mut window);
     assert!(!is_on(&window, lists));
     assert!(window.state().state().cleaning.before.is_empty());
@@ -194,7 +194,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
 fn a_recipe_that_was_changed_since_asks_for_another_cleaning() {
     let mut window = cleaned();
     assert!(!contains(&window, "The recipe has changed since"));
-    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
+    send(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
     window.run_steps(3);
     assert!(contains(&window, "The recipe has changed since"));
     forget(window.state_mut());
@@ -215,7 +215,7 @@ fn going_back_to_the_raw_text_can_be_called_off_for_ten_seconds() {
     assert!(!forgets(&mut window), "it can still be called off");
     window.run_steps(18);
     assert!(forgets(&mut window));
-    tell(window.state_mut(), [bench::documents(false)]);
+    send(window.state_mut(), [bench::documents(false)]);
     window.run_steps(3);
     assert!(window.query_by_role_and_label(Role::Button, "Clean").is_some());
     assert!(!contains(&window, "Last cleaning"));
@@ -229,7 +229,7 @@ fn dropped_documents_are_listed_by_stage_and_say_why() {
     let list =
         |stage: Option<&str>| Command::ListDropped { stage: stage.map(str::to_owned), offset: 0, count: 50 };
     assert_eq!(sent(window.state_mut()), [list(None)]);
-    tell(window.state_mut(), [bench::dropped(None)]);
+    send(window.state_mut(), [bench::dropped(None)]);
     window.run_steps(3);
     assert!(contains(&window, "4,439 documents dropped"));
     window.get_by_role_and_label(Role::ComboBox, "Stage that dropped documents").click();
@@ -237,14 +237,14 @@ fn dropped_documents_are_listed_by_stage_and_say_why() {
     window.get_by_label("Prose (Gopher) (2310)").click();
     rest(&mut window);
     assert_eq!(sent(window.state_mut()).last(), Some(&list(Some("gopher-quality"))));
-    tell(window.state_mut(), [bench::dropped(Some("gopher-quality"))]);
+    send(window.state_mut(), [bench::dropped(Some("gopher-quality"))]);
     window.run_steps(3);
     assert!(!contains(&window, "Dropped forum/threads.jsonl#88"));
     window.get_all_by_label_contains("Dropped harbour-museum/visit.html").next().unwrap().click();
     rest(&mut window);
     let id = "harbour-museum/visit.html".to_owned();
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::CompareDocument { id }));
-    tell(window.state_mut(), [bench::compared_dropped()]);
+    send(window.state_mut(), [bench::compared_dropped()]);
     window.run_steps(3);
     assert!(contains(&window, "Dropped by Prose (Gopher)"));
     assert!(contains(&window, "Sentences (C4) would drop it too: 2 sentences, at least 5 asked"));
@@ -264,12 +264,12 @@ fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
     let compare = Command::CompareDocument { id: bench::LIGHTHOUSE.to_owned() };
     assert_eq!(sent(window.state_mut()), std::slice::from_ref(&compare));
     assert!(contains(&window, "Comparing…"));
-    tell(window.state_mut(), [bench::compared()]);
+    send(window.state_mut(), [bench::compared()]);
     window.run_steps(3);
     assert!(contains(&window, "Sentences (C4) changes it"));
     assert!(contains(&window, "Lists and menus (FineWeb), which is off, would drop it"));
     assert!(contains(&window, "write to k•••@h•••••.example<EMAIL> or ring"));
-    tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
+    send(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
     rest(&mut window);
     let again = sent(window.state_mut());
     assert_eq!(again.iter().filter(|command| **command == compare).count(), 2, "{again:?}");
@@ -287,7 +287,7 @@ fn kept_documents_are_held_against_the_raw_ones_one_after_another() {
     rest(&mut window);
     let compare = |id: &str| Command::CompareDocument { id: id.to_owned() };
     assert_eq!(sent(window.state_mut()), [compare(bench::LIGHTHOUSE)]);
-    tell(window.state_mut(), [bench::compared()]);
+    send(window.state_mut(), [bench::compared()]);
     window.run_steps(3);
     assert!(contains(&window, "write to k•••@h•••••.example<EMAIL> or ring"));
     press(&mut window, Role::Button, "Next document");
@@ -317,7 +317,7 @@ fn files_are_shown_when_one_that_was_added_cannot_be_read() {
     let [drop, own] =
         ["Drop more files here", "Remove crew.txt"].map(|name| window.get_by_label(name).rect().top());
     assert!(drop < own && own < add.top() && add.bottom() < clean.top(), "the person's files come first");
-    tell(window.state_mut(), [bench::documents(false)]);
+    send(window.state_mut(), [bench::documents(false)]);
     window.run_steps(3);
     assert!(contains(&window, "Not read: empty."));
 }

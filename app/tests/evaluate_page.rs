@@ -126,7 +126,7 @@ fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
     kept.comparisons.clear();
     // What is told stays: the page reads it again, without an answer.
     scene.engine.silent = |command| matches!(command, Command::ReadEvaluations { .. });
-    support::tell(scene.harness.state_mut(), [kept]);
+    support::send(scene.harness.state_mut(), [kept]);
     scene.settle();
     assert!(scene.says("Not comparable: the runs were evaluated on different texts"));
     assert!(scene.says("1-first-stories on 8 tokens and 2-first-stories on 64,000 tokens"));
@@ -140,7 +140,7 @@ fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
 fn four_runs_are_compared_at_most() {
     let mut app = support::full_app("dark");
     let runs = (1..=12).map(|number| support::run(&format!("{number}-a"), RunState::Finished, 2000, 2000));
-    support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
+    support::send(&mut app, [Event::Runs { runs: runs.collect() }]);
     app.open(PageName::Evaluate);
     let mut window = support::window(app, 1280.0, 900.0);
     let offered = |window: &_, name| support::entry_label(window, Some(Role::CheckBox), name);

@@ -190,7 +190,7 @@ fn features_that_cannot_be_read_leave_no_spinner() {
 #[test]
 fn nothing_is_asked_while_a_run_trains_and_the_tab_needs_a_run() {
     let mut app = support::full_app("dark");
-    support::tell(&mut app, support::in_training(TrainingState::Running));
+    support::send(&mut app, support::in_training(TrainingState::Running));
     app.open(PageName::Features);
     let mut window = support::window(app, 1280.0, 900.0);
     assert!(window.query_all_by_label_contains("A run is in training").next().is_some());

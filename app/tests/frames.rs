@@ -2,7 +2,7 @@
 //! printed but not checked, since the machine may be busy (the median is the least affected); the number of vertices is checked.
 
 use crate::support;
-use crate::support::{answer, in_training, sent, tell};
+use crate::support::{answer, in_training, send, sent};
 use egui::{Event, PointerButton, Pos2, RawInput, Rect, Vec2};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
@@ -125,8 +125,8 @@ fn a_long_run() {
     let measure = |steps: usize| {
         let steps = steps as u64;
         let mut frames = frames(PageName::Train);
-        tell(&mut frames.app, in_training(TrainingState::Running));
-        tell(
+        send(&mut frames.app, in_training(TrainingState::Running));
+        send(
             &mut frames.app,
             [EngineEvent::Training { events: support::steps(1201, steps, steps), seconds: None }],
         );
@@ -155,7 +155,7 @@ fn a_long_document() {
             _ => None,
         });
         let text = prose(letters);
-        tell(
+        send(
             &mut frames.app,
             [answer::Document {
                 number: number.unwrap(),
@@ -206,7 +206,7 @@ fn a_long_text_in_tokens() {
                 entries: entries.collect(),
             }),
         ];
-        tell(&mut frames.app, answers);
+        send(&mut frames.app, answers);
         frames.rest();
         frames.measure(&format!("Tokenizer with {letters} letters"))
     };

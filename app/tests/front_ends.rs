@@ -30,9 +30,9 @@ fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
 fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(Envelope::plain(Request::new(1, command))).unwrap();
-    let heard = Rc::new(RefCell::new(Vec::new()));
-    let ear = heard.clone();
-    let tell = move |envelope: Envelope<Report>| {
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let sink = events.clone();
+    let receive = move |envelope: Envelope<Report>| {
         let Report { request, event } = envelope.body;
         match &event {
             Event::Cleaning(CleaningStep::Progress(_)) => {
@@ -45,10 +45,10 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
             }
             _ => {}
         }
-        ear.borrow_mut().push(event);
+        sink.borrow_mut().push(event);
     };
-    pollster::block_on(session::run(options(shelf), inbox, tell));
-    heard.take()
+    pollster::block_on(session::run(options(shelf), inbox, receive));
+    events.take()
 }
 
 fn begin(config: &RunConfig, stop_after: Option<u64>) -> Command {
@@ -85,8 +85,8 @@ fn the_same_run_gives_the_same_files() {
     let folder = folder.path();
     let [typed, used] = ["typed", "used"].map(|name| folder.join(name));
     train(folder, &typed, &[]);
-    let heard = play(folder, vec![use_project(used.clone(), true), begin(&config, None)]).unwrap();
-    assert!(heard.iter().any(|event| matches!(event, Event::RunOpened { opened } if !opened.resumes)));
+    let events = play(folder, vec![use_project(used.clone(), true), begin(&config, None)]).unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::RunOpened { opened } if !opened.resumes)));
     let (ours, theirs) = (checkpoints(&typed), checkpoints(&used));
     assert!(ours.len() >= 2 && ours == theirs, "{:?} {:?}", ours.keys(), theirs.keys());
     assert_eq!(metrics(&typed), metrics(&used));
@@ -169,14 +169,14 @@ fn the_same_prompt_is_continued_alike() {
     let prompt = "One".to_owned();
     let command =
         Command::Generate { source, prompt: Prompt::Text { text: prompt }, config, output: Output::Tokens };
-    let heard = play(folder, vec![use_project(folder.join("first"), false), command]).unwrap();
+    let events = play(folder, vec![use_project(folder.join("first"), false), command]).unwrap();
     let mut pieces = String::new();
-    for event in &heard {
+    for event in &events {
         if let Event::Written { text, .. } = event {
             pieces.push_str(text);
         }
     }
-    let ended = found!(heard.iter(), Event::Completed { completion } => completion).next().unwrap();
+    let ended = found!(events.iter(), Event::Completed { completion } => completion).next().unwrap();
     assert_eq!((&ended.text, serde_json::json!(ended.ending)), (&pieces, done["ending"].clone()));
     assert_eq!(ended.text, done["text"].as_str().unwrap());
 }
@@ -237,8 +237,8 @@ fn the_same_run_is_planned_alike() {
     std::fs::write(&file, config.to_toml().unwrap()).unwrap();
     let said = succeed(folder, &["plan", "--config", file.to_str().unwrap(), "--json"]);
     let said: Value = serde_json::from_str(&said).unwrap();
-    let heard = play(folder, vec![Command::Plan { config: Box::new(config) }]).unwrap();
-    let Some(Event::Planned(Forecast::Run { plan })) = heard.first() else { panic!("{heard:?}") };
+    let events = play(folder, vec![Command::Plan { config: Box::new(config) }]).unwrap();
+    let Some(Event::Planned(Forecast::Run { plan })) = events.first() else { panic!("{events:?}") };
     assert_eq!(said["parameters"], plan.parameters);
     assert_eq!(said["dispatches_per_step"], plan.dispatches_per_step);
     assert_eq!(said["bytes"]["total"], plan.bytes);
@@ -291,8 +291,8 @@ fn the_same_is_measured_alike() {
     ] {
         let common = ["--config", file.to_str().unwrap(), "--device", "cpu", "--threads", "2", "--json"];
         let said = succeed(folder, &[&["bench"], typed, &common].concat());
-        let heard = play(folder, vec![command]).unwrap();
-        let reports = heard.iter().filter_map(|event| match event {
+        let events = play(folder, vec![command]).unwrap();
+        let reports = events.iter().filter_map(|event| match event {
             Event::Bench { report, .. } => Some(report),
             _ => None,
         });
@@ -363,11 +363,11 @@ fn the_same_project_is_packed_alike() {
     };
     let used = use_project(folder.join("first"), false);
     let said = succeed(folder, &["pack", "--project", "first", "--to", "typed.glasshouse"]);
-    let heard = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
+    let events = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
     let packed = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
-    let Some(Event::Exported(answer::Exported { bytes, packed: files, .. })) = heard.last() else {
-        panic!("{heard:?}")
+    let Some(Event::Exported(answer::Exported { bytes, packed: files, .. })) = events.last() else {
+        panic!("{events:?}")
     };
     assert_eq!(*bytes, packed("sent.glasshouse").len() as u64);
     assert!(said.contains(&format!(", {files} files, read back)")), "{said}");
@@ -412,11 +412,11 @@ fn the_same_documents_are_cleaned_alike() {
     let input = mine.to_str().unwrap();
     let typed = ["data", "clean", "--in", input, "--out", "typed", "--recipe", "light"];
     let said = succeed(folder, &[&typed[..], &["--json"]].concat());
-    let heard = play(folder, vec![clean_files(&mine, folder.join("sent"))]).unwrap();
+    let events = play(folder, vec![clean_files(&mine, folder.join("sent"))]).unwrap();
     let kept = files(&folder.join("typed"));
     assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
     let mut phases: Vec<_> =
-        found!(heard.iter(), Event::Cleaning(CleaningStep::Progress(progress)) => progress.phase.name())
+        found!(events.iter(), Event::Cleaning(CleaningStep::Progress(progress)) => progress.phase.name())
             .collect();
     phases.dedup();
     let told = lines(&said);
@@ -424,7 +424,7 @@ fn the_same_documents_are_cleaned_alike() {
     let progress: Vec<_> = told.iter().filter(|line| line["event"] == "progress").collect();
     assert!(progress.iter().all(|line| line["done"].as_u64() <= line["total"].as_u64()), "{progress:?}");
     assert!(progress.len() >= phases.len() && progress.last().unwrap()["documents"] == 40, "{progress:?}");
-    assert!(heard.iter().any(
+    assert!(events.iter().any(
         |event| matches!(event, Event::Cleaning(CleaningStep::Done { report }) if report.raw.documents == 40)
     ));
 
@@ -447,14 +447,14 @@ fn a_cleaning_that_one_was_stopped_at_is_resumed_by_the_other() {
     let mine = documents(folder, 9000);
     let (input, out) = (mine.to_str().unwrap(), folder.join("out"));
     let typed = ["data", "clean", "--in", input, "--out", out.to_str().unwrap(), "--recipe", "light"];
-    let read = |heard: &[Event]| {
-        heard.iter().find_map(|event| match event {
+    let read = |events: &[Event]| {
+        events.iter().find_map(|event| match event {
             Event::Cleaning(CleaningStep::Stopped { documents }) => *documents,
             _ => None,
         })
     };
-    let heard = play_until_cancelled(folder, clean_files(&mine, out.clone()));
-    let documents = read(&heard).unwrap();
+    let events = play_until_cancelled(folder, clean_files(&mine, out.clone()));
+    let documents = read(&events).unwrap();
     let said = succeed(folder, &[&typed[..], &["--json"]].concat());
     let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
     assert_eq!(first, serde_json::json!({ "event": "resumed", "documents": documents }));
@@ -490,7 +490,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     succeed(folder, &["export", "--project", "first", "--to", "model"]);
     let said = succeed(folder, &["import", "model", "--project", "typed"]);
     assert!(said.starts_with("1-model: GPT2LMHeadModel, "), "{said}");
-    let heard = play(
+    let events = play(
         folder,
         vec![
             Command::UseProject { folder: folder.join("sent"), make: true },
@@ -503,10 +503,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     )
     .unwrap();
     let imported =
-        found!(heard.iter(), Event::RunAdded(answer::RunAdded { run, about, .. }) => (&run.name[..], about.split(',').next()))
+        found!(events.iter(), Event::RunAdded(answer::RunAdded { run, about, .. }) => (&run.name[..], about.split(',').next()))
             .next();
     assert_eq!(imported, Some(("1-model", Some("GPT2LMHeadModel"))));
-    let progress = found!(heard.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();
+    let progress = found!(events.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();
     assert!(progress.is_some_and(|(done, total)| done == total && *total > 1000), "{progress:?}");
 
     let write = |project: &str| {

@@ -103,7 +103,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
     let server = serve(folder.to_owned(), Odd::Nothing);
 
-    let heard = play(folder, vec![Command::ListModelFiles { address: format!("{server}/owl/") }]).unwrap();
+    let events = play(folder, vec![Command::ListModelFiles { address: format!("{server}/owl/") }]).unwrap();
     let length = |name: &str| std::fs::metadata(folder.join("owl").join(name)).unwrap().len();
     let names = [
         "config.json",
@@ -117,7 +117,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         files: names.map(str::to_owned).to_vec(),
         bytes: Some(names.iter().map(|name| length(name)).sum()),
     });
-    assert!(heard.contains(&listed), "{heard:?}");
+    assert!(events.contains(&listed), "{events:?}");
 
     // The inspected model is imported without another download; then it is gone.
     let looked = Command::ImportModel {
@@ -126,12 +126,12 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         for_comparison: false,
     };
     let look = Command::LookAtModel { from: Some(address(format!("{server}/owl"))) };
-    let heard = play(folder, vec![look, use_project(folder.join("tab"), true), looked.clone()]).unwrap();
-    let found = found!(heard.iter(), Event::Importing(ImportStep::Found { model }) => model.clone()).next();
+    let events = play(folder, vec![look, use_project(folder.join("tab"), true), looked.clone()]).unwrap();
+    let found = found!(events.iter(), Event::Importing(ImportStep::Found { model }) => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(
-        heard.iter().any(
+        events.iter().any(
             |event| matches!(event, Event::RunAdded(answer::RunAdded { run, .. }) if run.name == "1-owl")
         )
     );
@@ -176,12 +176,12 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands);
-    let heard = Rc::new(RefCell::new(Vec::new()));
-    let ear = heard.clone();
-    let tell = move |envelope: Envelope<Report>| match envelope.body.event {
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let sink = events.clone();
+    let receive = move |envelope: Envelope<Report>| match envelope.body.event {
         Event::Failed { error } => panic!("{}", error.message),
         Event::Finished => {
-            ear.borrow_mut().push(passing(&name).len());
+            sink.borrow_mut().push(passing(&name).len());
             match left.borrow_mut().next() {
                 Some(next) => requests.try_send(next).unwrap(),
                 None => assert!(requests.close()),
@@ -189,8 +189,8 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
         }
         _ => {}
     };
-    pollster::block_on(session::run(options(folder), inbox, tell));
-    assert_eq!(heard.take(), [1, 0]);
+    pollster::block_on(session::run(options(folder), inbox, receive));
+    assert_eq!(events.take(), [1, 0]);
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn servers_and_indices_may_be_odd() {
         (Odd::NoLengths, "owl", "without-lengths"),
         (Odd::NoHead, "shards", "without-head"),
     ] {
-        let heard = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
+        let events = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
         let listed =
-            found!(heard.iter(), Event::Importing(ImportStep::Listed { bytes, .. }) => *bytes).next();
+            found!(events.iter(), Event::Importing(ImportStep::Listed { bytes, .. }) => *bytes).next();
         assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
     }
     for (odd, path, reason) in [
@@ -293,12 +293,12 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     let mut commands = (1..).zip(commands).map(|(id, command)| Envelope::plain(Request::new(id, command)));
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
-    let heard = Rc::new(RefCell::new(Vec::new()));
-    let (ear, sought) = (heard.clone(), name.clone());
-    let tell = move |envelope: Envelope<Report>| {
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let (sink, sought) = (events.clone(), name.clone());
+    let receive = move |envelope: Envelope<Report>| {
         let Report { request, event } = envelope.body;
         let ended = matches!(event, Event::Finished | Event::Failed { .. }) && request != Some(CANCEL);
-        ear.borrow_mut().push((event, Instant::now(), passing(&sought)));
+        sink.borrow_mut().push((event, Instant::now(), passing(&sought)));
         if ended {
             match left.borrow_mut().next() {
                 Some(next) => requests.try_send(next).unwrap(),
@@ -306,23 +306,23 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
             }
         }
     };
-    pollster::block_on(session::run(options(folder), inbox, tell));
+    pollster::block_on(session::run(options(folder), inbox, receive));
 
     let (place, cancelled) = said.try_recv().expect("the transfer ended before it stood still");
-    let heard = heard.take();
-    let failed: Vec<_> = heard
+    let events = events.take();
+    let failed: Vec<_> = events
         .iter()
         .filter_map(|(event, at, left)| match event {
             Event::Failed { error } => Some((error.kind, *at, left.len())),
             _ => None,
         })
         .collect();
-    let [(kind, at, left)] = failed[..] else { panic!("{heard:#?}") };
+    let [(kind, at, left)] = failed[..] else { panic!("{events:#?}") };
     // A timeout would take longer.
     assert!(at.duration_since(cancelled) < Duration::from_secs(10), "{:?}", at.duration_since(cancelled));
     assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
     let imported = |event: &Event| matches!(event, Event::RunAdded { .. });
-    assert!(heard.iter().any(|(event, ..)| imported(event)), "{heard:#?}");
+    assert!(events.iter().any(|(event, ..)| imported(event)), "{events:#?}");
     // Nothing remains: no folder, lock or downloaded file.
     let made = place.parent().unwrap();
     assert!(!made.exists() && !made.with_added_extension("lock").exists(), "{}", made.display());
@@ -584,7 +584,7 @@ fn an_export_stands_within_a_phone() {
     for theme in ["light", "dark"] {
         let mut window = phone(theme, PageName::Runs);
         window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-        support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+        support::send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
         window.run_steps(3);
         press(&mut window, "Export model");
         assert_whole(&window, "Export 2-llama-tiny", "Choose a place");

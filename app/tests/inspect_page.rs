@@ -267,11 +267,11 @@ fn the_top_says_what_the_last_answer_is_of() {
 #[test]
 fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two_seconds() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens]);
-    support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
+    support::send(scene.harness.state_mut(), support::in_training(TrainingState::Running));
     scene.settle();
     let before = asked(&mut scene).len();
     let moved = Event::Training { events: support::steps(1201, 1210, 2000), seconds: None };
-    support::tell(scene.harness.state_mut(), [moved]);
+    support::send(scene.harness.state_mut(), [moved]);
     for _ in 0..5 {
         scene.frame();
     }
@@ -291,7 +291,7 @@ fn another_run_begins_with_its_own_layer_and_head() {
     };
     choose_head(&mut scene);
     assert_eq!(head(&mut scene), (Some(1), Some(1)));
-    support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
+    support::send(scene.harness.state_mut(), support::in_training(TrainingState::Running));
     scene.settle();
     assert_eq!(head(&mut scene), (None, None), "the run in training may have fewer");
 }

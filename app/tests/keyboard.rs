@@ -52,8 +52,8 @@ fn assert_reached(window: &mut Harness<'_, App>, page: PageName) {
 
 fn assert_page(page: PageName, width: f32) {
     let mut app = support::full_app("dark");
-    support::tell(&mut app, [support::bench::recipe()]);
-    support::tell(&mut app, support::in_training(TrainingState::Paused));
+    support::send(&mut app, [support::bench::recipe()]);
+    support::send(&mut app, support::in_training(TrainingState::Paused));
     for fold in ["train:settings", "train:change", "train:profile"] {
         app.preferences().folds.insert(fold.to_owned(), true);
     }
@@ -90,7 +90,7 @@ pages! {
 #[test]
 fn tab_reaches_every_control_of_what_an_evaluation_found() {
     let mut app = support::full_app("light");
-    support::tell(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()], true)]);
+    support::send(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()], true)]);
     for fold in ["evaluate:options", "evaluate:audit options"] {
         app.preferences().folds.insert(fold.to_owned(), true);
     }

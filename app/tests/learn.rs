@@ -93,7 +93,7 @@ fn a_lesson_never_shows_the_tokens_of_another_pages_text() {
         lost: String::new(),
         merges: None,
     };
-    support::tell(scene.harness.state_mut(), [Event::Tokens(tokens)]);
+    support::send(scene.harness.state_mut(), [Event::Tokens(tokens)]);
     scene.harness.run_steps(1);
     assert!(!scene.says("13 characters"));
     scene.settle();
@@ -298,11 +298,11 @@ fn an_early_curve_of_the_loss_begins_at_that_of_guessing() {
     let mut events = support::in_training(TrainingState::Running);
     events[1] = Event::Training { events: support::steps(0, 20, 2000), seconds: None };
     events[2] = Event::TrainingState { state: TrainingState::Running, step: 20, steps: 2000 };
-    support::tell(scene.harness.state_mut(), events);
+    support::send(scene.harness.state_mut(), events);
     scene.settle();
     assert!(scene.says("from guessing (ln V)"));
     scene.picture("train-early");
-    support::tell(
+    support::send(
         scene.harness.state_mut(),
         [Event::Training { events: support::steps(21, 200, 2000), seconds: None }],
     );

@@ -3,7 +3,7 @@
 
 use crate::support;
 use crate::support::{
-    answer, contains, copied, forget, in_training, is_chosen, is_shown, on, open_page, press, sent, tell,
+    answer, contains, copied, forget, in_training, is_chosen, is_shown, on, open_page, press, send, sent,
     type_into, wait, window,
 };
 use egui::{Key, Role};
@@ -66,7 +66,7 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
 fn another_project_does_not_show_the_parameters_of_the_one_before() {
     let mut window = on(PageName::Tokenizer, [1280.0, 800.0]);
     assert!(contains(&window, "3.21 M"), "the plan of the first project");
-    tell(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
+    send(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
     window.run_steps(2);
     assert!(!contains(&window, "3.21 M"), "the parameters of the project before");
 }
@@ -96,7 +96,7 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
     let bare =
         RunSummary { checkpoints: Vec::new(), ..support::run("2-llama-tiny", RunState::Stopped, 0, 2000) };
     let runs = vec![support::run("1-first-stories", RunState::Finished, 2000, 2000), bare];
-    tell(window.state_mut(), [support::opened("recipes", "Recipes", runs)]);
+    send(window.state_mut(), [support::opened("recipes", "Recipes", runs)]);
     for page in [PageName::Write, PageName::Chat, PageName::Inspect, PageName::Evaluate] {
         open_page(&mut window, page);
         assert!(is_shown(&window, &first) && !is_shown(&window, &latest), "{page:?}");
@@ -113,7 +113,7 @@ fn a_projects_card_knows_of_the_run_in_training() {
         window.get_by_role_and_label(Role::Button, "Open Recipes").accesskit_node().value()
     };
     assert_eq!(card(&window).as_deref(), Some("no runs yet"));
-    tell(window.state_mut(), in_training(TrainingState::Running));
+    send(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     let told = card(&window).unwrap();
     assert!(told.starts_with("validation ") && told.ends_with("· 1 run"), "{told}");
@@ -125,7 +125,7 @@ fn a_projects_card_says_that_its_run_was_interrupted() {
     let mut listed = support::projects();
     let Event::Projects { projects, .. } = &mut listed else { panic!("no projects") };
     (projects[0].name, projects[0].interrupted) = ("Cut off".to_owned(), Some((1_200, 5_000)));
-    tell(&mut app, [support::ready(), listed]);
+    send(&mut app, [support::ready(), listed]);
     app.open(PageName::Home);
     let window = window(app, 1280.0, 800.0);
     let told = window.get_by_role_and_label(Role::Button, "Open Cut off").accesskit_node().value();
@@ -137,7 +137,7 @@ fn home_resumes_the_run_that_was_interrupted() {
     let mut window = on(PageName::Home, [1280.0, 800.0]);
     assert!(window.query_by_role_and_label(Role::Button, "Resume").is_none(), "nothing was interrupted");
     let runs = vec![support::run("7-cut-off", RunState::Interrupted, 230, 650)];
-    tell(window.state_mut(), [support::opened("letters", "Letters", runs)]);
+    send(window.state_mut(), [support::opened("letters", "Letters", runs)]);
     window.run_steps(2);
     assert!(contains(&window, "7-cut-off was interrupted at step 230 of 650"));
     let accent =
@@ -159,7 +159,7 @@ fn home_resumes_the_run_that_was_interrupted() {
 #[test]
 fn another_projects_page_begins_at_its_top() {
     let mut window = on(PageName::Train, [1000.0, 320.0]);
-    tell(window.state_mut(), [support::opened("first", "A first project", Vec::new())]);
+    send(window.state_mut(), [support::opened("first", "A first project", Vec::new())]);
     window.run_steps(3);
     let top = |window: &Harness<'_, App>| window.get_by_label("Settings of the next run").rect().top();
     let before = top(&window);
@@ -175,7 +175,7 @@ fn another_projects_page_begins_at_its_top() {
         window.run_steps(2);
     }
     assert!(top(&window) < before - 50.0, "nothing was scrolled");
-    tell(window.state_mut(), [support::opened("letters", "Grandmother's letters", Vec::new())]);
+    send(window.state_mut(), [support::opened("letters", "Grandmother's letters", Vec::new())]);
     window.run_steps(3);
     assert!(top(&window) > before - 20.0, "the scroll position is the one of the project before");
 }
@@ -219,7 +219,7 @@ fn the_headline_is_always_the_validation_loss() {
         tokens_per_s: 38_000.0,
         skipped: false,
     };
-    tell(window.state_mut(), [Event::Training { events: vec![step], seconds: None }]);
+    send(window.state_mut(), [Event::Training { events: vec![step], seconds: None }]);
     window.run_steps(2);
     assert!(is_headline(&window));
     assert_eq!(window.query_all_by_label("1.234").count(), 1, "the training loss has a row");
@@ -228,7 +228,7 @@ fn the_headline_is_always_the_validation_loss() {
 #[test]
 fn time_left_and_total_are_told_before_the_first_step() {
     let mut app = support::full_app("dark");
-    tell(&mut app, in_training(TrainingState::Running).into_iter().take(1));
+    send(&mut app, in_training(TrainingState::Running).into_iter().take(1));
     app.open(PageName::Train);
     let window = window(app, 1280.0, 900.0);
     assert!(is_shown(&window, "Estimated total"));
@@ -326,8 +326,8 @@ fn a_text_leads_to_its_training() {
     press(&mut window, "Train on these stories");
     assert!(is_shown(&window, "Start a new run"), "a project with runs is asked before another one starts");
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    tell(&mut app, [support::bench::documents(false)]);
+    send(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    send(&mut app, [support::bench::documents(false)]);
     app.open(PageName::Data);
     let mut window = support::window(app, 1280.0, 900.0);
     press(&mut window, "Train on this text");
@@ -339,7 +339,7 @@ fn a_text_leads_to_its_training() {
         panic!("no documents")
     };
     (overview.train, overview.validation) = ((1, 16), (1, 2));
-    tell(window.state_mut(), [Event::Documents { overview, search, offset, found, documents }]);
+    send(window.state_mut(), [Event::Documents { overview, search, offset, found, documents }]);
     window.run_steps(2);
     assert!(contains(&window, "is too short for context length 256"));
     open_page(&mut window, PageName::Data);
@@ -350,7 +350,7 @@ fn a_text_leads_to_its_training() {
 #[test]
 fn a_new_run_says_what_it_takes_before_it_starts() {
     let mut window = on(PageName::Train, [1280.0, 900.0]);
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(2);
     let started = |window: &mut Harness<'_, App>| {
         sent(window.state_mut()).iter().filter(|command| matches!(command, Command::Train { .. })).count()
@@ -375,7 +375,7 @@ fn messages_move_nothing_go_by_themselves_and_belong_to_a_project() {
     let top =
         |window: &Harness<'_, App>| window.get_by_role_and_label(Role::Row, "2-llama-tiny").rect().top();
     let before = top(&window);
-    tell(window.state_mut(), [failed("the disk is full")]);
+    send(window.state_mut(), [failed("the disk is full")]);
     window.run_steps(2);
     assert!(is_shown(&window, "the disk is full"));
     assert_eq!(top(&window), before, "the page moved");
@@ -385,10 +385,10 @@ fn messages_move_nothing_go_by_themselves_and_belong_to_a_project() {
     window.run_steps(2);
     assert!(!is_shown(&window, "the disk is full"), "it never goes");
 
-    tell(window.state_mut(), [failed("this text cannot be read")]);
+    send(window.state_mut(), [failed("this text cannot be read")]);
     window.run_steps(2);
     assert!(is_shown(&window, "this text cannot be read"));
-    tell(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
+    send(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
     window.run_steps(2);
     assert!(!is_shown(&window, "this text cannot be read"), "it is about the project before");
 }
@@ -429,10 +429,10 @@ fn an_introduction_folds_once_its_page_was_left_and_comes_back_on_asking() {
 fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
     let mut app = support::app("dark");
     let none = Event::Projects { projects: Vec::new(), storage: support::storage() };
-    tell(&mut app, [support::ready(), none]);
+    send(&mut app, [support::ready(), none]);
     let mut window = window(app, 1200.0, 800.0);
     assert!(!is_shown(&window, "New project"));
-    tell(window.state_mut(), [support::projects()]);
+    send(window.state_mut(), [support::projects()]);
     window.run_steps(2);
     let grow = window.get_by_role_and_label(Role::Button, "Grow your first model").rect();
     let new = window.get_by_role_and_label(Role::Button, "New project").rect();
@@ -456,7 +456,7 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
 #[test]
 fn a_phone_shows_the_losses_of_runs() {
     let mut app = support::full_app("light");
-    tell(&mut app, in_training(TrainingState::Running));
+    send(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Runs);
     let window = window(app, 390.0, 844.0);
     let losses: Vec<_> = window.query_all_by_label("1.841").map(|node| node.rect()).collect();
@@ -507,7 +507,7 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     let mut owls = support::run("2-llama-tiny", RunState::Stopped, 900, 2000);
     let plain = |name: &str| support::run(name, RunState::Finished, 2000, 2000);
     let others = || vec![plain("1-first-stories"), plain("3-nanogpt-cpu"), plain("4-nanogpt-cpu")];
-    tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls.clone()]].concat() }]);
+    send(window.state_mut(), [Event::Runs { runs: [others(), vec![owls.clone()]].concat() }]);
     window.run_steps(2);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
     window.run_steps(2);
@@ -523,7 +523,7 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     assert!(asked.contains(&RunChange::Tags(tags()).to(run())), "{asked:?}");
 
     (owls.title, owls.tags) = ("Owls by night".to_owned(), tags());
-    tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
+    send(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
     window.run_steps(2);
     let row =
         |window: &Harness<'_, App>, name: &str| window.query_by_role_and_label(Role::Row, name).is_some();
@@ -546,7 +546,7 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
 fn a_run_is_copied_as_a_command_line() {
     let mut window = on(PageName::Runs, [1280.0, 1000.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-4)]);
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-4)]);
     window.run_steps(3);
     let line = copied(&mut window, "Copy as a command line");
     assert!(
@@ -580,16 +580,16 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
     assert!(is_shown(&window, sentence), "beside the forecast");
 
     let mut window = on(PageName::Train, [1280.0, 900.0]);
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(2);
     // A changed text requests a new plan.
-    tell(window.state_mut(), [support::documents()]);
+    send(window.state_mut(), [support::documents()]);
     let mut more = support::documents();
     if let Event::Documents { overview, .. } = &mut more {
         overview.bytes *= 2;
     }
     forget(window.state_mut());
-    tell(window.state_mut(), [more]);
+    send(window.state_mut(), [more]);
     window.run_steps(2);
     planned(&mut window);
     press(&mut window, "New run");
@@ -649,7 +649,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     assert!(!sent(window.state_mut()).contains(&Command::Steer(Steer::Stop)));
     assert_eq!(window.state().state().training.state, TrainingState::Running);
 
-    tell(
+    send(
         window.state_mut(),
         [Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Stopped, 1201, 2000) }],
     );
@@ -661,7 +661,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
 fn a_run_and_its_checkpoints_stand_beside_each_other() {
     let mut window = on(PageName::Runs, [1280.0, 900.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(3);
     let end = |name: &str| -> f32 {
         let found = window.query_all_by_role_and_label(Role::Button, name).map(|node| node.rect().right());
@@ -676,8 +676,8 @@ fn a_run_and_its_checkpoints_stand_beside_each_other() {
 #[test]
 fn the_time_left_is_the_one_that_the_engine_tells() {
     let mut app = support::full_app("dark");
-    tell(&mut app, in_training(TrainingState::Running));
-    tell(&mut app, [Event::Training { events: Vec::new(), seconds: Some((30.0, 3570.0)) }]);
+    send(&mut app, in_training(TrainingState::Running));
+    send(&mut app, [Event::Training { events: Vec::new(), seconds: Some((30.0, 3570.0)) }]);
     app.open(PageName::Train);
     let window = window(app, 1280.0, 900.0);
     assert!(is_shown(&window, "59 min 30 s") && is_shown(&window, "1 h 0 min"), "left, and in all");
@@ -720,7 +720,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
         folder: None,
         estimated_seconds: None,
     };
-    tell(window.state_mut(), [began, Event::TrainingEnded { run }]);
+    send(window.state_mut(), [began, Event::TrainingEnded { run }]);
     window.run_steps(2);
     let mut history = support::history(name, 1e-3);
     history.config.train.objective = Objective::Chat;
@@ -736,12 +736,12 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
 #[test]
 fn an_ended_run_shows_what_it_wrote_first_and_last_with_its_model() {
     let mut window = on(PageName::Train, [1280.0, 1400.0]);
-    tell(window.state_mut(), support::in_training(TrainingState::Running));
+    send(window.state_mut(), support::in_training(TrainingState::Running));
     window.run_steps(2);
     assert!(!is_shown(&window, "Before and after"), "it still trains");
     let run =
         RunSummary { best_step: Some(800), ..support::run("3-llama-tiny", RunState::Finished, 2000, 2000) };
-    tell(window.state_mut(), [Event::TrainingEnded { run: run.clone() }]);
+    send(window.state_mut(), [Event::TrainingEnded { run: run.clone() }]);
     window.run_steps(2);
     assert!(is_shown(&window, "Before, step 0"));
     assert!(is_shown(&window, "After, step 800"), "of the weights that are used");

@@ -167,13 +167,13 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
         moderation: Moderation::default(),
     };
     let server = Server::start(settings, board.clone()).unwrap();
-    let (heard, moderations) = async_channel::unbounded();
+    let (sender, moderations) = async_channel::unbounded();
     let engine = std::thread::spawn(move || {
         while let Ok(request) = inbox.recv_blocking() {
             let request = request.body;
             let Command::Generate { config, .. } = request.command else { continue };
             let mode = config.moderation.mode;
-            heard.try_send((*config.moderation).clone()).unwrap();
+            sender.try_send((*config.moderation).clone()).unwrap();
             let moderated = match mode {
                 ModerationMode::Off => Moderated::new(),
                 _ => Moderated::from([(Category::Drugs, 2)]),

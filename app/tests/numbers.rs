@@ -1,6 +1,6 @@
 //! A run has the same numbers on every page, whether it trains or has ended.
 
-use crate::support::{self, contains, is_shown, open_page, tell, window};
+use crate::support::{self, contains, is_shown, open_page, send, window};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -83,7 +83,7 @@ fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
     let mut run = fresh("1-llama-tiny");
     let row = SweepRow { run: Some(run.name.clone()), steps: STEPS, ..SweepRow::default() };
     let sweep = SweepSummary { rows: vec![row], ..SweepSummary::default() };
-    tell(window.state_mut(), [begin(run.clone()), Event::Sweep { sweep: Box::new(sweep) }]);
+    send(window.state_mut(), [begin(run.clone()), Event::Sweep { sweep: Box::new(sweep) }]);
     window.run_steps(2);
     open_page(&mut window, PageName::Runs);
     window.get_by_role_and_label(Role::Row, "1-llama-tiny").click();
@@ -104,9 +104,9 @@ fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
         let events: Vec<TrainEvent> = support::steps(from, until, STEPS).into_iter().map(worse).collect();
         events.iter().for_each(|event| run.follow(event));
         run.seconds = seconds;
-        tell(window.state_mut(), [Event::Training { events, seconds: Some((seconds, 90.0)) }]);
+        send(window.state_mut(), [Event::Training { events, seconds: Some((seconds, 90.0)) }]);
         // The engine's record lags behind.
-        tell(window.state_mut(), [Event::Runs { runs: vec![fresh("1-llama-tiny")] }]);
+        send(window.state_mut(), [Event::Runs { runs: vec![fresh("1-llama-tiny")] }]);
         window.run_steps(2);
         assert_eq!(run.step, until);
         check(&mut window, &run, true);
@@ -115,7 +115,7 @@ fn a_training_has_the_same_numbers_on_all_pages_at_every_step() {
     assert_eq!(run.best_step, Some(600));
     run.state = RunState::Finished;
     let state = Event::TrainingState { state: TrainingState::Idle, step: STEPS, steps: STEPS };
-    tell(window.state_mut(), [state, Event::TrainingEnded { run: run.clone() }]);
+    send(window.state_mut(), [state, Event::TrainingEnded { run: run.clone() }]);
     window.run_steps(2);
     check(&mut window, &run, false);
 }
@@ -128,7 +128,7 @@ fn a_project_keeps_the_card_of_its_best_text_run_while_a_fine_tune_trains() {
     projects[0].run = "1-first-stories".to_owned();
     let sentence = projects[0].sample.clone();
     let base = support::run("1-first-stories", RunState::Finished, 2000, 2000);
-    tell(&mut app, [support::ready(), listed, support::opened("first", "My first model", vec![base])]);
+    send(&mut app, [support::ready(), listed, support::opened("first", "My first model", vec![base])]);
     let tuned = RunSummary { objective: Objective::Chat, ..fresh("2-llama-tiny") };
     let evaluation = |val_loss| TrainEvent::Eval {
         step: 10,
@@ -139,7 +139,7 @@ fn a_project_keeps_the_card_of_its_best_text_run_while_a_fine_tune_trains() {
     };
     let sample = TrainEvent::Sample { step: 10, text: "Who?\n> Ada.".to_owned() };
     let events = vec![evaluation(0.125), sample];
-    tell(&mut app, [begin(tuned), Event::Training { events, seconds: None }]);
+    send(&mut app, [begin(tuned), Event::Training { events, seconds: None }]);
     app.open(PageName::Home);
     let mut window = window(app, 1280.0, 900.0);
     assert!(
@@ -158,7 +158,7 @@ fn a_project_keeps_the_card_of_its_best_text_run_while_a_fine_tune_trains() {
         sample,
     ];
     let ended = Event::TrainingState { state: TrainingState::Idle, step: 10, steps: STEPS };
-    tell(window.state_mut(), [ended, begin(better), Event::Training { events, seconds: None }]);
+    send(window.state_mut(), [ended, begin(better), Event::Training { events, seconds: None }]);
     window.run_steps(2);
     assert!(card(&window, "My first model").starts_with("validation 1.500 "));
     // Other projects have the former sentence.
@@ -175,7 +175,7 @@ fn all_pages_have_one_unit_of_losses() {
         best_step: Some(1150),
         ..support::run("1-first-stories", RunState::Finished, 2000, 2000)
     };
-    tell(
+    send(
         &mut app,
         [support::ready(), support::projects(), support::opened("first", "My first model", vec![run])],
     );
@@ -184,7 +184,7 @@ fn all_pages_have_one_unit_of_losses() {
     window.get_by_role_and_label(Role::RadioButton, "Bits per byte").click();
     window.run_steps(2);
     assert_eq!(window.state_mut().preferences().loss_unit, LossUnit::Bits);
-    tell(window.state_mut(), [support::history("1-first-stories", 1e-3)]);
+    send(window.state_mut(), [support::history("1-first-stories", 1e-3)]);
     open_page(&mut window, PageName::Train);
     assert!(is_shown(&window, "1.250") && is_shown(&window, "best, step 1,150"));
     open_page(&mut window, PageName::Runs);
@@ -198,14 +198,14 @@ fn all_pages_have_one_unit_of_losses() {
 fn a_validation_set_that_is_too_small_is_named() {
     let mut app = support::without_runs(PageName::Train);
     let run = RunSummary { held_out: Some(HeldOut { rows: 1, tokens: 8 }), ..fresh("1-llama-tiny") };
-    tell(
+    send(
         &mut app,
         [begin(run.clone()), Event::Training { events: support::steps(0, 100, STEPS), seconds: None }],
     );
     let mut window = window(app, 1280.0, 1000.0);
     assert!(contains(&window, "8 held-out tokens, 1 row"));
     let enough = RunSummary { held_out: Some(HeldOut { rows: 50, tokens: 4000 }), ..run };
-    tell(window.state_mut(), [begin(enough)]);
+    send(window.state_mut(), [begin(enough)]);
     window.run_steps(2);
     assert!(!contains(&window, "held-out tokens"));
 }
@@ -250,13 +250,13 @@ fn the_card_of_a_project_shows_its_best_text_run_after_a_fine_tune() {
     };
     for run in [&text, &chat] {
         let ended = Event::TrainingEnded { run: run.clone() };
-        tell(window.state_mut(), [begin(fresh(&run.name)), ended]);
+        send(window.state_mut(), [begin(fresh(&run.name)), ended]);
     }
     open_page(&mut window, PageName::Home);
     window.run_steps(3);
     assert_eq!(lists(&mut window), before + 1, "the list predates the runs");
     let listed = ProjectSummary { run: text.name.clone(), ..support::project("recipes", "Recipes", 2) };
-    tell(window.state_mut(), [Event::Projects { projects: vec![listed], storage: support::storage() }]);
+    send(window.state_mut(), [Event::Projects { projects: vec![listed], storage: support::storage() }]);
     window.run_steps(3);
     assert!(card(&window, "Recipes").starts_with("validation 1.84"), "{}", card(&window, "Recipes"));
     assert_eq!(lists(&mut window), before + 1);

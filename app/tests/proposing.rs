@@ -121,9 +121,9 @@ fn a_file_that_comes_as_bytes_is_looked_through_alike() {
     let settings = ProposalSettings { max_tokens: 4, ..ProposalSettings::default() };
     let command = Command::Propose { source, from: "prompts.jsonl".to_owned(), settings };
     let opens = (use_project(folder.join("first"), false), Vec::new());
-    let heard = play_with(folder, vec![opens, (command, vec![PROMPTS.into()])]).unwrap();
+    let events = play_with(folder, vec![opens, (command, vec![PROMPTS.into()])]).unwrap();
     let rows =
-        found!(heard.into_iter(), Event::Proposed(answer::Proposed { rows, measure: Uncertainty::Entropy, .. }) => rows).next();
+        found!(events.into_iter(), Event::Proposed(answer::Proposed { rows, measure: Uncertainty::Entropy, .. }) => rows).next();
     // The session has no feedback that would exclude a prompt.
     let rows: Vec<Value> = rows.unwrap().iter().map(|row| json!(row)).collect();
     assert_eq!(rows.len() + 1, typed.len());

@@ -1,7 +1,7 @@
 //! Lists and forms that can be read: what distinguishes runs, folded columns and checkpoints, progress, and the rail by keyboard.
 
 use crate::support::{
-    self, answer, assert_within_sides, contains, forget, is_chosen, is_shown, press, run, sent, tell,
+    self, answer, assert_within_sides, contains, forget, is_chosen, is_shown, press, run, send, sent,
 };
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
@@ -33,7 +33,7 @@ fn swept() -> Vec<RunSummary> {
 
 fn runs_at(theme: &str, [width, height]: [f32; 2], runs: Vec<RunSummary>) -> Window {
     let mut app = support::full_app(theme);
-    tell(&mut app, [Event::Runs { runs }]);
+    send(&mut app, [Event::Runs { runs }]);
     app.open(PageName::Runs);
     support::window(app, width, height)
 }
@@ -84,13 +84,13 @@ fn columns_fold_from_the_least_important_at_every_width() {
 #[test]
 fn pickers_name_a_runs_loss_and_size() {
     let mut app = support::full_app("dark");
-    tell(&mut app, [Event::Runs { runs: swept() }]);
+    send(&mut app, [Event::Runs { runs: swept() }]);
     app.open(PageName::Evaluate);
     let window = support::window(app, 1280.0, 900.0);
     let name = "2-llama-tiny · validation 2.000 · 3.50 M";
     assert!(window.query_by_role_and_label(Role::CheckBox, name).is_some());
     let mut app = support::full_app("dark");
-    tell(&mut app, [Event::Runs { runs: swept() }]);
+    send(&mut app, [Event::Runs { runs: swept() }]);
     app.open(PageName::Tune);
     let mut window = support::window(app, 1280.0, 900.0);
     window.get_by_role_and_label(Role::ComboBox, "Base model").click_accesskit();
@@ -253,7 +253,7 @@ fn what_can_be_edited_or_ticked_is_outlined() {
     };
     for theme in ["dark", "light"] {
         let mut app = support::full_app(theme);
-        tell(&mut app, [Event::Runs { runs: swept() }]);
+        send(&mut app, [Event::Runs { runs: swept() }]);
         app.open(PageName::Evaluate);
         let window = support::window(app, 1280.0, 900.0);
         let boxes = window.get_all_by_role(Role::CheckBox).filter(|tick| !is_chosen(tick));

@@ -103,7 +103,7 @@ impl Server {
         asked.1.recv_timeout(Duration::from_secs(10)).unwrap().unwrap()
     }
 
-    fn tell(&self, request: Option<u64>, event: Event) -> bool {
+    fn report(&self, request: Option<u64>, event: Event) -> bool {
         self.hub.receive(&Envelope::plain(Report { request, event }))
     }
 }
@@ -118,7 +118,7 @@ struct Browser {
 }
 
 /// A report: its number, the browser's own request, the event and the bytes of its files.
-struct Heard {
+struct Received {
     number: u64,
     request: Option<u64>,
     event: Value,
@@ -144,7 +144,7 @@ impl Browser {
         }
     }
 
-    fn heard(&mut self) -> Heard {
+    fn receive(&mut self) -> Received {
         let head = loop {
             let text = self.text();
             if text.get("number").is_some() {
@@ -162,7 +162,7 @@ impl Browser {
         }
         assert_eq!(report.get("request"), head.get("request").filter(|own| !own.is_null()));
         let (number, request) = (head["number"].as_u64().unwrap(), head["request"].as_u64());
-        Heard { number, request, event: report["event"].clone(), bytes }
+        Received { number, request, event: report["event"].clone(), bytes }
     }
 
     fn head(&mut self, request: &Request, files: &[usize]) {
@@ -182,8 +182,11 @@ impl Browser {
 
     /// Hears that a request was refused.
     fn is_refused(&mut self, request: u64, kind: ErrorKind) {
-        let heard = self.heard();
-        assert_eq!((heard.request, &heard.event["error"]["kind"]), (Some(request), &json!(kind.name())));
+        let received = self.receive();
+        assert_eq!(
+            (received.request, &received.event["error"]["kind"]),
+            (Some(request), &json!(kind.name()))
+        );
     }
 
     /// Hears that it steers, or that it does not.
@@ -240,9 +243,9 @@ fn two_browsers_see_the_same_and_one_steers() {
     second.ask(1, Command::ListRuns);
     let of_second = server.asked().body.id;
     assert_ne!(of_first, of_second);
-    assert!(server.tell(Some(of_second), Event::Runs { runs: Vec::new() }));
-    assert!(server.tell(Some(of_first), Event::Devices { devices: Vec::new() }));
-    let (to_first, to_second) = (first.heard(), second.heard());
+    assert!(server.report(Some(of_second), Event::Runs { runs: Vec::new() }));
+    assert!(server.report(Some(of_first), Event::Devices { devices: Vec::new() }));
+    let (to_first, to_second) = (first.receive(), second.receive());
     assert_eq!((to_first.request, to_first.event["event"].as_str()), (Some(1), Some("devices")));
     assert_eq!((to_second.request, to_second.event["event"].as_str()), (Some(1), Some("runs")));
     // The second may not steer, and is told so.
@@ -256,15 +259,16 @@ fn two_browsers_see_the_same_and_one_steers() {
     assert_eq!(asked.body.command, Steer::Pause.into());
     // Everybody sees its effect, and only the sender that it is done.
     let state = Event::TrainingState { state: TrainingState::Paused, step: 7, steps: 9 };
-    server.tell(Some(asked.body.id), state);
-    server.tell(Some(asked.body.id), Event::Finished);
-    server.tell(None, Event::Runs { runs: Vec::new() });
-    let heard = [first.heard(), first.heard()].map(|heard| (heard.request, heard.event["event"].clone()));
-    assert_eq!(heard, [(None, json!("training_state")), (None, json!("runs"))]);
-    let heard = [second.heard(), second.heard(), second.heard()]
-        .map(|heard| (heard.request, heard.event["event"].clone()));
+    server.report(Some(asked.body.id), state);
+    server.report(Some(asked.body.id), Event::Finished);
+    server.report(None, Event::Runs { runs: Vec::new() });
+    let received = [first.receive(), first.receive()]
+        .map(|received| (received.request, received.event["event"].clone()));
+    assert_eq!(received, [(None, json!("training_state")), (None, json!("runs"))]);
+    let received = [second.receive(), second.receive(), second.receive()]
+        .map(|received| (received.request, received.event["event"].clone()));
     let wanted = [(Some(3), json!("training_state")), (Some(3), json!("finished")), (None, json!("runs"))];
-    assert_eq!(heard, wanted);
+    assert_eq!(received, wanted);
     // Paths of this machine stay out of reach.
     second.ask(4, Command::ImportProject { name: None, from: Some("/etc/passwd".to_owned()) });
     second.is_refused(4, ErrorKind::Refused);
@@ -286,7 +290,7 @@ fn two_browsers_see_the_same_and_one_steers() {
     second.socket.send(Message::Text(none.to_string().into())).unwrap();
     second.is_refused(8, ErrorKind::Invalid);
     // A request of the program itself is not for the browsers, but for it.
-    assert!(!server.tell(Some(1), Event::Finished));
+    assert!(!server.report(Some(1), Event::Finished));
 }
 
 #[test]
@@ -302,15 +306,15 @@ fn a_lost_connection_loses_nothing() {
     browser.head(&add, &[file.len(), 3]);
     browser.socket.send(Message::Binary(file[..1 << 20].to_vec().into())).unwrap();
     browser.note(|note| note["partial"] == 1 << 20);
-    server.tell(None, Event::Runs { runs: Vec::new() });
-    let at = browser.heard().number;
+    server.report(None, Event::Runs { runs: Vec::new() });
+    let at = browser.receive().number;
     drop(browser);
     // Meanwhile, the session reports.
-    server.tell(None, Event::Devices { devices: Vec::new() });
+    server.report(None, Event::Devices { devices: Vec::new() });
     let mut browser = server.browser(&cookie, &format!("browser=a&last={at}"));
     browser.sent = 1;
     assert_eq!(browser.note(|note| !note.is_null())["partial"], 1 << 20);
-    assert_eq!(browser.heard().event["event"], "devices");
+    assert_eq!(browser.receive().event["event"], "devices");
     browser.head_again(&add, &[file.len(), 3]);
     browser.socket.send(Message::Binary(file[1 << 20..].to_vec().into())).unwrap();
     browser.socket.send(Message::Binary(b"abc".to_vec().into())).unwrap();
@@ -332,8 +336,8 @@ fn a_lost_connection_loses_nothing() {
     server.hub.receive(&Envelope { body: report, bytes: vec![file.clone()] });
     drop(browser);
     let mut browser = server.browser(&cookie, &format!("browser=a&last={}", at + 1));
-    let heard = browser.heard();
-    assert!(heard.request == Some(1) && heard.bytes == file);
+    let received = browser.receive();
+    assert!(received.request == Some(1) && received.bytes == file);
     // A file that can no longer be read is given up, and the next message follows.
     browser.sent = 1;
     browser.head(&add, &[5]);
@@ -360,8 +364,8 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
         Event::Project { opened: Some(Box::new(opened)) }
     };
     first.ask(1, open("stories"));
-    server.tell(Some(server.asked().body.id), opened(1, "stories"));
-    assert_eq!(first.heard().event["event"], "project");
+    server.report(Some(server.asked().body.id), opened(1, "stories"));
+    assert_eq!(first.receive().event["event"], "project");
     let mut second = server.browser(&cookie, "browser=b");
     second.steers(false);
     second.ask(1, hello("gpu"));
@@ -376,19 +380,19 @@ fn a_browser_that_arrives_changes_neither_device_nor_project() {
     let storage = StorageSummary { place: String::new(), lasting: true, used: None, quota: None };
     let (version, app_version, automatic) = (message::VERSION, String::new(), false);
     let ready = answer::Ready { version, app_version, device, automatic, storage };
-    server.tell(Some(hello_of_second), Event::Ready(ready));
-    server.tell(Some(hello_of_second), Event::Finished);
-    assert_eq!([second.heard(), second.heard()].map(|heard| heard.request), [Some(1), Some(1)]);
+    server.report(Some(hello_of_second), Event::Ready(ready));
+    server.report(Some(hello_of_second), Event::Finished);
+    assert_eq!([second.receive(), second.receive()].map(|received| received.request), [Some(1), Some(1)]);
     first.ask(9, hello("cpu"));
-    assert_eq!(first.heard().event["device"]["name"], "gpu");
-    assert_eq!(first.heard().event["event"], "finished");
+    assert_eq!(first.receive().event["device"]["name"], "gpu");
+    assert_eq!(first.receive().event["event"], "finished");
     // The first is not told again of its own project.
-    server.tell(Some(asked.body.id), opened(1, "stories"));
-    assert_eq!(second.heard().request, Some(2));
+    server.report(Some(asked.body.id), opened(1, "stories"));
+    assert_eq!(second.receive().request, Some(2));
     first.ask(2, open("other"));
-    server.tell(Some(server.asked().body.id), opened(2, "other"));
-    let heard = [first.heard().request, second.heard().request];
-    assert_eq!(heard, [Some(2), None], "both are in the other project");
+    server.report(Some(server.asked().body.id), opened(2, "other"));
+    let received = [first.receive().request, second.receive().request];
+    assert_eq!(received, [Some(2), None], "both are in the other project");
 }
 
 #[test]

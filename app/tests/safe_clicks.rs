@@ -2,7 +2,7 @@
 //! replaced settings come back, and what appears moves nothing.
 
 use crate::support::{
-    self, answer, contains, forget, full_app, is_shown, on, press, sent, tell, type_into, wait, window,
+    self, answer, contains, forget, full_app, is_shown, on, press, send, sent, type_into, wait, window,
 };
 use egui::{Key, Role, ViewportEvent, ViewportId};
 use egui_kittest::Harness;
@@ -58,7 +58,7 @@ fn saves(command: &Command) -> bool {
 /// A project without runs on the Train page, opened with the number 1, with its sample prompt changed a moment ago.
 fn changed() -> Harness<'static, App> {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::numbered(1, "first", "A", vec![])]);
+    send(&mut app, [support::ready(), support::projects(), support::numbered(1, "first", "A", vec![])]);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 900.0);
     forget(window.state_mut());
@@ -84,7 +84,7 @@ fn settings_changed_just_before_another_project_is_opened_stay_with_theirs() {
     assert!(saved.len() == 1 && saved[0].0 == Some(1) && saved[0].1.contains("An owl"), "{saved:?}");
     let opens = |command: &Command| matches!(command, Command::OpenProject { .. });
     assert!(place(&mut window, saves) < place(&mut window, opens), "the other one opens first");
-    tell(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
+    send(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
     for _ in 0..4 {
         wait(&mut window, 1.0);
     }
@@ -98,7 +98,7 @@ fn what_the_engine_refuses_as_stale_is_offered_and_never_applied() {
     wait(&mut window, 1.0);
     window.run_steps(2);
     assert_eq!(drafts(&mut window).len(), 1);
-    tell(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
+    send(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
     refuse(&mut window, saves, stale(), Vec::new());
     forget(window.state_mut());
     wait(&mut window, 60.0);
@@ -124,7 +124,7 @@ fn refused_documents_are_added_with_their_bytes_and_what_names_a_run_is_not_offe
     window.state_mut().answer(Answer { wish: Wish::AddDocuments, files: Ok(files) });
     window.run_steps(2);
     let adds = |command: &Command| matches!(command, Command::ChangeDocuments(DocumentsChange::Add { .. }));
-    tell(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
+    send(window.state_mut(), [support::numbered(2, "recipes", "B", vec![])]);
     refuse(&mut window, adds, stale(), vec![b"An owl.".to_vec()]);
     forget(window.state_mut());
     press(&mut window, "Apply here");
@@ -221,7 +221,7 @@ fn remedies_are_buttons_and_say_where_the_error_comes_from() {
         sent(window.state_mut()).into_iter().filter_map(launch).collect()
     };
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("first", "A", vec![])]);
+    send(&mut app, [support::ready(), support::projects(), support::opened("first", "A", vec![])]);
     app.open(PageName::Train);
     let mut window = window(app, 1280.0, 900.0);
     press(&mut window, "Train");
@@ -246,7 +246,7 @@ fn remedies_are_buttons_and_say_where_the_error_comes_from() {
     assert!(is_shown(&window, "Open Recipes"), "projects to delete are on Home");
 
     // A hint without a button is advice only.
-    tell(
+    send(
         window.state_mut(),
         [Event::Notice {
             text: "Shorter".to_owned(),
@@ -269,7 +269,7 @@ fn messages_queue_in_a_strip_that_covers_nothing() {
         };
         let before = places(&window);
         let failed = |text: &str| Event::Failed { error: ErrorReport::new(ErrorKind::Io, text) };
-        tell(window.state_mut(), [failed("the first error")]);
+        send(window.state_mut(), [failed("the first error")]);
         window.run_steps(2);
         assert!(window.query_by_role(Role::Alert).is_some());
         let strip = window.get_by_label("Dismiss").accesskit_node().bounding_box().unwrap();
@@ -280,7 +280,7 @@ fn messages_queue_in_a_strip_that_covers_nothing() {
                 "{name} is covered"
             );
         }
-        tell(window.state_mut(), [failed("the second error")]);
+        send(window.state_mut(), [failed("the second error")]);
         window.run_steps(2);
         assert!(is_shown(&window, "the second error") && !is_shown(&window, "the first error"));
         assert!(is_shown(&window, "1 more"));
@@ -350,7 +350,7 @@ fn replaced_settings_and_changed_notes_come_back() {
     window.run_steps(3);
     assert!(is_shown(&window, "Undo"));
     let runs = window.state().state().runs.list.clone();
-    tell(window.state_mut(), [support::numbered(2, "recipes", "B", runs)]);
+    send(window.state_mut(), [support::numbered(2, "recipes", "B", runs)]);
     window.run_steps(2);
     assert!(!is_shown(&window, "Undo"), "B would get settings of A");
 }
@@ -358,7 +358,7 @@ fn replaced_settings_and_changed_notes_come_back() {
 #[test]
 fn single_keys_can_be_switched_off() {
     let mut window = window(full_app("dark"), 1200.0, 800.0);
-    tell(window.state_mut(), support::in_training(TrainingState::Running));
+    send(window.state_mut(), support::in_training(TrainingState::Running));
     support::open_page(&mut window, PageName::Settings);
     window.get_all_by_label("Single keys open pages and pause training").next().unwrap().click_accesskit();
     window.run_steps(2);

@@ -20,7 +20,7 @@ fn picture(harness: &mut Harness<'_, App>, name: &str) {
 fn told(theme: &str, page: PageName) -> App {
     let mut app = support::full_app(theme);
     if page != PageName::Home {
-        support::tell(&mut app, support::in_training(TrainingState::Running));
+        support::send(&mut app, support::in_training(TrainingState::Running));
     }
     app.open(page);
     app
@@ -35,14 +35,14 @@ fn every_page_in_both_themes_and_five_widths() {
             {
                 let mut app = told(theme, page);
                 if page != PageName::Home {
-                    support::tell(&mut app, [support::profile()]);
+                    support::send(&mut app, [support::profile()]);
                 }
                 let mut window = support::window(app, width, height);
                 if page == PageName::Runs {
                     window.get_by_role_and_label(Role::Row, "1-first-stories").click();
                     window.run_steps(2);
                     let history = support::history("1-first-stories", 1e-3);
-                    support::tell(window.state_mut(), [history]);
+                    support::send(window.state_mut(), [history]);
                     window.run_steps(2);
                 }
                 let name = format!("{}-{theme}-{width}", page.key());
@@ -61,7 +61,7 @@ fn every_page_in_both_themes_and_five_widths() {
 fn states_beside_the_ordinary_one() {
     for theme in ["dark", "light"] {
         let mut app = support::app(theme);
-        support::tell(&mut app, [support::ready()]);
+        support::send(&mut app, [support::ready()]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-empty-{theme}"));
 
@@ -69,9 +69,9 @@ fn states_beside_the_ordinary_one() {
         let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
         let message = "The graphics device was lost after step 1200.".to_owned();
         failed.error = Some(message.clone());
-        support::tell(&mut app, support::in_training(TrainingState::Running));
+        support::send(&mut app, support::in_training(TrainingState::Running));
         let error = ErrorReport::new(ErrorKind::DeviceLost, message);
-        support::tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
+        support::send(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-failed-{theme}"));
 
@@ -79,8 +79,8 @@ fn states_beside_the_ordinary_one() {
         app.preferences().folds.insert("train:settings".to_owned(), true);
         app.preferences().folds.insert("train:profile".to_owned(), true);
         app.preferences().folds.insert("what:train".to_owned(), false);
-        support::tell(&mut app, support::in_training(TrainingState::Paused));
-        support::tell(&mut app, [support::profile()]);
+        support::send(&mut app, support::in_training(TrainingState::Paused));
+        support::send(&mut app, [support::profile()]);
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 1640.0), &format!("train-folds-{theme}"));
 
@@ -101,14 +101,14 @@ fn states_beside_the_ordinary_one() {
             window.run_steps(2);
         }
         let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];
-        support::tell(window.state_mut(), histories);
+        support::send(window.state_mut(), histories);
         window.run_steps(2);
         picture(&mut window, &format!("runs-compare-{theme}"));
 
         let mut app = support::full_app(theme);
         app.open(PageName::Train);
         let mut window = support::window(app, 1280.0, 820.0);
-        support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+        support::send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
         window.run_steps(2);
         window.get_by_role_and_label(Role::Button, "New run").click();
         window.run_steps(3);
@@ -119,7 +119,7 @@ fn states_beside_the_ordinary_one() {
         app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
         let error =
             ErrorReport::new(ErrorKind::BadFile, "letters.pdf: not a PDF (no %PDF- header)".to_owned());
-        support::tell(
+        support::send(
             &mut app,
             [
                 Event::Failed { error },
@@ -130,7 +130,7 @@ fn states_beside_the_ordinary_one() {
         picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));
 
         let mut app = support::full_app(theme);
-        support::tell(&mut app, support::in_training(TrainingState::Running));
+        support::send(&mut app, support::in_training(TrainingState::Running));
         app.open(PageName::Train);
         let mut window = support::window(app, 1280.0, 820.0);
         window.hover_at(egui::pos2(900.0, 300.0));
@@ -171,8 +171,8 @@ fn the_data_bench() {
     let bench_window = |theme: &str, documents: Event, events: Vec<Event>, size: (f32, f32)| {
         let mut app = support::app(theme);
         let opened = support::opened("first", "Harbour museum", Vec::new());
-        support::tell(&mut app, [support::ready(), support::projects(), opened, documents]);
-        support::tell(&mut app, events);
+        support::send(&mut app, [support::ready(), support::projects(), opened, documents]);
+        support::send(&mut app, events);
         app.preferences().folds.insert("what:data".to_owned(), false);
         app.preferences().folds.insert("stage:gopher-quality".to_owned(), size.1 > 1000.0);
         app.open(PageName::Data);
@@ -189,14 +189,14 @@ fn the_data_bench() {
             let told = vec![bench::recipe(), bench::cleaned(), bench::judged()];
             let mut window = bench_window(theme, bench::documents(true), told, size);
             open_list(&mut window, "Sample", "Sample harbour-museum/lighthouse.html");
-            support::tell(window.state_mut(), [bench::compared()]);
+            support::send(window.state_mut(), [bench::compared()]);
             window.run_steps(3);
             picture(&mut window, &format!("bench-compared-{theme}-{}", size.0));
         }
         let told = vec![bench::recipe(), bench::cleaned(), bench::judged(), bench::dropped(None)];
         let mut window = bench_window(theme, bench::documents(true), told, (1280.0, 900.0));
         open_list(&mut window, "Dropped", "Dropped harbour-museum/visit.html");
-        support::tell(window.state_mut(), [bench::compared_dropped()]);
+        support::send(window.state_mut(), [bench::compared_dropped()]);
         window.get_by_role_and_label(Role::Tab, "Report").click();
         window.run_steps(3);
         picture(&mut window, &format!("bench-dropped-{theme}"));
@@ -206,7 +206,7 @@ fn the_data_bench() {
         picture(&mut window, &format!("bench-first-{theme}"));
         window.get_by_role_and_label(Role::Button, "Clean").click();
         window.run_steps(2);
-        support::tell(window.state_mut(), [bench::cleaning(11_900_000, 27_500_000)]);
+        support::send(window.state_mut(), [bench::cleaning(11_900_000, 27_500_000)]);
         window.run_steps(2);
         picture(&mut window, &format!("bench-working-{theme}"));
 

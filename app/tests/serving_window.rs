@@ -3,7 +3,7 @@
 use crate::support::play::options;
 use crate::support::program::{last, stories, succeed, train};
 use crate::support::serving::pieces;
-use crate::support::{self, contains, in_training, tell, theme_of, window};
+use crate::support::{self, contains, in_training, send, theme_of, window};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -48,7 +48,7 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     let first = port(&window).expect("an address");
     assert!(std::net::TcpStream::connect(("127.0.0.1", first)).is_ok(), "it listens");
     assert!(!contains(&window, "A run is training"));
-    tell(window.state_mut(), in_training(TrainingState::Running));
+    send(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     assert!(contains(&window, "A run is training") && port(&window) == Some(first));
     press(&mut window);

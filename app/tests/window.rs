@@ -1,7 +1,7 @@
 //! The real application with a scripted engine: commands, display, and the cost of a frame.
 
 use crate::support;
-use crate::support::{answer, forget, full, in_training, is_chosen, press, sent, tell, window};
+use crate::support::{answer, forget, full, in_training, is_chosen, press, send, sent, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -27,12 +27,12 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
 
         let mut none = support::app("light");
         let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
-        tell(&mut none, [support::ready(), no_projects]);
+        send(&mut none, [support::ready(), no_projects]);
         none.open(page);
         window(none, 1000.0, 700.0);
 
         let mut empty = support::app("dark");
-        tell(
+        send(
             &mut empty,
             [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])],
         );
@@ -40,7 +40,7 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
         window(empty, 700.0, 700.0);
 
         let mut with_runs = support::full_app("light");
-        tell(&mut with_runs, in_training(TrainingState::Paused));
+        send(&mut with_runs, in_training(TrainingState::Paused));
         with_runs.open(page);
         let opened = window(with_runs, 420.0, 700.0);
         let entry = opened.get_by_role_and_label(Role::Tab, page.entry().title());
@@ -52,7 +52,7 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
 fn the_first_step_makes_a_project_and_trains_in_it() {
     let mut app = support::app("dark");
     let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
-    tell(&mut app, [support::ready(), no_projects]);
+    send(&mut app, [support::ready(), no_projects]);
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
     press(&mut window, "Grow your first model");
@@ -67,7 +67,7 @@ fn the_first_step_makes_a_project_and_trains_in_it() {
 fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let mut app = support::app("dark");
     let sample = vec![support::run("1-sample-stories", RunState::Finished, 600, 600)];
-    tell(&mut app, [support::ready(), support::projects(), support::opened("sample", "Sample", sample)]);
+    send(&mut app, [support::ready(), support::projects(), support::opened("sample", "Sample", sample)]);
     app.open(PageName::Home);
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
@@ -101,12 +101,12 @@ fn start_pause_step_and_continue_send_their_commands() {
     press(&mut window, "Train");
     assert!(matches!(last_sent(&mut window), Some(Command::Train { .. })));
     assert!(window.query_by_label("Ready to train").is_none(), "the run is on its way");
-    tell(window.state_mut(), in_training(TrainingState::Running));
+    send(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     press(&mut window, "Pause");
     assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::Pause)));
     let paused = Event::TrainingState { state: TrainingState::Paused, step: 1201, steps: 2000 };
-    tell(window.state_mut(), [paused]);
+    send(window.state_mut(), [paused]);
     window.run_steps(2);
     press(&mut window, "Step");
     assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::StepOnce)));
@@ -134,7 +134,7 @@ fn a_finished_run_goes_on_for_more_steps() {
     let app = support::without_runs(PageName::Train);
     let mut window = window(app, 1280.0, 900.0);
     press(&mut window, "Train");
-    tell(window.state_mut(), in_training(TrainingState::Running));
+    send(window.state_mut(), in_training(TrainingState::Running));
     let trains = |command: &Command| matches!(command, Command::Train { .. });
     let ended = Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Finished, 2000, 2000) };
     answer(window.state_mut(), trains, [ended, Event::Finished]);
@@ -208,7 +208,7 @@ fn numbers_open_pages_unless_a_text_is_written() {
 #[test]
 fn a_control_is_reached_with_tab_and_pressed_with_the_keyboard() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
     for _ in 0..60 {
@@ -248,7 +248,7 @@ fn drop_file(window: &mut Harness<'_, App>, path: &str) {
 #[test]
 fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
     drop_file(&mut window, "/photos/cat.jpg");
@@ -277,7 +277,7 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
 #[test]
 fn files_without_an_ending_are_taken_where_they_are_text() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, content: &[u8]| {
@@ -333,7 +333,7 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
     let deletes =
         |command: &Command| matches!(command, Command::ChangeProject { change: ProjectChange::Delete, .. });
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
     // By pointer: a menu opens where it is.
     let point = |window: &mut Harness<'_, App>, button: &str| {
@@ -365,7 +365,7 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
 #[test]
 fn projects_are_listed_again_when_a_person_comes_back() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     answer(&mut app, |command| matches!(command, Command::ListProjects), [Event::Finished]);
     let mut window = window(app, 1200.0, 800.0);
     let lists = |window: &mut Harness<'_, App>| {
@@ -387,7 +387,7 @@ fn projects_are_listed_again_when_a_person_comes_back() {
 fn a_change_of_a_run_begins_with_the_runs_own_rate() {
     let mut app = support::full_app("dark");
     app.preferences().folds.insert("train:change".to_owned(), true);
-    tell(&mut app, in_training(TrainingState::Running));
+    send(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 1400.0);
     let rate = |window: &Harness<'_, App>| {
@@ -395,7 +395,7 @@ fn a_change_of_a_run_begins_with_the_runs_own_rate() {
         fields.next().map(|field| field.accesskit_node().value())
     };
     assert_eq!(rate(&window), None, "the draft's rate says nothing of the run");
-    tell(window.state_mut(), [support::history("3-llama-tiny", 7e-4)]);
+    send(window.state_mut(), [support::history("3-llama-tiny", 7e-4)]);
     window.run_steps(3);
     assert_eq!(rate(&window).flatten().as_deref(), Some("7e-4"));
 }
@@ -412,7 +412,7 @@ fn a_seed_of_an_address_holds_without_a_preset() {
 #[test]
 fn a_projects_folder_can_be_opened_from_home() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let window = window(app, 1200.0, 800.0);
     assert!(window.query_by_role_and_label(Role::Button, "Open a project folder").is_some());
 }
@@ -422,10 +422,10 @@ fn every_named_error_is_shown_and_can_be_put_away() {
     // A cancellation by the person shows no message.
     for kind in ErrorKind::ALL.into_iter().filter(|kind| *kind != ErrorKind::Cancelled) {
         let mut app = support::app("light");
-        tell(&mut app, [support::ready(), support::projects()]);
+        send(&mut app, [support::ready(), support::projects()]);
         let message = format!("something of kind {kind:?} happened");
         let error = ErrorReport::new(kind, message.clone());
-        tell(&mut app, [Event::Failed { error }]);
+        send(&mut app, [Event::Failed { error }]);
         let mut window = window(app, 900.0, 700.0);
         assert!(window.query_by_label(&message).is_some(), "{kind:?} is not shown");
         press(&mut window, "Dismiss");
@@ -436,7 +436,7 @@ fn every_named_error_is_shown_and_can_be_put_away() {
 #[test]
 fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
     let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    send(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
     app.preferences().folds.insert("train:settings".to_owned(), true);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 1400.0);
@@ -462,7 +462,7 @@ fn the_device_of_the_engine_is_shown_whoever_chose_it() {
     // Another browser of a remote window chose the CPU.
     let Event::Ready(ready) = support::ready() else { panic!("ready") };
     let ready = answers::Ready { device: support::cpu(), automatic: false, ..ready };
-    tell(window.state_mut(), [Event::Ready(ready)]);
+    send(window.state_mut(), [Event::Ready(ready)]);
     window.run_steps(2);
     assert_eq!(chosen(&window), [true, false]);
 }
@@ -482,11 +482,11 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
     let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));
     assert_eq!(kept(&mut window), mixed);
     assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "Mixed")));
-    tell(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
+    send(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
     assert_eq!(kept(&mut window), mixed);
     // A project that has trained keeps its settings.
     let trained = vec![support::run("1-llama-tiny", RunState::Finished, 2000, 2000)];
-    tell(window.state_mut(), [support::opened("plays", "Plays", trained)]);
+    send(window.state_mut(), [support::opened("plays", "Plays", trained)]);
     assert_eq!(kept(&mut window), None);
     assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "32 bits")));
 }
@@ -494,11 +494,11 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
 #[test]
 fn a_run_that_failed_offers_its_checkpoint() {
     let mut app = support::full_app("dark");
-    tell(&mut app, in_training(TrainingState::Running));
+    send(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
     let error = ErrorReport::new(ErrorKind::DeviceLost, "the device was lost".to_owned());
-    tell(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
+    send(&mut app, [Event::TrainingEnded { run: failed }, Event::Failed { error }]);
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 900.0);
     assert!(window.query_all_by_label("the device was lost").count() == 1, "the failure is told twice");
@@ -526,15 +526,15 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     let history = || support::history("2-llama-tiny", 1e-3);
 
     let (mut before, session) = resumed();
-    tell(&mut before, [history()]);
-    tell(&mut before, session);
+    send(&mut before, [history()]);
+    send(&mut before, session);
     let (mut after, session) = resumed();
-    tell(&mut after, session);
+    send(&mut after, session);
     after.open(PageName::Train);
     let mut after = window(after, 1200.0, 800.0);
     let reads = Command::ReadRun { run: Some("2-llama-tiny".to_owned()), points: 2000 };
     assert!(sent(after.state_mut()).contains(&reads), "the past was not asked for");
-    tell(after.state_mut(), [history(), history()]);
+    send(after.state_mut(), [history(), history()]);
 
     let all: Vec<u64> = (1..=950).collect();
     assert_eq!(steps(&before), all);
@@ -573,8 +573,8 @@ fn spike() -> GuardReport {
 #[test]
 fn what_the_guard_saw_is_read_below_the_curves() {
     let mut app = support::full_app("dark");
-    tell(&mut app, in_training(TrainingState::Running));
-    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
+    send(&mut app, in_training(TrainingState::Running));
+    send(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
     assert_eq!(app.state().training.step(), 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
@@ -606,7 +606,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
         validation: false,
     };
     let overview = window.state().state().documents.overview.clone().expect("documents were listed");
-    tell(
+    send(
         window.state_mut(),
         [Event::Documents {
             overview,
@@ -633,8 +633,8 @@ fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
         let mut events = in_training(TrainingState::Running);
         let Some(Event::TrainingStarted { run, .. }) = events.first_mut() else { panic!("{events:?}") };
         run.learns_from = learns_from;
-        tell(&mut app, events);
-        tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
+        send(&mut app, events);
+        send(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())], seconds: None }]);
         app.open(PageName::Train);
         let mut window = window(app, 1200.0, 2400.0);
         window.run_steps(2);
@@ -650,12 +650,12 @@ fn the_sample_opens_where_the_shelf_is_empty_and_only_there() {
     let start = || AppOptions { sample: Some(vec![80, 75]), ..AppOptions::default() };
     let mut app = support::app_with("dark", start());
     let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
-    tell(&mut app, [support::ready(), no_projects]);
+    send(&mut app, [support::ready(), no_projects]);
     let imports = |command: &Command| matches!(command, Command::ImportProject { .. });
     assert_eq!(sent(&mut app).iter().filter(|command| imports(command)).count(), 1);
 
     let mut app = support::app_with("dark", start());
-    tell(&mut app, [support::ready(), support::projects()]);
+    send(&mut app, [support::ready(), support::projects()]);
     let sent = sent(&mut app);
     assert!(!sent.iter().any(imports));
     assert!(sent.iter().any(|command| matches!(command, Command::OpenProject { id } if id == "first")));
@@ -667,7 +667,7 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
     for grown in [false, true] {
         let mut app = support::app("dark");
         let no_projects = Event::Projects { projects: Vec::new(), storage: support::storage() };
-        tell(&mut app, [support::ready(), no_projects]);
+        send(&mut app, [support::ready(), no_projects]);
         app.open(PageName::Home);
         let mut window = window(app, 1200.0, 800.0);
         window.run_steps(2);
@@ -686,7 +686,7 @@ fn a_sample_that_was_stored_in_part_is_opened_anew() {
     let part = ProjectSummary { problem: Some("no project.json".to_owned()), ..ProjectSummary::default() };
     let mut app = support::app("dark");
     let listed = Event::Projects { projects: vec![part], storage: support::storage() };
-    tell(&mut app, [support::ready(), listed]);
+    send(&mut app, [support::ready(), listed]);
     app.open(PageName::Home);
     let mut window = window(app, 1200.0, 800.0);
     window.run_steps(2);
@@ -707,7 +707,7 @@ fn two_runs_are_compared_by_what_sets_them_apart() {
     let asked = |command: &Command| matches!(command, Command::ReadRun { .. });
     assert_eq!(sent(window.state_mut()).iter().filter(|command| asked(command)).count(), 2);
     let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];
-    tell(window.state_mut(), histories);
+    send(window.state_mut(), histories);
     window.run_steps(2);
     let labels = window.query_all_by_role(Role::Row).filter_map(|row| row.accesskit_node().label());
     let settings: Vec<String> = labels.filter(|label| label.starts_with("Learning rate")).collect();
@@ -723,7 +723,7 @@ fn typed_text_survives_a_reopening_of_its_project_only() {
     window.run_steps(2);
     for (id, name, text) in [("first", "My first model", "Hello"), ("recipes", "Recipes", "")] {
         let runs = vec![support::run("1-first-stories", RunState::Finished, 2000, 2000)];
-        tell(window.state_mut(), [support::opened(id, name, runs)]);
+        send(window.state_mut(), [support::opened(id, name, runs)]);
         window.run_steps(3);
         let typed = window.get_by_label("Message").accesskit_node().value().unwrap_or_default();
         assert_eq!(typed, text, "{name}");

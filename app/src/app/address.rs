@@ -157,7 +157,7 @@ mod tests {
     fn opening(start: AppOptions, names: &[&str], follow: Option<&Address>) -> (App, Vec<Command>) {
         let mut app = app(start);
         let projects = names.iter().copied().map(project).collect();
-        tell(&mut app, Event::Projects { projects, storage: storage("here") });
+        send(&mut app, Event::Projects { projects, storage: storage("here") });
         if let Some(address) = follow {
             app.follow(address);
             app.send();
@@ -167,7 +167,7 @@ mod tests {
         (app, sent)
     }
 
-    fn tell(app: &mut App, event: Event) {
+    fn send(app: &mut App, event: Event) {
         let Link::Script { reports, .. } = &mut app.link else { panic!("a script") };
         reports.push_back(Envelope::plain(Report { request: None, event }));
         app.receive();
@@ -184,7 +184,7 @@ mod tests {
         let (project, drafts) =
             (project("nanogpt-cpu"), Drafts::new(presets::preset("first-stories").unwrap()));
         let opened = OpenedProject { opening: 1, project, drafts, tokenizer: None, runs: Vec::new() };
-        tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
+        send(&mut app, Event::Project { opened: Some(Box::new(opened)) });
         assert_eq!((app.page, app.drafts.train.seed), (PageName::Train, 7));
         assert_eq!(app.drafts.train.model, model("nanogpt-cpu"));
         // A reload opens the project made before.
@@ -204,7 +204,7 @@ mod tests {
             let drafts = Drafts::new(presets::preset("first-stories").unwrap());
             let (project, runs) = (project("Owls"), Vec::new());
             let opened = OpenedProject { opening: 1, project, drafts, tokenizer: None, runs };
-            tell(&mut app, Event::Project { opened: Some(Box::new(opened)) });
+            send(&mut app, Event::Project { opened: Some(Box::new(opened)) });
             assert_eq!(app.preferences.project.is_none(), embed);
         }
     }
@@ -223,8 +223,8 @@ mod tests {
             let (device, app_version, storage) = (DeviceSummary::default(), String::new(), storage(place));
             let (version, automatic) = (message::VERSION, true);
             let ready = answer::Ready { version, app_version, device, automatic, storage: storage.clone() };
-            tell(&mut app, Event::Ready(ready));
-            tell(&mut app, Event::Projects { projects, storage });
+            send(&mut app, Event::Ready(ready));
+            send(&mut app, Event::Projects { projects, storage });
             assert_eq!(app.state.messages.len(), said, "{last:?} in {place}");
         }
     }

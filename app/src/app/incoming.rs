@@ -37,7 +37,7 @@ impl App {
         for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
             if name.ends_with(LINK_ENDING) {
                 context.copy_text(format!("{}#{}", link::page_address(), String::from_utf8_lossy(&bytes)));
-                self.asks.tell("Link copied");
+                self.asks.show_toast("Link copied");
                 continue;
             }
             link::save(&name, bytes, context, &self.answers.0);
@@ -144,7 +144,7 @@ impl App {
                     // The note shown when the picture was taken applies to the saved file, too.
                     let said = self.asks.toast.as_ref().map_or("", |toast| toast.text.as_str());
                     let more = if said == asks::IN_SIGHT { format!(". {said}") } else { String::new() };
-                    self.asks.tell(format!("Saved as {name}, {}{more}", format::bytes(bytes)));
+                    self.asks.show_toast(format!("Saved as {name}, {}{more}", format::bytes(bytes)));
                 }
             }
             Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),

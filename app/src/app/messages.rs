@@ -171,7 +171,7 @@ impl App {
                 ui.add_space(space::SMALL);
                 if plain(ui, icons::ICON_CONTENT_COPY, "Copy report").clicked() {
                     ui.ctx().copy_text(self.report(reason));
-                    self.asks.tell("Copied");
+                    self.asks.show_toast("Copied");
                 }
             });
         });

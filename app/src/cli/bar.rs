@@ -45,7 +45,7 @@ impl Progress {
             Event::Underway { .. } => {}
             Event::Progress { what, done, total } => {
                 if self.part != what && !stderr().is_terminal() && !wants_json() {
-                    tell!("{what}");
+                    report!("{what}");
                 }
                 if self.part.is_empty() {
                     self.bar = None;

@@ -62,17 +62,17 @@ fn measured(machine: &MachineArguments, unfused: bool, bench: Bench) -> Result<(
                 BenchReport::View(time) => {
                     let part = time.part.map_or_else(String::new, |part| format!(", {}", part.title()));
                     let tokens = counted(time.prompt_tokens as u64, "token");
-                    tell!("{}{part}, {tokens}: {:.1} ms", time.view, time.ms);
+                    report!("{}{part}, {tokens}: {:.1} ms", time.view, time.ms);
                 }
                 BenchReport::Scaling(cell) => {
                     let ScalingCell { size, ms_per_step, skipped, .. } = &**cell;
                     let layers = counted(size.layers as u64, "layer");
                     let ms = ms_per_step.map(|ms| format!("{ms:.2} ms per step"));
                     let found = skipped.as_deref().or(ms.as_deref()).unwrap_or(NOTHING);
-                    tell!("{layers}, width {}: {found}", size.width);
+                    report!("{layers}, width {}: {found}", size.width);
                 }
                 BenchReport::Step(step) if unfused && !step.unfused => {
-                    tell!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
+                    report!("note: --unfused is for a GPU; {} has no fusions to leave out", step.device);
                 }
                 _ => {}
             }

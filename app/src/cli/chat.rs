@@ -63,7 +63,7 @@ impl Record {
             Ok(_) => own.revision += 1,
             Err(_) if self.failed => {}
             Err(error) => {
-                tell!("note: this conversation is not kept: {error}");
+                report!("note: this conversation is not kept: {error}");
                 self.failed = true;
             }
         }
@@ -91,7 +91,7 @@ async fn converse(
         true => (", with the ChatML template", CHAT_HELP),
         false => (", with its own chat template", CHAT_HELP),
     };
-    tell!("{} at step {}{template}. {help}", model.run, model.step);
+    report!("{} at step {}{template}. {help}", model.run, model.step);
     let flags = interrupt::flags(STOPPING)?;
     let mut record = Record::default();
     if let Prompt::Messages { messages, .. } = &said {
@@ -167,7 +167,7 @@ async fn converse(
             }
             // At a terminal, it can be rephrased.
             Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
-                tell!("{error}");
+                report!("{error}");
                 said = before;
             }
             Err(error) => return Err(error),

@@ -33,7 +33,7 @@ pub(super) fn data(command: &DataCommand) -> Result<()> {
 /// Reports files that could not be read, entirely or in part.
 pub(super) fn print_problems(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
-        tell!("warning: {name} {reason}");
+        report!("warning: {name} {reason}");
     }
 }
 
@@ -88,13 +88,13 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
             Event::Cleaning(CleaningStep::Done { report: done }) => (bar, report) = (None, Some(done)),
             Event::Cleaning(CleaningStep::Stopped { documents: None }) => {
                 bar = None;
-                tell!("the cleaning was stopped; nothing was changed");
+                report!("the cleaning was stopped; nothing was changed");
             }
             Event::Cleaning(CleaningStep::Stopped { documents: Some(documents) }) => {
                 bar = None;
                 let (documents, without) =
                     (counted(documents, "document"), if restart { " without --restart" } else { "" });
-                tell!("the cleaning was stopped after {documents}; the same command{without} continues it");
+                report!("the cleaning was stopped after {documents}; the same command{without} continues it");
             }
             _ => {}
         }
@@ -177,7 +177,7 @@ fn read_report(folder: &Path) -> Result<CleaningReport> {
         }
     };
     if unfinished {
-        tell!("note: the folder also holds {UNFINISHED}; this is the previous report");
+        report!("note: the folder also holds {UNFINISHED}; this is the previous report");
     }
     CleaningReport::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
 }

@@ -31,7 +31,7 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     }
     let settings = settings(arguments)?;
     if settings.suite && settings.suite_rows.is_none() {
-        tell!("note: 100 rows per family of tasks; change with --rows N");
+        report!("note: 100 rows per family of tasks; change with --rows N");
     }
     drive(arguments.device.options(), async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
@@ -92,10 +92,10 @@ pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
             let to = Some(std::path::absolute(card)?);
             let command = Export::Card { run: run.clone() }.to(to, !arguments.force);
             engine.ask_for::<answer::Exported>(command).await?;
-            tell!("card: {}", card.display());
+            report!("card: {}", card.display());
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.of.project);
-            tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
+            report!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
         failed.map_or(Ok(()), Err)
     })
@@ -189,7 +189,7 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
         let is_new = Project::open(folder)?.run(&run)?.record()?.for_comparison;
         let kept =
             "; imported and kept under this name for comparison: the project's latest run is unchanged";
-        tell!("{run}: {about}{}", if is_new { kept } else { "" });
+        report!("{run}: {about}{}", if is_new { kept } else { "" });
         others.push(run);
     }
     let project = Project::open(folder)?;
@@ -208,7 +208,9 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     for run in runs.into_iter().chain(others) {
         let name = run.name();
         if found.iter().any(|known| known.name == name) {
-            tell!("note: {name} is named more than once; it is evaluated once and not compared with itself");
+            report!(
+                "note: {name} is named more than once; it is evaluated once and not compared with itself"
+            );
             continue;
         }
         found.push(run.summary()?);
@@ -256,7 +258,7 @@ fn settings_for(
         }));
     }
     if lacks_text {
-        tell!("note: {name} is an imported model without a validation text: its likelihood is left out");
+        report!("note: {name} is an imported model without a validation text: its likelihood is left out");
     }
     Ok(settings)
 }
@@ -300,7 +302,7 @@ async fn memorisation(
     let command = Command::Audit { source, settings: Box::new(settings) };
     let found = evaluated(engine, run, command, "stopping; earlier results are kept").await;
     let found = found.unwrap_or_else(|error| {
-        tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
+        report!("note: the memorisation of {} is unknown: {error:#}", run.name);
         None
     });
     Ok(found.and_then(|mut found| found.audits.pop()))

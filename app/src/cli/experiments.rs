@@ -172,11 +172,11 @@ fn train_sweep(
                     {
                         let (count, row) = (sweep.rows.len(), sweep.rows.get(at));
                         let varied = row.map(SweepRow::title).unwrap_or_default();
-                        bar::above(|| tell!("run {} of {count}: {varied}, to step {until}", at + 1));
+                        bar::above(|| report!("run {} of {count}: {varied}, to step {until}", at + 1));
                         let prediction = sweep.scaling.as_ref().and_then(|own| own.prediction.as_ref());
                         if let Some(prediction) = prediction {
                             let loss = prediction.metric().with_interval();
-                            bar::above(|| tell!("predicted final validation loss: {loss}"));
+                            bar::above(|| report!("predicted final validation loss: {loss}"));
                         }
                         // There is room for one bar.
                         if !has_others {
@@ -197,7 +197,7 @@ fn train_sweep(
                 // Of an ablation, before its first run.
                 Event::Progress { what, .. } if last.is_none() && what != work => {
                     if !json {
-                        tell!("{what}");
+                        report!("{what}");
                     }
                     work = what;
                 }

@@ -59,7 +59,7 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
             let found: answer::Dictionaries =
                 engine.ask_for(Command::ReadDictionaries { source, settings }).await?;
             if let Some(plan) = found.plan {
-                tell!("about {} on this device", duration(plan.seconds));
+                report!("about {} on this device", duration(plan.seconds));
             }
         }
         let command = Command::TrainDictionary { source, settings: Box::new(settings) };
@@ -76,7 +76,7 @@ fn train(arguments: &TrainDictionaryArguments) -> Result<()> {
                     }
                     (true, _) if dictionary.recovery.is_some() => report::print(&dictionary.blocks())?,
                     (true, None) => report::print(&dictionary.blocks())?,
-                    (true, Some(point)) => tell!(
+                    (true, Some(point)) => report!(
                         "{} tokens: loss {}, explained variance {}, {} active, {} dead{}",
                         whole(point.tokens),
                         figures(point.loss),

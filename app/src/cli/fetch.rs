@@ -32,9 +32,9 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> Result<()>
     }
     say!("{}", path.display())?;
     if let Some(entry) = entry {
-        tell!("{}, {}: {}", entry.title, entry.licence, entry.sentence);
+        report!("{}, {}: {}", entry.title, entry.licence, entry.sentence);
         if !entry.note.is_empty() {
-            tell!("note: {}", entry.note);
+            report!("note: {}", entry.note);
         }
     }
     Ok(())
@@ -89,14 +89,14 @@ impl DownloadProgress {
                 if self.last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     self.last = Some(Instant::now());
                     let of = self.is_exact.then(|| format!(" of {}", bytes(total)));
-                    tell!("{}{}", bytes(done), of.unwrap_or_default());
+                    report!("{}{}", bytes(done), of.unwrap_or_default());
                 }
             }
             (FetchProgress::Retrying { reason, seconds }, _) => {
-                above(|| tell!("note: {reason}; trying again in {}", duration(seconds)));
+                above(|| report!("note: {reason}; trying again in {}", duration(seconds)));
             }
             (FetchProgress::Verifying, Some(bar)) => bar.set_message("verifying the checksum"),
-            (FetchProgress::Verifying, None) => tell!("verifying the checksum"),
+            (FetchProgress::Verifying, None) => report!("verifying the checksum"),
             (FetchProgress::Done { .. }, _) => {}
         }
     }

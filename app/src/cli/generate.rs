@@ -109,7 +109,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         let seconds = begun.elapsed().as_secs_f64();
         let speed = tokens as f64 / seconds.max(1e-9);
         if !json {
-            tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(speed));
+            report!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(speed));
             return Ok(());
         }
         let line = json!({

@@ -50,12 +50,12 @@ pub(super) async fn import_from(
         match event {
             Event::Importing(ImportStep::Listed { host, files, bytes: total }) => {
                 let size = total.map_or("of unknown size".to_owned(), bytes);
-                tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
+                report!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
                 fetching = Some(DownloadProgress::new(total.map(Length::Exact), false));
             }
             Event::Progress { done: 0, total, .. } => {
                 fetching = None;
-                tell!("reading {} of weights", bytes(total));
+                report!("reading {} of weights", bytes(total));
             }
             Event::Progress { done, total, .. } => {
                 if let Some(fetching) = &mut fetching {

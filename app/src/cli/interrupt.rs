@@ -81,14 +81,14 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
         }
         let code = signal.exit_code();
         if flags.idle.load(Ordering::SeqCst) {
-            tell!("");
+            report!("");
             std::process::exit(code.into());
         }
         if !flags.stop.load(Ordering::SeqCst) {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);
             let message = *flags.message.lock().unwrap_or_else(PoisonError::into_inner);
-            bar::above(|| tell!("\n{message}; press Ctrl-C again to stop at once"));
+            bar::above(|| report!("\n{message}; press Ctrl-C again to stop at once"));
             flags.say_raised();
         } else if signal != Signal::HangUp {
             // SIGHUP from a terminal closed after Ctrl-C does not count as a second request.

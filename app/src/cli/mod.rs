@@ -9,7 +9,7 @@ macro_rules! say {
 }
 
 /// Prints a line to standard error, ignoring a closed pipe or full disk.
-macro_rules! tell {
+macro_rules! report {
     ($($argument:tt)*) => {{
         std::io::Write::write_fmt(&mut $crate::cli::terminal::err(), format_args!("{}\n", format_args!($($argument)*))).ok();
     }};
@@ -96,7 +96,7 @@ pub fn run() -> ExitCode {
         _ => match parsed() {
             Ok(arguments) => arguments.command,
             Err(error) if error.kind() == ErrorKind::ValueValidation => {
-                tell!("{}", without_types(error.render().to_string().trim_end()));
+                report!("{}", without_types(error.render().to_string().trim_end()));
                 return ExitCode::from(2);
             }
             Err(error) => error.exit(),
@@ -113,7 +113,7 @@ pub fn run() -> ExitCode {
             // The engine's own errors already include advice.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::advice_for_io);
-            tell!("error: {error:#}{advice}{}", hints::of_error(&error));
+            report!("error: {error:#}{advice}{}", hints::of_error(&error));
             let mistyped = error.downcast_ref::<Usage>().is_some()
                 || driver::is_of(&error, glasshouse_engine::protocol::ErrorKind::Unknown);
             ExitCode::from(if mistyped { 2 } else { 1 })

@@ -99,10 +99,10 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
     let LabelledRows { rows, broken } = LabelledRows::read(&storage::read_text(path, MAX_FILE_BYTES)?);
     for (line, reason) in broken.iter().take(TOLD) {
-        tell!("note: {}, line {line} is left out: {reason}", path.display());
+        report!("note: {}, line {line} is left out: {reason}", path.display());
     }
     if let Some(more @ 1..) = broken.len().checked_sub(TOLD) {
-        tell!("note: {} are left out as well", counted(more as u64, "further line"));
+        report!("note: {} are left out as well", counted(more as u64, "further line"));
     }
     ensure!(!rows.is_empty(), "{} has no row {{\"text\", \"label\"}}", path.display());
     Ok(rows)

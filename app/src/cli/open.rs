@@ -51,11 +51,11 @@ pub(super) fn serve(
     };
     let settings = RemoteSettings { host, port: arguments.port.unwrap_or_default(), page };
     let what = if watches { "watch and steer this run" } else { "open Glasshouse in a browser" };
-    let invite = move |link: &str| tell!("{what} (the link works once): {link}");
+    let invite = move |link: &str| report!("{what} (the link works once): {link}");
     let hub = engine.share(folder, watches);
     let remote = Remote::start(&settings, hub, invite).map_err(|reason| anyhow!(reason))?;
     if !host.is_loopback() {
-        tell!(
+        report!(
             "note: the connection is not encrypted; beyond a trusted network use `ssh -L PORT:localhost:PORT` instead of --host"
         );
     }

@@ -57,7 +57,7 @@ impl Output {
     pub(super) fn notice(&self, text: &str, hints: &[Hint]) {
         match self.json {
             true => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
-            false => above(|| tell!("note: {text}{}", hints::words(hints))),
+            false => above(|| report!("note: {text}{}", hints::words(hints))),
         }
     }
 
@@ -100,7 +100,7 @@ impl Output {
     fn put_json(&self, event: &TrainEvent) {
         match serde_json::to_string(event) {
             Ok(text) => self.put(&text),
-            Err(error) => tell!("note: cannot write an event: {error}"),
+            Err(error) => report!("note: cannot write an event: {error}"),
         }
     }
 
@@ -112,7 +112,7 @@ impl Output {
         let mut output = terminal::out();
         if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
             self.gone.set(true);
-            tell!("note: cannot write to stdout ({error}); training continues and is saved");
+            report!("note: cannot write to stdout ({error}); training continues and is saved");
         }
     }
 }

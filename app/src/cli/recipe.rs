@@ -45,7 +45,7 @@ pub(super) fn recipe(arguments: &RecipeArguments) -> Result<()> {
     })?;
     if run.step < run.steps {
         let project = quoted(&arguments.project);
-        tell!(
+        report!(
             "stopped early; continue with: glasshouse train --project {project} --resume --run {0}, and then: glasshouse recipe {name} --project \
              {project} --measure {0}",
             run.name

@@ -30,7 +30,7 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
         Some(RunsCommand::Restore { runs }) => runs.iter().try_for_each(|run| project.restore_run(run))?,
     }
     if let Err(error) = EnergySettings::from_variables(|name| std::env::var(name).ok()) {
-        tell!("note: {error}; energy, cost and emissions are not shown");
+        report!("note: {error}; energy, cost and emissions are not shown");
     }
     list(&project.run_summaries()?, arguments.json)
 }

@@ -26,7 +26,7 @@ fn variants(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result
     let compared = glasshouse_parity::variants::run(device, seconds, &arguments.filter);
     let (report, warning) = pollster::block_on(compared)?;
     if let Some(warning) = warning {
-        tell!("note: {warning}");
+        report!("note: {warning}");
     }
     print(arguments.json, &report, report.passed())
 }

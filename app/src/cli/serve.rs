@@ -35,16 +35,16 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;
         if !arguments.host.is_loopback() && arguments.token.is_none() {
             let host = arguments.host;
-            tell!("note: anyone who can reach {host} may send requests; --token TEXT requires a token");
+            report!("note: anyone who can reach {host} may send requests; --token TEXT requires a token");
         }
         let answer::ModelOpened { run, step, device, .. } = model;
-        tell!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
+        report!("{run} at step {step} on {device} serves OpenAI's API; this is its base_url (Ctrl-C ends):");
         say!("{}", server.base_url())?;
         interrupt::flags("finishing the requests in progress")?.on_stop(server.thread.stopper());
         let on_report = |report: Report| {
             match &report.event {
                 _ if board.receive(&report) => {}
-                Event::Failed { error } if report.request.is_none() => tell!("note: {}", error.message),
+                Event::Failed { error } if report.request.is_none() => report!("note: {}", error.message),
                 // A notice that belongs to none of the server's requests.
                 event => trained::note(event),
             }

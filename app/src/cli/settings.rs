@@ -64,7 +64,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
         Some(size) => config.train.batch_size = size,
         None if config.train.batch_size != begun_size => {
             let (size, group) = (config.train.batch_size, config.train.reward.group);
-            tell!(
+            report!(
                 "note: the batch size is {size}, in groups of {group} answers, instead of {begun_size}; change it with --batch-size"
             );
         }
@@ -82,7 +82,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
         (None, Some(typed)) if typed.to_bits() != rate.to_bits() => config.set_learning_rate(typed),
         (None, None) if rate.to_bits() != begun.to_bits() => {
             let objective = config.train.objective;
-            tell!(
+            report!(
                 "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
             );
         }

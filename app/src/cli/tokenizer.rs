@@ -65,7 +65,7 @@ fn encode(tokenizer: &Tokenizer, text: Option<&str>, json: bool) -> Result<()> {
         None => std::io::read_to_string(std::io::stdin()).context("standard input")?,
     };
     for character in tokenizer.unknown_characters(&text) {
-        tell!("warning: {character:?} is not in the vocabulary and is left out");
+        report!("warning: {character:?} is not in the vocabulary and is left out");
     }
     let (ids, tokens) = tokenizer.encode_tokens(&text)?;
     if json {

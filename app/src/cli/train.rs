@@ -96,7 +96,7 @@ pub(super) async fn follow(
         let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
         // A failed measurement does not affect the run.
         if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
-            tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
+            report!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
         }
     }
     Ok(TrainOutcome { run, opened, finished })
@@ -105,7 +105,7 @@ pub(super) async fn follow(
 /// Measures how strongly a run memorised the canaries planted in its text, and stores the result with the run.
 async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) -> Result<()> {
     if !json {
-        tell!("measuring the exposure of the canaries");
+        report!("measuring the exposure of the canaries");
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::best_of(run);
@@ -215,7 +215,7 @@ async fn measure_unknown(config: &RunConfig, device: Option<&str>, engine: &mut 
     let Ok(plan) = engine.ask_for::<PlanSummary>(plan).await else { return };
     let is_long = plan.run_seconds.is_some_and(|seconds| seconds > WORTH_MEASURING);
     if is_long && plan.speed_from == SpeedFrom::Class {
-        tell!("measuring the device");
+        report!("measuring the device");
         let command = Command::Measure { config: Box::new(config.clone()) };
         engine.ask_for::<answer::Speed>(command).await.ok();
     }
@@ -224,7 +224,7 @@ async fn measure_unknown(config: &RunConfig, device: Option<&str>, engine: &mut 
 /// The steps of a run that fit into `minutes`, based on a speed measurement of the device.
 async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, json: bool) -> Result<u64> {
     if !json {
-        tell!("measuring the device");
+        report!("measuring the device");
     }
     let command = Command::Measure { config: Box::new(config.clone()) };
     let answer::Speed { ms_per_step: ms, .. } = engine.ask_for(command).await?;
@@ -242,7 +242,7 @@ async fn steps_within(minutes: f64, config: &RunConfig, engine: &mut Engine, jso
 /// Settings for a first run of about `seconds`, based on a speed measurement of the device.
 async fn sized_for(seconds: f64, device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
     if !json {
-        tell!("measuring the device");
+        report!("measuring the device");
     }
     if let Some(device) = device {
         let device = device.to_owned();
@@ -263,7 +263,7 @@ async fn import_base(place: &str, arguments: &TrainArguments, engine: &mut Engin
     let (run, about) = import_from(engine, Path::new(place), None, false)
         .await?
         .context("the import was stopped, so there is nothing to train")?;
-    tell!("{run}: {about}");
+    report!("{run}: {about}");
     Ok(run)
 }
 
@@ -323,7 +323,7 @@ impl Follower<'_> {
             Event::Preparing { stage, .. } => {
                 let is_new = self.stage.replace(stage) != Some(stage);
                 if is_new && !json {
-                    tell!("{}", stage.title());
+                    report!("{}", stage.title());
                 }
             }
             Event::Notice { problems, .. } if *json && !problems.is_empty() => {

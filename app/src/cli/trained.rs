@@ -39,10 +39,10 @@ pub(super) async fn open(
 pub(super) fn note(event: &Event) {
     match event {
         Event::Notice { problems, .. } if !problems.is_empty() => super::data::print_problems(problems),
-        Event::Notice { text, hints, .. } => tell!("note: {text}{}", hints::words(hints)),
+        Event::Notice { text, hints, .. } => report!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
-                tell!("note: {character:?} is not in the model's vocabulary and is left out");
+                report!("note: {character:?} is not in the model's vocabulary and is left out");
             }
         }
         _ => {}
@@ -51,6 +51,6 @@ pub(super) fn note(event: &Event) {
 
 pub(super) fn print_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
-        tell!("moderation found: {}", format::moderated(moderated));
+        report!("moderation found: {}", format::moderated(moderated));
     }
 }

@@ -219,7 +219,7 @@ impl LearnPage {
             }
             if quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
                 ui.ctx().copy_text(address(context, place, lesson));
-                context.asks.tell(text::COPIED);
+                context.asks.show_toast(text::COPIED);
             }
         });
     }

@@ -69,7 +69,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
         painter.galley(place, galley, palette.quiet);
     }
     focus_ring(ui, &response, f32::from(theme::CONTROL_CORNER));
-    tell_fold(ui, &response, open, title);
+    describe_fold(ui, &response, open, title);
     if !note.is_empty() {
         // The note is painted, so pass it to screen readers.
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(note));
@@ -79,7 +79,7 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
 }
 
 /// Sets the accessible name and state of a fold's header.
-pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
+pub fn describe_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
     head.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, ui.is_enabled(), title));
     ui.ctx().accesskit_node_builder(head.id, |node| node.set_expanded(open));
 }

@@ -38,7 +38,7 @@ pub fn app_with(theme: &str, start: AppOptions) -> App {
 }
 
 /// Sends an application events, one by one.
-pub fn tell(app: &mut App, events: impl IntoIterator<Item: Into<Event>>) {
+pub fn send(app: &mut App, events: impl IntoIterator<Item: Into<Event>>) {
     if let Link::Script { reports, .. } = app.link() {
         let report = |event| Envelope::plain(Report { request: None, event });
         reports.extend(events.into_iter().map(Into::into).map(report));
@@ -211,7 +211,7 @@ pub fn type_into(window: &mut Harness<'_, App>, field: &str, text: &str) {
 /// An application with the project `recipes`, which has no runs, on a page.
 pub fn without_runs(page: PageName) -> App {
     let mut app = app("dark");
-    tell(&mut app, [ready(), projects(), opened("recipes", "Recipes", vec![])]);
+    send(&mut app, [ready(), projects(), opened("recipes", "Recipes", vec![])]);
     app.open(page);
     app
 }
@@ -219,7 +219,7 @@ pub fn without_runs(page: PageName) -> App {
 /// An application with a project whose run trains, on a page.
 pub fn training_on(page: PageName) -> App {
     let mut app = full_app("dark");
-    tell(&mut app, in_training(TrainingState::Running));
+    send(&mut app, in_training(TrainingState::Running));
     app.open(page);
     app
 }
@@ -526,7 +526,7 @@ pub fn full(app: &mut App) {
     let mut stopped = run("2-llama-tiny", RunState::Stopped, 900, 2000);
     stopped.notes = "Learning rate halved.".to_owned();
     let runs = vec![run("1-first-stories", RunState::Finished, 2000, 2000), stopped];
-    tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
+    send(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
     let planned = Event::Planned(Forecast::Run { plan: Box::new(plan()) });
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
 }

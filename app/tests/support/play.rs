@@ -29,11 +29,11 @@ pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result
         .enumerate()
         .map(|(number, (command, bytes))| Envelope { body: Request::new(number as u64 + 1, command), bytes });
     requests.try_send(commands.next().unwrap()).unwrap();
-    let heard = Rc::new(RefCell::new((Vec::new(), None)));
-    let ear = heard.clone();
+    let received = Rc::new(RefCell::new((Vec::new(), None)));
+    let sink = received.clone();
     let (left, open) = (RefCell::new(commands.collect::<Vec<_>>().into_iter()), requests);
-    let tell = move |envelope: Envelope<Report>| {
-        let (events, failed) = &mut *ear.borrow_mut();
+    let receive = move |envelope: Envelope<Report>| {
+        let (events, failed) = &mut *sink.borrow_mut();
         match envelope.body.event {
             Event::Failed { error } => {
                 *failed = Some(error.message);
@@ -48,8 +48,8 @@ pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result
             event => events.push(event),
         }
     };
-    pollster::block_on(session::run(options(shelf), inbox, tell));
-    let (events, failed) = heard.take();
+    pollster::block_on(session::run(options(shelf), inbox, receive));
+    let (events, failed) = received.take();
     failed.map_or(Ok(events), Err)
 }
 

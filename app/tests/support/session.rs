@@ -64,18 +64,18 @@ impl Session {
     /// Exchanges messages and draws a frame. The application has no engine link of its own here, since then it would overwrite
     /// the user's preferences.
     pub fn turn(&mut self) -> Vec<(Option<u64>, Event)> {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
         for request in sent.drain(..) {
             self.engine.send(request);
         }
         while let Some(report) = self.engine.receive() {
-            heard.push((report.body.request, report.body.event.clone()));
+            received.push((report.body.request, report.body.event.clone()));
             reports.push_back(report);
         }
         self.window.step();
         assert!(self.engine.lost().is_none(), "{:?}", self.engine.lost());
-        heard
+        received
     }
 
     /// Runs something in a window that is linked to the engine itself, as a real one is. It must not change preferences, which

@@ -17,7 +17,7 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
         let name = file.display().to_string();
         let task = TaskFile::read_as(&described, &name, &bytes, arguments.rows)?;
         for (line, reason) in &task.broken {
-            tell!("note: {} line {line} left out: {reason}", task.name);
+            report!("note: {} line {line} left out: {reason}", task.name);
         }
         let stem = task.name.strip_suffix(".jsonl").unwrap_or(&task.name).to_owned();
         rows.push((stem, task.questions(arguments.max_tokens)?));

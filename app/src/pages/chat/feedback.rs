@@ -198,7 +198,7 @@ fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {
     let gone = Command::SpliceFeedback { at, removed: 1, expected: own.clone(), rows: none() };
     let sent = context.outbox.send(gone);
     let back = Command::SpliceFeedback { at, removed: 0, expected: none(), rows: own };
-    context.asks.tell_when_done(sent, "Removed a feedback row", Some(back));
+    context.asks.toast_when_done(sent, "Removed a feedback row", Some(back));
 }
 
 fn fields_ui(ui: &mut Ui, row: &mut Feedback) {

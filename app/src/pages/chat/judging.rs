@@ -105,7 +105,7 @@ impl ChatPage {
             let request = keep(context, None, Vec::new(), vec![row]);
             self.saying = Some(Saying { request, reply, change: Change::Chosen });
         } else {
-            context.asks.tell("Both replies are the same; there is nothing to compare");
+            context.asks.show_toast("Both replies are the same; there is nothing to compare");
             self.choose(at, which);
         }
     }
@@ -128,6 +128,6 @@ fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
 pub fn keep(context: &mut Context<'_>, at: Option<usize>, old: Vec<Feedback>, rows: Vec<Feedback>) -> u64 {
     let (removed, expected) = (old.len(), old);
     let sent = context.outbox.send(Command::SpliceFeedback { at, removed, expected, rows });
-    context.asks.tell_when_done(sent, "Saved as feedback", None);
+    context.asks.toast_when_done(sent, "Saved as feedback", None);
     sent
 }

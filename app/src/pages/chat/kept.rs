@@ -248,7 +248,7 @@ impl ChatPage {
         let change = |change| Command::ChangeConversation { id, change };
         let sent = context.outbox.send(change(ConversationChange::Delete));
         let back = Some(change(ConversationChange::Restore));
-        context.asks.tell_when_done(sent, "Removed a conversation", back);
+        context.asks.toast_when_done(sent, "Removed a conversation", back);
     }
 }
 

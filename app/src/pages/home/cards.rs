@@ -156,7 +156,7 @@ impl Cards {
             if widgets::quiet(ui, icons::ICON_DELETE, "Delete").clicked() {
                 let sent = context.outbox.send(ProjectChange::Delete.to(&id));
                 let undo = ProjectChange::Restore.to(&id);
-                context.asks.tell_when_done(sent, format!("Deleted {}", project.name), Some(undo));
+                context.asks.toast_when_done(sent, format!("Deleted {}", project.name), Some(undo));
             }
         });
     }

@@ -89,7 +89,9 @@ impl Chosen {
         if std::mem::take(&mut self.take_written) {
             match context.state.writing.texts.values().next_back() {
                 Some(text) => self.prompt = text.prompt.clone() + &text.said,
-                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
+                None => {
+                    context.asks.show_toast("No text has been written yet: write one on Write or in Chat");
+                }
             }
         }
         if self.prompt != before.prompt {

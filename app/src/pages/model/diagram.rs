@@ -164,7 +164,7 @@ impl Sketch<'_, '_> {
         let head = Rect::from_min_size(body.min, vec2(body.width(), if *open { 28.0 } else { height }));
         let response = self.ui.interact(head, self.ui.scope_id().with("block"), Sense::click());
         let name = if *open { "Fold the block" } else { "Open the block" };
-        tell_fold(self.ui, &response, *open, name);
+        describe_fold(self.ui, &response, *open, name);
         if response.clicked() {
             *open = !*open;
         }

@@ -65,7 +65,7 @@ pub fn section_ui(
     });
     if copies {
         ui.ctx().copy_text(numbers(blocks).join("\n"));
-        context.asks.tell("Copied as CSV");
+        context.asks.show_toast("Copied as CSV");
     }
     if saves {
         context.asks.picture(ui, card.rect, title);

@@ -82,7 +82,7 @@ fn kept_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(text) = committed(ui, &format!("{name} of {}", run.name), &saved, control) {
             let sent = context.outbox.send(change(text).to(&run.name));
             let (text, undo) = (format!("Changed the {}", name.to_lowercase()), change(saved).to(&run.name));
-            context.asks.tell_when_done(sent, text, Some(undo));
+            context.asks.toast_when_done(sent, text, Some(undo));
         }
     };
     let tags = |tags: String| RunChange::Tags(tags.split(',').map(|tag| tag.trim().to_owned()).collect());
@@ -174,9 +174,9 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             match config.command_line() {
                 Ok(line) => {
                     ui.ctx().copy_text(line);
-                    context.asks.tell("Copied as a command line");
+                    context.asks.show_toast("Copied as a command line");
                 }
-                Err(reason) => context.asks.tell(format!("It has no command line: {reason}")),
+                Err(reason) => context.asks.show_toast(format!("It has no command line: {reason}")),
             }
         }
         let in_training = state.training.run.as_ref().filter(|_| !idle);
@@ -184,7 +184,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if press(ui, !trains, icons::ICON_DELETE, "Delete", "") {
             let sent = context.outbox.send(RunChange::Delete.to(name));
             let undo = RunChange::Restore.to(name);
-            context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
+            context.asks.toast_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
         }
     });
 }
@@ -257,7 +257,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     context.outbox.send(RunChange::RestoreCheckpoint(checkpoint.choice()).to(&run.name));
                 let step = format::whole(checkpoint.step);
                 let text = format!("A new run starts at step {step} of {}", run.name);
-                context.asks.tell_when_done(sent, text, None);
+                context.asks.toast_when_done(sent, text, None);
             }
         }
     });

@@ -82,6 +82,12 @@ fn is_reference(before: &str, text: &str) -> bool {
     ".,;:!?…\"”’»。、」』".contains(last)
 }
 
+/// Whether a text begins with a raised or lowered digit or sign.
+#[cfg(feature = "pdf")]
+pub(crate) fn is_script(text: &str) -> bool {
+    text.starts_with(|first| RAISED.contains(first) || LOWERED.contains(first))
+}
+
 /// Whether digits of two elements would become one number.
 pub(crate) fn meet(before: &str, text: &str) -> bool {
     let is_digit = |letter: char| letter.is_ascii_digit();
@@ -96,20 +102,56 @@ fn joined(parts: &[String]) -> String {
     })
 }
 
+/// A text with the fractions of raised and lowered digits on the line: `1 1/2` for `1¹/₂`.
+pub(crate) fn with_fractions(text: String) -> String {
+    // The first bytes of a lowered digit.
+    if memchr::memmem::find(text.as_bytes(), b"\xE2\x82").is_none() {
+        return text;
+    }
+    let (mut result, mut is_below) = (String::with_capacity(text.len()), false);
+    for letter in text.chars() {
+        let digit =
+            u32::from(letter).checked_sub(u32::from('₀')).and_then(|digit| char::from_digit(digit, 10));
+        let ends = is_below && letter.is_ascii_digit();
+        is_below = digit.is_some() && (is_below || set_numerator(&mut result));
+        result.push_str(if ends { " " } else { "" });
+        result.push(digit.filter(|_| is_below).unwrap_or(letter));
+    }
+    result
+}
+
+/// Sets raised digits before a final slash on the line, apart from a number before them; returns whether there are any.
+fn set_numerator(text: &mut String) -> bool {
+    let Some(above) = text.strip_suffix(['/', '⁄']) else { return false };
+    let start = above.trim_end_matches(|letter| raised_digit(letter).is_some()).len();
+    let digits: String = above.get(start..).unwrap_or_default().chars().filter_map(raised_digit).collect();
+    if digits.is_empty() {
+        return false;
+    }
+    text.truncate(start);
+    text.push_str(if text.ends_with(char::is_alphanumeric) { " " } else { "" });
+    text.extend([&digits, "/"]);
+    true
+}
+
+fn raised_digit(letter: char) -> Option<char> {
+    RAISED.chars().zip(SIGNS.chars()).take(10).find(|(raised, _)| *raised == letter).map(|(_, digit)| digit)
+}
+
 /// A line in which raised digits that refer to notes are in brackets.
 #[cfg(feature = "pdf")]
 pub(crate) fn with_references(line: &str) -> String {
-    let digit = |letter: char| RAISED.chars().take(10).position(|raised| raised == letter);
+    let line = with_fractions(line.to_owned());
     let mut result = String::with_capacity(line.len());
     let mut letters = line.chars().peekable();
     while let Some(letter) = letters.next() {
-        let Some(first) = digit(letter) else {
+        let Some(first) = raised_digit(letter) else {
             result.push(letter);
             continue;
         };
         let mut run = first.to_string();
-        while let Some(next) = letters.peek().copied().and_then(digit) {
-            run += &next.to_string();
+        while let Some(next) = letters.peek().copied().and_then(raised_digit) {
+            run.push(next);
             letters.next();
         }
         let is_exponent = letters.peek().is_some_and(|next| RAISED.contains(*next))
@@ -157,6 +199,16 @@ pub(crate) fn formula(name: &str, parts: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fractions_are_set_on_the_line() {
+        for (text, expected) in [
+            ("1¹/₂ miles, ¹⁰⁄₂₃4", "1 1/2 miles, 10/23 4"),
+            ("5/₂ of CO₂/H₂O, a¹/b₂", "5/₂ of CO₂/H₂O, a¹/b₂"),
+        ] {
+            assert_eq!(with_fractions(text.to_owned()), expected);
+        }
+    }
 
     #[test]
     fn raised_text_keeps_its_digits_apart() {

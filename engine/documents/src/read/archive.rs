@@ -10,6 +10,7 @@ use flate2::Crc;
 use quick_xml::events::Event;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
@@ -60,104 +61,119 @@ pub struct Member {
     checksum: u32,
 }
 
-/// Members, or for an unreadable one its name and the reason.
-type Members = Vec<Result<Member, (String, String)>>;
+/// A member, or for an unreadable one its name and the reason.
+type Listed = Result<Member, (String, String)>;
 
 /// Lists the members of an archive that have text in order, without folders; for an unreadable one its name and the reason.
-pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Members, String> {
-    let Package(mut archive) = Package::open(file)?;
-    let members = (0..archive.len()).filter_map(|number| {
-        let file = match archive.by_index_raw(number) {
-            Ok(file) => file,
-            Err(error) => return Some(Err((format!("{}", number + 1), format!("is damaged: {error}")))),
-        };
-        if file.is_dir() {
-            return None;
-        }
-        let name = file.name().map_or_else(|_| format!("{}", number + 1), |name| name.replace('\\', "/"));
-        if !bundle.reads(&name) {
-            return None;
-        }
-        let wrong = |reason: &str| Some(Err((name.clone(), reason.to_owned())));
-        if file.encrypted() {
-            return wrong("is encrypted in its archive; unpack it with its password");
-        }
-        let deflated = match file.compression() {
-            CompressionMethod::Stored => false,
-            CompressionMethod::Deflated => true,
-            _ => {
-                return wrong("has an unsupported compression method; pack it with DEFLATE");
-            }
-        };
-        let Some(start) = file.data_start() else {
-            return wrong("is damaged: its position in the archive is missing");
-        };
-        let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
-        Some(Ok(Member { name, start, packed, size, deflated, checksum }))
-    });
-    let members: Members = members.collect();
-    if bundle == Bundle::Book {
-        Ok(in_reading_order(members, &Package(archive).spine()))
-    } else {
-        Ok(members)
+pub(super) fn members(file: Box<dyn Input>, bundle: Bundle) -> Result<Vec<Listed>, String> {
+    let mut archive = opened(file)?;
+    let count = archive.len();
+    let members: BTreeMap<usize, _> =
+        (0..count).filter_map(|number| Some((number, member(&mut archive, number, bundle)?))).collect();
+    match bundle {
+        Bundle::Book => Ok(in_reading_order(members, &Package::new(archive).spine().unwrap_or_default())),
+        Bundle::Files => Ok(members.into_values().collect()),
     }
 }
 
-/// The members that a book's spine names, in its order. A book without a usable spine keeps the order of its archive.
-fn in_reading_order(members: Members, spine: &[String]) -> Members {
-    let name = |member: &Result<Member, (String, String)>| match member {
-        Ok(member) => member.name.clone(),
-        Err((name, _)) => name.clone(),
+fn opened(file: Box<dyn Input>) -> Result<ZipArchive<Box<dyn Input>>, String> {
+    ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))
+}
+
+fn member(archive: &mut ZipArchive<Box<dyn Input>>, number: usize, bundle: Bundle) -> Option<Listed> {
+    let file = match archive.by_index_raw(number) {
+        Ok(file) => file,
+        Err(error) => return Some(Err((format!("{}", number + 1), format!("is damaged: {error}")))),
     };
-    // Some books spell a name differently in spine and archive; an exact match precedes.
-    let names: Vec<String> = members.iter().map(name).collect();
-    let mut places: FxHashMap<String, usize> = FxHashMap::default();
-    for (place, name) in names.iter().enumerate() {
-        worked(name.len());
-        places.entry(name.to_lowercase()).or_insert(place);
+    if file.is_dir() {
+        return None;
     }
-    places.extend(names.into_iter().enumerate().map(|(place, name)| (name, place)));
-    let place = |name: &String| places.get(name).or_else(|| places.get(&name.to_lowercase())).copied();
-    let mut members: Vec<Option<_>> = members.into_iter().map(Some).collect();
-    let ordered: Members =
-        spine.iter().filter_map(place).filter_map(|place| members.get_mut(place)?.take()).collect();
+    let name = file.name().map_or_else(|_| format!("{}", number + 1), |name| name.replace('\\', "/"));
+    if !bundle.reads(&name) {
+        return None;
+    }
+    let wrong = |reason: &str| Some(Err((name.clone(), reason.to_owned())));
+    if file.encrypted() {
+        return wrong("is encrypted in its archive; unpack it with its password");
+    }
+    let deflated = match file.compression() {
+        CompressionMethod::Stored => false,
+        CompressionMethod::Deflated => true,
+        _ => return wrong("has an unsupported compression method; pack it with DEFLATE"),
+    };
+    let Some(start) = file.data_start() else {
+        return wrong("is damaged: its position in the archive is missing");
+    };
+    let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
+    Some(Ok(Member { name, start, packed, size, deflated, checksum }))
+}
+
+/// The members that a book's spine names, in its order. A book without a usable spine keeps the order of its archive.
+fn in_reading_order(mut members: BTreeMap<usize, Listed>, spine: &[usize]) -> Vec<Listed> {
+    let ordered: Vec<Listed> = spine.iter().filter_map(|number| members.remove(number)).collect();
     if !ordered.is_empty() {
         return ordered;
     }
     let reason = "names no chapter that is in the book; chapters are read in the order of the archive";
     let notice = (!members.is_empty()).then(|| Err(("spine".to_owned(), reason.to_owned())));
-    members.into_iter().flatten().chain(notice).collect()
+    members.into_values().chain(notice).collect()
 }
 
 /// An archive whose members refer to each other.
-pub(super) struct Package(ZipArchive<Box<dyn Input>>);
+pub(super) struct Package {
+    archive: ZipArchive<Box<dyn Input>>,
+    /// Numbers of members by name, and by name in lower case, since some books write a name in two ways.
+    numbers: FxHashMap<String, usize>,
+}
 
 impl Package {
     pub(super) fn open(file: Box<dyn Input>) -> Result<Self, String> {
-        ZipArchive::new(file).map(Self).map_err(|error| format!("is a damaged zip archive: {error}"))
+        opened(file).map(Self::new)
     }
 
-    /// The names of a book's chapters in reading order, without its table of contents; empty if its package document cannot be
-    /// read.
-    fn spine(&mut self) -> Vec<String> {
-        let mut path = None;
-        each_element(&self.list("META-INF/container.xml").unwrap_or_default(), |name, value| {
+    fn new(archive: ZipArchive<Box<dyn Input>>) -> Self {
+        let (mut exact, mut numbers) = (Vec::new(), FxHashMap::default());
+        for (number, name) in archive.file_names().enumerate() {
+            let Ok(name) = name.map(|name| name.replace('\\', "/")) else { continue };
+            worked(name.len());
+            numbers.entry(name.to_lowercase()).or_insert(number);
+            exact.push((name, number));
+        }
+        numbers.extend(exact);
+        Self { archive, numbers }
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).or_else(|| self.numbers.get(&name.to_lowercase())).copied()
+    }
+
+    /// The member that a reference in another member means; `None` if it is outside of the archive.
+    fn find(&self, base: &str, reference: &str) -> Option<usize> {
+        resolve(base, reference)?.iter().find_map(|name| self.number(name))
+    }
+
+    fn name(&self, number: usize) -> Option<String> {
+        Some(self.archive.name_for_index(number)?.ok()?.replace('\\', "/"))
+    }
+
+    /// The chapters of a book in reading order, without its table of contents; `None` if its package document cannot be read.
+    fn spine(&mut self) -> Option<Vec<usize>> {
+        let container = self.list("META-INF/container.xml").unwrap_or_default();
+        let mut package = None;
+        each_element(&container, |name, value| {
             let is_package =
                 || value("media-type").is_none_or(|kind| kind == "application/oebps-package+xml");
             if name == "rootfile" && is_package() {
-                path = path.take().or_else(|| resolve("", &value("full-path")?));
+                package = package.or_else(|| self.find("", &value("full-path")?));
             }
         });
-        let package = path.and_then(|path| Some((self.list(&path)?, path)));
-        let package = package.or_else(|| {
-            let path = self.0.file_names().flatten().find(|name| name.ends_with(".opf"))?.into_owned();
-            Some((self.list(&path)?, path))
-        });
-        let Some((package, path)) = package else { return Vec::new() };
-        let (mut items, mut chapters) = (FxHashMap::<String, Vec<String>>::default(), Vec::new());
-        each_element(&package, |name, value| match name {
+        let is_package = |name: &str| name.to_lowercase().ends_with(".opf");
+        let first = || self.archive.file_names().position(|name| name.is_ok_and(|name| is_package(&name)));
+        let path = self.name(package.or_else(first)?)?;
+        let (mut items, mut chapters) = (FxHashMap::<String, Vec<usize>>::default(), Vec::new());
+        each_element(&self.list(&path)?, |name, value| match name {
             "item" if !value("properties").is_some_and(|own| own.split(' ').any(|own| own == "nav")) => {
-                let target = value("href").and_then(|href| resolve(&path, &href));
+                let target = value("href").and_then(|href| self.find(&path, &href));
                 // Some books give several items one id.
                 if let Some((id, target)) = value("id").zip(target) {
                     items.entry(id).or_default().push(target);
@@ -166,7 +182,7 @@ impl Package {
             "itemref" => chapters.extend(value("idref")),
             _ => {}
         });
-        chapters.iter().filter_map(|chapter| items.remove(chapter)).flatten().collect()
+        Some(chapters.iter().filter_map(|chapter| items.remove(chapter)).flatten().collect())
     }
 
     /// The part that another one, or the package itself, names as related in this way; none if it is outside of the archive.
@@ -177,10 +193,10 @@ impl Package {
         each_element(&self.list(&list)?, |name, value| {
             let is_kind = || value("Type").is_some_and(|own| own.rsplit('/').next() == Some(kind));
             if name == "Relationship" && found.is_none() && is_kind() {
-                found = value("Target").and_then(|target| resolve(part, &target));
+                found = value("Target").and_then(|target| self.find(part, &target));
             }
         });
-        found
+        self.name(found?)
     }
 
     /// The text of a part of an archive of this size; `None` if there is none.
@@ -190,7 +206,8 @@ impl Package {
         packed: u64,
         limits: &Limits,
     ) -> Result<Option<String>, String> {
-        let Ok(file) = self.0.by_name(name) else { return Ok(None) };
+        let Some(number) = self.number(name) else { return Ok(None) };
+        let Ok(file) = self.archive.by_index(number) else { return Ok(None) };
         limits.check_expansion(packed, file.size())?;
         let bytes = whole(file, limits.record).map_err(|error| open::broken(&error))?;
         let bytes = bytes.ok_or_else(|| {
@@ -205,7 +222,7 @@ impl Package {
 
     /// A small part, such as a list of others.
     fn list(&mut self, name: &str) -> Option<String> {
-        let file = self.0.by_name(name).ok()?;
+        let file = self.archive.by_index(self.number(name)?).ok()?;
         let mut bytes = Vec::new();
         file.take(MAX_PACKAGE_BYTES).read_to_end(&mut bytes).ok()?;
         worked(bytes.len());
@@ -231,26 +248,29 @@ pub(super) fn each_element(xml: &str, mut each: impl FnMut(&str, &dyn Fn(&str) -
     }
 }
 
-/// The member of an archive that a reference in another member means: a relative URL, without its fragment. `None` for a URL
-/// outside of the archive.
-fn resolve(base: &str, reference: &str) -> Option<String> {
+/// The names that a reference in another member can mean: those of a URL relative to it, without its fragment, and of a name that
+/// contains a percent sign. `None` for a URL outside of the archive.
+fn resolve(base: &str, reference: &str) -> Option<[String; 2]> {
     let reference = reference.trim().split(['#', '?']).next().filter(|path| !path.is_empty())?;
-    if reference.split('/').next().is_some_and(|start| start.contains(':')) {
-        return None;
-    }
-    let reference = unescaped(reference).replace('\\', "/");
+    let path = match reference.split_once(':') {
+        Some((scheme, path)) if scheme.eq_ignore_ascii_case("file") => path,
+        Some((scheme, _)) if !scheme.contains('/') => return None,
+        _ => reference,
+    };
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> =
-        if reference.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
-    for part in reference.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
+    Some([unescaped(path), path.to_owned()].map(|path| {
+        let path = path.replace('\\', "/");
+        let folder = if path.starts_with('/') { "" } else { folder };
+        let mut parts: Vec<&str> = Vec::new();
+        for part in folder.split('/').chain(path.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
         }
-    }
-    parts.retain(|part| !part.is_empty());
-    Some(parts.join("/"))
+        parts.join("/")
+    }))
 }
 
 fn unescaped(address: &str) -> String {

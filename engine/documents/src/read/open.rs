@@ -105,7 +105,7 @@ fn documents(
     loop {
         let head = match fill(&mut stream) {
             Ok(head) => head,
-            Err(error) if matches!(row.reader, Reader::Stream(_)) && DamagedMember::is(&error) => {
+            Err(error) if DamagedMember::is(&error) => {
                 let reason =
                     format!("begins with damaged bytes ({error}); reading continues at the next record");
                 damaged.get_or_insert(context.trouble(None, reason));
@@ -123,7 +123,7 @@ fn documents(
             }
             // Servers compress files that are already compressed.
             Some(Signature::Packed(packing)) => {
-                stream = unpack(stream, packing, counter, limits);
+                stream = unpack(stream, &source.format, packing, counter, limits);
                 packings += 1;
             }
             Some(Signature::Is(_)) | None => break,

@@ -2,13 +2,13 @@
 
 use super::archive;
 use super::find::Source;
-use super::format::Packing;
+use super::format::{Format, Packing};
 use super::lines::fill;
 use super::settings::{Limits, bytes};
 use super::work::worked;
 use crate::files::Input;
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::GzDecoder;
+use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
@@ -96,13 +96,20 @@ pub(super) fn stream(
             Box::new(BufReader::with_capacity(CHUNK, archive::checked(stream, member)))
         }
     };
-    Ok(unpack(stream, source.packing, counter, limits))
+    Ok(unpack(stream, &source.format, source.packing, counter, limits))
 }
 
-pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
+pub(super) fn unpack(
+    stream: Stream,
+    format: &Format,
+    packing: Packing,
+    counter: &Arc<Counter>,
+    limits: &Limits,
+) -> Stream {
     match packing {
         Packing::Plain => stream,
-        Packing::Gzip => bounded(Gzip::new(stream), counter, limits),
+        Packing::Gzip if *format == Format::Warc => bounded(Members::new(stream), counter, limits),
+        Packing::Gzip => bounded(MultiGzDecoder::new(stream), counter, limits),
         Packing::Zstandard => bounded(Zstandard::new(stream, ZSTANDARD_WINDOW), counter, limits),
         Packing::Bzip2 => bounded(MultiBzDecoder::new(stream), counter, limits),
     }
@@ -131,8 +138,8 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The concatenated members of a gzip file. After a damaged one, reading can continue at the next that starts a WARC record.
-struct Gzip {
+/// The members of a gzip file of WARC records. After a damaged one, reading can continue at the next that starts a record.
+struct Members {
     member: Option<GzDecoder<Kept>>,
     is_damaged: bool,
 }
@@ -218,7 +225,7 @@ impl BufRead for Kept {
     }
 }
 
-/// Why a member of a gzip file is damaged, if more of the file follows.
+/// Why a member of a gzip file of WARC records is damaged, if more of the file follows.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct DamagedMember(io::Error);
@@ -229,7 +236,7 @@ impl DamagedMember {
     }
 }
 
-impl Gzip {
+impl Members {
     fn new(stream: Stream) -> Self {
         let kept = Kept { stream, bytes: Vec::new(), used: 0, start: 0, read: 0, again: 0 };
         Self { member: Some(GzDecoder::new(kept)), is_damaged: false }
@@ -250,7 +257,7 @@ impl Gzip {
     }
 }
 
-impl Read for Gzip {
+impl Read for Members {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.is_damaged {
             self.advance()?;

@@ -6,7 +6,7 @@ use super::open::{Items, one};
 use super::record::Context;
 use super::wiki::plain;
 use crate::document::Kind;
-use crate::extract::script::{Script, formula, meet};
+use crate::extract::script::{Script, formula, meet, with_fractions};
 use crate::files::Input;
 use quick_xml::events::{BytesStart, Event};
 use rustc_hash::FxHashMap;
@@ -53,7 +53,7 @@ fn text(context: &Context, package: &mut Package) -> Result<String, String> {
         }
     }
     reader.text.truncate(reader.text.trim_end().len());
-    Ok(reader.text)
+    Ok(with_fractions(reader.text))
 }
 
 /// The raised and lowered character styles, by their ids.

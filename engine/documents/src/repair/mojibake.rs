@@ -56,7 +56,7 @@ struct CodePage {
     upper: &'static str,
     /// Characters that start a sequence, and their bytes.
     leads: (&'static str, &'static [u8]),
-    /// Whether a capital after a small letter is evidence, too.
+    /// Whether a capital after a small letter and a sign before one are evidence, too.
     has_latin: bool,
 }
 
@@ -71,7 +71,7 @@ const CYRILLIC: CodePage = CodePage {
 
 const CENTRAL_EUROPEAN: CodePage = CodePage {
     upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
-    leads: ("ĂÄĹÎĎĐŃâ", b"\xC3\xC4\xC5\xCE\xCF\xD0\xD1\xE2"),
+    leads: ("ÂĂÄĹČÎĎĐŃâ", b"\xC2\xC3\xC4\xC5\xC8\xCE\xCF\xD0\xD1\xE2"),
     has_latin: true,
 };
 
@@ -80,7 +80,8 @@ pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
     let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
     // Almost every word has one of these: `а`, `е` and `и`.
     let cyrillic = ["Р°", "Рµ", "Рё"].into_iter().any(has);
-    let pages = [(&CYRILLIC, cyrillic), (&CENTRAL_EUROPEAN, ["Ă", "Ĺ", "Ď", "Đ", "Ń"].into_iter().any(has))];
+    let central = ["Ă", "Ĺ", "Ď", "Đ", "Ń", "Č™", "Č›"].into_iter().any(has);
+    let pages = [(&CYRILLIC, cyrillic), (&CENTRAL_EUROPEAN, central)];
     pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
 }
 
@@ -91,9 +92,13 @@ impl CodePage {
         while let Some(letter) = rest.chars().next() {
             if let Some((character, behind)) = self.sequence(rest) {
                 (run, found) = (run + 1, found + 1);
-                // A capital after a small letter.
+                // A capital after a small letter, or with a sign before one, as in `Č™i`.
                 let is_in_word = self.has_latin && char::is_lowercase(before.unwrap_or(' '));
-                certain += usize::from(is_in_word) + if run == RUN { EVIDENCE } else { 0 };
+                let is_sign = |sign: char| !sign.is_alphanumeric() && !is_punctuation(sign);
+                let has_sign = self.has_latin
+                    && behind.starts_with(char::is_lowercase)
+                    && rest.chars().nth(1).is_some_and(is_sign);
+                certain += usize::from(is_in_word) + if run == RUN || has_sign { EVIDENCE } else { 0 };
                 result.push(character);
                 (before, rest) = (Some(character), behind);
             } else {
@@ -118,8 +123,10 @@ impl CodePage {
             bytes.push(0x80 + u8::try_from(self.upper.chars().position(|upper| upper == next)?).ok()?);
         }
         let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
-        let is_meant =
-            matches!(character, '\u{A0}'..='\u{17F}' | '\u{370}'..='\u{47F}' | '\u{2010}'..='\u{2026}');
+        let is_meant = matches!(
+            character,
+            '\u{A0}'..='\u{17F}' | 'Ș'..='ț' | '\u{370}'..='\u{47F}' | '\u{2010}'..='\u{203A}' | '€' | '№' | '™'
+        );
         is_meant.then_some((character, letters.as_str()))
     }
 }
@@ -276,7 +283,7 @@ fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bo
 /// Whether a Latin letter was misdecoded where no capital can be: after a small letter (`CitroÃ«n`, `voilÃ\u{A0}`), or with a
 /// sign inside a word (`Ä°stanbul`, `Ã«shtÃ«`).
 fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, after: Option<char>) -> bool {
-    if !matches!(lead, 'Ã'..='Å') || !matches!(decoded, '\u{C0}'..='\u{17F}') {
+    if !matches!(lead, 'Ã'..='Å' | 'È') || !matches!(decoded, '\u{C0}'..='\u{17F}' | 'Ș'..='ț') {
         return false;
     }
     let goes_on = after.is_some_and(char::is_alphabetic);

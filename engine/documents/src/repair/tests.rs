@@ -104,7 +104,8 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
     let other = |encoding: &'static encoding_rs::Encoding, text: &str| {
         encoding.decode_without_bom_handling(text.as_bytes()).0.into_owned()
     };
-    for text in ["Жизнь прекрасна — и «это» да", "Привет, мир и я"] {
+    for text in ["Жизнь прекрасна — и «это» да", "Привет, мир и я", "«Лада» — №5 стоит €10™"]
+    {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1251, text)), text);
     }
     for text in [
@@ -116,6 +117,8 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "ZAŻÓŁĆ GĘŚLĄ JAŹŃ, A PAN ŁYKNĄŁ ŁÓDŹ",
         "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.",
         "Съешь же ещё этих мягких французских булок, да выпей чаю.",
+        "Ana are mere și pere",
+        "Ștefan și Țepeș au spus: „preț”, «așa» — 5 €, № 7™",
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
     }
@@ -188,6 +191,9 @@ fn misread_letters_within_words_are_read_again_wherever_they_stand_alone() {
         "naïve",
         "Łódź",
         "Türkiye'nin İzmir",
+        "și",
+        "țară",
+        "creștere",
     ] {
         assert_eq!(repaired(&misread(word)), word);
     }

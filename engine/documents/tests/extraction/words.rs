@@ -122,11 +122,9 @@ impl Random {
     }
 
     fn next(&mut self) -> u64 {
+        let drawn = glasshouse_protocol::random::split_mix(self.0);
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
+        drawn
     }
 
     /// A number below `most`.

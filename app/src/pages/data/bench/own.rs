@@ -25,7 +25,7 @@ impl DataPage {
                     }
                     if plain(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
                         ui.ctx().copy_text(written.clone());
-                        asks.tell("Copied");
+                        asks.show_toast("Copied");
                     }
                     if plain(ui, icons::ICON_SAVE, "Save").clicked() {
                         asks.save = Some((file_name(&recipe.name, "toml"), written.clone().into_bytes()));

@@ -34,11 +34,11 @@ fn opened(runs: Vec<RunSummary>) -> State {
     let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
     let (drafts, tokenizer) = (Drafts::new(config), Some(tokenizer));
     let opened = OpenedProject { opening: 1, project, drafts, tokenizer, runs };
-    tell(&mut state, Event::Project { opened: Some(Box::new(opened)) });
+    send(&mut state, Event::Project { opened: Some(Box::new(opened)) });
     state
 }
 
-fn tell(state: &mut State, event: impl Into<Event>) {
+fn send(state: &mut State, event: impl Into<Event>) {
     state.apply(Envelope::plain(Report { request: None, event: event.into() }));
 }
 
@@ -171,9 +171,9 @@ fn text_is_measured_once_its_own_tokens_are_there() {
             merges: None,
         })
     };
-    tell(&mut state, tokens("Another text"));
+    send(&mut state, tokens("Another text"));
     assert_eq!(take(&state, "characters_per_token", &instrument), Err(Missing::Tokens));
-    tell(&mut state, tokens("An owl"));
+    send(&mut state, tokens("An owl"));
     near(take(&state, "characters_per_token", &instrument), 2.0, "6 characters in 3 tokens");
 }
 
@@ -261,7 +261,7 @@ fn a_model_that_was_trained_on_is_looked_at_again() {
     let instrument = of(View::Head);
     seen(&mut state, &instrument, View::Head, &[("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])]);
     assert!(take(&state, "attention_peak", &instrument).is_ok());
-    tell(&mut state, Event::Runs { runs: vec![run("1-owls", 440, 1.5)] });
+    send(&mut state, Event::Runs { runs: vec![run("1-owls", 440, 1.5)] });
     let lacks = take(&state, "attention_peak", &instrument);
     let Err(Missing::View(View::Head, WeightSource::Checkpoint { checkpoint, .. })) = &lacks else {
         panic!("{lacks:?}")
@@ -279,7 +279,7 @@ fn a_fine_tune_is_not_the_latest_run_and_one_that_cannot_be_read_is_done_without
     let mut config = presets::preset("first-stories-small").unwrap();
     for (name, layers) in [("1-a", 1), ("2-b", 2)] {
         config.model.layers = layers;
-        tell(&mut state, history(name, config.clone(), &[3.0], 0.0));
+        send(&mut state, history(name, config.clone(), &[3.0], 0.0));
     }
     assert_eq!(take(&state, "depth_loss_ratio", &instrument), Err(Missing::Histories(old())));
     let measure = find("depth_loss_ratio").unwrap();
@@ -298,7 +298,7 @@ fn a_run_is_measured_by_its_losses() {
     let mut config = presets::preset("first-stories-small").unwrap();
     config.model.vocabulary = 256;
     let losses: Vec<f32> = (0..40).map(|step| if step < 8 { 6.0 - 0.5 * step as f32 } else { 2.0 }).collect();
-    tell(&mut state, history("1-owls", config, &losses, 0.25));
+    send(&mut state, history("1-owls", config, &losses, 0.25));
     near(take(&state, "first_loss_ratio", &instrument), 6.0 / 256_f64.ln(), "step 1");
     near(take(&state, "loss_falls", &instrument), 1.0 / 3.0, "6.000 to 2.000");
     near(take(&state, "half_fall_share", &instrument), 5.0 / 40.0, "step 5 of 40");
@@ -316,12 +316,12 @@ fn runs_are_compared_that_differ_in_one_thing() {
         config.model.layers = layers;
         config.train.learning_rate = 1e-3 * rate;
         config.train.min_learning_rate = 1e-4 * rate;
-        tell(&mut state, history(name, config.clone(), &[3.0], 0.0));
+        send(&mut state, history(name, config.clone(), &[3.0], 0.0));
     }
     near(take(&state, "depth_loss_ratio", &instrument), 0.5, "1.000 with 4 layers and 2.000 with 1 layer");
     near(take(&state, "learning_rate_loss_ratio", &instrument), 1.0 / 3.0, "3.000 with a learning rate");
     let mut alone = opened(vec![run("1-a", 40, 2.0)]);
-    tell(&mut alone, history("1-a", config, &[3.0], 0.0));
+    send(&mut alone, history("1-a", config, &[3.0], 0.0));
     assert!(matches!(take(&alone, "depth_loss_ratio", &instrument), Err(Missing::Runs(_))));
 }
 
@@ -336,7 +336,7 @@ fn runs_that_came_with_the_sample_stand_in_for_a_persons_own() {
         for (run, layers) in runs.iter().zip(layers) {
             let mut config = presets::preset("first-stories-small").unwrap();
             (config.model.layers, config.train.steps) = (*layers, run.step);
-            tell(&mut state, history(&run.name, config, &[3.0], 0.0));
+            send(&mut state, history(&run.name, config, &[3.0], 0.0));
         }
         let compared = find("depth_loss_ratio").unwrap().compared(&state);
         (take(&state, "depth_loss_ratio", &instrument), compared)
@@ -386,7 +386,7 @@ fn accuracies_tell_when_and_how_suddenly_held_out_rows_are_right() {
         validation,
     }));
     known.events.push(TrainEvent::Accuracy { step: 800, train: 1.0, validation: 1.0 });
-    tell(&mut state, known);
+    send(&mut state, known);
     near(take(&state, "accuracy_delay", &instrument), 4.0, "step 100 on");
     near(take(&state, "accuracy_rise", &instrument), 200.0 / 800.0, "Between steps 200 and 400 of 800");
     // Lessons about a text look at none of these runs, and lessons about other rows neither.

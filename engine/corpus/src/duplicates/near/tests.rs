@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use super::compare::Set;
 use super::*;
 use crate::duplicates::words;
+use glasshouse_protocol::random::split_mix;
 
 /// A seeded random number generator (SplitMix64).
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        value ^ (value >> 31)
+        let drawn = split_mix(self.0);
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        drawn
     }
 
     pub(super) fn below(&mut self, bound: u64) -> u64 {

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::detector;
+use glasshouse_protocol::random::split_mix;
 use std::fmt::Write as _;
 
 /// A seeded random number generator (SplitMix64).
@@ -9,11 +10,9 @@ struct Draw(u64);
 
 impl Draw {
     fn next(&mut self) -> u64 {
+        let drawn = split_mix(self.0);
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        drawn
     }
 
     fn below(&mut self, limit: usize) -> usize {

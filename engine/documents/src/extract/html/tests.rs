@@ -256,6 +256,7 @@ fn raised_and_lowered_text_stays_apart() {
             "<math><mn>2</mn><mfrac><mn>1</mn><mn>3</mn></mfrac><mfrac linethickness=0><mn>5</mn><mn>2</mn></mfrac></math>",
             "2 1/3 5¦2",
         ),
+        ("1<sup>1</sup>/<sub>2</sub> miles", "1 1/2 miles"),
         ("<pre>x = 10<sup>6</sup>\n</pre>", "```\nx = 10⁶\n```"),
         ("<math><mroot><mn>8</mn><mn>3</mn></mroot></math>", "³√(8)"),
     ] {

@@ -3,7 +3,7 @@
 
 use super::formula::Formula;
 use super::tags::{Flow, flow, heading_level};
-use crate::extract::script::{Script, meet};
+use crate::extract::script::{Script, meet, with_fractions};
 
 /// Maximum indentation levels of quotations and lists, so that prefixes cannot blow up a page of nested lists.
 const QUOTATIONS: usize = 4;
@@ -45,7 +45,7 @@ impl TextWriter {
     pub(super) fn finish(mut self) -> String {
         let end = self.result.trim_end().len();
         self.result.truncate(end);
-        self.result
+        with_fractions(self.result)
     }
 
     /// Sets the language of the current code, if the page states it.

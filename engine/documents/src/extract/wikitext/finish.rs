@@ -2,6 +2,7 @@
 //! hole.
 
 use super::{HOLE, Prose, TAKEN};
+use crate::extract::script::with_fractions;
 
 /// Cleans up the scanner's text line by line, and counts the holes and the sentences removed with them.
 pub(super) fn finish(text: &str) -> Prose {
@@ -54,7 +55,7 @@ pub(super) fn finish(text: &str) -> Prose {
         push(&mut result, content);
         blank = false;
     }
-    Prose { text: result, templates, sentences }
+    Prose { text: with_fractions(result), templates, sentences }
 }
 
 fn without_holes(line: &str) -> (String, u64) {

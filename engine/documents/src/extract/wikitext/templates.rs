@@ -33,22 +33,14 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let table: &'static Table = Box::leak(Box::new(table));
     let text = |value: Option<&'static Value>| value.and_then(Value::as_str).unwrap_or_default();
     let notes = table.get("notes");
-    let list = |key: &str| notes.and_then(|notes| notes.get(key)?.as_array()).into_iter().flatten();
-    let printed = |template: &'static Value| {
-        let prints = text(template.get("prints"));
-        text(template.get("names")).split('|').map(move |name| (name, prints))
-    };
-    let units = table.get("units").and_then(Value::as_table).into_iter().flatten();
+    let starts = notes.and_then(|notes| notes.get("starts")?.as_array()).into_iter().flatten();
+    let section = |key: &str| table.get(key).and_then(Value::as_table).into_iter().flatten();
     Known {
         notes: text(notes.and_then(|notes| notes.get("names"))).split('|').collect(),
-        starts: list("starts").map(|start| text(Some(start))).collect(),
-        units: units.map(|(name, sign)| (name.as_str(), text(Some(sign)))).collect(),
-        prints: table
-            .get("template")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .flat_map(printed)
+        starts: starts.map(|start| text(Some(start))).collect(),
+        units: section("units").map(|(name, sign)| (name.as_str(), text(Some(sign)))).collect(),
+        prints: section("prints")
+            .flat_map(|(prints, names)| text(Some(names)).split('|').map(move |name| (name, prints.as_str())))
             .collect(),
     }
 });
@@ -238,7 +230,7 @@ fn measure(values: &Values<'_>) -> Option<String> {
         // `e3` is also the start of `e30`, which is none.
         let (word, unit) =
             power.filter(|(_, rest)| !rest.starts_with(char::is_numeric)).unwrap_or(("", unit));
-        format!("{word}{}", KNOWN.units.get(unit).unwrap_or(&unit))
+        word.to_owned() + &KNOWN.units.get(unit).map_or_else(|| with_powers(unit), |sign| (*sign).to_owned())
     };
     let mut text = String::new();
     let mut places = values.places.iter().copied().peekable();
@@ -305,19 +297,17 @@ fn value(values: &Values<'_>) -> Option<String> {
     Some(format!("{}{text}{}", part("p"), part("s")))
 }
 
-/// A unit with exponents: `m/s²`. Other digits are of a formula, as in `gCO2`.
+/// A unit with exponents: `m/s²`, `K⁻⁴`. Other digits are of a formula, as in `gCO2`.
 fn with_powers(unit: &str) -> String {
     let is_power = |letter: char| letter.is_ascii_digit() || "-−".contains(letter);
-    let mut text = String::new();
-    let mut rest = unit;
+    let (mut text, mut rest) = (String::new(), unit);
     while let Some(first) = rest.chars().next() {
         let end = rest.find(|letter| is_power(letter) != is_power(first)).unwrap_or(rest.len());
         let (part, tail) = rest.split_at(end);
-        let raised =
-            ["m", "cm", "mm", "km", "μm", "nm", "s", "ft", "in", "yd", "mi", "au", "ly", "pc", "kpc"];
-        let unit = text.rsplit(|letter: char| !letter.is_alphabetic()).next();
-        let is_raised = has_digit(part) && unit.is_some_and(|unit| raised.contains(&unit));
-        text += &Script::Raised.signs("", part).filter(|_| is_raised).unwrap_or_else(|| part.to_owned());
+        let last = text.chars().next_back().filter(|last| last.is_alphabetic());
+        let is_raised = last.is_some_and(|last| last.is_lowercase() || !first.is_ascii_digit());
+        let raised = Script::Raised.signs("", part).filter(|_| is_raised && has_digit(part));
+        text += raised.as_deref().unwrap_or(part);
         rest = tail;
     }
     text

@@ -209,6 +209,10 @@ fn exponents_and_powers_are_printed() {
             "2 1/3 mile, 7 1/8, 5×6, 3′, 13 14",
         ),
         ("{{val|9.8|0.1|u=m/s2}}, {{val|p=~|5|u=m.s-1}}", "9.8 ± 0.1 m/s², ~5 m.s⁻¹"),
+        (
+            "{{val|5.67|e=-8|u=W.m-2.K-4}}, {{val|2|u=gCO2/km}}, {{convert|9.8|m/s2|ft/s2}}, 1{{sup|1}}/{{sub|2}} m",
+            "5.67×10⁻⁸ W.m⁻².K⁻⁴, 2 gCO2/km, 9.8 m/s², 1 1/2 m",
+        ),
         ("{{floruit|1450|1470}}", "fl. 1450–1470"),
     ] {
         let made = super::prose(wikitext);

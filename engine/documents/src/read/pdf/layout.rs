@@ -3,7 +3,7 @@
 //! Consecutive letters form fragments. Fragments of the same direction are processed upright, regardless of the page's rotation.
 //! Vertical white space between fragments separates columns; adjacent fragments form lines.
 
-use crate::extract::script::{Script, with_references};
+use crate::extract::script::{Script, is_script, with_references};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -121,7 +121,9 @@ impl Fragments {
                 if is_accented {
                     before.accent(said);
                 } else {
-                    if left - before.right > SPACE * size && !before.text.ends_with(' ') {
+                    // The gap before an exponent is smaller than a space of its line.
+                    let line = if script.is_some() { before.size } else { size };
+                    if left - before.right > SPACE * line && !before.text.ends_with(' ') {
                         before.text.push(' ');
                     }
                     match script.and_then(|script| script.signs("", original)) {
@@ -464,7 +466,8 @@ fn row(mut fragments: Vec<Fragment>) -> Option<Row> {
     let (mut text, mut end, mut cells) = (String::new(), left, 1);
     for fragment in &fragments {
         cells += usize::from(fragment.left - end > PART * fragment.size);
-        if fragment.left - end > SPACE * fragment.size && !text.ends_with(' ') {
+        let line = if is_script(&fragment.text) { size } else { fragment.size };
+        if fragment.left - end > SPACE * line && !text.ends_with(' ') {
             text.push(' ');
         }
         text.push_str(&fragment.text);

@@ -117,11 +117,11 @@ fn a_damaged_member_costs_its_record_only() {
             assert_eq!(found, expected, "{kind} {first} {second}: {troubles:?}");
         }
     }
-    // Other formats end there, since their records may span members.
-    let mut packed = [gzip("{\"text\": \"a\"}\n"), gzip("{\"text\": \"b\"}\n")].concat();
-    let at = packed.len() - 10;
-    packed[at] ^= 0xff;
-    assert_eq!(says("a.jsonl.gz", packed, &Settings::default(), "what was read so far is kept")[0], "a");
+    // Other formats end there, as with `gzip -d`: their records may span members.
+    let mut packed = ["a", "b", "c"].map(|name| gzip(format!("{{\"text\": \"{name}\"}}\n"))).concat();
+    let second = packed.len() / 3;
+    packed[second] = 0;
+    assert_eq!(says("a.jsonl.gz", packed, &Settings::default(), "what was read so far is kept"), ["a"]);
 }
 
 #[test]

@@ -479,34 +479,6 @@ fn a_word_document_is_one_document_with_headings_lists_and_tables() {
 }
 
 #[test]
-fn the_chapters_of_a_book_are_documents() {
-    let chapter =
-        |text: &str| format!("<html><head><title>T</title></head><body><p>{text}</p></body></html>");
-    let (one, two, contents) = (chapter("One."), chapter("Two."), chapter("Contents"));
-    let package = "<package><manifest><item id='n' href='nav.xhtml' properties='nav'/><item id='b' href='2.xhtml'/>\
-        <item id='a' href='1%2exhtml'/></manifest><spine><itemref idref='n'/><itemref idref='a'/><itemref idref='b'/></spine></package>";
-    let bytes = archive(&[
-        ("mimetype", "application/epub+zip"),
-        ("OEBPS/content.opf", package),
-        ("OEBPS/nav.xhtml", &contents),
-        ("OEBPS/2.xhtml", &two),
-        ("OEBPS/1.xhtml", &one),
-        ("OEBPS/cover.jpg", "\u{1}"),
-    ]);
-    let (documents, troubles) = all("in/book.epub", &bytes);
-    let seen: Vec<_> =
-        documents.iter().map(|own| (own.id.as_str(), own.source.as_str(), &own.kind)).collect();
-    assert_eq!(
-        seen,
-        [
-            ("book.epub/OEBPS/1.xhtml", "book", &Kind::HtmlFragment),
-            ("book.epub/OEBPS/2.xhtml", "book", &Kind::HtmlFragment)
-        ]
-    );
-    assert_eq!(troubles.len(), 0, "{troubles:?}");
-}
-
-#[test]
 fn rows_may_end_with_carriage_returns_alone() {
     let read = texts("a.csv", "id,text\r1,one\r2,\"two, and\rmore\"\r3,three\r");
     let read: Vec<&str> = read.iter().map(|(_, text)| text.as_str()).collect();

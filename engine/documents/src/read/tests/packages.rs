@@ -2,6 +2,7 @@
 
 use super::formats::archive;
 use super::*;
+use crate::document::Kind;
 use crate::extract;
 use crate::read::work::WORK;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ fn chapter(text: &str) -> String {
     )
 }
 
-/// A book of these chapters, given by id, reference and name, and read in this order.
+/// A book of a table of contents and these chapters, given by id, reference and name, and read in this order.
 fn book(chapters: &[(&str, &str, &str)], spine: &[&str], others: &[(&str, &str)]) -> Vec<u8> {
     book_of(CONTAINER, chapters, spine, others)
 }
@@ -29,10 +30,14 @@ fn book_of(
     let items: String =
         chapters.iter().map(|(id, reference, _)| format!("<item id='{id}' href='{reference}'/>")).collect();
     let order: String = spine.iter().map(|id| format!("<itemref idref='{id}'/>")).collect();
-    let package = format!("<package><manifest>{items}</manifest><spine>{order}</spine></package>");
+    let package = format!(
+        "<package><manifest><item id='n' href='nav.xhtml' properties='nav'/>{items}</manifest>\
+         <spine><itemref idref='n'/>{order}</spine></package>"
+    );
     let texts: Vec<String> = chapters.iter().map(|(id, ..)| chapter(id)).collect();
     let mut members = others.to_vec();
     members.extend([("META-INF/container.xml", container), ("OEBPS/content.opf", package.as_str())]);
+    members.push(("OEBPS/nav.xhtml", "<p>Contents"));
     members.extend(chapters.iter().zip(&texts).map(|((_, _, name), text)| (*name, text.as_str())));
     archive(&members)
 }
@@ -54,6 +59,9 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
         ("Text/", "../Text/{}.xhtml"),
         ("OEBPS/", "%6Fne/../{}.xhtml"),
         ("OEBPS/x/", "x\\{}.xhtml"),
+        ("OEBPS/100%25/", "100%25/{}.xhtml"),
+        ("oebps/", "{}.XHTML"),
+        ("OEBPS/", "file:///OEBPS/{}.xhtml"),
     ] {
         let [three, one, two] =
             ["three", "one", "two"].map(|id| (refer.replace("{}", id), format!("{folder}{id}.xhtml")));
@@ -62,26 +70,30 @@ fn a_book_is_read_in_the_order_of_its_spine_however_it_refers_to_chapters() {
         let found = order(&book(&chapters, &["one", "two", "absent", "three"], &[]));
         assert_eq!(found, ["one.xhtml", "two.xhtml", "three.xhtml"], "{refer}");
     }
-    let renamed =
-        book(&[("b", "B.xhtml", "OEBPS/b.xhtml"), ("a", "A.xhtml", "OEBPS/a.xhtml")], &["a", "b"], &[]);
-    assert_eq!(order(&renamed), ["a.xhtml", "b.xhtml"]);
     // The container names the package, whatever else is in the archive.
     let old = "<package><manifest><item id='x' href='x.xhtml'/></manifest><spine><itemref idref='x'/></spine></package>";
-    let text = chapter("old");
-    let two =
-        book(&[("a", "a.xhtml", "OEBPS/a.xhtml")], &["a"], &[("AAA/old.opf", old), ("AAA/x.xhtml", &text)]);
-    assert_eq!(order(&two), ["a.xhtml"]);
+    let (text, mut content) = (chapter("old"), Vec::new());
+    let chapters = [("b", "b.xhtml", "OEBPS/b.xhtml"), ("a", "a.xhtml", "OEBPS/a.xhtml")];
+    for path in
+        ["OEBPS/content.opf", "oebps/CONTENT.OPF", "file:///OEBPS/content.opf", "./OEBPS/x/../content.opf"]
+    {
+        let container = CONTAINER.replace("OEBPS/content.opf", path);
+        let others = [("AAA/old.opf", old), ("AAA/x.xhtml", &*text)];
+        content = book_of(&container, &chapters, &["a", "b"], &others);
+        assert_eq!(order(&content), ["a.xhtml", "b.xhtml"], "{path}");
+    }
+    let own = read("book.epub", content).remove(0);
+    assert_eq!((&*own.id, &*own.source, own.kind), ("book.epub/OEBPS/a.xhtml", "book", Kind::HtmlFragment));
     // Also if it names a printed edition first.
     let both = CONTAINER
         .replace("<rootfile ", "<rootfile full-path='a.pdf' media-type='application/pdf'/><rootfile ");
-    let chapters = [("b", "b.xhtml", "OEBPS/b.xhtml"), ("a", "a.xhtml", "OEBPS/a.xhtml")];
     let printed = book_of(&both, &chapters, &["a", "b"], &[]);
     assert_eq!(order(&printed), ["a.xhtml", "b.xhtml"]);
     let twins = book(&[("a", "a.xhtml", "OEBPS/a.xhtml"), ("a", "b.xhtml", "OEBPS/b.xhtml")], &["a"], &[]);
     assert_eq!(order(&twins), ["a.xhtml", "b.xhtml"]);
     let unnamed = book(&chapters, &["c"], &[]);
     let told = "book.epub/spine: names no chapter that is in the book";
-    assert_eq!(says("book.epub", unnamed, &Settings::default(), told).len(), 2);
+    assert_eq!(says("book.epub", unnamed, &Settings::default(), told).len(), 3);
 }
 
 const WORD: &str = "<w:document xmlns:w='w' xmlns:m='m'><w:body>";
@@ -278,7 +290,8 @@ proptest! {
         let mut expected = Vec::new();
         for (number, level, after) in pieces {
             // Numbers that adjoin in the same script are one number.
-            if parts.last().is_some_and(|(text, last)| *last == level && text.ends_with(|last: char| last.is_ascii_digit())) {
+            let is_same = |last| last == level || matches!((last, level), (Level::Raised, Level::Fraction) | (Level::Fraction, Level::Lowered));
+            if parts.last().is_some_and(|(text, last)| is_same(*last) && text.ends_with(|last: char| last.is_ascii_digit())) {
                 parts.push((" or ".into(), Level::Line));
             }
             expected.extend((level == Level::Fraction).then(|| "1".to_owned()));
@@ -313,7 +326,7 @@ proptest! {
         let pdf = write(&|text, level| {
             let (size, rise) = match level {
                 Level::Line => (12, 0),
-                Level::Fraction => return format!("/F1 12 Tf 0 Ts ( 1/{text} ) Tj "),
+                Level::Fraction => return format!("/F1 8 Tf 5 Ts (1) Tj /F1 12 Tf 0 Ts (/) Tj /F1 8 Tf -2 Ts ({text}) Tj "),
                 Level::Raised => (8, 5),
                 Level::Lowered => (8, -2),
             };

@@ -142,6 +142,10 @@ fn raised_and_lowered_digits_stay_apart() {
     let page = "BT /F1 12 Tf 72 700 Td (It weighs 9 x 10) Tj /F1 8 Tf 5 Ts (-31) Tj /F1 12 Tf 0 Ts ( kg, 10) Tj /F1 8 Tf 5 Ts (-4) Tj /F1 12 Tf 0 \
         Ts ( g.) Tj ET";
     assert_eq!(text(&pages_of(&[page], true)).unwrap(), "It weighs 9 x 10⁻³¹ kg, 10⁻⁴ g.");
+    // A gap before an exponent, and a fraction.
+    let page = "BT /F1 12 Tf 72 700 Td (It gives 10) Tj /F1 8 Tf 5 Ts [-200 (6)] TJ /F1 12 Tf 0 Ts ( candles for 1) Tj /F1 8 Tf 5 Ts (1) Tj \
+        /F1 12 Tf 0 Ts (/) Tj /F1 8 Tf -2 Ts (24) Tj /F1 12 Tf 0 Ts ( of ) Tj /F1 8 Tf 5 Ts (14) Tj /F1 12 Tf 0 Ts (C.) Tj ET";
+    assert_eq!(text(&pages_of(&[page], true)).unwrap(), "It gives 10⁶ candles for 1 1/24 of ¹⁴C.");
     // The same size, and drawn after the whole line.
     let page = "BT /F1 12 Tf 72 700 Td (The lamp gives 10) Tj 5 Ts (6) Tj 0 Ts ( candles, and the mirror loses a part of them.) Tj ET\n\
         BT /F1 12 Tf 72 686 Td (It loses 10) Tj ET BT /F1 12 Tf 72 672 Td (of them.) Tj ET BT /F1 7 Tf 127 692 Td (4) Tj ET";

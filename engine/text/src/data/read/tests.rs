@@ -35,22 +35,6 @@ fn message(name: &str, content: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn a_plain_file_is_one_document_exactly() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "a.TXT", "\u{feff}One.\r\n\n <|endoftext|> is not alone here\n");
-    assert_eq!(read(&path).unwrap(), ["One.\r\n\n <|endoftext|> is not alone here\n"]);
-}
-
-#[test]
-fn separator_lines_divide_documents() {
-    let folder = tempfile::tempdir().unwrap();
-    let text =
-        "<|endoftext|>\none\n\n<|endoftext|>\r\n \n<|endoftext|>\ntwo\r\n<|endoftext|>\nthree\n<|endoftext|>";
-    let path = file(folder.path(), "a.txt", text);
-    assert_eq!(read(&path).unwrap(), ["one\n", "two", "three"]);
-}
-
-#[test]
 fn what_an_unfinished_cleaning_wrote_so_far_is_no_text() {
     let stopped = ["kept.jsonl.partial", "dropped.jsonl.partial", ".staging.jsonl", ".journal.jsonl"];
     // As left by two concurrent cleanings before locking existed.

@@ -39,8 +39,8 @@ impl std::fmt::Display for Split {
 #[derive(Debug)]
 enum Tokens {
     Memory(Vec<u32>),
-    U16(SharedFile),
-    U32(SharedFile),
+    /// A file, and the bytes of a token in it.
+    File(SharedFile, usize),
 }
 
 #[derive(Debug)]
@@ -54,25 +54,21 @@ impl TokenShard {
     fn len(&self) -> usize {
         match &self.tokens {
             Tokens::Memory(tokens) => tokens.len(),
-            Tokens::U16(file) => file.length() as usize / 2,
-            Tokens::U32(file) => file.length() as usize / 4,
+            Tokens::File(file, size) => file.length() as usize / size,
         }
     }
 
     fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) -> Result<()> {
-        let read = |file: &SharedFile, size: usize| {
-            let mut bytes = vec![0; size * end.saturating_sub(start)];
-            file.read((size * start) as u64, &mut bytes).map(|()| bytes)
-        };
         match &self.tokens {
             Tokens::Memory(tokens) => out.extend_from_slice(tokens.get(start..end).unwrap_or_default()),
-            Tokens::U16(file) => {
-                let bytes = read(file, 2)?;
-                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from(u16::from_le_bytes(*token))));
-            }
-            Tokens::U32(file) => {
-                let bytes = read(file, 4)?;
-                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from_le_bytes(*token)));
+            Tokens::File(file, size) => {
+                let mut bytes = vec![0; size * end.saturating_sub(start)];
+                file.read((size * start) as u64, &mut bytes)?;
+                if *size == 2 {
+                    out.extend(bytes.as_chunks().0.iter().map(|token| u32::from(u16::from_le_bytes(*token))));
+                } else {
+                    out.extend(bytes.as_chunks().0.iter().map(|token| u32::from_le_bytes(*token)));
+                }
             }
         }
         Ok(())
@@ -105,8 +101,7 @@ impl TokenStore {
                         format!("the shard has {} bytes, but {INDEX_FILE} says {expected}", file.length()),
                     ));
                 }
-                let tokens = if index.element_bytes == 2 { Tokens::U16(file) } else { Tokens::U32(file) };
-                shards.push(TokenShard { first, tokens });
+                shards.push(TokenShard { first, tokens: Tokens::File(file, index.element_bytes as usize) });
                 first += record.tokens;
             }
             Ok(shards)
