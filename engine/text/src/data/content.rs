@@ -53,7 +53,7 @@ const REMEMBERED: usize = 1 << 18;
 
 /// Counts texts of held-out files, and passages within them, that are also trained on. A passage is any run of [`PASSAGE`] words. If the training
 /// text has too many, a share chosen by their hashes is compared.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Copies {
     trained: BTreeSet<u64>,
     held_out: u64,
@@ -61,27 +61,11 @@ pub struct Copies {
     /// The hashes of the last words, and their polynomial.
     words: VecDeque<u64>,
     sum: u64,
-    /// Passages whose hash is a multiple of this are compared.
-    every: u64,
+    /// Low bits that are 0 in the hash of a passage that is compared.
+    zeros: u32,
     passages: BTreeSet<u64>,
     held_out_passages: u64,
     copied_passages: u64,
-}
-
-impl Default for Copies {
-    fn default() -> Self {
-        Self {
-            trained: BTreeSet::new(),
-            held_out: 0,
-            copies: 0,
-            words: VecDeque::new(),
-            sum: 0,
-            every: 1,
-            passages: BTreeSet::new(),
-            held_out_passages: 0,
-            copied_passages: 0,
-        }
-    }
 }
 
 impl Copies {
@@ -111,15 +95,15 @@ impl Copies {
                 self.sum = self.sum.wrapping_sub(first.wrapping_mul(LEAVING));
             }
             let passage = split_mix(self.sum);
-            if self.words.len() < PASSAGE || !passage.is_multiple_of(self.every) {
+            if self.words.len() < PASSAGE || passage.trailing_zeros() < self.zeros {
                 continue;
             }
             match split {
                 Split::Train => {
                     self.passages.insert(passage);
                     if self.passages.len() > REMEMBERED {
-                        self.every *= 2;
-                        self.passages.retain(|passage| passage.is_multiple_of(self.every));
+                        self.zeros += 1;
+                        self.passages.retain(|passage| passage.trailing_zeros() >= self.zeros);
                     }
                 }
                 Split::Validation => {
