@@ -81,8 +81,6 @@ pub struct App {
     shown: BTreeMap<u64, messages::Shown>,
     /// Time of the last frame with a strip of messages, in seconds of egui's clock.
     ticked: f64,
-    /// The pages from which requests were sent, by request number, while these are unfinished or shown in a message.
-    origins: BTreeMap<u64, PageName>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
     /// The page in the rail that the arrow keys moved to, and whether it has yet to take the focus.
@@ -144,7 +142,6 @@ impl App {
             wrote_at: f64::NEG_INFINITY,
             shown: BTreeMap::new(),
             ticked: 0.0,
-            origins: BTreeMap::new(),
             typed: None,
             rail: None,
             background: None,
@@ -198,25 +195,13 @@ impl App {
 
     /// Receives the engine's events since the last frame and runs the automatic follow-ups.
     pub fn receive(&mut self) {
-        while let Some(mut report) = self.link.receive() {
+        while let Some(report) = self.link.receive() {
             self.asks.receive(&report.body);
-            if let (Some(request), Event::Failed { error }) = (report.body.request, &mut report.body.event)
-                && let Some(Command::OpenProject { id }) = self.state.waiting.get(&request)
+            if let (Some(request), Event::Failed { .. }) = (report.body.request, &report.body.event)
+                && let Some(Command::OpenProject { .. }) = self.state.waiting.get(&request)
+                && self.state.projects.open.is_none()
             {
-                // A browser's folder means nothing to a person.
-                let listed = self.state.projects.list.iter().find(|project| project.id == *id);
-                if let (Some(project), Some(reason)) = (listed, error.message.strip_prefix(id)) {
-                    error.message = format!("{}{reason}", project.name);
-                }
-                if self.state.projects.open.is_none() {
-                    self.page = PageName::Home;
-                }
-            }
-            // A notice about a request names its page until it goes.
-            if let (Some(request), Event::Finished) = (report.body.request, &report.body.event)
-                && self.state.messages.iter().all(|message| message.request != Some(request))
-            {
-                self.origins.remove(&request);
+                self.page = PageName::Home;
             }
             if self.gives_up_import(&report.body) {
                 self.outbox.send(Command::LookAtModel { from: None });
@@ -398,12 +383,14 @@ impl App {
         }
         crate::format::set_loss_unit(self.preferences.loss_unit);
         self.keys(ui.ctx());
+        let (page, first) = (self.page, self.outbox.last);
         self.incoming(ui.ctx());
         if let Some(reason) = self.state.lost.clone() {
             self.lost_ui(ui, &reason);
         } else {
             self.frame_ui(ui);
         }
+        self.state.origins.extend((first + 1..=self.outbox.last).map(|id| (id, page)));
         self.typed_path_ui(ui.ctx());
         self.importing_ui(ui.ctx());
         self.progress_ui(ui.ctx());
@@ -418,7 +405,7 @@ impl App {
 
     fn page_ui(&mut self, ui: &mut egui::Ui) {
         let (mut go, mut lesson, mut look) = (None, None, None);
-        let (before, first) = (self.drafts.clone(), self.outbox.last);
+        let before = self.drafts.clone();
         let own = self.page.draft();
         let mut draft = self.drafts.of(own);
         let mut context = Context {
@@ -436,10 +423,8 @@ impl App {
         // Scroll to the top when the project changes.
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
-        let page = self.page;
-        ui.push_id(("project", of_project), |ui| self.pages.ui(page, ui, &mut context));
+        ui.push_id(("project", of_project), |ui| self.pages.ui(self.page, ui, &mut context));
         self.drafts.set(own, draft);
-        self.origins.extend((first + 1..=self.outbox.last).map(|id| (id, page)));
         if let Some(text) = self.asks.replaced.take() {
             // While a slider is dragged, its replacements are one.
             let dragged = ui.input(|input| input.pointer.press_start_time());

@@ -4,7 +4,9 @@ use crate::format;
 use crate::link::Wish;
 use crate::preferences::ChosenServing;
 use egui::{Rect, Ui};
-use glasshouse_protocol::{Command, Compression, Drafts, Event, ExportFormat, Moderated, Report};
+use glasshouse_protocol::{
+    Command, Compression, Drafts, Event, ExportFormat, Moderated, Report, WeightSource,
+};
 
 /// Note when a part of the window is saved that is not entirely visible.
 pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
@@ -22,6 +24,8 @@ pub struct Asks {
     pub save: Option<(String, Vec<u8>)>,
     /// Start a new run: Train shows memory and time, and asks for confirmation.
     pub new_run: bool,
+    /// Weights to open on Write or Chat.
+    pub weights: Option<WeightSource>,
     /// Export a run's model; the Runs page asks for the format.
     pub export: Option<(String, ExportFormat)>,
     /// Compress a run, or measure its frontier (`None`); the Runs page asks for the settings.

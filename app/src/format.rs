@@ -5,26 +5,15 @@
 mod time;
 
 pub use glasshouse_protocol::quantity::{
-    NOTHING, bytes, count, counted, device, duration, figures, flop, flops, milliseconds, percent, quantity,
-    scientific, tokens_per_second, whole,
+    NOTHING, bytes, capitalized, count, counted, device, duration, figures, flop, flops, milliseconds,
+    percent, quantity, scientific, tokens_per_second, whole,
 };
 pub use time::{ago, clock, date_time, now, now_micros};
 
 use glasshouse_protocol::config::Category;
+use glasshouse_protocol::evaluation::LossUnit;
 use glasshouse_protocol::{Moderated, RunSummary};
-use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-
-/// The unit of losses on all pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossUnit {
-    /// Nats per token.
-    #[default]
-    Nats,
-    /// Bits per byte of the run's text, comparable between tokenizers; a run that learns rows has nats.
-    Bits,
-}
 
 /// Moderation hits as `3 profanity, 1 self harm`; empty without hits.
 pub fn moderated(moderated: &Moderated) -> String {
@@ -33,11 +22,6 @@ pub fn moderated(moderated: &Moderated) -> String {
         _ => format!("{count} {}", category.name().replace('_', " ")),
     };
     moderated.iter().map(words).collect::<Vec<_>>().join(", ")
-}
-
-pub fn capitalized(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A device without its instruction set, threads or driver.
@@ -71,6 +55,11 @@ pub fn loss(value: f32) -> String {
 
 thread_local! {
     static LOSS_UNIT: Cell<LossUnit> = const { Cell::new(LossUnit::Nats) };
+}
+
+/// The person's unit of losses on all pages.
+pub fn loss_unit() -> LossUnit {
+    LOSS_UNIT.get()
 }
 
 /// Sets the unit of losses for the pages drawn by this thread, from the preferences.

@@ -98,7 +98,7 @@ pub enum Dot {
 }
 
 macro_rules! pages {
-    ($($(#[$meta:meta])* $key:ident: $Name:ident($Page:ty), $icon:ident;)+) => {
+    ($($(#[$meta:meta])* $key:ident: $Name:ident($Page:ty), $title:literal, $icon:ident;)+) => {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum PageName { $($(#[$meta])* $Name,)+ }
 
@@ -106,7 +106,7 @@ macro_rules! pages {
             pub const ALL: [Self; [$(stringify!($key)),+].len()] = [$(Self::$Name),+];
 
             pub fn title(self) -> &'static str {
-                match self { $(Self::$Name => stringify!($Name)),+ }
+                match self { $(Self::$Name => $title),+ }
             }
 
             /// The name in preferences and addresses.
@@ -155,21 +155,21 @@ macro_rules! pages {
 
 pages! {
     #[default]
-    home: Home(home::HomePage), ICON_HOME;
-    data: Data(data::DataPage), ICON_DESCRIPTION;
-    tokenizer: Tokenizer(tokenizer::TokenizerPage), ICON_SEGMENT;
-    model: Model(model::ModelPage), ICON_LAYERS;
-    train: Train(train::TrainPage), ICON_MONITORING;
-    tune: Tune(tune::TunePage), ICON_SCHOOL;
-    lab: Lab(lab::LabPage), ICON_SCIENCE;
-    write: Write(write::WritePage), ICON_EDIT_NOTE;
-    chat: Chat(chat::ChatPage), ICON_FORUM;
-    inspect: Inspect(inspect::InspectPage), ICON_BIOTECH;
-    features: Features(features::FeaturesPage), ICON_CATEGORY;
-    evaluate: Evaluate(evaluate::EvaluatePage), ICON_FACT_CHECK;
-    runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
-    learn: Learn(learn::LearnPage), ICON_MENU_BOOK;
-    settings: Settings(settings::SettingsPage), ICON_SETTINGS;
+    home: Home(home::HomePage), "Home", ICON_HOME;
+    data: Data(data::DataPage), "Data", ICON_DESCRIPTION;
+    tokenizer: Tokenizer(tokenizer::TokenizerPage), "Tokenizer", ICON_SEGMENT;
+    model: Model(model::ModelPage), "Model", ICON_LAYERS;
+    train: Train(train::TrainPage), "Train", ICON_MONITORING;
+    tune: Tune(tune::TunePage), "Fine-tune", ICON_SCHOOL;
+    lab: Lab(lab::LabPage), "Search", ICON_SCIENCE;
+    write: Write(write::WritePage), "Write", ICON_EDIT_NOTE;
+    chat: Chat(chat::ChatPage), "Chat", ICON_FORUM;
+    inspect: Inspect(inspect::InspectPage), "Inspect", ICON_BIOTECH;
+    features: Features(features::FeaturesPage), "Features", ICON_CATEGORY;
+    evaluate: Evaluate(evaluate::EvaluatePage), "Evaluate", ICON_FACT_CHECK;
+    runs: Runs(runs::RunsPage), "Runs", ICON_TABLE_ROWS;
+    learn: Learn(learn::LearnPage), "Learn", ICON_MENU_BOOK;
+    settings: Settings(settings::SettingsPage), "Settings", ICON_SETTINGS;
 }
 
 impl Pages {
@@ -208,13 +208,13 @@ impl Pages {
 
 /// The pages that share an entry of the rail, as tabs.
 fn tabs_ui(open: PageName, ui: &mut Ui, go: &mut Option<PageName>) {
-    if open.tabs().is_empty() {
+    if open.tabs().count() < 2 {
         return;
     }
     ui.horizontal(|ui| {
-        for (page, words) in open.tabs() {
-            if widgets::tab(ui, *page == open, words).clicked() {
-                *go = Some(*page);
+        for page in open.tabs() {
+            if widgets::tab(ui, page == open, page.tab()).clicked() {
+                *go = Some(page);
             }
         }
     });
@@ -222,23 +222,31 @@ fn tabs_ui(open: PageName, ui: &mut Ui, go: &mut Option<PageName>) {
 }
 
 impl PageName {
-    /// The pages that share its entry of the rail, with the words of their tabs; empty for a page with an entry of its own. The entry has
-    /// the name of the first.
-    pub fn tabs(self) -> &'static [(Self, &'static str)] {
+    /// The pages that share its entry of the rail, as tabs.
+    pub fn tabs(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |page| page.entry() == self.entry())
+    }
+
+    /// The words of its tab: its title, unless that is the title of the whole entry.
+    pub fn tab(self) -> &'static str {
         match self {
-            Self::Data | Self::Tokenizer => &[(Self::Data, "Documents"), (Self::Tokenizer, "Tokenizer")],
-            Self::Train | Self::Tune | Self::Lab => {
-                &[(Self::Train, "Pretrain"), (Self::Tune, "Fine-tune"), (Self::Lab, "Search")]
-            }
-            Self::Write | Self::Chat => &[(Self::Write, "Text"), (Self::Chat, "Chat")],
-            Self::Inspect | Self::Features => &[(Self::Inspect, "Views"), (Self::Features, "Features")],
-            Self::Home | Self::Model | Self::Evaluate | Self::Runs | Self::Learn | Self::Settings => &[],
+            Self::Data => "Documents",
+            Self::Train => "Pretrain",
+            Self::Write => "Text",
+            Self::Inspect => "Views",
+            _ => self.title(),
         }
     }
 
-    /// Its entry of the rail.
+    /// Its entry of the rail, by the first of its tabs.
     pub fn entry(self) -> Self {
-        self.tabs().first().map_or(self, |(page, _)| *page)
+        match self {
+            Self::Tokenizer => Self::Data,
+            Self::Tune | Self::Lab => Self::Train,
+            Self::Chat => Self::Write,
+            Self::Features => Self::Inspect,
+            _ => self,
+        }
     }
 
     /// The entries of the rail.

@@ -1,6 +1,6 @@
 //! The person's preferences, stored across starts.
 
-use crate::format::LossUnit;
+use glasshouse_protocol::evaluation::LossUnit;
 use glasshouse_protocol::{Moderation, Precision};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};

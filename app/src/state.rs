@@ -40,6 +40,7 @@ pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Text, TextEnding, Writing};
 
+use crate::pages::PageName;
 use glasshouse_protocol::cleaning::CleaningStep;
 use glasshouse_protocol::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +78,8 @@ pub struct State {
     pub importing: Option<Importing>,
     /// Unfinished requests by id.
     pub waiting: BTreeMap<u64, Command>,
+    /// Pages that sent unfinished requests, by id.
+    pub origins: BTreeMap<u64, PageName>,
     /// Requests in progress: what is being done, and the finished fraction if known.
     pub underway: BTreeMap<u64, (String, Option<f64>)>,
     /// Errors and notices, newest last. Pages remove dismissed ones.
@@ -95,8 +98,8 @@ pub struct State {
 pub struct Message {
     /// Sequence number in order of arrival.
     pub number: u64,
-    /// The request that it answers, if any.
-    pub request: Option<u64>,
+    /// The page that it is about, if any.
+    pub page: Option<PageName>,
     /// The failed command, if the error answers a request.
     pub command: Option<Command>,
     /// The command's bytes, if it was refused as [`ErrorKind::Stale`].
@@ -188,7 +191,7 @@ impl State {
                     let place = path.unwrap_or_else(|| name.clone());
                     let size = glasshouse_protocol::quantity::bytes(size);
                     let text = format!("Saved as {place}, {size}{verified}");
-                    self.message(request, asked, ErrorReport::new(ErrorKind::Notice, text), Vec::new());
+                    self.notice(request, text);
                 }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
@@ -198,19 +201,19 @@ impl State {
                 // The Runs page shows points without a run.
                 if let Some(run) = &compressed.run {
                     let text = format!("{run} takes {now}, the original in 32 bits {whole}{losses}.");
-                    self.say(None, ErrorKind::Notice, text);
+                    self.notice(request, text);
                 }
             }
             Event::RunAdded(answer::RunAdded { run, about, difference }) => {
                 let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
-                self.say(None, ErrorKind::Notice, format!("{} was added: {about}.{compared}", run.name));
+                self.notice(request, format!("{} was added: {about}.{compared}", run.name));
             }
             Event::Cleaning(CleaningStep::Stopped { documents }) => {
                 let next = match documents {
                     Some(_) => "Nothing was changed; the next cleaning continues from there.",
                     None => "Nothing was changed.",
                 };
-                self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));
+                self.notice(request, format!("The cleaning was stopped. {next}"));
             }
             // Notices about an inspection are shown with it.
             Event::Notice { .. } | Event::CharactersLost { .. }
@@ -219,14 +222,14 @@ impl State {
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
             Event::Notice { text, hints, .. } => {
                 let notice = ErrorReport { hints, ..ErrorReport::new(ErrorKind::Notice, text) };
-                self.message(request, asked, notice, Vec::new());
+                self.message(request, notice, Vec::new());
             }
             Event::CharactersLost { characters } => {
                 // A reply shows its own error.
                 let text = request.and_then(|id| self.writing.texts.get(&id));
                 if !text.is_some_and(|text| text.is_reply) {
                     let words = crate::format::capitalized(&writing::lost(&characters));
-                    self.say(None, ErrorKind::Notice, format!("{words}."));
+                    self.notice(request, format!("{words}."));
                 }
             }
             Event::Underway { work, share } => match request {
@@ -242,7 +245,6 @@ impl State {
                 self.underway.remove(&request.unwrap_or_default());
             }
             Event::Failed { error } => {
-                self.underway.remove(&request.unwrap_or_default());
                 // A form shows a broken rule next to its setting, and so does the Inspect page.
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
                     || matches!(asked, Some(Command::Inspect { .. }))
@@ -255,16 +257,20 @@ impl State {
                     _ => false,
                 };
                 if !in_form && asked != Some(Command::Clean) && !is_silent {
-                    self.message(request, asked, error, bytes);
+                    self.message(request, error, bytes);
                 }
-                self.waiting.remove(&request.unwrap_or_default());
+                self.ended(request);
             }
-            Event::Finished => {
-                self.underway.remove(&request.unwrap_or_default());
-                self.waiting.remove(&request.unwrap_or_default());
-            }
+            Event::Finished => self.ended(request),
             _ => {}
         }
+    }
+
+    fn ended(&mut self, request: Option<u64>) {
+        let id = request.unwrap_or_default();
+        self.underway.remove(&id);
+        self.waiting.remove(&id);
+        self.origins.remove(&id);
     }
 
     /// Whether an unfinished request satisfies `is`.
@@ -272,15 +278,27 @@ impl State {
         self.waiting.values().any(is)
     }
 
-    /// Adds a message of the front end itself.
-    pub fn say(&mut self, command: Option<Command>, kind: ErrorKind, message: impl Into<String>) {
-        self.message(None, command, ErrorReport::new(kind, message.into()), Vec::new());
+    /// Adds a message of the front end itself. It goes when another project opens, unless it is about Home or no page.
+    pub fn say(&mut self, page: Option<PageName>, kind: ErrorKind, message: impl Into<String>) {
+        let of_project = page.is_some_and(|page| page != PageName::Home);
+        self.add_message((page, None, of_project), ErrorReport::new(kind, message.into()), Vec::new());
     }
 
-    fn message(
+    fn notice(&mut self, request: Option<u64>, text: String) {
+        self.message(request, ErrorReport::new(ErrorKind::Notice, text), Vec::new());
+    }
+
+    /// Adds a message about a request, or about the open project.
+    fn message(&mut self, request: Option<u64>, error: ErrorReport, bytes: Vec<Vec<u8>>) {
+        let id = request.unwrap_or_default();
+        let command = self.waiting.get(&id).cloned();
+        let of_project = !command.as_ref().is_some_and(is_about_the_shelf);
+        self.add_message((self.origins.get(&id).copied(), command, of_project), error, bytes);
+    }
+
+    fn add_message(
         &mut self,
-        request: Option<u64>,
-        command: Option<Command>,
+        (page, command, of_project): (Option<PageName>, Option<Command>, bool),
         error: ErrorReport,
         bytes: Vec<Vec<u8>>,
     ) {
@@ -289,9 +307,9 @@ impl State {
             return;
         }
         self.told += 1;
-        let open = self.projects.open.as_ref().filter(|_| !command.as_ref().is_some_and(is_about_the_shelf));
+        let open = self.projects.open.as_ref().filter(|_| of_project);
         let project = open.map(|open| open.summary.id.clone());
-        self.messages.push(Message { number: self.told, request, command, bytes, project, error });
+        self.messages.push(Message { number: self.told, page, command, bytes, project, error });
     }
 }
 

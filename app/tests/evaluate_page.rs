@@ -51,7 +51,7 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
             let mut scene = evaluated([width, TALL], theme);
             assert_eq!(reads(&mut scene), [["2-first-stories"]], "the latest run, and once");
             for words in [
-                "0.8400",
+                "1.6800",
                 "Perplexity",
                 "share 13 words in a row with the training text",
                 "5-gram",
@@ -93,8 +93,8 @@ fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
         let both = ["1-first-stories", "2-first-stories"].map(str::to_owned).to_vec();
         assert_eq!(reads(&mut scene).last(), Some(&both));
         assert!(scene.says("Side by side") && scene.says("Paired differences"));
-        assert!(scene.says("Bits per byte: 1-first-stories minus 2-first-stories"));
-        assert!(scene.says("−0.0500 (−0.0700 to −0.0300)") && scene.says(evaluation::VERDICT));
+        assert!(scene.says("Loss in nats per token: 1-first-stories minus 2-first-stories"));
+        assert!(scene.says("−0.1000 (−0.1400 to −0.0600)") && scene.says(evaluation::VERDICT));
         scene.check_edges();
         scene.picture(&format!("evaluate-two-{width}"));
         choose(&mut scene, "2-first-stories");
@@ -116,8 +116,8 @@ fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
     let [left, right] = ["Staged: 5-gram.", "Reliability diagram"].map(|words| first(&scene, words).left());
     assert!(right > left + 300.0, "the right half is used");
     choose(&mut scene, "1-first-stories");
-    assert!(top(&scene, "1-first-stories predicts the text best: 0.8400") < top(&scene, "Side by side"));
-    assert!(scene.says("0.8900"));
+    assert!(top(&scene, "1-first-stories predicts the text best: 1.6800") < top(&scene, "Side by side"));
+    assert!(scene.says("1.7800"));
     let runs = ["1-first-stories", "2-first-stories"].map(str::to_owned);
     let mut kept = evaluation::kept(&runs, false);
     let likelihood = kept.evaluations[0].likelihood.as_mut().unwrap();
@@ -132,7 +132,7 @@ fn the_verdict_comes_first_and_refuses_to_compare_different_texts() {
     assert!(scene.says("1-first-stories on 8 tokens and 2-first-stories on 64,000 tokens"));
     // Apart from the names of the runs, which have their own loss.
     let alone = |loss: &str| scene.harness.query_all_by_value(loss).next().is_some();
-    assert!(alone("0.8900") && !alone("0.8400"), "the loss over 8 tokens is not put beside the other");
+    assert!(alone("1.7800") && !alone("1.6800"), "the loss over 8 tokens is not put beside the other");
     scene.picture("evaluate-refused");
 }
 
@@ -198,7 +198,7 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
 fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
     press(&mut scene, "Evaluate");
-    assert!(scene.says("0.8400") && !scene.says("starting…"));
+    assert!(scene.says("1.6800") && !scene.says("starting…"));
     assert_eq!(reads(&mut scene).len(), 2, "what is kept is read again");
     assert!(!scene.says("Audit: Bias"));
     press(&mut scene, "Audit");
@@ -227,7 +227,7 @@ fn what_could_not_be_evaluated_says_why_and_is_tried_again() {
     assert_eq!(scene.harness.query_all_by_label_contains("disk is full").count(), 1, "on the page alone");
     scene.engine.failing = |_| false;
     press(&mut scene, "Try again");
-    assert!(!scene.says("the disk is full") && scene.says("0.8400"));
+    assert!(!scene.says("the disk is full") && scene.says("1.6800"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
+use glasshouse_protocol::evaluation::LossUnit;
 use glasshouse_protocol::{Command, Event, InspectSettings, TrainingState, View, WeightSource};
 
 const WIDE: [f32; 2] = [1280.0, 2400.0];
@@ -323,7 +324,7 @@ fn what_changed_is_asked_of_the_second_model_and_once() {
     let found = diffs(&mut scene);
     let [(source, _, _, settings)] = &found[..] else { panic!("{found:?}") };
     assert!(matches!(source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"), "{source:?}");
-    assert_eq!(settings.reference, Some(WeightSource::Current));
+    assert_eq!((&settings.reference, settings.unit), (&Some(WeightSource::Current), Some(LossUnit::Nats)));
     assert!(scene.says("What changed"));
     scene.picture("inspect-diff");
     let top = |words: &str| {
@@ -337,6 +338,9 @@ fn what_changed_is_asked_of_the_second_model_and_once() {
     };
     let parts = ["1-first-stories went", "predicts this text better", "Held-out text instead"].map(top);
     assert!(parts.is_sorted(), "two texts, the verdict, and then the numbers: {parts:?}");
+    scene.harness.state_mut().preferences().loss_unit = LossUnit::Bits;
+    scene.settle();
+    assert_eq!(diffs(&mut scene).last().map(|(.., settings)| settings.unit), Some(Some(LossUnit::Bits)));
     scene.click("One model");
     assert!(!scene.says("What changed"));
 }

@@ -21,7 +21,7 @@ fn controls(window: &Harness<'_, App>) -> BTreeMap<String, String> {
         let is_control = !matches!(node.role(), Role::ScrollBar | Role::Label);
         // The rail is one stop, from which the arrow keys lead on; its first line leads to Home.
         let is_in_rail = node.role() == Role::Tab
-            && PageName::ALL.iter().any(|page| node.label().as_deref() == Some(page.title()))
+            && PageName::entries().any(|page| node.label().as_deref() == Some(page.title()))
             || node.label().is_some_and(|label| label.starts_with("Project "));
         if acts && is_control && !is_in_rail && !node.is_disabled() {
             found.insert(format!("{:?}", node.id()), format!("{:?} {:?}", node.role(), node.label()));

@@ -731,6 +731,11 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
     assert_eq!((buttons("Talk to it"), buttons("Write with it")), (1, 0));
     press(&mut window, "Talk to it");
     assert!(is_chosen(&window.get_by_role_and_label(Role::Tab, "Chat")));
+    let opened = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
+        Command::OpenModel { source, .. } => Some(source),
+        _ => None,
+    });
+    assert_eq!(opened, Some(WeightSource::best_of(name)), "the weights whose sample was shown");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
-use glasshouse::format::LossUnit;
 use glasshouse::pages::PageName;
+use glasshouse_protocol::evaluation::LossUnit;
 use glasshouse_protocol::{
     Command, Event, HeldOut, Objective, ProjectSummary, RunState, RunSummary, SweepRow, SweepSummary,
     TrainEvent, TrainingState,
@@ -192,6 +192,44 @@ fn all_pages_have_one_unit_of_losses() {
     window.get_by_role_and_label(Role::Row, "1-first-stories").click();
     window.run_steps(3);
     assert!(is_shown(&window, "1.250, best, step 1,150"));
+    send(window.state_mut(), [support::evaluation::kept(&["1-first-stories".to_owned()], false)]);
+    for (unit, mine, other) in
+        [("Bits per byte", "bits per byte", "nats per token"), ("Nats", "nats per token", "bits per byte")]
+    {
+        open_page(&mut window, PageName::Settings);
+        window.get_by_role_and_label(Role::RadioButton, unit).click();
+        window.run_steps(2);
+        open_page(&mut window, PageName::Evaluate);
+        window.run_steps(2);
+        let said = |words: &str| {
+            contains(&window, words) || contains(&window, &glasshouse::format::capitalized(words))
+        };
+        assert!(said(mine) && !said(other), "Evaluate in {unit}");
+        open_page(&mut window, PageName::Inspect);
+    }
+}
+
+#[test]
+fn a_device_has_one_name_on_all_pages() {
+    let mut app = support::app("dark");
+    let device = "cpu (2 threads, avx512)".to_owned();
+    let run = support::run("1-first-stories", RunState::Finished, 2000, 2000);
+    let run = RunSummary { device: device.clone(), ..run };
+    send(&mut app, [support::ready(), support::projects(), support::opened("first", "A", vec![run])]);
+    let mut evaluated = support::evaluation::kept(&["1-first-stories".to_owned()], false);
+    evaluated.evaluations[0].device = device;
+    send(&mut app, [evaluated]);
+    app.open(PageName::Train);
+    let mut window = window(app, 1600.0, 1600.0);
+    send(window.state_mut(), [support::history("1-first-stories", 1e-3)]);
+    window.run_steps(2);
+    assert!(is_shown(&window, "CPU") && !contains(&window, "avx512"));
+    open_page(&mut window, PageName::Runs);
+    window.get_by_role_and_label(Role::Row, "1-first-stories").click();
+    window.run_steps(3);
+    assert!(shown(&window, "CPU") == 2 && !contains(&window, "avx512"), "the row and its details");
+    open_page(&mut window, PageName::Evaluate);
+    assert!(contains(&window, " · CPU"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     CheckpointSummary, Command, ErrorKind, ErrorReport, Event, Export, ExportFormat, RunState, RunSummary,
+    Start,
 };
 
 type Window = Harness<'static, App>;
@@ -79,6 +80,28 @@ fn columns_fold_from_the_least_important_at_every_width() {
         before = shown.len();
     }
     assert_eq!(before, titles.len() - 1, "a wide window shows all columns");
+}
+
+#[test]
+fn a_state_is_never_cut_and_what_distinguishes_a_run_only_without_room() {
+    let start = Some(Start::best_of("1-llama-tiny"));
+    let changes = ["learning rate 0.0005", "batch size 24"].map(str::to_owned).to_vec();
+    let tuned = RunSummary { start, changes, ..swept().remove(0) };
+    let tuned = RunSummary { name: "6-llama-tiny".to_owned(), state: RunState::Interrupted, ..tuned };
+    for width in [1280.0, 2560.0] {
+        let mut window =
+            runs_at("light", [width, 900.0], swept().into_iter().chain([tuned.clone()]).collect());
+        support::picture(&mut window, "GLASSHOUSE_SCREENSHOTS", &format!("runs-{width}"));
+        let painted: Vec<_> = found!(support::painted(&window).into_iter(), egui::Shape::Text(text) => {
+            let shown: String = text.galley.rows.iter().flat_map(|row| row.glyphs.iter().map(|glyph| glyph.chr)).collect();
+            (shown, text.galley.elided)
+        })
+        .collect();
+        assert!(painted.contains(&("interrupted".to_owned(), false)), "{width}: {painted:?}");
+        let line = painted.iter().find(|(shown, _)| shown.starts_with("from 1-llama-tiny")).unwrap();
+        assert!(line.0.contains("learning rate 0.0005 · batch size 24"), "{width}: {line:?}");
+        assert!(width < 2000.0 || !line.1, "{line:?} beside empty space");
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn refuse(
 }
 
 fn stale() -> ErrorReport {
-    ErrorReport::new(ErrorKind::Stale, "this was meant for another project, which is no longer open")
+    ErrorReport::new(ErrorKind::Stale, "the changed settings were meant for A, which is no longer open")
 }
 
 fn saves(command: &Command) -> bool {
@@ -208,6 +208,32 @@ fn a_file_that_exists_is_replaced_only_by_a_button_that_says_so() {
     );
 }
 
+/// Whether the message in the strip names its page.
+fn names(window: &Harness<'_, App>, page: PageName) -> bool {
+    let strip = window.get_by_label("Dismiss").rect();
+    window.query_all_by_label(page.title()).any(|node| strip.y_range().contains(node.rect().center().y))
+}
+
+#[test]
+fn messages_name_the_page_that_they_are_about_on_other_pages_too() {
+    let mut window = on(PageName::Data, [1280.0, 1400.0]);
+    let file = Chosen { name: "empty.txt".to_owned(), bytes: Some(Vec::new()) };
+    window.state_mut().answer(Answer { wish: Wish::AddDocuments, files: Ok(vec![file]) });
+    support::open_page(&mut window, PageName::Runs);
+    assert!(contains(&window, "empty.txt was not added") && names(&window, PageName::Data));
+    press(&mut window, "Dismiss");
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    send(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(3);
+    press(&mut window, "Use as base model");
+    press(&mut window, "Tune");
+    let notice = Event::Notice { text: "3 epochs".to_owned(), hints: Vec::new(), problems: Vec::new() };
+    answer(window.state_mut(), |command| matches!(command, Command::Train { .. }), [notice, Event::Finished]);
+    support::open_page(&mut window, PageName::Evaluate);
+    assert!(is_shown(&window, "3 epochs") && names(&window, PageName::Tune));
+    assert_eq!(PageName::Tune.title(), "Fine-tune", "the words of its tab");
+}
+
 #[test]
 fn remedies_are_buttons_and_say_where_the_error_comes_from() {
     let error =
@@ -229,11 +255,7 @@ fn remedies_are_buttons_and_say_where_the_error_comes_from() {
     assert!(is_shown(&window, "Fit to my device"));
     support::picture(&mut window, "GLASSHOUSE_SCREENSHOTS", "strip-remedies");
     assert!(window.query_by_role(Role::Alert).is_some());
-    let alert = window.get_by_label("Dismiss").accesskit_node().bounding_box().unwrap();
-    let source = window.get_all_by_label("Train").filter(|node| {
-        node.accesskit_node().bounding_box().is_some_and(|place| place.y0 >= alert.y0 && place.y1 <= alert.y1)
-    });
-    assert_eq!(source.count(), 1, "the message does not name its page");
+    assert!(names(&window, PageName::Train), "the message does not name its page");
     press(&mut window, "Train on the CPU");
     let launches = launched(&mut window);
     assert_eq!((launches.len(), launches[1].device.as_deref()), (2, Some("cpu")));

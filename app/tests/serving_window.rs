@@ -44,7 +44,13 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     let mut window = support::on(PageName::Settings, [1280.0, 2000.0]);
     window.run_steps(2);
     assert!(port(&window).is_none());
-    press(&mut window);
+    window.get_by_role_and_label(Role::Switch, "API server").click_accesskit();
+    let mut draws = || {
+        window.run_steps(1);
+        contains(&window, "Starting…")
+    };
+    assert!((0..3).any(|_| draws()), "frames are drawn while it starts");
+    settle(&mut window);
     let first = port(&window).expect("an address");
     assert!(std::net::TcpStream::connect(("127.0.0.1", first)).is_ok(), "it listens");
     assert!(!contains(&window, "A run is training"));

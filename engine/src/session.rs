@@ -110,8 +110,8 @@ struct Session {
     shelf: Option<Shelf>,
     device: ChosenDevice,
     project: Option<OpenProject>,
-    /// Number of projects opened so far.
-    openings: u64,
+    /// Names of the projects opened so far, by the number of their opening, from 1.
+    openings: Vec<String>,
     generations: Generations,
     speeds: Speeds,
     visible: bool,
@@ -172,7 +172,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         shelf,
         device,
         project: None,
-        openings: 0,
+        openings: Vec::new(),
         generations: Generations::default(),
         speeds,
         visible: true,
@@ -222,8 +222,11 @@ impl Session {
     /// Serves a request. `live` is the run in training, if any.
     async fn serve(&mut self, envelope: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
         let Envelope { body: Request { id, opening, command }, bytes } = envelope;
-        if command.is_about_open_project() && opening.is_some_and(|opening| !self.is_opening(opening)) {
-            self.sink.refused(id, &Error::Stale, bytes);
+        if let Some(project) = opening.filter(|_| command.is_about_open_project())
+            && !self.is_opening(project)
+        {
+            let project = self.name_of_opening(project);
+            self.sink.refused(id, &Error::Stale { what: command.was(), project }, bytes);
             return After::Nothing;
         }
         let claims = matches!(command, Command::ImportModel { .. } | Command::Fit(Fit::LearningRate { .. }));

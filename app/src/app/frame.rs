@@ -192,8 +192,7 @@ impl App {
     }
 
     fn dot_ui(&self, ui: &Ui, entry: PageName, place: Pos2) {
-        let mut pages = entry.tabs().iter().map(|(page, _)| *page).chain([entry]);
-        if let Some(dot) = pages.find_map(|page| self.pages.get(page).dot(&self.state)) {
+        if let Some(dot) = entry.tabs().find_map(|page| self.pages.get(page).dot(&self.state)) {
             let palette = Palette::of(ui);
             let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
             ui.painter().circle_filled(place, 3.5, colour);

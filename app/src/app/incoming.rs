@@ -62,11 +62,6 @@ impl App {
         }
         let put_away = std::mem::take(&mut self.asks.dismissed);
         self.state.messages.retain(|message| !put_away.contains(&message.number));
-        if !put_away.is_empty() {
-            let (waiting, messages) = (&self.state.waiting, &self.state.messages);
-            let is_named = |id: &u64| messages.iter().any(|message| message.request == Some(*id));
-            self.origins.retain(|id, _| waiting.contains_key(id) || is_named(id));
-        }
     }
 
     /// Carries out a request with the files chosen for it in a dialog, which asked before choosing a file that exists.
@@ -85,7 +80,7 @@ impl App {
                 self.typed = Some(TypedPath::new(answer.wish, &reason));
                 return;
             }
-            Err(NoFiles::Failed(reason)) => return self.state.say(None, ErrorKind::Io, reason),
+            Err(NoFiles::Failed(reason)) => return self.state.say(Some(self.page), ErrorKind::Io, reason),
         };
         let first = files.first().map(|file| file.name.clone());
         let to = first.as_ref().map(PathBuf::from);
@@ -168,12 +163,8 @@ impl App {
                     self.page = PageName::Home;
                 }
                 FileKind::Text => texts.push(file),
-                FileKind::PrivateKey => {
-                    let (name, reason) = (link::own_name(&file.name), file_kind::PRIVATE_KEY);
-                    refused.push(format!("{name} was not added. It is {reason}."));
-                }
-                FileKind::Empty => {
-                    refused.push(format!("{} was not added. It is empty.", link::own_name(&file.name)));
+                FileKind::Refused(reason) => {
+                    refused.push(format!("{} was not added. It is {reason}.", link::own_name(&file.name)));
                 }
                 FileKind::Other => others.push(link::own_name(&file.name)),
             }
@@ -185,15 +176,11 @@ impl App {
             [first, more @ ..] => Some(format!("{first} and {} more files were", more.len())),
         };
         refused.extend(were.map(|were| format!("{were} not added. {ACCEPTED}")));
-        let creates = self.page == PageName::Home || self.state.projects.open.is_none();
         for text in refused {
-            self.state.say(None, ErrorKind::Refused, text);
-            // It stays while the new project opens.
-            if let Some(message) = self.state.messages.last_mut().filter(|_| creates) {
-                message.project = None;
-            }
+            self.state.say(Some(self.page), ErrorKind::Refused, text);
         }
         let Some(first) = texts.first() else { return };
+        let creates = self.page == PageName::Home || self.state.projects.open.is_none();
         let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
         // The Tune page lists its own files.
         if self.page != PageName::Tune || self.state.projects.open.is_none() {
@@ -217,8 +204,7 @@ impl App {
 enum FileKind {
     Text,
     Project,
-    PrivateKey,
-    Empty,
+    Refused(&'static str),
     Other,
 }
 
@@ -231,8 +217,8 @@ fn kind(file: &Chosen) -> FileKind {
     match first_bytes(file) {
         _ if ending.as_deref() == Some("glasshouse") => FileKind::Project,
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
-        Ok(head) if file_kind::is_private_key(&head) => FileKind::PrivateKey,
-        Ok(head) if file_kind::is_empty(&head) => FileKind::Empty,
+        Ok(head) if file_kind::is_private_key(&head) => FileKind::Refused(file_kind::PRIVATE_KEY),
+        Ok(head) if file_kind::is_empty(&head) => FileKind::Refused("empty"),
         Ok(head) if is_document || (!has_ending && file_kind::is_read(&head)) => FileKind::Text,
         // The engine reports why a file cannot be read.
         Err(_) if is_document || !has_ending => FileKind::Text,

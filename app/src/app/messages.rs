@@ -96,7 +96,7 @@ impl App {
                     icon: if is_error { icons::ICON_ERROR } else { icons::ICON_INFO },
                     colour: if is_error { palette.failure } else { palette.accent },
                     role: if is_error { Role::Alert } else { Role::Status },
-                    page: message.request.and_then(|request| self.origins.get(&request).copied()),
+                    page: message.page,
                     text: &message.error.message,
                     buttons: offered.iter().map(|(words, _)| *words).collect(),
                     more: messages.len() - 1,
@@ -258,8 +258,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry<'_>) -> Pressed {
             .width(WHOLE_WIDTH.min(rect.width()))
             .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
             .show(|ui| {
-                let from = entry.page.map_or("", PageName::title);
-                caption(ui, from);
+                caption(ui, entry.page.map_or("", PageName::title));
                 let whole = with_code(ui, entry.text, |words| words);
                 ui.add(Label::new(whole).wrap().selectable(true));
                 ui.horizontal_wrapped(|ui| {

@@ -111,6 +111,9 @@ impl Page for ChatPage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if let Some(source) = context.asks.weights.take() {
+            self.sampling.source = source;
+        }
         self.take(ui, context);
         self.keep_up(ui, context);
         if let Some(asked) = self.sent.take() {

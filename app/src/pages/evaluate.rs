@@ -16,7 +16,7 @@ use super::written::source_at;
 use crate::pages::prelude::*;
 use crate::state::own_runs;
 use asking::Asking;
-use glasshouse_protocol::evaluation::blocks;
+use glasshouse_protocol::evaluation::{Results, blocks};
 
 const MAX_RUNS: usize = 4;
 /// Width in points from which results have two columns.
@@ -36,11 +36,13 @@ pub struct EvaluatePage {
     asking: Asking,
     answers: BTreeMap<String, tasks::Filter>,
     dismissed: BTreeSet<u64>,
+    /// The results in a unit, by their number of changes.
+    results: Kept<(u64, LossUnit), Results>,
     /// The report of the run shown, by number of changes of results, its name, and names and titles of all runs shown.
     report: Kept<ReportOf, EvaluationBlocks>,
 }
 
-type ReportOf = (u64, String, Vec<(String, String)>);
+type ReportOf = (u64, LossUnit, String, Vec<(String, String)>);
 
 /// The results of a run as blocks.
 #[derive(Debug, Default)]
@@ -124,10 +126,16 @@ impl EvaluatePage {
             }
             return;
         }
-        verdict_ui(ui, context, &shown);
-        cards::cards_ui(ui, context, &shown);
+        // Nats per token of different tokenizers are not comparable.
+        let differ = compare::differ(&compare::evaluated(&found.evaluations, &shown));
+        let unit = if differ { LossUnit::Bits } else { format::loss_unit() };
+        let results = self
+            .results
+            .get((found.changes, unit), || Results::in_unit(unit, &found.evaluations, &found.comparisons));
+        verdict_ui(ui, context, results, &shown);
+        cards::cards_ui(ui, context, results, &shown);
         if shown.len() > 1 {
-            compare::compare_ui(ui, context, &shown);
+            compare::compare_ui(ui, context, results, &shown);
         }
         let chosen = details.iter().find(|run| Some(&run.name) == self.detail.as_ref());
         let Some(run) = chosen.or(details.last()).copied() else { return };
@@ -142,10 +150,10 @@ impl EvaluatePage {
             });
             ui.add_space(space::TIGHT);
         }
-        let (evaluation, audit) = (found.evaluations.get(&run.name), found.audits.get(&run.name));
+        let (evaluation, audit) = (results.evaluations.get(&run.name), found.audits.get(&run.name));
         let titles = shown.iter().map(|run| (run.name.clone(), called(run))).collect();
-        let report = self.report.get((found.changes, run.name.clone(), titles), || EvaluationBlocks {
-            predicted: evaluation.map(|own| predicted(state, own, &shown)).unwrap_or_default(),
+        let report = self.report.get((found.changes, unit, run.name.clone(), titles), || EvaluationBlocks {
+            predicted: evaluation.map(|own| predicted(results, own, &shown)).unwrap_or_default(),
             errors: evaluation.map(errors).unwrap_or_default(),
             suite: evaluation.and_then(|own| blocks::suite(&own.tasks)?.block()),
             tasks: evaluation.map(tasks::sections).unwrap_or_default(),
@@ -171,13 +179,12 @@ impl EvaluatePage {
 }
 
 /// The verdict on one run, or on several compared, and what speaks against the numbers.
-fn verdict_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
-    let found = &context.state.evaluation;
-    let evaluated = compare::evaluated(context.state, shown);
+fn verdict_ui(ui: &mut Ui, context: &mut Context<'_>, results: &Results, shown: &[&RunSummary]) {
+    let evaluated = compare::evaluated(&results.evaluations, shown);
     let verdict = match &evaluated[..] {
         [] => return,
         [(_, one)] => blocks::verdict(one),
-        several => compare::verdict(several, &found.comparisons),
+        several => compare::verdict(several, &results.comparisons),
     };
     let mut warnings: Vec<Block> = Vec::new();
     for warning in evaluated.iter().flat_map(|(_, own)| blocks::warnings(own)) {
@@ -251,10 +258,10 @@ fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
 }
 
 /// Prediction of the text: compared with the other shown runs and with baselines, by token properties, and calibration.
-fn predicted(state: &State, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Block> {
+fn predicted(results: &Results, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Block> {
     let Some(own) = &evaluation.likelihood else { return Vec::new() };
     let models = shown.iter().filter_map(|run| {
-        let likelihood = state.evaluation.evaluations.get(&run.name)?.likelihood.as_ref()?;
+        let likelihood = results.evaluations.get(&run.name)?.likelihood.as_ref()?;
         same_text(own, likelihood).then(|| (called(run), likelihood))
     });
     let models: Vec<_> = models.collect();

@@ -13,7 +13,9 @@ pub use glasshouse_protocol::blocks::{Block, Fact, Section};
 pub use glasshouse_protocol::cleaning::RecipeSummary;
 pub use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 pub use glasshouse_protocol::config::PreferenceLoss;
-pub use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Passage, TaskReport, metric_title};
+pub use glasshouse_protocol::evaluation::{
+    Cell, Likelihood, LossUnit, Metric, Passage, TaskReport, metric_title,
+};
 pub use glasshouse_protocol::inspect::Detail;
 pub use glasshouse_protocol::recipes::TuningRecipe;
 pub use glasshouse_protocol::setting::{Choice as _, Number, Setting, Settings as _};

@@ -6,7 +6,6 @@ mod text;
 
 pub use text::WHAT;
 
-use crate::format::LossUnit;
 use crate::pages::prelude::*;
 use crate::preferences::ThemeChoice;
 

@@ -43,6 +43,9 @@ impl Page for WritePage {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if let Some(source) = context.asks.weights.take() {
+            self.columns[0].sampling.source = source;
+        }
         let shown = if self.comparing { 2 } else { 1 };
         for column in self.columns.iter_mut().take(shown) {
             column.ask(ui, context);

@@ -15,7 +15,7 @@ use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::{Batch, prompt_tokens, request};
 use glasshouse_metrics::statistics::{Bootstrap, ratio};
 use glasshouse_platform::{Error, Result, Yielder, refuse};
-use glasshouse_protocol::evaluation::{Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{Cell, LossUnit, Metric, Table};
 use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
 use glasshouse_protocol::order;
 use glasshouse_protocol::quantity::{NOTHING, figures as figure};
@@ -27,6 +27,7 @@ use std::ops::Range;
 /// Tokens per resampled block, and bytes if the tokenizers differ.
 const BLOCK: usize = 16;
 const BLOCK_BYTES: usize = 64;
+const BITS: &str = "bits per token";
 /// Fewer blocks give no interval.
 const MIN_BLOCKS: usize = 5;
 /// Listed predictions of each model.
@@ -133,6 +134,7 @@ async fn by_token(
         found.notice("The models have different shapes: changes of weights and of outputs, and effects of parts, are left out.");
         return Ok(verdict);
     }
+    let (factor, unit) = unit_of(subject, tokens);
     let loss = mean(&losses(base.lens, tokens, context).await?);
     let [mut weights, mut effects] = [const { Vec::new() }; 2];
     let mut rows = Vec::with_capacity(parts);
@@ -152,7 +154,7 @@ async fn by_token(
         }
         let effect = (mean(&losses(changed.lens, tokens, context).await?) - loss) as f32;
         let part = View::Diff.place_name("part", part).unwrap_or_default();
-        let [one, two, three] = [effect, norms.change(), outputs].map(number);
+        let [one, two, three] = [effect * factor as f32, norms.change(), outputs].map(number);
         rows.push((effect.abs(), [format!("layer {layer} {part}").into(), one, two, three]));
         weights.push(norms.change());
         effects.push(effect);
@@ -160,7 +162,7 @@ async fn by_token(
         (base.on_progress)(done, total);
     }
     let about = "Effect: change of the earlier model's loss with this part of the later one. Weights and outputs: relative change.";
-    show(found, about, ranked("Parts", ["part", "effect (bits per token)", "weights", "outputs"], rows));
+    show(found, about, ranked("Parts", ["part", &format!("effect ({unit})"), "weights", "outputs"], rows));
     let axes = [("L", layers), ("part", columns)];
     let activations = moved.iter().map(Norms::change).collect();
     for (name, values) in [("weights", weights), ("activations", activations), ("effect", effects)] {
@@ -335,8 +337,12 @@ impl Predictions {
 
     /// Shows them; returns the verdict of [`figures`].
     fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) -> String {
-        let values = [("KL(before ‖ after)", &self.divergence), ("KL(after ‖ before)", &self.back)];
-        let verdict = figures(found, names, ("bits per token", BLOCK), &values, &self.losses);
+        let (factor, unit) = unit_of(subject, tokens);
+        let bits = if unit == BITS { String::new() } else { format!(", {BITS}") };
+        let [forth, back] = ["KL(before ‖ after)", "KL(after ‖ before)"].map(|name| format!("{name}{bits}"));
+        let values = [(forth.as_str(), &self.divergence), (back.as_str(), &self.back)];
+        let losses = self.losses.clone().map(|losses| losses.into_iter().map(|bits| bits * factor).collect());
+        let verdict = figures(found, names, (unit, BLOCK), &values, &losses);
         let change = difference(&self.losses[0], &self.losses[1]);
         let divergence: Vec<f32> = self.divergence.iter().map(|bits| *bits as f32).collect();
         let row = |at: u32| {
@@ -357,6 +363,21 @@ impl Predictions {
         found.floats("divergence_back", "", &axes, after_first(&self.back));
         verdict
     }
+}
+
+/// The requested unit of losses, as the factor from bits per token and its name.
+fn unit_of(subject: &Subject<'_>, tokens: &[u32]) -> (f64, &'static str) {
+    let tokens_per_byte = || {
+        // The first token has no prediction.
+        let bytes: usize = byte_counts(subject.tokenizer, tokens, subject.prompt)?.iter().skip(1).sum();
+        (bytes > 0).then(|| (tokens.len() - 1) as f64 / bytes as f64)
+    };
+    let factor = match subject.settings.unit {
+        None => None,
+        Some(LossUnit::Nats) => Some(LN_2),
+        Some(LossUnit::Bits) => tokens_per_byte(),
+    };
+    factor.zip(subject.settings.unit).map_or((1.0, BITS), |(factor, unit)| (factor, unit.name()))
 }
 
 fn difference(of: &[f64], and: &[f64]) -> Vec<f64> {

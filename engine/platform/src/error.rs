@@ -66,8 +66,13 @@ pub enum Error {
     #[error("{0}")]
     Busy(String),
     /// The request was made for a project that is no longer open.
-    #[error("this was meant for another project, which is no longer open; nothing was changed")]
-    Stale,
+    #[error("{what} meant for {project}, which is no longer open; nothing was changed")]
+    Stale {
+        /// What was requested, with its verb: `the changed settings were`.
+        what: &'static str,
+        /// Name of the project.
+        project: String,
+    },
     /// The operation must wait until the run's training ends.
     #[error("{run} is training; {advice}")]
     Training {
@@ -241,7 +246,7 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::TooLarge { .. } => ErrorKind::TooLarge,
             Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
             Error::Busy(_) | Error::Training { .. } => ErrorKind::Busy,
-            Error::Stale => ErrorKind::Stale,
+            Error::Stale { .. } => ErrorKind::Stale,
             Error::Cancelled(_) => ErrorKind::Cancelled,
             Error::Internal(_) => ErrorKind::Internal,
             Error::Hinted { error, hints } => return Self { hints: hints.clone(), ..Self::from(&**error) },

@@ -86,8 +86,8 @@ pub const PROJECT_LOCK: &str = ".lock";
 
 /// The error for opening a project that is open elsewhere.
 pub fn project_is_open(folder: &Path) -> Error {
-    let reason = "this project is open in another window or tab; close it there, or open another project";
-    // Where a browser keeps it means nothing to a person.
-    let named = folder.file_name().map_or(folder, Path::new);
-    Error::bad_file(if cfg!(target_arch = "wasm32") { named } else { folder }, reason)
+    Error::bad_file(
+        folder,
+        "this project is open in another window or tab; close it there, or open another project",
+    )
 }

@@ -446,6 +446,25 @@ impl Command {
             )
     }
 
+    /// What a command that [changes the project](Self::changes_project) is about, with its verb, as the beginning of a sentence:
+    /// `the changed settings were`.
+    pub fn was(&self) -> &'static str {
+        match self {
+            Self::SaveDrafts { .. } => "the changed settings were",
+            Self::Train { .. } | Self::Resume { .. } => "the run to train was",
+            Self::ChangeDocuments(DocumentsChange::Add { .. }) => "the added files were",
+            Self::ChangeDocuments(_) => "the change of the documents was",
+            Self::FetchCorpus { .. } => "the corpus was",
+            Self::ChangeRecipe(_) => "the changed recipe was",
+            Self::TrainTokenizer { .. } => "the tokenizer to train was",
+            Self::KeepConversation { .. } | Self::ChangeConversation { .. } => "the conversation was",
+            Self::SpliceFeedback { .. } => "the feedback was",
+            Self::ImportModel { .. } | Self::ImportBundle { .. } => "the import was",
+            Self::ChangeRun { .. } => "the change of a run was",
+            _ => "this was",
+        }
+    }
+
     /// Whether a command changes nothing that another front end of the session shows, and does not take its device.
     pub fn only_reads(&self) -> bool {
         let changes_session = matches!(

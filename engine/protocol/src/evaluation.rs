@@ -4,8 +4,10 @@
 pub mod blocks;
 pub mod measures;
 mod metrics;
+mod unit;
 
 pub use metrics::{MIN_VALUES, NO_INTERVAL, better, is_titled, metric_text, metric_title};
+pub use unit::{LossUnit, Results};
 
 use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;

@@ -9,7 +9,7 @@ mod tensor;
 
 pub use tensor::Tensor;
 
-use crate::evaluation::Table;
+use crate::evaluation::{LossUnit, Table};
 use crate::quantity::whole;
 use crate::setting::{choices, settings};
 use crate::{GenerateConfig, WeightSource, is_default};
@@ -164,6 +164,8 @@ settings! {
         pub reference: Option<WeightSource> = None;
         /// Let [`View::Diff`] read the beginning of the project's held-out text in place of the prompt.
         pub held_out: bool = false;
+        /// Unit of losses in [`View::Diff`] between models with the same tokenizer; `None` means bits per token.
+        pub unit: Option<LossUnit> = None;
         /// Let [`View::Weights`] also read the run's milestones.
         pub along_run: bool = false;
     }

@@ -175,6 +175,12 @@ pub fn device(recorded: &str) -> String {
     recorded.strip_prefix("cpu").map_or_else(|| recorded.to_owned(), |rest| format!("CPU{rest}"))
 }
 
+/// The words with a capital letter first.
+pub fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A fraction as a percentage: `12.3 %`. Small fractions are never shown as 0, nor fractions below 1 as 100: `0.04 %`, `under 0.01 %`,
 /// `over 99.9 %`.
 pub fn percent(share: impl Into<f64>) -> String {

@@ -112,6 +112,16 @@ impl EventSink {
         texts.into_iter().for_each(|text| self.notice(text));
     }
 
+    /// Sends notices about a request.
+    pub(super) fn notices_of(&self, request: u64, texts: impl IntoIterator<Item: Into<String>>) {
+        for text in texts {
+            self.answer(
+                request,
+                Event::Notice { text: text.into(), hints: Vec::new(), problems: Vec::new() },
+            );
+        }
+    }
+
     pub(super) fn notice_with(&self, text: impl Into<String>, hints: &[Hint]) {
         self.say(Event::Notice { text: text.into(), hints: hints.to_vec(), problems: Vec::new() });
     }

@@ -151,7 +151,7 @@ impl Session {
             };
             let context = model.config.context_length;
             let text = format!("{oldest} of {messages} messages {fit} the context of {context} tokens");
-            self.sink.answer(id, Event::Notice { text, hints: Vec::new(), problems: Vec::new() });
+            self.sink.notices_of(id, [text]);
         }
         if samples.is_none() {
             let tokens = written(&mut DecodeStream::new(model.tokenizer.clone()), &prompt.ids, true);

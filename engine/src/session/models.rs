@@ -256,7 +256,7 @@ impl Session {
             let text = format!(
                 "the text spells {count}, the first {first}: the model reads them as special tokens, not as text"
             );
-            self.sink.answer(id, Event::Notice { text, hints: Vec::new(), problems: Vec::new() });
+            self.sink.notices_of(id, [text]);
         }
     }
 

@@ -95,8 +95,12 @@ impl Session {
         plan.text_tokens = self.text_tokens(config);
         plan.proportions = config.proportions(plan.parameters, plan.text_tokens);
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
-        let rows = self.rows(config).filter(|_| !config.train.objective.answers_prompts());
-        plan.proportions.extend(rows.and_then(|rows| config.repeats(rows, of_step, "row")));
+        let lengths = self.row_lengths(config).filter(|_| !config.train.objective.answers_prompts());
+        if let Some(lengths) = lengths {
+            let rows = rows_in(config, &lengths);
+            plan.proportions.extend(config.repeats(rows, of_step, "row"));
+            plan.proportions.extend(config.cuts(&lengths));
+        }
         Ok(Event::Planned(Forecast::Run { plan: Box::new(plan) }))
     }
 
@@ -120,13 +124,18 @@ impl Session {
         Ok(config)
     }
 
-    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its epochs.
+    /// Completes the settings as for a run that starts now: the teacher's model, the vocabulary of the project's tokenizer, and the
+    /// approximate number of steps for its epochs.
     fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
+        let is_new = config.start.is_none() && config.train.teacher_model().is_none();
+        if let Some(trained) = self.trained_tokenizer(&config).filter(|_| is_new) {
+            config.model.vocabulary = trained.vocabulary;
+        }
         if config.train.epochs.is_some() {
             let rows = match config.train.objective.learns_text() {
                 true => Some(self.text_tokens(&config) as f64 / config.model.context_length as f64),
-                false => self.rows(&config).map(|rows| rows as f64),
+                false => self.row_lengths(&config).map(|lengths| rows_in(&config, &lengths) as f64),
             };
             // The epochs of an unknown text are unknown.
             if let Some(rows) = rows.filter(|rows| *rows > 0.0) {
@@ -136,10 +145,9 @@ impl Session {
         Ok(config)
     }
 
-    /// Approximate number of rows in an epoch of the open project's files, for an objective that trains on rows: their lines, packed by
-    /// length if the run packs them.
-    fn rows(&mut self, config: &RunConfig) -> Option<u64> {
-        let (objective, context_length) = (config.train.objective, config.model.context_length);
+    /// Approximate tokens of each training row in the open project's files, for an objective that trains on rows. `None` without rows.
+    fn row_lengths(&mut self, config: &RunConfig) -> Option<Vec<usize>> {
+        let objective = config.train.objective;
         if objective.learns_text() {
             return None;
         }
@@ -151,23 +159,10 @@ impl Session {
         if held_out.is_empty() {
             lines.truncate((lines.len() as f64 * (1.0 - config.data.validation)) as usize);
         }
-        if config.train.packs_examples(&config.model) {
-            let trained = self.trained_tokenizer(config);
-            // A row's field names and quotes take about as many tokens as a chat template.
-            let length = |bytes: &u64| {
-                let tokens = tokens_in(config, trained.as_ref(), *bytes) as usize;
-                tokens.clamp(1, context_length.max(1))
-            };
-            let lengths: Vec<(u32, usize)> = (0..).zip(lines.iter().map(length)).collect();
-            return Some(Rows::packed(&lengths, context_length).count() as u64).filter(|rows| *rows > 0);
-        }
-        // As in a run: a pair is two rows, and a prompt a group of answers.
-        let each = match objective {
-            _ if objective.learns_pairs() && !config.train.judges_answers() => 2,
-            _ if objective.answers_prompts() => config.train.reward.group.max(1) as u64,
-            _ => 1,
-        };
-        Some(lines.len() as u64 * each).filter(|rows| *rows > 0)
+        let trained = self.trained_tokenizer(config);
+        // A row's field names and quotes take about as many tokens as a chat template.
+        let length = |bytes: &u64| tokens_in(config, trained.as_ref(), *bytes) as usize;
+        Some(lines.iter().map(length).collect()).filter(|lengths: &Vec<_>| !lengths.is_empty())
     }
 
     /// The project's tokenizer, if it is of the run's settings.
@@ -214,7 +209,10 @@ impl Session {
 
     /// Estimated seconds of a run, if anything was measured on the chosen device, and its planned memory in bytes.
     pub(super) fn estimates(&self, config: &RunConfig) -> (Option<f64>, Option<u64>) {
-        let Ok(needs) = estimate(&config.model, &config.train, &self.device.target()) else {
+        let (target, limits) = (self.device.target(), self.device.limits());
+        let project = self.project.as_ref().map(|open| &open.project);
+        let Some(Ok(needs)) = project.map(|project| plan_beside_judge(project, config, &target, limits))
+        else {
             return (None, None);
         };
         let speed = Some(self.device_speed()).filter(|speed| speed.from != SpeedFrom::Class);
@@ -361,6 +359,23 @@ impl Session {
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
         Ok(answer::Fitted { config: Box::new(config), changes }.into())
     }
+}
+
+/// Approximate number of rows in an epoch of rows with these lengths in tokens: packed if the run packs them. As in a run, a pair is two
+/// rows, and a prompt a group of answers.
+fn rows_in(config: &RunConfig, lengths: &[usize]) -> u64 {
+    let (objective, context_length) = (config.train.objective, config.model.context_length);
+    if config.train.packs_examples(&config.model) {
+        let within = lengths.iter().map(|tokens| (*tokens).clamp(1, context_length.max(1)));
+        let lengths: Vec<(u32, usize)> = (0..).zip(within).collect();
+        return Rows::packed(&lengths, context_length).count() as u64;
+    }
+    let each = match objective {
+        _ if objective.learns_pairs() && !config.train.judges_answers() => 2,
+        _ if objective.answers_prompts() => config.train.reward.group.max(1),
+        _ => 1,
+    };
+    (lengths.len() * each) as u64
 }
 
 /// Approximate number of tokens in a text of so many bytes.

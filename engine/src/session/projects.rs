@@ -73,6 +73,16 @@ impl OpenProject {
     }
 }
 
+/// Locks a project for this front end. If it is open elsewhere, the error has its name: a browser's folder means nothing to a person.
+async fn lock_project(folder: &Path) -> Result<platform::persistence::ProjectLock> {
+    platform::persistence::lock_project(folder).await.map_err(|error| match (error, Project::open(folder)) {
+        (Error::BadFile { path, reason }, Ok(project)) if path == folder => {
+            Error::bad_file(project.name(), reason)
+        }
+        (error, _) => error,
+    })
+}
+
 impl Session {
     pub(super) fn opened(&mut self) -> Result<&mut OpenProject> {
         let none = || Error::Refused("no project is open; open one on Home, or make one".to_owned());
@@ -88,10 +98,17 @@ impl Session {
         self.project.as_ref().is_some_and(|open| open.opening == opening)
     }
 
+    /// The name of the project opened with this number.
+    pub(super) fn name_of_opening(&self, opening: u64) -> String {
+        let place = (opening as usize).checked_sub(1);
+        let name = place.and_then(|place| self.openings.get(place));
+        name.map_or_else(|| "another project".to_owned(), String::clone)
+    }
+
     /// The number of the next opening, with the id of its project.
-    fn numbered(&mut self, id: String) -> (String, u64) {
-        self.openings += 1;
-        (id, self.openings)
+    fn numbered(&mut self, id: String, project: &Project) -> (String, u64) {
+        self.openings.push(project.name());
+        (id, self.openings.len() as u64)
     }
 
     pub(super) fn shelf(&self) -> Result<&Shelf> {
@@ -107,7 +124,7 @@ impl Session {
             None => Project::open(folder)?,
         };
         self.close_project();
-        let id = self.numbered(folder.display().to_string());
+        let id = self.numbered(folder.display().to_string(), &project);
         self.project = Some(OpenProject::new(id, project, first_config()?, Hold::Beside(claim)));
         Ok(())
     }
@@ -128,7 +145,7 @@ impl Session {
         if self.is_open(id) {
             return Ok(None);
         }
-        platform::persistence::lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
+        lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
     }
 
     pub(super) async fn list_projects(&mut self) -> Result<Event> {
@@ -207,7 +224,7 @@ impl Session {
         })?;
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
-            let lock = platform::persistence::lock_project(&folder).await?;
+            let lock = lock_project(&folder).await?;
             // If this is cancelled, the project opened before stays open.
             let looked = Undo::new(Some(folder.clone()), unload);
             // They can no longer be restored. If a file is in use, they are removed next time.
@@ -243,7 +260,7 @@ impl Session {
             }
             self.close_project();
             looked.keep();
-            let id = self.numbered(project.to_owned());
+            let id = self.numbered(project.to_owned(), &opened);
             let open = OpenProject::new(id, opened, config, Hold::Alone(lock));
             self.project = Some(OpenProject { next, prepared: prepared.map(Arc::new), ..open });
         }

@@ -269,17 +269,17 @@ impl Session {
                     // The held-out files too.
                     if is_own && !std::mem::take(&mut config.data.validation_files).is_empty() {
                         let text = "the held-out files are not used: rows of tasks and of feedback hold out their own share";
-                        self.sink.notice(text.to_owned());
+                        self.sink.notices_of(id, [text]);
                     }
                 }
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;
                 if let Some(beginning) = &beginning {
-                    self.sink.notices(beginning.settle(&mut config)?);
+                    self.sink.notices_of(id, beginning.settle(&mut config)?);
                 }
                 let mut taught = None;
                 if let Some(teacher) = Teacher::find(&self.opened()?.project, &config)? {
                     taught = Some(teacher.tokenizer(beginning.as_ref())?);
-                    self.sink.notices(teacher.settle(&mut config));
+                    self.sink.notices_of(id, teacher.settle(&mut config));
                 }
                 if let Some(run) = &request.tokenizer_of {
                     taught = Some(data::prepare::open_tokenizer(&run.data_folder()?)?.into());
@@ -294,13 +294,12 @@ impl Session {
                 }
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
-                    self.sink.notice(notice);
+                    self.sink.notices_of(id, [notice]);
                     // Changing the steps may violate other rules.
                     config.validate()?;
                 }
-                self.sink.notices(prepared.about_batches(&config)?);
-                self.sink
-                    .notices(config.tuning_sentence().into_iter().chain(config.train.evaluation_sentence()));
+                let more = config.tuning_sentence().into_iter().chain(config.train.evaluation_sentence());
+                self.sink.notices_of(id, prepared.about_batches(&config)?.into_iter().chain(more));
                 (config, prepared, None)
             }
             None => {
@@ -365,7 +364,7 @@ impl Session {
             device.tuned_kernels = description.variants;
         }
         let settled = if beside_others { None } else { prepared_run.settled.take() };
-        self.sink.notices(settled.into_iter().chain(std::mem::take(&mut prepared_run.warnings)));
+        self.sink.notices_of(id, settled.into_iter().chain(std::mem::take(&mut prepared_run.warnings)));
         prepared_run.read_start(&self.opened()?.project.clone()).await?;
         if beside_others {
             let opened = Box::new(prepared_run.about()?);

@@ -6,27 +6,25 @@ use crate::pages::parts::metric_line_ui as line_ui;
 use glasshouse_protocol::evaluation::AuditTopic;
 
 const MIN_CARD_WIDTH: f32 = 250.0;
-/// Name of a card's main metric.
-const FIRST: &str = "bits_per_byte";
 
-pub fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
-    let found = &context.state.evaluation;
-    let compared = evaluated(context.state, shown);
+pub fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, results: &Results, shown: &[&RunSummary]) {
+    let audits = &context.state.evaluation.audits;
+    let compared = evaluated(&results.evaluations, shown);
     let all: Vec<Vec<Line>> = shown
         .iter()
         .map(|run| {
-            let evaluation = found.evaluations.get(&run.name);
+            let evaluation = results.evaluations.get(&run.name);
             // A loss over a few tokens does not go beside one over another text.
             let evaluation = evaluation.filter(|own| !is_apart(&compared, own));
-            lines(evaluation, found.audits.get(&run.name))
+            lines(evaluation, audits.get(&run.name))
         })
         .collect();
     let ranges = ranges(&all);
     let columns = columns_fit(ui.available_width(), MIN_CARD_WIDTH, space::MEDIUM, shown.len());
     let with_lines: Vec<(&RunSummary, &Vec<Line>)> = shown.iter().copied().zip(&all).collect();
     grid_ui(ui, columns, space::MEDIUM, &with_lines, |ui, (run, lines)| {
-        let is_apart = found.evaluations.get(&run.name).is_some_and(|own| is_apart(&compared, own));
-        let of = (*run, &lines[..], is_apart);
+        let own = results.evaluations.get(&run.name);
+        let of = (*run, &lines[..], own.map(|own| (own, is_apart(&compared, own))));
         ui.push_id(&run.name, |ui| card(ui, |ui| card_ui(ui, context, of, &ranges)));
     });
 }
@@ -36,10 +34,8 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     let mut add = |metric: &Metric| lines.push((metric_title(&metric.name), metric.clone()));
     let likelihood = evaluation.and_then(|evaluation| evaluation.likelihood.as_ref());
     if let Some(likelihood) = likelihood {
-        likelihood.metrics.iter().filter(|metric| metric.name != FIRST).for_each(&mut add);
-        let calibration = likelihood.calibration.as_ref();
-        let listed = likelihood.metrics.iter().any(|metric| metric.name == "ece");
-        calibration.filter(|_| !listed).map(|calibration| &calibration.ece).into_iter().for_each(&mut add);
+        let first = LossUnit::leading(&likelihood.metrics).map(|(unit, _)| unit.metric());
+        likelihood.all_metrics().filter(|metric| Some(metric.name.as_str()) != first).for_each(&mut add);
     }
     for task in evaluation.map_or(&[][..], |evaluation| &evaluation.tasks) {
         let name = |metric: &Metric| format!("{}: {}", task.name, metric_title(&metric.name));
@@ -57,10 +53,9 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
 fn card_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
-    (run, lines, is_apart): (&RunSummary, &[Line], bool),
+    (run, lines, evaluation): (&RunSummary, &[Line], Option<(&Evaluation, bool)>),
     ranges: &BTreeMap<String, [f64; 2]>,
 ) {
-    let found = &context.state.evaluation;
     let palette = context.palette;
     let (colour, _) = run_colour(palette, &run.name);
     ui.horizontal(|ui| {
@@ -69,7 +64,7 @@ fn card_ui(
         ui.add(Label::new(RichText::new(called(run)).text_style(theme::strong())).truncate());
     });
     let lines = |ui: &mut Ui| lines_ui(ui, lines, ranges, colour);
-    let Some(evaluation) = found.evaluations.get(&run.name) else {
+    let Some((evaluation, is_apart)) = evaluation else {
         caption(ui, format!("{} · not evaluated yet: press Evaluate", run.shape));
         return lines(ui);
     };
@@ -102,13 +97,14 @@ fn card_ui(
 
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     let likelihood = evaluation.likelihood.as_ref();
-    let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
+    let leading = likelihood.and_then(|likelihood| LossUnit::leading(&likelihood.metrics));
+    let Some((unit, first)) = leading else { return };
     let number = RichText::new(first.text()).text_style(theme::number());
     ui.label(number).on_hover_text(first.exactly());
     let between = first.between();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
-        term(ui, "bits per byte", Some(palette.quiet));
+        term(ui, unit.name(), Some(palette.quiet));
         if let Some(between) = between {
             ui.label(RichText::new(format!(", {between}")).color(palette.quiet));
         }
@@ -159,7 +155,7 @@ mod tests {
             ..Metric::default()
         };
         let calibration = Some(Calibration { ece: metric("ece", 0.03), ..Calibration::default() });
-        let metrics = vec![metric("perplexity", 9.0), metric(FIRST, 1.0)];
+        let metrics = vec![metric("perplexity", 9.0), metric("bits_per_byte", 1.0)];
         let task = TaskReport {
             name: "qa.jsonl".to_owned(),
             metrics: vec![metric("exact_match", 0.5), metric("f1", 0.6)],

@@ -11,9 +11,11 @@ const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_acc
 type Row = (Option<String>, String);
 
 /// The evaluated of the shown runs, with their titles.
-pub fn evaluated<'a>(state: &'a State, shown: &[&RunSummary]) -> Vec<(String, &'a Evaluation)> {
-    let found = &state.evaluation.evaluations;
-    shown.iter().filter_map(|run| Some((called(run), found.get(&run.name)?))).collect()
+pub fn evaluated<'a>(
+    evaluations: &'a BTreeMap<String, Evaluation>,
+    shown: &[&RunSummary],
+) -> Vec<(String, &'a Evaluation)> {
+    shown.iter().filter_map(|run| Some((called(run), evaluations.get(&run.name)?))).collect()
 }
 
 /// One sentence: which run predicts the text best, or why that cannot be said; `None` if fewer than two runs have predicted text.
@@ -30,18 +32,19 @@ pub fn verdict(evaluated: &[(String, &Evaluation)], pairs: &[Comparison]) -> Opt
         let both = if both { " The paired differences are of what both read." } else { "" };
         return Some(format!("Not comparable: the runs were evaluated on different texts, {sizes}.{both}"));
     }
-    let bits = |(title, own): &(String, &Evaluation)| {
-        let bits = metric_of(&own.likelihood.as_ref()?.metrics, "bits_per_byte")?.value?;
-        bits.is_finite().then(|| (bits, title.clone(), own.run.clone()))
+    let loss = |(title, own): &(String, &Evaluation)| {
+        let (unit, loss) = LossUnit::leading(&own.likelihood.as_ref()?.metrics)?;
+        let loss = loss.value.filter(|loss| loss.is_finite())?;
+        Some((loss, title.clone(), own.run.clone(), unit))
     };
-    let mut ranked: Vec<(f64, String, String)> = evaluated.iter().filter_map(bits).collect();
+    let mut ranked: Vec<(f64, String, String, LossUnit)> = evaluated.iter().filter_map(loss).collect();
     ranked.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
-    let [(least, best, first), (more, next, second), ..] = &ranked[..] else { return None };
+    let [(least, best, first, unit), (more, next, second, _), ..] = &ranked[..] else { return None };
     let numbers =
-        format!("{} bits per byte against {} of {next}", format::figures(*least), format::figures(*more));
+        format!("{} {} against {} of {next}", format::figures(*least), unit.name(), format::figures(*more));
     let is_pair = |pair: &&Comparison| {
         let (one, other) = (&pair.first, &pair.second);
-        pair.what == "bits_per_byte" && ((one, other) == (first, second) || (one, other) == (second, first))
+        pair.what == unit.metric() && ((one, other) == (first, second) || (one, other) == (second, first))
     };
     let interval = pairs.iter().find(is_pair).map(|pair| pair.difference.interval);
     Some(match interval {
@@ -61,9 +64,8 @@ pub fn is_apart(evaluated: &[(String, &Evaluation)], own: &Evaluation) -> bool {
 }
 
 /// Draws the table and the pairwise comparisons.
-pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
-    let found = &context.state.evaluation;
-    let evaluated = evaluated(context.state, shown);
+pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, results: &Results, shown: &[&RunSummary]) {
+    let evaluated = evaluated(&results.evaluations, shown);
     if evaluated.len() < 2 {
         return;
     }
@@ -72,7 +74,7 @@ pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary])
     let blocks = blocks.chain(gaps(&evaluated).into_iter().map(Block::Note));
     let side_by_side = Section::new("Side by side", blocks).block();
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
-    let pairs = found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second));
+    let pairs = results.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second));
     let called = |name: &String| {
         let known = context.state.runs.list.iter().find(|known| known.name == *name);
         known.map_or(name.clone(), called)
@@ -92,10 +94,9 @@ pub fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary])
 }
 
 /// Whether the models have different tokenizers.
-fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
-    let tokenizers: Vec<u32> =
-        evaluated.iter().map(|(_, evaluation)| evaluation.model.tokenizer_crc32c).collect();
-    tokenizers.windows(2).any(|pair| pair[0] != pair[1])
+pub fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
+    let mut tokenizers = evaluated.iter().map(|(_, own)| own.model.tokenizer_crc32c);
+    tokenizers.next().is_some_and(|first| tokenizers.any(|other| other != first))
 }
 
 fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
@@ -261,24 +262,5 @@ mod tests {
         assert!(refused.contains("A on 59,232 tokens and C on 8 tokens"), "{refused}");
         assert!(side_by_side(&apart).rows.is_empty() && is_apart(&apart, &small) && !is_apart(&apart, &one));
         assert_eq!(verdict(&both[..1], &[]), None);
-    }
-
-    #[test]
-    fn a_difference_has_its_sign_and_is_one_only_where_its_interval_leaves_0_out() {
-        let pair = |value, interval| Comparison {
-            difference: metric("bits_per_byte", value, Some(interval)),
-            ..Comparison::default()
-        };
-        assert_eq!(pair(-0.05, [-0.07, -0.03]).signed(), "−0.0500 (−0.0700 to −0.0300)");
-        assert_eq!(pair(0.01, [-0.02, 0.04]).signed(), "+0.0100 (−0.0200 to +0.0400)");
-        assert_eq!(pair(-0.01, [-0.03, 0.0]).signed(), "−0.0100 (−0.0300 to 0)");
-        let shares = Comparison {
-            difference: metric("token_accuracy", 0.0648, Some([0.0617, 0.0678])),
-            ..Comparison::default()
-        };
-        assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
-        let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
-        assert_eq!(of("bits_per_byte").title(), "Bits per byte");
-        assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
     }
 }

@@ -68,6 +68,7 @@ impl Chosen {
                 false => set.reference.filter(|_| reads(&[View::Embeddings])),
             },
             held_out: set.held_out && reads(&[View::Diff]),
+            unit: reads(&[View::Diff]).then(format::loss_unit),
             along_run: set.along_run && reads(&[View::Weights]),
         }
     }

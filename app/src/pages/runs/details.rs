@@ -22,7 +22,7 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     card(ui, |ui| {
         section(ui, &called(run));
         let titled = if run.title.is_empty() { String::new() } else { format!("{} · ", run.name) };
-        quiet_text(ui, format!("{titled}{} · {}", run.shape, format::device(&run.device)));
+        quiet_text(ui, format!("{titled}{}", run.shape));
         ui.add_space(space::SMALL);
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, name, value, "");
         let loss = format::validation(run).unwrap_or_else(|| format::NOTHING.to_owned());
@@ -44,6 +44,9 @@ fn about_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         if let Some(bytes) = run.bytes {
             row(ui, "Memory", &format::bytes(bytes));
+        }
+        if !run.device.is_empty() {
+            stat_row(ui, "Device", &format::short_device(&run.device), &format::device(&run.device));
         }
         facts_ui(ui, &run.energy.as_ref().map(EnergyUse::facts).unwrap_or_default());
         ui.add_space(space::SMALL);

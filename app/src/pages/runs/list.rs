@@ -10,22 +10,18 @@ const MARK: f32 = 18.0;
 const BRANCH: f32 = 16.0;
 const MAX_DEPTH: usize = 5;
 
-const fn column(title: &'static str, width: f32, align: Align) -> Column<'static> {
-    Column { title, width, align }
-}
-
 type Order = fn(&RunSummary, &RunSummary) -> Ordering;
 
-/// The columns, each with the order of rows that it sorts by.
-const COLUMNS: [(Column<'static>, Order); 8] = [
-    (column("Run", 200.0, Align::Left), |a, b| called(a).cmp(&called(b))),
-    (column("Parameters", 70.0, Align::Right), |a, b| a.parameters.cmp(&b.parameters)),
-    (column("Steps", 92.0, Align::Right), |a, b| a.step.cmp(&b.step)),
-    (column("Validation", 76.0, Align::Right), by_loss),
-    (column("Time", 76.0, Align::Right), |a, b| a.seconds.total_cmp(&b.seconds)),
-    (column("State", 84.0, Align::Left), |a, b| a.state.cmp(&b.state)),
-    (column("Device", 92.0, Align::Left), |a, b| a.device.cmp(&b.device)),
-    (column("Made", 84.0, Align::Left), |a, b| a.created.cmp(&b.created)),
+/// The columns: titles, and the orders of rows that they sort by.
+const COLUMNS: [(&str, Align, Order); 8] = [
+    ("Run", Align::Left, |a, b| called(a).cmp(&called(b))),
+    ("Parameters", Align::Right, |a, b| a.parameters.cmp(&b.parameters)),
+    ("Steps", Align::Right, |a, b| a.step.cmp(&b.step)),
+    ("Validation", Align::Right, by_loss),
+    ("Time", Align::Right, |a, b| a.seconds.total_cmp(&b.seconds)),
+    ("State", Align::Left, |a, b| a.state.cmp(&b.state)),
+    ("Device", Align::Left, |a, b| a.device.cmp(&b.device)),
+    ("Made", Align::Left, |a, b| a.created.cmp(&b.created)),
 ];
 
 /// Lowest first; a run without a loss is last.
@@ -39,10 +35,10 @@ fn by_loss(a: &RunSummary, b: &RunSummary) -> Ordering {
 
 const STATE: usize = 5;
 const DEVICE: usize = 6;
-/// Width of the state column with an icon only, in points.
+/// Width of the state's icon, in points.
 const STATE_ICON: f32 = 18.0;
-/// Maximum width of the name column.
-const NAME_WIDTH: f32 = 640.0;
+/// Widths in points of the name column, between which it takes the room of less important columns for what it shows.
+const NAME: [f32; 2] = [200.0, 420.0];
 
 /// Indices of the columns, the least important last: those that do not fit are left out from there.
 const BY_IMPORTANCE: [usize; 8] = [0, 3, STATE, 1, 2, 7, 4, DEVICE];
@@ -92,13 +88,14 @@ impl List {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
         let all = &context.state.runs.list;
         let names = all.iter().map(|run| run.name.as_str());
-        let distinctions: BTreeMap<&str, Vec<String>> = names.zip(distinctions(all)).collect();
+        let lines = distinctions(all).into_iter().map(|words| words.join(" · "));
+        let distinctions: BTreeMap<&str, String> = names.zip(lines).collect();
         // Ignore the search once there are too few runs to show it.
         let searched = all.len() >= SEARCHED;
         let search = if searched { self.search.as_str() } else { "" };
         let mut runs: Vec<&RunSummary> = all.iter().filter(|run| holds(run, search)).collect();
         runs.sort_by(|a, b| {
-            let order = COLUMNS[self.by].1(a, b);
+            let order = COLUMNS[self.by].2(a, b);
             if self.falling { order.reverse() } else { order }
         });
         let runs = as_trees(&runs);
@@ -111,7 +108,8 @@ impl List {
                 line_edit(ui, "Search the runs", hint, f32::INFINITY, &mut self.search);
                 ui.add_space(space::TIGHT);
             }
-            let (shown, columns) = columns_in(ui.available_width());
+            let words = |run: &RunSummary| distinctions.get(run.name.as_str()).map_or("", String::as_str);
+            let (shown, columns) = columns_in(ui, &runs, words);
             let table = Table { columns: &columns, row: 46.0 };
             let sorted = shown.iter().position(|place| *place == self.by).map(|place| (place, self.falling));
             ui.spacing_mut().item_spacing.y = 1.0;
@@ -121,13 +119,13 @@ impl List {
             }
             for (depth, run) in &runs {
                 let mine = chosen.contains(&run.name);
-                let words = distinctions.get(run.name.as_str()).map_or(&[][..], Vec::as_slice);
+                let words = words(run);
                 let row = table.row_ui(ui, &called(run), mine, |ui, place| match shown[place] {
                     0 => name_ui(ui, run, *depth, words),
                     STATE => state_ui(ui, run, columns[place].width > STATE_ICON),
                     place => cell_ui(ui, run, place),
                 });
-                ui.ctx().accesskit_node_builder(row.id, |node| node.set_description(words.join(" · ")));
+                ui.ctx().accesskit_node_builder(row.id, |node| node.set_description(words));
                 if row.clicked() && !chosen.remove(&run.name) {
                     chosen.insert(run.name.clone());
                 }
@@ -169,54 +167,70 @@ fn count(runs: usize, chosen: usize) -> String {
     if chosen == 0 { runs } else { format!("{runs} · {chosen} chosen") }
 }
 
-/// The columns that fit into a width, with their indices. The name takes the rest, and the device what the name does not need.
-fn columns_in(width: f32) -> (Vec<usize>, Vec<Column<'static>>) {
-    let columns_of = |shown: &[usize]| -> Vec<Column<'static>> {
-        let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place].0).collect();
-        if shown.len() < 5
-            && let Some(state) = shown.iter().position(|place| *place == STATE)
-        {
-            columns[state] = column("", STATE_ICON, Align::Left);
-        }
-        columns
+/// The columns that fit, with their indices, as wide as their contents; spare width goes to the last. `words` distinguish a run.
+fn columns_in<'a>(
+    ui: &Ui,
+    runs: &[(usize, &RunSummary)],
+    words: impl Fn(&RunSummary) -> &'a str,
+) -> (Vec<usize>, Vec<Column<'static>>) {
+    let [body, head, strong, small] =
+        [TextStyle::Body, theme::quiet_strong(), theme::strong(), theme::caption()]
+            .map(|style| style.resolve(ui.style()));
+    let named = runs.iter().map(|(depth, run)| {
+        let widest = text_width(ui, &called(run), &strong).max(text_width(ui, words(run), &small));
+        MARK + widest + BRANCH * (1 + depth) as f32
+    });
+    let named = named.fold(NAME[0], f32::max);
+    let width_of = |place: usize| {
+        let icon = if place == STATE { STATE_ICON } else { 0.0 };
+        let cells = runs.iter().map(|(_, run)| icon + text_width(ui, &cell_text(run, place), &body));
+        cells.fold(text_width(ui, &format!("{} ↓", COLUMNS[place].0), &head), f32::max).ceil()
     };
-    let rest = |columns: &[Column<'_>]| width - Table { columns, row: 0.0 }.width();
+    let mut widths: Vec<f32> = (0..COLUMNS.len()).map(width_of).collect();
+    widths[0] = named.min(NAME[1]);
+    let columns_of = |shown: &[usize]| -> Vec<Column<'static>> {
+        let column = |place: &usize| match (COLUMNS[*place], shown.len()) {
+            ((_, align, _), ..5) if *place == STATE => Column { title: "", width: STATE_ICON, align },
+            ((title, align, _), _) => Column { title, width: widths[*place], align },
+        };
+        shown.iter().map(column).collect()
+    };
+    let rest = |columns: &[Column<'_>]| ui.available_width() - Table { columns, row: 0.0 }.width();
     let mut shown = BY_IMPORTANCE.to_vec();
     while shown.len() > 3 && rest(&columns_of(&shown)) < 0.0 {
         shown.pop();
     }
     shown.sort_unstable();
     let mut columns = columns_of(&shown);
-    let named = (columns[0].width + rest(&columns)).max(60.0);
-    columns[0].width = named;
-    if let Some(device) = shown.iter().position(|place| *place == DEVICE) {
-        columns[0].width = named.min(NAME_WIDTH);
-        columns[device].width += named - columns[0].width;
-    }
+    columns[0].width = (columns[0].width + rest(&columns)).clamp(60.0, named);
+    let spare = rest(&columns).max(0.0);
+    columns.last_mut().into_iter().for_each(|last| last.width += spare);
     (shown, columns)
 }
 
-fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
-    let text = match place {
+fn cell_text(run: &RunSummary, place: usize) -> String {
+    match place {
         1 => format::count(run.parameters),
-        2 if run.steps == 0 => return,
+        2 if run.steps == 0 => String::new(),
         2 => run.progress(),
-        3 => {
-            let loss = run.validation().map(|shown| format::loss_of(run, shown.loss));
-            let cell = ui.label(loss.unwrap_or_else(|| format::NOTHING.to_owned()));
-            if let Some(exact) = format::validation(run) {
-                cell.on_hover_text(format!("validation {exact}"));
-            }
-            return;
-        }
+        3 => run
+            .validation()
+            .map_or_else(|| format::NOTHING.to_owned(), |shown| format::loss_of(run, shown.loss)),
         4 => format::duration(run.seconds),
-        DEVICE => {
-            let cell = quiet_cell(ui, &format::short_device(&run.device));
-            return drop(cell.on_hover_text(format::device(&run.device)));
-        }
-        _ => return drop(quiet_cell(ui, &format::date_time(run.created))),
-    };
-    ui.label(text);
+        STATE => run.state_words().to_owned(),
+        DEVICE => format::short_device(&run.device),
+        _ => format::date_time(run.created),
+    }
+}
+
+fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize) {
+    let text = cell_text(run, place);
+    let cell = if matches!(place, DEVICE | 7) { quiet_cell(ui, &text) } else { ui.label(text) };
+    if place == DEVICE {
+        cell.on_hover_text(format::device(&run.device));
+    } else if let Some(exact) = format::validation(run).filter(|_| place == 3) {
+        cell.on_hover_text(format!("validation {exact}"));
+    }
 }
 
 fn quiet_cell(ui: &mut Ui, text: &str) -> Response {
@@ -242,7 +256,7 @@ fn state_ui(ui: &mut Ui, run: &RunSummary, has_words: bool) {
 }
 
 /// Title or name with the note's mark; below it what distinguishes the run.
-fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize, words: &[String]) {
+fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize, words: &str) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
     let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(MAX_DEPTH) as f32);
@@ -258,7 +272,7 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize, words: &[String]) {
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
     let cell = cell.with_min_x(cell.left() + MARK);
-    let shape = line(&words.join(" · "), theme::caption(), palette.quiet);
+    let shape = line(words, theme::caption(), palette.quiet);
     let mark = pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
     let top = cell.center().y - (name.size().y + shape.size().y + 2.0) / 2.0;

@@ -173,6 +173,8 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             goes
         };
         if goes {
+            // Those of the sample that is shown.
+            context.asks.weights = run.writes().then(|| WeightSource::best_of(&run.name));
             *context.go = Some(page);
         }
         let new = plain(ui, icons::ICON_ADD, "New run");

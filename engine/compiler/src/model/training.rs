@@ -68,7 +68,7 @@ impl TrainingGraphs {
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let spec = TrainSpec { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
-        let reason = "train.distil.teacher names a run of a project, but no project is open; plan it on a project's Tune page";
+        let reason = "train.distil.teacher names a run of a project, but no project is open; plan it on a project's Fine-tune page";
         return Err(crate::Error::Refused(reason.to_owned()));
     }
     let forward = |batch, dropout, label_smoothing, ignore_index, form| {
@@ -322,7 +322,7 @@ mod tests {
         let theirs = model_parameters(&teacher).unwrap();
         run.train.objective = Objective::Distil;
         let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
-        assert!(unknown.ends_with("Tune page"), "{unknown}");
+        assert!(unknown.ends_with("Fine-tune page"), "{unknown}");
         run.train.distil.model = Some(Box::new(teacher));
         for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
             (run.train.adapter, run.train.precision) = (adapter, precision);

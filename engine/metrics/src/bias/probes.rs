@@ -1,6 +1,7 @@
 //! Generates pairs from templates and word lists.
 
 use super::{Association, Pair};
+use glasshouse_protocol::quantity::capitalized;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -76,8 +77,7 @@ fn filled(template: &str, word: &str, group: &ProbeGroup) -> String {
         .forms
         .iter()
         .fold(sentence, |sentence, (place, form)| sentence.replace(&format!("{{{place}}}"), form));
-    let mut letters = sentence.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    capitalized(&sentence)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{RunConfig, TokenizerConfig, TokenizerKind, TrainConfig};
 use crate::presets;
-use crate::quantity::whole;
+use crate::quantity::{counted, whole};
 
 /// Number of epochs beyond which a text is repeated too often. Up to 4 epochs are nearly as good as new text; then each adds less, and
 /// beyond about 16 hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
@@ -95,6 +95,21 @@ impl RunConfig {
                 "The run reads its {what}s about {} times; after {MAX_EPOCHS:.0} times a model mostly memorises them. Use fewer steps, or more \
                  {what}s.",
                 whole(epochs.round() as u64)
+            )
+        })
+    }
+
+    /// A warning if most rows, of these lengths in tokens, are longer than the model's context length.
+    pub fn cuts(&self, lengths: &[usize]) -> Option<String> {
+        let context = self.model.context_length;
+        let cut = lengths.iter().filter(|tokens| **tokens > context).count();
+        (2 * cut > lengths.len()).then(|| {
+            let all = counted(lengths.len() as u64, "row");
+            format!(
+                "About {} of {all} are longer than the {} that the model reads: the rest is cut off, and a row without an answer before that \
+                 is left out. Use shorter rows, or a model with a longer context.",
+                whole(cut as u64),
+                counted(context as u64, "token")
             )
         })
     }

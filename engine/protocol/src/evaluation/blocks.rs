@@ -2,7 +2,8 @@
 
 use super::{
     AnswerKind, Audit, AuditSection, Baseline, Calibration, Cell, Comparison, Contamination, Evaluation,
-    Likelihood, LossGrouping, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
+    Likelihood, LossGrouping, LossUnit, Metric, Table, TaskAnswer, TaskBaseline, TaskReport, metric_text,
+    metric_title,
 };
 use crate::blocks::{Block, Excerpt, Fact, Section, Series};
 use crate::cleaning::table::Unit;
@@ -58,9 +59,12 @@ pub fn blocks(
 
 /// One sentence: how well the model predicts the text compared with the best baseline, or its first task; `None` without either.
 pub fn verdict(evaluation: &Evaluation) -> Option<String> {
-    let bits = |metrics: &[Metric]| metric(metrics, "bits_per_byte")?.value.filter(|bits| bits.is_finite());
     let likelihood = evaluation.likelihood.as_ref();
-    let Some((own, ours)) = likelihood.and_then(|own| Some((own, bits(&own.metrics)?))) else {
+    let leading = likelihood.and_then(|own| {
+        let (unit, loss) = LossUnit::leading(&own.metrics)?;
+        Some((own, unit.name(), loss.value.filter(|loss| loss.is_finite())?))
+    });
+    let Some((own, unit, ours)) = leading else {
         let task = evaluation.tasks.first()?;
         let first = task.metrics.first()?;
         return Some(format!("{}: {} {}.", task.name, metric_title(&first.name), first.with_interval()));
@@ -77,13 +81,11 @@ pub fn verdict(evaluation: &Evaluation) -> Option<String> {
         evaluation.baselines.iter().filter(known).min_by(|one, other| value(one).total_cmp(&value(other)));
     let Some(best) = best else {
         let ours = figures(ours);
-        return Some(format!(
-            "The model needs {ours} bits per byte; with baselines, this says how good that is."
-        ));
+        return Some(format!("The model needs {ours} {unit}; with baselines, this says how good that is."));
     };
     let (name, theirs) = (&best.name, value(best));
     let interval = best.difference.as_ref().and_then(|difference| difference.interval);
-    let numbers = format!("{} bits per byte against {}", figures(ours), figures(theirs));
+    let numbers = format!("{} {unit} against {}", figures(ours), figures(theirs));
     Some(match interval {
         Some([low, high]) if low <= 0.0 && high >= 0.0 => {
             format!("The model is as good as the best baseline, {name}, within the noise: {numbers}.")
@@ -172,14 +174,16 @@ fn text(own: &Likelihood, date: Date<'_>) -> Section {
 }
 
 /// Models and baselines on the same text, best first.
-pub fn baselines(
-    evaluation: &Evaluation,
-    models: &[(String, &Likelihood)],
+pub fn baselines<'a>(
+    evaluation: &'a Evaluation,
+    models: &[(String, &'a Likelihood)],
     date: Date<'_>,
 ) -> Option<Section> {
     let first = evaluation.baselines.first()?;
+    let unit = LossUnit::leading([&first.bits_per_byte]).map_or(LossUnit::Bits, |(unit, _)| unit);
+    let loss = |own: &'a Likelihood| LossUnit::leading(&own.metrics).map(|(_, loss)| loss);
     let models = models.iter().filter_map(|(name, own)| {
-        let bits = metric(&own.metrics, "bits_per_byte")?;
+        let bits = loss(own)?;
         let perplexity = metric(&own.metrics, "perplexity");
         Some((bits, [name.as_str().into(), bits.into(), cell(perplexity), NOTHING.into()]))
     });
@@ -192,8 +196,8 @@ pub fn baselines(
     let value = |metric: &Metric| metric.value.unwrap_or(f64::INFINITY);
     order::sort_by(&mut rows, |(one, _), (other, _)| value(one).total_cmp(&value(other)));
     let rows = rows.into_iter().map(|(_, row)| row);
-    let table = Table::new("", ["model", "bits per byte", "perplexity", "minus the model's"], rows);
-    let ours = evaluation.likelihood.as_ref().and_then(|own| metric(&own.metrics, "bits_per_byte")?.value);
+    let table = Table::new("", ["model", unit.name(), "perplexity", "minus the model's"], rows);
+    let ours = evaluation.likelihood.as_ref().and_then(|own| loss(own)?.value);
     let beaten = |theirs: &Metric| theirs.value.zip(ours).is_none_or(|(theirs, ours)| theirs > ours);
     let better: Vec<&str> = evaluation
         .baselines
@@ -203,7 +207,10 @@ pub fn baselines(
         .collect();
     let better = (!better.is_empty())
         .then(|| Block::Warning(format!("The model does not beat {}.", better.join(", "))));
-    let about = "Bits per byte of the same text: lower is better. A useful model beats the compressors and the n-grams.";
+    let about = format!(
+        "{} of the same text: lower is better. A useful model beats the compressors and the n-grams.",
+        metric_title(unit.metric())
+    );
     let mut abouts: Vec<(&str, Vec<&str>)> = Vec::new();
     for own in evaluation.baselines.iter().filter(|own| !own.about.is_empty()) {
         match abouts.iter_mut().find(|(about, _)| *about == own.about) {
@@ -213,14 +220,16 @@ pub fn baselines(
     }
     let abouts = abouts.into_iter().map(|(about, names)| format!("{}: {about}", names.join(", ")));
     let abouts = Block::List(abouts.collect());
-    let blocks = [Block::Note(about.to_owned())].into_iter().chain(kept(first.kept_from, date));
+    let blocks = [Block::Note(about)].into_iter().chain(kept(first.kept_from, date));
     let blocks = blocks.chain([Block::Table(table)]).chain(better).chain([abouts]);
-    Some(Section::new("Compared with baselines", blocks).note("bits per byte"))
+    Some(Section::new("Compared with baselines", blocks).note(unit.name()))
 }
 
 /// The loss by groups of tokens.
 pub fn losses(own: &Likelihood) -> Section {
-    let mean = metric(&own.metrics, "loss").and_then(|metric| metric.value);
+    let groups = own.by.iter().flat_map(|by| &by.groups).map(|(_, metric)| metric);
+    let unit = LossUnit::leading(groups).map_or(LossUnit::Nats, |(unit, _)| unit);
+    let mean = metric(&own.metrics, unit.metric()).and_then(|metric| metric.value);
     let series = own.by.iter().filter(|by| !by.groups.is_empty()).map(|by| {
         let (title, axis) = match by.name {
             LossGrouping::Position => {
@@ -234,9 +243,9 @@ pub fn losses(own: &Likelihood) -> Section {
         let axis = axis.map(str::to_owned);
         Block::Series(Series { title: title.to_owned(), axis, groups: by.groups.clone(), mean })
     });
-    let about = "Mean loss in nats per token, with 95 % intervals.";
+    let about = format!("Mean loss in {}, with 95 % intervals.", unit.name());
     let shown = if own.by.is_empty() { 0 } else { usize::MAX };
-    let blocks = [Block::Note(about.to_owned())].into_iter().chain(series).take(shown);
+    let blocks = [Block::Note(about)].into_iter().chain(series).take(shown);
     Section::new("Loss by token", blocks).note(own.about())
 }
 

@@ -2,7 +2,7 @@
 
 use super::measures::{Measure, Unit};
 use super::{Better, Comparison, Metric};
-use crate::quantity::{NOTHING, figures, percent, whole};
+use crate::quantity::{NOTHING, capitalized, figures, percent, whole};
 use Unit::{Score, Share};
 
 /// Minimum number of items for an interval by resampling.
@@ -27,9 +27,7 @@ pub fn metric_title(name: &str) -> String {
     if let Some(measure) = Measure::named(name) {
         return measure.title.to_owned();
     }
-    let spaced = name.replace('_', " ");
-    let mut letters = spaced.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    capitalized(&name.replace('_', " "))
 }
 
 fn is_share(name: &str) -> bool {
@@ -141,16 +139,13 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    fn metric(name: &str, value: f64, interval: [f64; 2]) -> Metric {
+        Metric { name: name.to_owned(), value: Some(value), interval: Some(interval), ..Metric::default() }
+    }
+
     #[test]
     fn a_metric_says_of_how_many_things_it_is() {
-        let mut metric = Metric {
-            name: "acc".to_owned(),
-            value: Some(0.5),
-            interval: Some([0.4, 0.6]),
-            count: 1200,
-            of: "rows".to_owned(),
-            ..Metric::default()
-        };
+        let mut metric = Metric { count: 1200, of: "rows".to_owned(), ..metric("acc", 0.5, [0.4, 0.6]) };
         let exactly = "Accuracy 0.5, of 1,200 rows. 95 % interval: 0.4 to 0.6";
         assert_eq!(metric.exactly(), exactly);
         assert_eq!(Metric { interval: None, count: 12, ..metric.clone() }.interval_text(), "too few");
@@ -188,14 +183,28 @@ mod tests {
         ] {
             assert_eq!(metric_text(name, value), text, "{name}");
         }
-        let metric = Metric {
-            name: "acc".to_owned(),
-            value: Some(0.5),
-            interval: Some([0.4, 0.6]),
-            ..Metric::default()
-        };
+        let metric = metric("acc", 0.5, [0.4, 0.6]);
         assert_eq!(metric.with_interval(), "50.0 % (40.0 % to 60.0 %)");
         let nothing = Metric { value: None, interval: None, ..metric };
         assert_eq!((nothing.with_interval().as_str(), nothing.between()), (NOTHING, None));
+    }
+
+    #[test]
+    fn a_difference_has_its_sign_and_is_one_only_where_its_interval_leaves_0_out() {
+        let pair = |value, interval| Comparison {
+            difference: metric("bits_per_byte", value, interval),
+            ..Comparison::default()
+        };
+        assert_eq!(pair(-0.05, [-0.07, -0.03]).signed(), "−0.0500 (−0.0700 to −0.0300)");
+        assert_eq!(pair(0.01, [-0.02, 0.04]).signed(), "+0.0100 (−0.0200 to +0.0400)");
+        assert_eq!(pair(-0.01, [-0.03, 0.0]).signed(), "−0.0100 (−0.0300 to 0)");
+        let shares = Comparison {
+            difference: metric("token_accuracy", 0.0648, [0.0617, 0.0678]),
+            ..Comparison::default()
+        };
+        assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
+        let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
+        assert_eq!(of("bits_per_byte").title(), "Bits per byte");
+        assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
     }
 }

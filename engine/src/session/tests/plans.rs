@@ -100,3 +100,40 @@ fn a_first_run_is_measured_on_its_own_device_if_none_was_chosen() {
     let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
     assert_eq!(notices.count(), 0, "{heard:?}");
 }
+
+#[test]
+fn rows_that_are_longer_than_the_context_are_warned_of_before_the_run_with_advice_to_follow() {
+    let shelf = tempfile::tempdir().unwrap();
+    let talks = shelf.path().join("talks.jsonl");
+    let row = |at: usize| format!("{{\"prompt\": \"Who is the owl {at}?\", \"completion\": \"An owl.\"}}\n");
+    std::fs::write(&talks, (0..40).map(row).collect::<String>()).unwrap();
+    let mut config = tiny(4);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    config.set_objective(Objective::Chat);
+    let add = DocumentsChange::Add { names: vec![talks.display().to_string()] };
+    let plan = Command::Plan { config: Box::new(config.clone()) };
+    let made = after(Command::create("Talks"));
+    let heard = play(shelf.path(), vec![made, after(add), after(plan), after(train(config, None))]);
+    has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.iter().any(|said| {
+        said.starts_with("About 36 of 36 rows are longer than the 16 tokens that the model reads")
+    }));
+    let refused = failures(&heard).join(" ");
+    assert!(refused.contains("in its first 17 tokens"), "{refused}");
+    assert!(
+        refused.contains("use a model with a longer context") && !refused.contains("model."),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_memory_of_a_run_is_that_of_its_plan() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(2);
+    config.model.vocabulary = 999;
+    let plan = Command::Plan { config: Box::new(config.clone()) };
+    let run = || after(train(config.clone(), None));
+    let heard = play(shelf.path(), vec![after(Command::create("Owls")), run(), after(plan), run()]);
+    let planned = told!(heard, Event::Planned(Forecast::Run { plan }) => plan.bytes).next_back();
+    let recorded: Vec<_> = told!(heard, Event::TrainingEnded { run } => run.bytes).collect();
+    assert_eq!(recorded, [planned; 2]);
+}

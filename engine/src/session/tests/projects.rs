@@ -164,7 +164,10 @@ fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() 
     }));
     let (heard, returned) = heard.take();
     let refused: Vec<u64> = (1..=8).filter(|id| ended(&heard, *id) == Some(ErrorKind::Stale)).collect();
-    assert_eq!((refused, failures(&heard).len()), (vec![4, 5], 2));
+    assert_eq!(refused, [4, 5]);
+    let meant = ["the changed settings were", "the added files were"]
+        .map(|what| format!("{what} meant for a, which is no longer open; nothing was changed"));
+    assert_eq!(failures(&heard), meant);
     assert_eq!(returned, [text], "what was sent for the other project is lost");
     let openings: Vec<u64> =
         told!(heard, Event::Project { opened: Some(opened) } => opened.opening).collect();
@@ -174,6 +177,20 @@ fn requests_for_a_project_that_is_no_longer_open_are_refused_with_their_bytes() 
         has!(heard, Event::Project { opened: Some(opened) } if opened.drafts.train.train.steps == steps);
         assert!(!shelf.path().join(project).join("documents/owls.txt").exists());
     }
+}
+
+#[test]
+fn a_project_that_is_open_elsewhere_is_called_by_its_name() {
+    let shelf = tempfile::tempdir().unwrap();
+    play(shelf.path(), vec![after(Command::create("Old owls"))]);
+    let folder = shelf.path().join("old-owls");
+    let _lock = pollster::block_on(crate::platform::persistence::lock_project(&folder)).unwrap();
+    let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "old-owls".to_owned() })]);
+    let failed = failures(&heard);
+    assert!(
+        failed.len() == 1 && failed[0].starts_with("Old owls: this project is open in another"),
+        "{failed:?}"
+    );
 }
 
 #[test]

@@ -249,7 +249,8 @@ impl Prepared {
             }
         };
         config.settle_epochs(rows);
-        Ok(Some(format!("train.epochs = {epochs} of {of}: {}", counted(config.train.steps, "step"))))
+        let times = if epochs == 1.0 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
+        Ok(Some(format!("{times} of {of}: {}", counted(config.train.steps, "step"))))
     }
 
     /// Default sample prompt: the first words of the training text.

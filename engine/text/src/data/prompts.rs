@@ -79,7 +79,7 @@ impl<'a> Prompts<'a> {
             if rows.is_empty() {
                 refuse!(
                     "no prompt of the {split} data has {} tokens or fewer, the room that the context length leaves for a prompt; give \
-                     shorter prompts, a smaller train.reward.max_tokens, or a longer model.context_length",
+                     shorter prompts, leave less room for answers, or use a model with a longer context",
                     settings.room
                 );
             }

@@ -4,7 +4,7 @@ use super::bench::{Bench, Seen, gpt, lens, llama, near, number, refusal, sandwic
 use crate::{Lens, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Yielder;
-use glasshouse_protocol::evaluation::Cell;
+use glasshouse_protocol::evaluation::{Cell, LossUnit};
 use glasshouse_protocol::inspect::{Detail, InspectSettings};
 use glasshouse_protocol::{GenerateConfig, TokenizerConfig, TokenizerKind};
 use glasshouse_text::tokenizer::Tokenizer;
@@ -182,6 +182,17 @@ fn divergences_and_changes_are_those_of_the_logits() {
         all.sum::<f32>() / rows.len() as f32
     };
     near(&[figure(&seen, "loss before")[0], figure(&seen, "loss after")[0]], &[loss(&old), loss(&new)], 1e-4);
+    let predicted = (TEXT.len() - own.token_bytes(tokens[0]).len()) as f32;
+    for (unit, factor) in
+        [(LossUnit::Nats, std::f32::consts::LN_2), (LossUnit::Bits, (tokens.len() - 1) as f32 / predicted)]
+    {
+        let settings = InspectSettings { unit: Some(unit), ..settings() };
+        let other = bench.look_from(&mut before, &own, TEXT, &settings).unwrap();
+        near(&[figure(&other, "loss before")[0]], &[factor * loss(&old)], 1e-4);
+        near(&[figure(&other, "KL(before ‖ after), bits per token")[0]], &[mean], 1e-6);
+        let Some(Detail::Samples { verdict, .. }) = other.inspected.details.first() else { panic!() };
+        assert!(verdict.contains(unit.name()), "{verdict}");
+    }
     let listed = rows(&seen, "Largest divergence");
     assert_eq!(listed.len(), 5);
     let [place, kl, own, ..] = numbers(&listed[0])[..] else { panic!("{listed:?}") };

@@ -83,8 +83,8 @@ impl<'a> ExampleBatches<'a> {
             let lengths = lengths(store, split, context_length, labelled, &mut about);
             if lengths.is_empty() {
                 refuse!(
-                    "no example of the {split} data has anything to learn in its first {} tokens; give more or shorter examples, or a longer \
-                     model.context_length",
+                    "no example of the {split} data has anything to learn in its first {} tokens; give more or shorter examples, or use a \
+                     model with a longer context",
                     context_length + 1
                 );
             }

@@ -193,14 +193,14 @@ fn kept(
     }
     if kept.is_empty() && settings.judged.is_some() {
         refuse!(
-            "no answer of the {split} data begins within its first {most} tokens; give more answers, shorter prompts, or a longer \
-             model.context_length"
+            "no answer of the {split} data begins within its first {most} tokens; give more answers or shorter prompts, or use a \
+             model with a longer context"
         );
     }
     if kept.is_empty() {
         refuse!(
-            "no pair of the {split} data has two answers that differ in their first {most} tokens; give more pairs, shorter ones, or a longer \
-             model.context_length"
+            "no pair of the {split} data has two answers that differ in their first {most} tokens; give more or shorter pairs, or use a model \
+             with a longer context"
         );
     }
     Ok(kept)
