@@ -51,7 +51,7 @@ const PASSAGE: usize = 32;
 /// Passages of the training text that are remembered.
 const REMEMBERED: usize = 1 << 18;
 
-/// Counts texts of held-out files, and passages within them, that are also trained on. A passage is any run of [`PASSAGE`] words. If the training
+/// Counts texts of held-out files, and passages within them, that are also trained on. A passage is any run of 32 words. If the training
 /// text has too many, a share chosen by their hashes is compared.
 #[derive(Debug, Default)]
 pub struct Copies {
