@@ -121,7 +121,7 @@ export async function the_page_evaluates_the_sample_and_keeps_what_was_found(sit
   const runs = event(await send(page, { command: "list_runs" }), "runs").runs.map(({ name }) => name);
   const kept = event(await send(page, { command: "read_evaluations", runs }), "evaluations").evaluations;
   assert.equal(kept.length, 1, "it is kept with the run");
-  const { value, interval } = kept[0].likelihood.metrics.find(({ name }) => name === "bits_per_byte");
+  const { value, interval } = kept[0].likelihood.metrics.find(({ name }) => name === "loss");
   assert(value > 0.1 && value < 4 && interval[0] <= value && value <= interval[1], `${value} of ${interval}`);
   const isRead = async () => {
     await page.getByText(value.toFixed(4)).first().waitFor({ state: "attached" });

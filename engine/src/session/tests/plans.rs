@@ -102,26 +102,31 @@ fn a_first_run_is_measured_on_its_own_device_if_none_was_chosen() {
 }
 
 #[test]
-fn rows_that_are_longer_than_the_context_are_warned_of_before_the_run_with_advice_to_follow() {
+fn rows_that_are_longer_than_the_context_are_warned_of_before_the_run() {
     let shelf = tempfile::tempdir().unwrap();
     let talks = shelf.path().join("talks.jsonl");
     let row = |at: usize| format!("{{\"prompt\": \"Who is the owl {at}?\", \"completion\": \"An owl.\"}}\n");
     std::fs::write(&talks, (0..40).map(row).collect::<String>()).unwrap();
-    let mut config = tiny(4);
-    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    let base = tiny(4);
+    let mut config = base.clone();
     config.set_objective(Objective::Chat);
+    config.model.vocabulary = config.tokenizer.vocabulary;
+    config.start = Some(crate::protocol::Start {
+        run: "1-first-stories".to_owned(),
+        checkpoint: crate::protocol::CheckpointChoice::Latest,
+        project: None,
+    });
     let add = DocumentsChange::Add { names: vec![talks.display().to_string()] };
-    let plan = Command::Plan { config: Box::new(config.clone()) };
+    let plan = Command::Plan { config: Box::new(config) };
     let made = after(Command::create("Talks"));
-    let heard = play(shelf.path(), vec![made, after(add), after(plan), after(train(config, None))]);
-    has!(heard, Event::Planned(Forecast::Run { plan }) if plan.proportions.iter().any(|said| {
-        said.starts_with("About 36 of 36 rows are longer than the 16 tokens that the model reads")
-    }));
-    let refused = failures(&heard).join(" ");
-    assert!(refused.contains("in its first 17 tokens"), "{refused}");
+    let heard = play(shelf.path(), vec![made, after(train(base, None)), after(add), after(plan)]);
+    let proportions: Vec<String> =
+        told!(heard, Event::Planned(Forecast::Run { plan }) => plan.proportions.clone()).flatten().collect();
+    let wanted = "About 36 of 36 rows are longer than the 16 tokens that the model reads";
     assert!(
-        refused.contains("use a model with a longer context") && !refused.contains("model."),
-        "{refused}"
+        proportions.iter().any(|said| said.starts_with(wanted)),
+        "{proportions:?}: {:?}",
+        failures(&heard)
     );
 }
 
