@@ -215,7 +215,7 @@ impl Norms {
     }
 
     fn change(&self) -> f32 {
-        if self.change == 0.0 { 0.0 } else { libm::sqrt(self.change / self.old.max(self.new)) as f32 }
+        if self.change == 0.0 { 0.0 } else { (self.change / self.old.max(self.new)).sqrt() as f32 }
     }
 }
 

@@ -23,7 +23,7 @@ pub fn through_norm(
         NormKind::Rms => 0.0,
     };
     let squares = &mut stream.iter().map(|entry| (f64::from(*entry) - centre).powi(2));
-    let scale = 1.0 / libm::sqrt(mean_of(squares) + f64::from(norm.eps));
+    let scale = 1.0 / (mean_of(squares) + f64::from(norm.eps)).sqrt();
     let offset = if norm.add_unit_offset { 1.0 } else { 0.0 };
     let scaled =
         weight.iter().zip(reads).map(|(weight, entry)| scale * (offset + f64::from(*weight)) * entry);

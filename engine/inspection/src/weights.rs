@@ -241,7 +241,7 @@ async fn changes(old: Option<&[f32]>, new: &[f32], yielder: &Yielder) -> (f64, f
         }
         yielder.maybe_yield().await;
     }
-    (libm::sqrt(norm), libm::sqrt(change), libm::sqrt(before))
+    (norm.sqrt(), change.sqrt(), before.sqrt())
 }
 
 /// At most `most` evenly spaced elements of a list, including the first and the last.

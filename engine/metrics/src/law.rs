@@ -154,7 +154,7 @@ impl Fit {
             let mut normal = normals(resample);
             // The residuals' variance divided by a chi-squared number.
             let chi: f64 = (0..freedom).map(|_| normal().powi(2)).sum();
-            let deviation = libm::sqrt(squares / chi.max(f64::MIN_POSITIVE));
+            let deviation = (squares / chi.max(f64::MIN_POSITIVE)).sqrt();
             for (at, (u, log)) in own.iter_mut().enumerate() {
                 let error = errors.get(at).copied().unwrap_or_default();
                 *log = curve.log_loss(*u) + deviation.max(error) * normal();
@@ -198,7 +198,7 @@ fn normals(resample: u64) -> impl FnMut() -> f64 {
             at += 1;
             ((nth(resample, PURPOSE, at) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
         };
-        let radius = libm::sqrt(-2.0 * libm::log(uniform()));
+        let radius = (-2.0 * libm::log(uniform())).sqrt();
         radius * libm::cos(2.0 * core::f64::consts::PI * uniform())
     }
 }

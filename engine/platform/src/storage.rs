@@ -218,8 +218,9 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Res
 /// Reads JSON written by [`checked_json_from`]; earlier versions wrote it without a checksum.
 pub fn read_checked_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
     let text = read_text(path, limit)?;
-    let covered = json_from_checked(&text).map_err(|reason| Error::bad_file(path, reason))?;
-    serde_json::from_str(&covered.unwrap_or(text)).map_err(|error| Error::bad_file(path, error.to_string()))
+    let damaged = |reason: &str| Error::bad_file(path, format!("the file is damaged: {reason}"));
+    let covered = json_from_checked(&text).map_err(damaged)?;
+    serde_json::from_str(&covered.unwrap_or(text)).map_err(|error| damaged(&error.to_string()))
 }
 
 /// Calls `read` with the path and `limit`, or returns `None` if the file does not exist. A file that cannot be reached is an error.

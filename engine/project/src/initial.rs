@@ -102,7 +102,7 @@ fn normal(entries: &mut [f32], deviation: f32, seed: u64, stream: u64, first: u6
         // Two uniform 32-bit numbers, the first in (0, 1].
         let first = ((draw >> 32) + 1) as f64 / 4_294_967_296.0;
         let angle = (draw & 0xffff_ffff) as f64 / 4_294_967_296.0 * core::f64::consts::TAU;
-        let radius = libm::sqrt(-2.0 * libm::log(first)) * f64::from(deviation);
+        let radius = (-2.0 * libm::log(first)).sqrt() * f64::from(deviation);
         chunk[0] = (radius * libm::cos(angle)) as f32;
         if let Some(second) = chunk.get_mut(1) {
             *second = (radius * libm::sin(angle)) as f32;

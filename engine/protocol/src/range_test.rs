@@ -149,7 +149,7 @@ impl RangeCurve {
         // Neighbours differ by little but noise.
         let pairs = losses.windows(2).take(at + half).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0]));
         let variance = pairs.sum::<f64>() / (2 * (at + half)) as f64;
-        let error = FALL * libm::sqrt(2.0 * variance / count as f64);
+        let error = FALL * (2.0 * variance / count as f64).sqrt();
         if first - means[at] <= error {
             return;
         }
@@ -198,7 +198,7 @@ impl NoiseScale {
         let interval = without.collect::<Option<Vec<f64>>>().map(|logs| {
             let mean = logs.iter().sum::<f64>() / count;
             let spread: f64 = logs.iter().map(|log| (log - mean) * (log - mean)).sum();
-            let factor = libm::exp(STUDENT * libm::sqrt(spread * (count - 1.0) / count));
+            let factor = libm::exp(STUDENT * (spread * (count - 1.0) / count).sqrt());
             [windows / factor, windows * factor]
         });
         Some(Self { windows, interval, batch })

@@ -232,7 +232,7 @@ pub fn rope_waves(rope: &Rope, head_size: usize, context: usize) -> Vec<(f64, f6
         Some(RopeScaling::Longrope { original_context_length: original, attention_factor, .. }) => {
             let original = *original as f64;
             let longer = libm::log((context / original).max(1.0));
-            attention_factor.map_or_else(|| libm::sqrt(1.0 + longer / libm::log(original)), f64::from)
+            attention_factor.map_or_else(|| (1.0 + longer / libm::log(original)).sqrt(), f64::from)
         }
         _ => 1.0,
     };

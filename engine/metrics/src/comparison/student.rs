@@ -16,7 +16,7 @@ pub fn mean_interval(values: &[f64]) -> Option<[f64; 2]> {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    let half = quantile * libm::sqrt(squares / (count - 1.0) / count);
+    let half = quantile * (squares / (count - 1.0) / count).sqrt();
     Some([mean - half, mean + half])
 }
 

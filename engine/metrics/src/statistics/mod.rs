@@ -307,7 +307,7 @@ pub fn wilson(right: u64, count: u64) -> [f64; 2] {
     let share = right.min(count) as f64 / n;
     let scale = 1.0 / (1.0 + Z * Z / n);
     let middle = (share + Z * Z / (2.0 * n)) * scale;
-    let half = Z * scale * libm::sqrt(share * (1.0 - share) / n + Z * Z / (4.0 * n * n));
+    let half = Z * scale * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     // Exact at the ends, where rounding would leave 10⁻¹⁸.
     let low = if right == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if right >= count { 1.0 } else { (middle + half).min(1.0) };
@@ -330,8 +330,8 @@ fn newcombe(first: &[f64], second: &[f64]) -> [f64; 2] {
     if excess > 0.0 {
         excess = (excess - n / 2.0).max(0.0);
     }
-    let correlation = if product > 0.0 { excess / libm::sqrt(product) } else { 0.0 };
-    let length = |a: f64, b: f64| libm::sqrt((a * a - 2.0 * correlation * a * b + b * b).max(0.0));
+    let correlation = if product > 0.0 { excess / product.sqrt() } else { 0.0 };
+    let length = |a: f64, b: f64| (a * a - 2.0 * correlation * a * b + b * b).max(0.0).sqrt();
     let difference = share - other;
     [
         difference - length(share - low, other_high - other),

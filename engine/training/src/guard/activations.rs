@@ -31,7 +31,7 @@ pub(crate) fn activations(statistics: &[(String, Vec<f32>)], norm: &NormConfig) 
             // An overflow gives ρ = 0, and a row of zeros about 1/√ε.
             (1.0 / (spread * spread) - eps).max(0.0) + mean * mean
         };
-        libm::sqrt(rows.iter().map(square).sum::<f64>() / rows.len().max(1) as f64) as f32
+        (rows.iter().map(square).sum::<f64>() / rows.len().max(1) as f64).sqrt() as f32
     };
     // With post-norm, each part's input is normalised, so it is not the previous part's output.
     let is_one_stream = norm.placement.has_final();

@@ -1,6 +1,6 @@
 //! `index.json`: contents and origin of a folder of shards.
 
-use glasshouse_platform::{Error, Result, files, storage};
+use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::FileProblem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,16 +110,7 @@ pub struct ShardRecord {
 
 impl Index {
     pub(in crate::data) fn read(path: &Path) -> Result<Self> {
-        let length = files::metadata(path).map_err(Error::io(path))?.len();
-        if length > MAX_INDEX_BYTES {
-            return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
-        }
-        let text = files::read_to_string(path).map_err(Error::io(path))?;
-        let damaged = |error: String| Error::bad_file(path, format!("the index is damaged: {error}"));
-        // Indexes of older versions have no checksum.
-        let covered = storage::json_from_checked(&text).map_err(|reason| damaged(reason.to_owned()))?;
-        let index: Self = serde_json::from_slice(covered.as_deref().unwrap_or(&text).as_bytes())
-            .map_err(|error| damaged(error.to_string()))?;
+        let index: Self = storage::read_checked_json(path, MAX_INDEX_BYTES)?;
         index.check().map_err(|reason| Error::bad_file(path, reason))?;
         Ok(index)
     }

@@ -102,7 +102,7 @@ fn damage_is_found_and_named() {
     assert!(edit("\"format\": 1", "\"format\": 9").contains("has format 9, but this version reads 1"));
     assert!(edit("train-00000.bin", "../train-00000.bin").contains("not a plain file name"));
     assert!(edit("\"tokens\": 64", "\"tokens\": 65").contains("do not add up"));
-    assert!(edit("{", "[").contains("the index is damaged"));
+    assert!(edit("{", "[").contains("the file is damaged"));
     let unsigned = damaged(|folder| {
         let path = folder.join(INDEX_FILE);
         let text = std::fs::read_to_string(&path).unwrap();
