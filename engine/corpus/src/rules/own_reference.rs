@@ -52,6 +52,7 @@ impl Perplexity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
     /// A pseudorandom number for a counter.
     fn scrambled(number: u64) -> u64 {
@@ -96,6 +97,14 @@ mod tests {
         assert_eq!(rule.judge_by_corpus(french, &strict), Ok(Some("French (fra)".to_owned())));
         let named = (0..1000).filter(|seed| rule.judge_by_corpus(&noise(*seed), &strict).is_ok());
         assert!(named.count() <= 10, "noise is no language");
+    }
+
+    #[test]
+    fn recipes_of_earlier_versions_name_it_gibberish() {
+        let read = |rule: &str| {
+            Recipe::from_toml(&format!("name = \"x\"\n[[rules]]\nrule = \"{rule}\"\nmargin = 2.0\n"))
+        };
+        assert_eq!(read("gibberish").unwrap(), read("perplexity").unwrap());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn keeps_all() -> Ready {
 /// compilation.
 macro_rules! rules {
     ($(
+        $(#[$attribute:meta])*
         $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal,
         |$rule:ident, $files:pat_param| $ready:expr;
     )*) => {
@@ -45,7 +46,7 @@ macro_rules! rules {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "rule")]
         pub enum Rule {
-            $( #[doc = $explanation] #[serde(rename = $name)] $variant($variant), )*
+            $( #[doc = $explanation] $(#[$attribute])* #[serde(rename = $name)] $variant($variant), )*
         }
 
         impl Rule {
@@ -129,6 +130,7 @@ rules! {
             None => judged((rule.clone(), rule.classifier(files)?), |(rule, model), text| rule.judge(model, text)),
             Some(model) => judged((rule.clone(), model), |(rule, model), text| rule.judge_by(model, text)),
         };
+    #[serde(alias = "gibberish")] // Its name without a reference, in earlier versions.
     Perplexity "perplexity", "Perplexity", "after CCNet (Wenzek et al. 2020, arXiv:1911.00359), with a byte 5-gram model of a reference, or letter trigrams of the corpus (Shannon 1948)", true,
         "Drops texts that are unlike your reference text, or too predictable by it. Without a reference, drops texts spelled unlike the kept ones (gibberish), after all other rules.",
         |rule, files| match &rule.file {

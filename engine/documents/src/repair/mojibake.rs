@@ -56,6 +56,8 @@ struct CodePage {
     upper: &'static str,
     /// Characters that start a sequence, and their bytes.
     leads: (&'static str, &'static [u8]),
+    /// Quotation marks and others that nobody writes.
+    signs: &'static [&'static str],
     /// Whether a capital after a small letter and a sign before one are evidence, too.
     has_latin: bool,
 }
@@ -65,13 +67,16 @@ const RUN: usize = 3;
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: ("ВРСв", b"\xC2\xD0\xD1\xE2"),
+    leads: ("ВГРСв", b"\xC2\xC3\xD0\xD1\xE2"),
+    signs: &["вЂ™", "вЂњ", "вЂќ", "вЂћ", "вЂ”", "вЂ“", "в‚¬"],
     has_latin: false,
 };
 
 const CENTRAL_EUROPEAN: CodePage = CodePage {
     upper: "€\u{81}‚\u{83}„…†‡\u{88}‰Š‹ŚŤŽŹ\u{90}‘’“”•–—\u{98}™š›śťžź\u{A0}ˇ˘Ł¤Ą¦§¨©Ş«¬\u{AD}®Ż°±˛ł´µ¶·¸ąş»Ľ˝ľż",
     leads: ("ÂĂÄĹČÎĎĐŃâ", b"\xC2\xC3\xC4\xC5\xC8\xCE\xCF\xD0\xD1\xE2"),
+    // The others are also those of Windows-1252.
+    signs: &["â€ś", "â€ť"],
     has_latin: true,
 };
 
@@ -79,10 +84,15 @@ const CENTRAL_EUROPEAN: CodePage = CodePage {
 pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
     let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
     // Almost every word has one of these: `а`, `е` and `и`.
-    let cyrillic = ["Р°", "Рµ", "Рё"].into_iter().any(has);
-    let central = ["Ă", "Ĺ", "Ď", "Đ", "Ń", "Č™", "Č›"].into_iter().any(has);
+    let cyrillic = ["Р°", "Рµ", "Рё"].as_slice();
+    let central = ["Ă", "Ĺ", "Ď", "Đ", "Ń", "Č™", "Č›"].as_slice();
     let pages = [(&CYRILLIC, cyrillic), (&CENTRAL_EUROPEAN, central)];
-    pages.into_iter().filter(|(_, may)| *may).find_map(|(page, _)| page.decode(text, count))
+    let is_likely =
+        |page: &CodePage, letters: &[&str]| letters.iter().chain(page.signs).any(|letters| has(letters));
+    pages
+        .into_iter()
+        .filter(|(page, letters)| is_likely(page, letters))
+        .find_map(|(page, _)| page.decode(text, count))
 }
 
 impl CodePage {
@@ -95,9 +105,10 @@ impl CodePage {
                 // A capital after a small letter, or with a sign before one, as in `Č™i`.
                 let is_in_word = self.has_latin && char::is_lowercase(before.unwrap_or(' '));
                 let is_sign = |sign: char| !sign.is_alphanumeric() && !is_punctuation(sign);
-                let has_sign = self.has_latin
-                    && behind.starts_with(char::is_lowercase)
-                    && rest.chars().nth(1).is_some_and(is_sign);
+                let has_sign = self.signs.iter().any(|sign| rest.starts_with(sign))
+                    || self.has_latin
+                        && behind.starts_with(char::is_lowercase)
+                        && rest.chars().nth(1).is_some_and(is_sign);
                 certain += usize::from(is_in_word) + if run == RUN || has_sign { EVIDENCE } else { 0 };
                 result.push(character);
                 (before, rest) = (Some(character), behind);

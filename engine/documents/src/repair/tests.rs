@@ -33,6 +33,7 @@ fn mojibake_of_many_languages_is_read_again() {
         "The café’s menu — “crème brûlée” — costs €9.50…",
         "Größe, Straße, Übermut und „Anführung“.",
         "Zażółć gęślą jaźń, a pan łyknął łódź.",
+        "Țepeș și prețul",
         "Příliš žluťoučký kůň úpěl ďábelské ódy.",
         "Съешь же ещё этих мягких французских булок.",
         "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.",
@@ -104,8 +105,14 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
     let other = |encoding: &'static encoding_rs::Encoding, text: &str| {
         encoding.decode_without_bom_handling(text.as_bytes()).0.into_owned()
     };
-    for text in ["Жизнь прекрасна — и «это» да", "Привет, мир и я", "«Лада» — №5 стоит €10™"]
-    {
+    for text in [
+        "Жизнь прекрасна — и «это» да",
+        "Привет, мир и я",
+        "«Лада» — №5 стоит €10™",
+        "“Yes,” he said",
+        "L’été à la mer, 5 €",
+        "Er ging über die „Brücke“",
+    ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1251, text)), text);
     }
     for text in [
@@ -119,6 +126,8 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "Съешь же ещё этих мягких французских булок, да выпей чаю.",
         "Ana are mere și pere",
         "Ștefan și Țepeș au spus: „preț”, «așa» — 5 €, № 7™",
+        "He said “yes” — It’s £5",
+        "It is 10 °C, “he said”",
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
     }
