@@ -64,7 +64,7 @@ impl DictionaryFolder {
         }
         let folder = Self::at(run, number);
         let path = folder.0.join(RECORD_FILE);
-        let record: Dictionary = storage::read_json(&path, MAX_RECORD)?;
+        let record: Dictionary = storage::read_checked_json(&path, MAX_RECORD)?;
         record.settings.check().map_err(|reason| Error::bad_file(&path, reason))?;
         Ok((folder, record))
     }
@@ -84,7 +84,7 @@ impl DictionaryFolder {
     }
 
     pub fn save_record(&self, record: &Dictionary) -> Result<()> {
-        storage::write_json(&self.0.join(RECORD_FILE), record)
+        storage::write_atomically(&self.0.join(RECORD_FILE), storage::checked_json_from(record)?.as_bytes())
     }
 
     /// Fails if the file cannot be read, or is not the one that was saved with the record.

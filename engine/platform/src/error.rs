@@ -122,6 +122,7 @@ pub fn advice_for_io(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::ReadOnlyFilesystem => "; this place is read-only: choose another place",
         std::io::ErrorKind::NotFound => "; check the name and that its folder exists",
         std::io::ErrorKind::AlreadyExists => "; choose another name",
+        std::io::ErrorKind::InvalidFilename => "; choose a shorter name",
         std::io::ErrorKind::NotADirectory => {
             "; part of the path is a file, not a folder: choose another place"
         }
