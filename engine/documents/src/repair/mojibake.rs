@@ -56,7 +56,8 @@ struct CodePage {
     upper: &'static str,
     /// Characters that start a sequence, and their bytes.
     leads: (&'static str, &'static [u8]),
-    /// Quotation marks and others that nobody writes.
+    /// Quotation marks and others that nobody writes; evidence for a text whose other letters are all in sequences or ASCII. In a text with
+    /// others, only they were misread, as in a quoted comment.
     signs: &'static [&'static str],
     /// Whether a capital after a small letter and a sign before one are evidence, too.
     has_latin: bool,
@@ -99,26 +100,28 @@ impl CodePage {
     fn decode(&self, text: &str, count: &mut u64) -> Option<String> {
         let (mut result, mut rest) = (String::with_capacity(text.len()), text);
         let (mut before, mut run, mut found, mut certain) = (None, 0, 0, 0);
+        let (mut is_signed, mut is_mixed) = (false, false);
         while let Some(letter) = rest.chars().next() {
             if let Some((character, behind)) = self.sequence(rest) {
                 (run, found) = (run + 1, found + 1);
                 // A capital after a small letter, or with a sign before one, as in `Č™i`.
                 let is_in_word = self.has_latin && char::is_lowercase(before.unwrap_or(' '));
                 let is_sign = |sign: char| !sign.is_alphanumeric() && !is_punctuation(sign);
-                let has_sign = self.signs.iter().any(|sign| rest.starts_with(sign))
-                    || self.has_latin
-                        && behind.starts_with(char::is_lowercase)
-                        && rest.chars().nth(1).is_some_and(is_sign);
+                let has_sign = self.has_latin
+                    && behind.starts_with(char::is_lowercase)
+                    && rest.chars().nth(1).is_some_and(is_sign);
+                is_signed |= self.signs.iter().any(|sign| rest.starts_with(sign));
                 certain += usize::from(is_in_word) + if run == RUN || has_sign { EVIDENCE } else { 0 };
                 result.push(character);
                 (before, rest) = (Some(character), behind);
             } else {
                 run = 0;
+                is_mixed |= letter.is_alphabetic() && !letter.is_ascii();
                 result.push(letter);
                 (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
             }
         }
-        let is_certain = certain >= EVIDENCE;
+        let is_certain = certain >= EVIDENCE || is_signed && !is_mixed;
         *count += if is_certain { found } else { 0 };
         is_certain.then_some(result)
     }

@@ -141,6 +141,9 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "GDAŃSK, KOŃ” i SŁOŃ…; „Ń” Ńş, PAŃSTWO",
         "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία: Ώ, ΐ.",
         "TVRĐAVA „Đ”, ĐURĐEVAC, ĐŠ; ĎÁBEL, Ď… a JELEŇ",
+        "Гірник і Гёте: Вісім років у шахті, Сім днів, і ще Гість. Коментар: itвЂ™s fine",
+        "В 1900 году Гёте и Рёрих. Цена 5 €, в‚¬ стоит здесь",
+        "Powiedziała „tak”; Ďábel, Ĺ; itâ€ť",
     ] {
         assert_eq!(repair(text, false).1.mojibake, 0, "{text}");
     }
