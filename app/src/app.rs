@@ -69,6 +69,8 @@ pub struct App {
     resting_drafts: Option<(Drafts, f64)>,
     /// Inputs of the last plan request.
     planned: Option<PlanKey>,
+    /// The opening number and change count of the text that the length of the next new run fits.
+    followed: Option<(u64, u64)>,
     /// Projects were listed, and one was opened if there was any.
     settled: bool,
     /// There is no project, and no sample has arrived yet.
@@ -150,6 +152,7 @@ impl App {
             drafts,
             taken: 0,
             planned: None,
+            followed: None,
             settled: false,
             wants_sample: false,
             visible: true,
@@ -335,6 +338,25 @@ impl App {
         if self.planned.as_ref() != Some(&key) {
             self.planned = Some(key);
             self.outbox.send(Command::Plan { config: Box::new(draft) });
+        } else if let Some(tokens) =
+            self.state.planning.plan_of(&self.drafts.train).map(|plan| plan.text_tokens)
+        {
+            self.follow_text(tokens);
+        }
+    }
+
+    /// Fits the length of the next new run to a text that has just changed, or on which nothing was trained or set yet.
+    fn follow_text(&mut self, tokens: u64) {
+        let Some(open) = &self.state.projects.open else { return };
+        let text = (open.opening, self.state.documents.changes);
+        let draft = &mut self.drafts.train;
+        let is_new = || open.summary.runs == 0 && presets::title_of(draft).is_none();
+        let is_changed = self.followed.is_some_and(|(opening, _)| opening == text.0) || is_new();
+        if tokens > 0 && self.followed != Some(text) {
+            self.followed = Some(text);
+            if is_changed {
+                draft.follow_text(tokens);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, ErrorKind, ErrorReport, Event, Forecast, ModelSource, Objective, PlanSummary, RunState,
-    RunSummary, Start, TokenizerKind,
+    RunSummary, Start, TokenizerKind, presets,
 };
 
 #[test]
@@ -63,6 +63,39 @@ fn train_says_at_its_button_that_a_run_does_not_fit() {
             assert!(is_shown(&window, "Fit to my device"));
         }
     }
+}
+
+#[test]
+fn the_length_of_the_next_new_run_follows_the_text_until_it_is_chosen() {
+    let mut app = support::app("light");
+    send(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
+    app.open(PageName::Train);
+    let mut window = support::window(app, 1280.0, 900.0);
+    // The steps of the draft on a text of so many tokens.
+    let mut steps = |bytes: u64, text_tokens: u64| {
+        let mut text = support::documents();
+        if let Event::Documents { overview, .. } = &mut text {
+            overview.bytes = bytes;
+        }
+        send(window.state_mut(), [text]);
+        window.run_steps(2);
+        let plan = PlanSummary { text_tokens, ..support::plan() };
+        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
+        answer(
+            window.state_mut(),
+            |command| matches!(command, Command::Plan { .. }),
+            [planned, Event::Finished],
+        );
+        window.run_steps(2);
+        let plans =
+            found!(sent(window.state_mut()).into_iter(), Command::Plan { config } => config.train.steps);
+        plans.last().unwrap()
+    };
+    let preset = presets::preset("llama-tiny").unwrap().train.steps;
+    assert_eq!(steps(1_000, 0), preset, "nothing is known of the text");
+    let short = steps(12_800, 4_000);
+    assert!(short < preset / 10, "{short}");
+    assert_eq!(steps(90_000_000, 30_000_000), preset);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::program::{
 };
 use crate::support::tuning::weights;
 use glasshouse_engine::graph::Parameter;
-use glasshouse_engine::project::Project;
+use glasshouse_engine::project::{Project, RunRecord};
 use glasshouse_protocol::{RunConfig, RunState, Start, Trainable};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -54,12 +54,18 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
 
     // A run without a checkpoint of its own restarts from its base.
     let run = run_of(folder, "first", "2");
-    std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+    let unsave = || {
+        std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+        std::fs::remove_file(run.folder().join("clock.jsonl")).unwrap();
+        let record = run.record().unwrap();
+        run.save_record(&RunRecord { step: 0, state: RunState::Running, ..record }).unwrap();
+    };
+    unsave();
     let again = lines(&succeed(folder, &["train", "--project", "first", "--resume", "--json"]));
     assert_eq!(losses(&again)[&6], after[&6]);
 
     // Without its base run, that is the error.
-    std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+    unsave();
     succeed(folder, &["runs", "--project", "first", "delete", "1"]);
     let error = error_of(folder, &["train", "--project", "first", "--resume"]);
     assert!(error.contains("1-nanogpt-cpu at step 10"), "{error}");

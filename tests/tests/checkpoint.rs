@@ -41,9 +41,45 @@ fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
             std::fs::write(path, "rubbish").unwrap();
         }
     }
-    let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
-    assert!(error.contains("no checkpoint of this run can be used"), "{error}");
-    assert_eq!(std::fs::read(run.metrics_path()).unwrap(), before);
+    let refused = |wanted: &str| {
+        let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+        assert_eq!(std::fs::read(run.metrics_path()).unwrap(), before);
+    };
+    refused("no checkpoint of this run can be used");
+    // Nothing is left that tells a lost checkpoint from one that was never completed, but for the run's records.
+    std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+    refused("the run was saved at step 33");
+    std::fs::create_dir(run.checkpoints_folder()).unwrap();
+    std::fs::write(run.checkpoints_folder().join("step-00000033-000003.safetensors"), "cut").unwrap();
+    refused("the run was saved at step 33");
+    std::fs::remove_file(run.folder().join("clock.jsonl")).unwrap();
+    refused("the run was saved at step 33");
+}
+
+/// A link of a project from elsewhere may name any file of this machine.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link_in_a_run() {
+    let (folder, project) = project();
+    let (store, run) = (store(), create(&project, &config()));
+    session(&run, &store, "cpu", Options { stop_after: Some(20), ..Options::default() }).unwrap();
+    let outside = folder.path().join("outside");
+    for name in ["metrics.jsonl", "clock.jsonl", "lock"] {
+        let own = run.folder().join(name);
+        let kept = std::fs::read(&own).unwrap();
+        let foreign: &[u8] = if name == "lock" { b"mine" } else { &kept };
+        std::fs::write(&outside, foreign).unwrap();
+        std::fs::remove_file(&own).unwrap();
+        std::os::unix::fs::symlink(&outside, &own).unwrap();
+        let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("is a link"), "{error}");
+        assert!(name != "lock" || run.delete().is_err());
+        assert_eq!(std::fs::read(&outside).unwrap(), foreign);
+        std::fs::remove_file(&own).unwrap();
+        std::fs::write(&own, kept).unwrap();
+    }
+    session(&run, &store, "cpu", Options::default()).unwrap();
 }
 
 /// `/dev/full` refuses every byte, like a full disk.

@@ -36,11 +36,18 @@ impl ServerThread {
     /// Binds an address, and serves the router that `route` makes for it. Returns also what else `route` makes.
     ///
     /// # Errors
-    /// A sentence: that of `route`, the port is in use, the address does not belong to this machine, or no thread could be started.
+    /// A sentence: that of `route`, the clock is before 1970, the port is in use, the address does not belong to this machine, or no thread could be
+    /// started.
     pub(super) fn start<T>(
         wished: SocketAddr,
         route: impl FnOnce(SocketAddr) -> Result<(Router, T), String>,
     ) -> Result<(Self, T), String> {
+        if std::time::SystemTime::now() < std::time::UNIX_EPOCH {
+            // hyper panics at the date of an answer.
+            return Err(
+                "the clock of this machine is before 1970, so the server cannot start; set it".to_owned()
+            );
+        }
         let refused = |error: std::io::Error| format!("the server cannot start: {error}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
         let listener = runtime.block_on(listen(wished))?;
@@ -107,8 +114,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let (free, service) = (Arc::new(Semaphore::new(CONNECTIONS as usize)), TowerToHyperService::new(router));
     let mut http = http1::Builder::new();
-    // hyper panics if it has to write a date before 1970.
-    http.auto_date_header(false);
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     loop {
         let (place, stream) = tokio::select! {

@@ -88,6 +88,10 @@ pub struct LockFile(std::fs::File);
 
 impl LockFile {
     pub fn open(path: &Path) -> std::io::Result<Self> {
+        // A link may name any file, and a pipe would be waited for.
+        if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(std::io::Error::other("is a link or no regular file; remove it"));
+        }
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }
 

@@ -84,7 +84,7 @@ impl DictionaryFolder {
     }
 
     pub fn save_record(&self, record: &Dictionary) -> Result<()> {
-        storage::write_atomically(&self.0.join(RECORD_FILE), storage::checked_json_from(record)?.as_bytes())
+        storage::write_checked_json(&self.0.join(RECORD_FILE), record)
     }
 
     /// Fails if the file cannot be read, or is not the one that was saved with the record.

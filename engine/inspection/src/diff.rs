@@ -338,9 +338,7 @@ impl Predictions {
     /// Shows them; returns the verdict of [`figures`].
     fn show(&self, subject: &Subject<'_>, names: &[String; 2], tokens: &[u32], found: &mut Found) -> String {
         let (factor, unit) = unit_of(subject, tokens);
-        let bits = if unit == BITS { String::new() } else { format!(", {BITS}") };
-        let [forth, back] = ["KL(before ‖ after)", "KL(after ‖ before)"].map(|name| format!("{name}{bits}"));
-        let values = [(forth.as_str(), &self.divergence), (back.as_str(), &self.back)];
+        let values = [("KL(before ‖ after)", &self.divergence), ("KL(after ‖ before)", &self.back)];
         let losses = self.losses.clone().map(|losses| losses.into_iter().map(|bits| bits * factor).collect());
         let verdict = figures(found, names, (unit, BLOCK), &values, &losses);
         let change = difference(&self.losses[0], &self.losses[1]);
@@ -488,8 +486,8 @@ fn mean(values: &[f64]) -> f64 {
 fn figures(
     found: &mut Found,
     [before, after]: &[String; 2],
-    (unit, block): (&str, usize),
-    values: &[(&str, &Vec<f64>)],
+    (unit, block): (&'static str, usize),
+    values: &[(&'static str, &Vec<f64>)],
     losses: &[Vec<f64>; 2],
 ) -> String {
     let more = difference(&losses[1], &losses[0]);
@@ -503,9 +501,10 @@ fn figures(
         Metric { value, interval, ..Metric::default() }
     };
     let rows = [("loss before", &losses[0]), ("loss after", &losses[1]), ("loss after − before", &more)];
-    let rows = values.iter().chain(&rows).map(|(name, values)| [(*name).into(), (&measured(values)).into()]);
+    let rows = values.iter().map(|own| (own, BITS)).chain(rows.iter().map(|own| (own, unit)));
+    let rows = rows.map(|((name, values), unit)| [(*name).into(), (&measured(values)).into(), unit.into()]);
     let about = format!("From {before} to {after}. Means with 95 % intervals.");
-    let table = Table::new("The whole text", ["", unit], rows);
+    let table = Table::new("The whole text", ["", "mean", "unit"], rows);
     show(found, &about, table);
     let (old, new) = (figure(mean(&losses[0])), figure(mean(&losses[1])));
     let Metric { value: Some(change), interval, .. } = measured(&more) else {

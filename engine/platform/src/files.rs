@@ -1,6 +1,9 @@
 //! File access with the names of `std::fs`. The engine uses only this module: natively it is `std::fs`, in a browser the
 //! in-memory files that `storage` loads and stores.
 
+/// In-memory files have no links.
+#[cfg(target_arch = "wasm32")]
+pub use super::memory_files::metadata as symlink_metadata;
 #[cfg(target_arch = "wasm32")]
 pub use super::memory_files::{
     DirEntry, File, OpenOptions, TryLockError, copy, create_dir, create_dir_all, metadata, read, read_dir,
@@ -9,7 +12,7 @@ pub use super::memory_files::{
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::fs::{
     DirEntry, File, OpenOptions, TryLockError, copy, create_dir, create_dir_all, metadata, read, read_dir,
-    read_to_string, remove_dir_all, remove_file, rename, write,
+    read_to_string, remove_dir_all, remove_file, rename, symlink_metadata, write,
 };
 
 #[cfg(target_arch = "wasm32")]

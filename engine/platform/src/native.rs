@@ -1,7 +1,7 @@
 //! Windows, macOS and Linux.
 
 use super::yielder::Yielder;
-use crate::{Error, Result};
+use crate::{Error, Result, storage};
 use glasshouse_documents::catalogue::fetch::Progress;
 use glasshouse_protocol::FetchProgress;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -25,8 +25,8 @@ pub struct SharedFile {
 
 impl SharedFile {
     pub fn open(path: &Path) -> Result<Self> {
+        let length = storage::regular_length(path)?;
         let file = std::fs::File::open(path).map_err(Error::io(path))?;
-        let length = file.metadata().map_err(Error::io(path))?.len();
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), length })
     }
 

@@ -71,7 +71,7 @@ pub struct ProjectLock {
 /// has it open, or the folder cannot be written.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let path = folder.join(super::PROJECT_LOCK);
-    let file = File::create(&path).map_err(Error::io(&path))?;
+    let file = crate::storage::open_to_write(&path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(super::project_is_open(folder)),
         // Some network file systems have no locks; continue without one.

@@ -189,13 +189,27 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     files::read(path).map_err(Error::io(path))
 }
 
-/// Reads a regular file of at most `limit` bytes: a device or a pipe may have no end.
-pub fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
+/// The length in bytes of a regular file. Fails for anything else: a device or a pipe may have no end.
+pub fn regular_length(path: &Path) -> Result<u64> {
     let metadata = files::metadata(path).map_err(Error::io(path))?;
     if !metadata.is_file() {
         return Err(Error::bad_file(path, "is not a regular file; restore a copy of it"));
     }
-    let size = metadata.len();
+    Ok(metadata.len())
+}
+
+/// Opens one of our files to write to, or creates it; its content stays. Fails if it is not a regular file itself: a link of a project
+/// from elsewhere may name any file of this machine.
+pub fn open_to_write(path: &Path) -> Result<File> {
+    if files::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::bad_file(path, "is a link or no regular file; replace it by a copy of the file"));
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(Error::io(path))
+}
+
+/// Reads a regular file of at most `limit` bytes.
+pub fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let size = regular_length(path)?;
     if size > limit {
         let reason = format!("{size} bytes are too many for this file (at most {limit})");
         return Err(Error::bad_file(path, reason));
@@ -263,6 +277,11 @@ pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
     let text = json::indented(value).map_err(|error| Error::Internal(error.to_string()))?;
     let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
     Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
+}
+
+/// Writes a JSON file with a checksum atomically; [`read_checked_json`] reads it.
+pub fn write_checked_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_atomically(path, checked_json_from(value)?.as_bytes())
 }
 
 /// Verifies JSON written by [`checked_json_from`] and removes its checksum; `None` if the text has no checksum.

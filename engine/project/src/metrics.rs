@@ -174,6 +174,12 @@ fn timed(metrics: &Path) -> Result<Vec<Timed>> {
     Ok(lines.filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok()).collect())
 }
 
+/// The step of the last checkpoint that was completed.
+pub fn last_checkpoint(metrics: &Path) -> Result<Option<u64>> {
+    let is_checkpoint = |line: &&Timed| matches!(line, Timed::Event(TrainEvent::Checkpoint { .. }));
+    Ok(timed(metrics)?.iter().rev().find(is_checkpoint).and_then(Timed::step))
+}
+
 /// Opens `clock.jsonl` to continue after a step; later lines and an unfinished last one are cut off, nothing is rewritten.
 fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
     let path = timed_path(metrics);
@@ -192,8 +198,7 @@ fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
 
 /// Opens a file to continue after its first `kept` bytes, or creates it.
 fn cut(path: &Path, kept: u64) -> Result<BufWriter<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    let mut file = file.map_err(Error::io(path))?;
+    let mut file = storage::open_to_write(path)?;
     file.set_len(kept).map_err(Error::io(path))?;
     std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
     Ok(BufWriter::new(file))

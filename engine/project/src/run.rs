@@ -21,8 +21,6 @@ const RECORD: &str = "run.json";
 /// A second copy of [`RECORD`], read where the first one is damaged or missing.
 const RECORD_COPY: &str = "run-copy.json";
 const ABOUT: &str = "about.json";
-/// Where a damaged [`ABOUT`] is kept once there is a new one.
-const DAMAGED_ABOUT: &str = "about-damaged.json";
 const LOCK: &str = "lock";
 /// Maximum characters of a title, characters of a tag, and number of tags.
 const MAX_TITLE_CHARACTERS: usize = 120;
@@ -202,10 +200,12 @@ impl Run {
     /// not disappear from lists.
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
         let number = Self::number_of(&folder)?;
-        [CONFIG, RECORD]
-            .iter()
-            .any(|name| files::is_file(&folder.join(name)))
-            .then_some(Self { folder, number })
+        let is_there = |name: &&str| match files::metadata(folder.join(name)) {
+            Ok(metadata) => metadata.is_file(),
+            // Nor must another user's, which cannot be looked into.
+            Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
+        };
+        [CONFIG, RECORD].iter().any(is_there).then_some(Self { folder, number })
     }
 
     pub(super) fn number_of(folder: &Path) -> Option<u64> {
@@ -384,8 +384,7 @@ impl Run {
             // The record of an earlier version holds them.
             self.change_about(|_| {})?;
         }
-        let text = storage::checked_json_from(record)?;
-        let write = |name| storage::write_atomically(&self.folder.join(name), text.as_bytes());
+        let write = |name| storage::write_checked_json(&self.folder.join(name), record);
         write(RECORD).and_then(|()| write(RECORD_COPY))
     }
 
@@ -412,7 +411,10 @@ impl Run {
         let mut about = match self.read_about() {
             Err(error) if error.is_unread() => return Err(error),
             Err(_) => {
-                files::rename(&path, self.folder.join(DAMAGED_ABOUT)).map_err(Error::io(&path))?;
+                // It is kept, and so is an earlier one.
+                let mut asides = (1..).map(|number| self.folder.join(format!("about-damaged-{number}.json")));
+                let aside = asides.find(|aside| !files::exists(aside)).unwrap_or_default();
+                files::rename(&path, aside).map_err(Error::io(&path))?;
                 About::default()
             }
             Ok(about) => about,
@@ -541,7 +543,9 @@ impl Run {
     /// Whether a process is training the run; `None` if it never trained here or the file system has no locks. Probes with a shared lock,
     /// which [`Run::lock`] waits for.
     pub(super) fn is_in_training(&self) -> Option<bool> {
-        match File::open(self.folder.join(LOCK)).ok()?.try_lock_shared() {
+        let path = self.folder.join(LOCK);
+        storage::regular_length(&path).ok()?;
+        match File::open(path).ok()?.try_lock_shared() {
             Ok(()) => Some(false),
             Err(files::TryLockError::WouldBlock) => Some(true),
             Err(files::TryLockError::Error(_)) => None,
@@ -584,8 +588,7 @@ impl Run {
 
     /// Locks the run for this process until the lock is dropped. Fails if another process is training the run.
     pub fn lock(&self) -> Result<RunLock> {
-        let path = self.folder.join(LOCK);
-        let file = File::create(&path).map_err(Error::io(&path))?;
+        let file = storage::open_to_write(&self.folder.join(LOCK))?;
         loop {
             match file.try_lock() {
                 Err(files::TryLockError::WouldBlock) if self.is_in_training() != Some(false) => {

@@ -77,7 +77,7 @@ impl ModelPage {
                     // The text's tokens by the new tokenizer.
                     let tokens = |config: &RunConfig| config.tokenizer.estimated_tokens(1 << 20) as f64;
                     let share = tokens(context.draft) / tokens(known);
-                    context.draft.bound_epochs((plan.text_tokens as f64 * share) as u64);
+                    context.draft.follow_text((plan.text_tokens as f64 * share) as u64);
                 }
             }
         });

@@ -121,6 +121,20 @@ impl CodePage {
                 (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
             }
         }
+        // In a text with other letters, as a page with a misread comment, each paragraph speaks only for itself.
+        if is_mixed && found > 0 && text.trim_end().contains('\n') {
+            let mut is_any = false;
+            let paragraphs =
+                text.split_inclusive('\n').map(|paragraph| match self.decode(paragraph, count) {
+                    Some(read) => {
+                        is_any = true;
+                        read
+                    }
+                    None => paragraph.to_owned(),
+                });
+            let read: String = paragraphs.collect();
+            return is_any.then_some(read);
+        }
         let is_certain = certain >= EVIDENCE || is_signed && !is_mixed;
         *count += if is_certain { found } else { 0 };
         is_certain.then_some(result)

@@ -131,6 +131,12 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
     }
+    let page = "Гірник і Гёте: Вісім років у шахті.\nКоментар (2024):";
+    let misread = other(encoding_rs::WINDOWS_1251, "Съешь же ещё этих мягких булок");
+    assert_eq!(
+        repaired(&format!("{page}\n{misread}\n{page}")),
+        format!("{page}\nСъешь же ещё этих мягких булок\n{page}")
+    );
     for text in [
         "Le café—€5, café…© et « Josué»¿Qué?",
         "Р. С. Иванов, США и СССР: «Россия»… В 5° — С’est",

@@ -47,16 +47,18 @@ impl Staging {
     fn new(folder: &Path, prefix: OsString, ours: bool) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         sweep(folder, &prefix, ours);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut name = prefix;
-        name.push(format!("{}-{number}", platform::process_number()));
-        let path = folder.join(name);
-        let lock_path = lock_path(&path);
-        // The error names the folder: the user knows nothing of the lock file.
-        let lock = File::create(&lock_path).map_err(Error::io(folder))?;
-        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Err(Error::Internal(format!("{} is in use by another program", path.display())));
-        }
+        let (path, lock_path, lock) = loop {
+            let mut name = prefix.clone();
+            name.push(format!("{}-{}", platform::process_number(), COUNT.fetch_add(1, Ordering::Relaxed)));
+            let path = folder.join(name);
+            let lock_path = lock_path(&path);
+            // The error names the folder: the user knows nothing of the lock file.
+            let lock = File::create(&lock_path).map_err(Error::io(folder))?;
+            // Another program that sweeps may hold or have removed it.
+            if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) && files::exists(&lock_path) {
+                break (path, lock_path, lock);
+            }
+        };
         let staging = Self { path, lock_path, _lock: lock };
         if files::exists(&staging.path) {
             files::remove_dir_all(&staging.path).map_err(Error::io(&staging.path))?;
@@ -152,7 +154,17 @@ fn sweep(folder: &Path, prefix: &OsStr, ours: bool) {
     let Ok(entries) = files::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if !name.starts_with(prefix.as_encoded_bytes()) || !files::is_dir(&path) {
+        if !name.starts_with(prefix.as_encoded_bytes()) {
+            continue;
+        }
+        if !files::is_dir(&path) {
+            // The lock of a program that was killed before it made its folder, or while it removed it.
+            let is_lock = name.ends_with(b".lock") && !files::exists(&path.with_extension(""));
+            let is_free = || File::open(&path).is_ok_and(|lock| lock.try_lock().is_ok());
+            if is_lock && files::metadata(&path).is_ok_and(|own| own.is_file() && own.len() == 0) && is_free()
+            {
+                files::remove_file(&path).ok();
+            }
             continue;
         }
         let lock_path = lock_path(&path);
@@ -191,6 +203,7 @@ mod tests {
         folder(".partial-1");
         folder(".partial-2");
         File::create(data.path().join(".partial-2.lock")).unwrap();
+        File::create(data.path().join(".partial-4.lock")).unwrap();
         folder("0123456789abcdef");
         folder(".partial-3");
         let living = File::create(data.path().join(".partial-3.lock")).unwrap();

@@ -5,7 +5,7 @@ use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::names::Siblings;
 use crate::sweep::SWEEPS;
 use crate::{CLEANED, DOCUMENTS_BEFORE, RUNS, claim, shelf};
-use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
+use glasshouse_platform::{Error, PROJECT_LOCK, Result, files, storage};
 use glasshouse_protocol::order;
 use glasshouse_text::data::prepare::PROSE_FOLDER;
 use std::io::{Cursor, Read};
@@ -136,12 +136,13 @@ async fn open(
     place: &Path,
     take: &mut impl AsyncFnMut(Opened<'_>) -> Result<()>,
 ) -> Result<()> {
-    let opened = files::metadata(path).and_then(|metadata| Ok((files::File::open(path)?, metadata.len())));
+    let opened = storage::regular_length(path)
+        .and_then(|bytes| Ok((files::File::open(path).map_err(Error::io(path))?, bytes)));
     match opened {
         // Ignore what is appended from now on.
         Ok((file, bytes)) => take(Opened { name, place, bytes, content: &mut file.take(bytes) }).await,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io(path)(error)),
+        Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
-const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     A,
@@ -75,8 +75,7 @@ impl Manifest {
     }
 
     pub(super) fn write(&self, folder: &Path, slot: Slot) -> Result<()> {
-        let text = storage::checked_json_from(self)?;
-        storage::write_atomically(&slot.path(folder), text.as_bytes())
+        storage::write_checked_json(&slot.path(folder), self)
     }
 
     /// `None` if the file does not exist.

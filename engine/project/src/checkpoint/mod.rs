@@ -6,8 +6,8 @@
 //! (They alternate because a browser's private file system has no atomic rename.)
 //!
 //! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the two it may roll back
-//! to. Milestones (weights only, in half precision) are files that no manifest names and that are never removed. If both manifests are lost,
-//! the newest intact file counts as the latest state; files that no manifest of ours named are never removed.
+//! to. Milestones (weights only, in half precision) are files that no manifest names and that are never removed. If a manifest is lost, an
+//! intact state that is newer than all those named counts as the latest; files that no manifest of ours named are never removed.
 
 mod guard;
 mod list;
@@ -58,8 +58,10 @@ impl Loaded {
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
-    /// The manifest last loaded or written, which the next save must not overwrite.
+    /// The place of the manifest last loaded or written, which the next save must not overwrite.
     trusted: Option<Slot>,
+    /// The manifest last loaded, and whether it is on disk.
+    loaded: Option<(Manifest, bool)>,
     best: Option<ManifestEntry>,
     /// States the guard may roll back to, newest last.
     kept: Vec<ManifestEntry>,
@@ -114,6 +116,7 @@ impl Checkpoints {
         Self {
             folder: folder.into(),
             trusted: None,
+            loaded: None,
             best: None,
             kept: Vec::new(),
             keeps_next: false,
@@ -139,10 +142,10 @@ impl Checkpoints {
         if manifests.is_empty() && notices.is_empty() {
             return Ok(None);
         }
-        let latest = manifests.iter().map(|(slot, manifest)| (*slot, &manifest.latest));
-        let best = manifests.iter().filter_map(|(slot, manifest)| Some((*slot, manifest.best.as_ref()?)));
+        let latest = manifests.iter().map(|manifest| (manifest, &manifest.1.latest));
+        let best = manifests.iter().filter_map(|manifest| Some((manifest, manifest.1.best.as_ref()?)));
         let best = best.filter(|_| *choice == CheckpointChoice::Best);
-        for (slot, entry) in best.chain(latest) {
+        for ((slot, manifest), entry) in best.chain(latest) {
             let path = self.folder.join(&entry.file);
             match state::read(&path, Some(entry), parameters, content, (self.memory)(), yielder).await {
                 Ok(mut loaded) => {
@@ -153,7 +156,9 @@ impl Checkpoints {
                             loaded.info.step
                         ));
                     }
-                    self.trusted = Some(slot);
+                    let on_disk = |(slot, _): &&(Option<Slot>, Manifest)| slot.is_some();
+                    self.trusted = slot.or_else(|| manifests.iter().find(on_disk)?.0);
+                    self.loaded = Some((manifest.clone(), slot.is_some()));
                     loaded.notices = notices;
                     return Ok(Some(loaded));
                 }
@@ -173,12 +178,16 @@ impl Checkpoints {
     }
 
     /// Takes over the best checkpoint, if its file is intact, and the guard's states from the manifest used by
-    /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost. Fails if a file cannot be
-    /// read.
+    /// [`Checkpoints::load`], and writes that manifest if it was lost. Call it once before a resumed run saves. Returns a notice if the best
+    /// checkpoint is lost. Fails if a file cannot be read, or the manifest not be written.
     pub fn keep_best(&mut self) -> Result<Option<String>> {
-        let mut manifests = self.manifests(&mut Vec::new())?.into_iter();
-        let trusted = manifests.find(|(slot, _)| Some(*slot) == self.trusted);
-        let Some((_, Manifest { best, kept, .. })) = trusted else { return Ok(None) };
+        let Some((manifest, is_written)) = self.loaded.take() else { return Ok(None) };
+        if !is_written {
+            let slot = self.trusted.map_or(Slot::A, Slot::other);
+            manifest.write(&self.folder, slot)?;
+            self.trusted = Some(slot);
+        }
+        let Manifest { best, kept, .. } = manifest;
         self.kept = kept;
         let Some(best) = best else { return Ok(None) };
         let file = StateReader::open(&self.folder.join(&best.file), Some(&best));
@@ -241,9 +250,8 @@ impl Checkpoints {
     ) -> Result<Begun> {
         self.create_folder()?;
         let manifests = self.manifests(&mut Vec::new())?;
-        let newest = manifests.first();
-        let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
-        let slot = match self.trusted.or(newest.map(|(slot, _)| *slot)) {
+        let sequence = manifests.first().map_or(1, |(_, manifest)| manifest.sequence + 1);
+        let slot = match self.trusted.or_else(|| manifests.iter().find_map(|(slot, _)| *slot)) {
             Some(trusted) => trusted.other(),
             None => Slot::A,
         };
@@ -277,7 +285,7 @@ impl Checkpoints {
         })?;
         self.trusted = Some(slot);
         (self.best, self.kept) = (best, kept);
-        if let (Ok((before, _)), Ok(now)) = (before, self.manifests(&mut Vec::new())) {
+        if let (Ok((before, _)), Ok((now, _))) = (before, self.written_manifests(&mut Vec::new())) {
             self.sweep(&before, &now);
         }
         Ok(path)
@@ -312,58 +320,73 @@ impl Checkpoints {
         self.remove_milestones_after(step);
     }
 
-    /// The manifests that verify, newest first; damaged ones are added to `notices`. If both are missing, one for each state file.
-    /// Fails if one cannot be read.
-    fn manifests(&self, notices: &mut Vec<String>) -> Result<Vec<(Slot, Manifest)>> {
-        let (mut manifests, are_missing) = self.written_manifests(notices)?;
-        if are_missing {
-            manifests = self.found();
-            if !manifests.is_empty() {
-                notices.push(format!("{}: both lists of checkpoints are missing", self.folder.display()));
-            }
+    /// The manifests that verify and, without a place, those of newer states that none names, newest first; damaged ones are added to
+    /// `notices`. Fails if one cannot be read.
+    fn manifests(&self, notices: &mut Vec<String>) -> Result<Vec<(Option<Slot>, Manifest)>> {
+        let (written, missing) = self.written_manifests(notices)?;
+        let unnamed = self.unnamed(&written, missing == 2);
+        let newest = unnamed.iter().chain(written.iter().map(|(_, manifest)| manifest));
+        // The first save writes only one.
+        if missing == 2 && !unnamed.is_empty()
+            || missing == 1 && newest.max_by_key(|own| own.sequence).is_some_and(|own| own.sequence > 1)
+        {
+            let lists = if missing == 2 { "both lists" } else { "one of the two lists" };
+            notices.push(format!("{}: {lists} of checkpoints are missing", self.folder.display()));
         }
+        let written = written.into_iter().map(|(slot, manifest)| (Some(slot), manifest));
+        let mut manifests: Vec<_> =
+            unnamed.into_iter().map(|manifest| (None, manifest)).chain(written).collect();
         order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
         Ok(manifests)
     }
 
-    /// The manifests of the folder that verify, and whether it has none. Fails if one cannot be read.
-    fn written_manifests(&self, notices: &mut Vec<String>) -> Result<(Vec<(Slot, Manifest)>, bool)> {
-        let (mut manifests, mut are_missing) = (Vec::new(), true);
+    /// The manifests of the folder that verify, newest first, and the number of missing ones. Fails if one cannot be read.
+    fn written_manifests(&self, notices: &mut Vec<String>) -> Result<(Vec<(Slot, Manifest)>, usize)> {
+        let (mut manifests, mut missing) = (Vec::new(), 0);
         for slot in [Slot::A, Slot::B] {
             match Manifest::read(&self.folder, slot) {
-                Ok(None) => continue,
+                Ok(None) => missing += 1,
                 Ok(Some(manifest)) => manifests.push((slot, manifest)),
                 Err(error) if error.is_unread() => return Err(error),
                 Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
             }
-            are_missing = false;
         }
-        Ok((manifests, are_missing))
+        order::sort_by_key(&mut manifests, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        Ok((manifests, missing))
     }
 
-    /// Manifests for the state files of a folder without any, as a partial copy may leave it. None if the only files are unfinished ones of
-    /// a first save: then no checkpoint was ever completed.
-    fn found(&self) -> Vec<(Slot, Manifest)> {
+    /// Manifests for the state files that are newer than all manifests of the folder, whose own may be lost, or of which only a copy is
+    /// there. Without any manifest, damaged states are among them, so that a run does not start again in their place; but not the
+    /// unfinished ones of a first save: then no checkpoint was ever completed.
+    fn unnamed(&self, written: &[(Slot, Manifest)], are_missing: bool) -> Vec<Manifest> {
+        let newest = written.first().map(|(_, manifest)| manifest);
         let mut are_unfinished = true;
         let found = names_in(&self.folder).unwrap_or_default().into_iter().filter_map(|file| {
             let (step, sequence) = state_of(&file)?;
+            if newest.is_some_and(|newest| sequence <= newest.sequence) {
+                return None;
+            }
             let path = self.folder.join(&file);
             let bytes = files::metadata(&path).ok().filter(files::Metadata::is_file)?.len();
-            // A damaged file is listed, so that a run does not start again in its place.
             let info = state::read_info(&path);
+            if !are_missing && info.as_ref().is_err_and(|error| !error.is_unread()) {
+                return None;
+            }
             are_unfinished &= info.is_err();
             let val_loss = info.ok().and_then(|info| info.val_loss);
             Some((sequence, ManifestEntry { file, bytes, crc32c: None, step, val_loss }))
         });
         let found: Vec<(u64, ManifestEntry)> = found.collect();
-        if are_unfinished && found.is_sorted_by(|(one, _), (other, _)| one == other) {
+        if are_unfinished && are_missing && found.is_sorted_by(|(one, _), (other, _)| one == other) {
             return Vec::new();
         }
-        let evaluated = found.iter().filter_map(|(_, entry)| Some((entry.val_loss?, entry)));
+        let known = newest.and_then(|newest| newest.best.as_ref()).into_iter();
+        let evaluated = known.chain(found.iter().map(|(_, entry)| entry));
+        let evaluated = evaluated.filter_map(|entry| Some((entry.val_loss?, entry)));
         let best =
             evaluated.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, entry)| entry.clone());
-        let manifest =
-            |(sequence, entry)| (Slot::B, Manifest::new(sequence, entry, best.clone(), Vec::new()));
+        let kept = newest.map_or_else(Vec::new, |newest| newest.kept.clone());
+        let manifest = |(sequence, entry)| Manifest::new(sequence, entry, best.clone(), kept.clone());
         found.into_iter().map(manifest).collect()
     }
 

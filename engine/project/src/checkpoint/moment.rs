@@ -1,10 +1,10 @@
 //! A consistent snapshot of a run's checkpoints for export during training, when manifests may be replaced and files removed at any time.
 
 use super::Checkpoints;
-use super::manifest::{Manifest, Slot};
+use super::manifest::{MAX_MANIFEST_BYTES, Manifest, Slot};
 use crate::shelf::names_in;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::order;
 use std::io::ErrorKind;
 
@@ -22,7 +22,8 @@ impl Checkpoints {
     pub(crate) fn at_one_moment(&self) -> Result<Vec<(String, CarriedFile)>> {
         let mut before = None;
         loop {
-            let manifests = [Slot::A, Slot::B].map(|slot| (slot, files::read(slot.path(&self.folder)).ok()));
+            let read = |slot: Slot| storage::read_within(&slot.path(&self.folder), MAX_MANIFEST_BYTES).ok();
+            let manifests = [Slot::A, Slot::B].map(|slot| (slot, read(slot)));
             // A file still missing with an unchanged manifest is lost; retrying would not help.
             let is_lost = before.as_ref() == Some(&manifests);
             if let Some(parts) = self.opened(&manifests, is_lost)? {
@@ -39,19 +40,27 @@ impl Checkpoints {
         is_lost: bool,
     ) -> Result<Option<Vec<(String, CarriedFile)>>> {
         let mut parts: Vec<(String, CarriedFile)> = Vec::new();
-        let mut named: Vec<String> = Vec::new();
+        let mut written: Vec<(Slot, Manifest)> = Vec::new();
         for (slot, bytes) in manifests {
             let Some(bytes) = bytes else { continue };
             if let Ok(manifest) = Manifest::parse(bytes) {
-                named.extend(manifest.entries().map(|entry| entry.file.clone()));
+                written.push((*slot, manifest));
             }
             let name = slot.path(&self.folder).file_name().unwrap_or_default().to_string_lossy().into_owned();
             parts.push((name, CarriedFile::Bytes(bytes.clone())));
         }
-        let named = order::distinct(named);
+        order::sort_by_key(&mut written, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        let unnamed = if written.is_empty() { Vec::new() } else { self.unnamed(&written, false) };
+        let manifests = written.iter().map(|(_, manifest)| manifest).chain(&unnamed);
+        let named = manifests.flat_map(|manifest| manifest.entries().map(|entry| entry.file.clone()));
+        let named: Vec<String> = order::distinct(named);
         for name in &named {
             let path = self.folder.join(name);
-            match files::metadata(&path).and_then(|metadata| Ok((File::open(&path)?, metadata.len()))) {
+            let metadata = files::metadata(&path).and_then(|metadata| match metadata.is_file() {
+                true => Ok(metadata),
+                false => Err(ErrorKind::NotFound.into()),
+            });
+            match metadata.and_then(|metadata| Ok((File::open(&path)?, metadata.len()))) {
                 Ok((file, bytes)) => parts.push((name.clone(), CarriedFile::Open(file, bytes))),
                 Err(error) if error.kind() == ErrorKind::NotFound && is_lost => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -429,7 +429,7 @@ enum Place<'state> {
 
 impl StateReader {
     pub(super) fn open(path: &Path, entry: Option<&ManifestEntry>) -> Result<Self> {
-        let length = files::metadata(path).map_err(Error::io(path))?.len();
+        let length = storage::regular_length(path)?;
         if let Some(entry) = entry.filter(|entry| entry.bytes != length) {
             return Err(Error::bad_file(path, format!("{length} bytes long instead of {}", entry.bytes)));
         }

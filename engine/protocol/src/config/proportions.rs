@@ -1,6 +1,6 @@
 //! Warnings about the proportions of a run, its model and its text. They never prevent a run.
 
-use super::{RunConfig, TokenizerConfig, TokenizerKind, TrainConfig};
+use super::{RunConfig, TokenizerConfig, TokenizerKind};
 use crate::presets;
 use crate::quantity::{counted, whole};
 
@@ -50,39 +50,48 @@ impl RunConfig {
         found
     }
 
-    /// Shortens a proposed run to the epochs that are worth reading of a text of this many training tokens; 0 means that it is unknown.
-    pub fn bound_epochs(&mut self, text_tokens: u64) {
+    /// Gives a run that has the pace of its preset the preset's length, but at most the epochs that are worth reading of a text of this many
+    /// training tokens. Another pace was chosen and stays, as does any pace on a text that is unknown (0).
+    pub fn follow_text(&mut self, text_tokens: u64) {
+        let Some(preset) = presets::named(&self.preset) else { return };
         let is_text = self.train.objective.learns_text() && self.data.synthetic.is_none();
-        let most =
-            (PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64).ceil() as u64;
-        if text_tokens > 0 && is_text {
-            self.shorten(most);
+        let is_chosen = pace(&preset.shortened(self.train.steps)) != pace(self);
+        if text_tokens == 0 || !is_text || is_chosen {
+            return;
         }
+        let train = preset.train;
+        (self.train.steps, self.train.warmup_steps) = (train.steps, train.warmup_steps);
+        (self.train.sample_interval, self.train.eval_interval) = (train.sample_interval, train.eval_interval);
+        self.train.decay_steps = train.decay_steps;
+        let most = PROPOSED_EPOCHS * text_tokens as f64 / self.tokens_per_step().max(1) as f64;
+        *self = self.shortened(most.ceil() as u64);
     }
 
     /// At most this many steps, with intervals to match.
-    fn shorten(&mut self, most: u64) {
-        if self.train.steps <= most {
-            return;
+    fn shortened(&self, most: u64) -> Self {
+        let mut short = self.clone();
+        if short.train.steps > most {
+            short.set_steps(most);
+            let (train, tenth) = (&mut short.train, (most / 10).max(1));
+            train.warmup_steps = train.warmup_steps.min(most / 20);
+            train.sample_interval = train.sample_interval.min(tenth);
+            train.eval_interval = train.eval_interval.min(tenth);
         }
-        self.set_steps(most);
-        let (train, tenth) = (&mut self.train, (most / 10).max(1));
-        train.warmup_steps = train.warmup_steps.min(most / 20);
-        train.sample_interval = train.sample_interval.min(tenth);
-        train.eval_interval = train.eval_interval.min(tenth);
+        short
     }
 
-    /// The initial settings by the name of this run's preset; those of `layers-N` as short as the run, if only a text shortened it.
+    /// The initial settings by the name of this run's preset, as short as the run if only a text shortened it.
     pub(super) fn proposed(&self) -> Option<Self> {
         let preset = presets::named(&self.preset)?;
-        let mut shortened = preset.clone();
-        shortened.shorten(self.train.steps);
-        let pace = |train: &TrainConfig| {
-            [train.steps, train.warmup_steps, train.sample_interval, train.eval_interval]
-        };
-        let is_same = self.preset.starts_with("layers-") && pace(&shortened.train) == pace(&self.train);
-        Some(if is_same { shortened } else { preset })
+        let shortened = preset.shortened(self.train.steps);
+        Some(if pace(&shortened) == pace(self) { shortened } else { preset })
     }
+}
+
+/// The settings that shortening changes.
+fn pace(config: &RunConfig) -> [u64; 5] {
+    let train = &config.train;
+    [train.steps, train.warmup_steps, train.sample_interval, train.eval_interval, train.decay_steps]
 }
 
 impl RunConfig {
@@ -167,9 +176,9 @@ mod tests {
         let proposed = presets::from_layers(8).unwrap();
         assert!(proposed.train.steps > 10_000);
         let mut run = proposed.clone();
-        run.bound_epochs(0);
+        run.follow_text(0);
         assert_eq!(run, proposed, "nothing is known of the text");
-        run.bound_epochs(366_000);
+        run.follow_text(366_000);
         let epochs = run.train.steps as f64 * run.tokens_per_step() as f64 / 366_000.0;
         assert!((15.9..16.1).contains(&epochs), "{epochs}");
         assert_eq!(run.proportions(1, 366_000), Vec::<String>::new());
@@ -177,6 +186,23 @@ mod tests {
         assert_eq!(presets::title_of(&run), None, "a proposal is no change");
         run.set("train.steps=700").unwrap();
         assert!(presets::title_of(&run).is_some_and(|title| title.starts_with("steps 700")));
+    }
+
+    #[test]
+    fn a_proposed_run_follows_each_change_of_the_text_until_its_steps_are_chosen() {
+        let preset = presets::preset("first-stories").unwrap();
+        let mut run = preset.clone();
+        run.follow_text(3_800);
+        assert!((30..50).contains(&run.train.steps), "{}", run.train.steps);
+        assert_eq!(run.proportions(1, 3_800), Vec::<String>::new());
+        assert_eq!(presets::title_of(&run), None);
+        run.validate().unwrap();
+        run.follow_text(5_000_000);
+        assert_eq!(run, preset);
+        run.set("train.steps=900").unwrap();
+        let chosen = run.clone();
+        run.follow_text(3_800);
+        assert_eq!(run, chosen);
     }
 
     #[test]

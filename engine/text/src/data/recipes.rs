@@ -5,7 +5,7 @@ use super::prepare::RowSplitter;
 use super::store::Split;
 use super::tasks::TaskSplit;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::storage::Staging;
+use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, refuse};
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{DataConfig, Objective, RunConfig};
@@ -85,7 +85,7 @@ pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Resul
     let learned = run.data.paths.first().and_then(|path| folder_of(recipe, Path::new(path)));
     let Some(folder) = learned else { return Ok(None) };
     let path = project.join(RECIPES_FOLDER).join(folder).join(HELD_OUT_FILE);
-    let text = files::read_to_string(&path).map_err(Error::io(&path))?;
+    let text = storage::read_text(&path, u64::MAX)?;
     Ok(Some(text.lines().map(str::to_owned).collect()))
 }
 

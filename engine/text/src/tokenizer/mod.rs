@@ -130,11 +130,7 @@ impl Tokenizer {
     /// Loads a `tokenizer.json`, ours or any that Hugging Face's library supports. The end-of-text tokens come from
     /// `tokenizer_config.json` and `generation_config.json` in the same folder.
     pub fn load(path: &Path) -> Result<Self> {
-        let size = glasshouse_platform::files::metadata(path).map_err(Error::io(path))?.len();
-        if size > MAX_FILE_BYTES {
-            return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
-        }
-        let bytes = glasshouse_platform::files::read(path).map_err(Error::io(path))?;
+        let bytes = glasshouse_platform::storage::read_within(path, MAX_FILE_BYTES)?;
         let tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Ok(tokenizer.ending_as(&files::settings_in(folder)?, &files::generation_in(folder)?))

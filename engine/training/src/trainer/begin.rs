@@ -14,7 +14,7 @@ use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{self, MetricsWriter, Resumed};
-use glasshouse_project::{Curve, Run, Teacher};
+use glasshouse_project::{Curve, Run, RunRecord, Teacher};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState};
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -71,6 +71,7 @@ impl<'data> Trainer<'data> {
             }
             None => {
                 if resume {
+                    check_never_saved(&run, &record)?;
                     notices.push("the run has no checkpoint yet; it starts at step 0".to_owned());
                 }
                 (0, None, None, initial_state(&config, &parameters, weights).await, None)
@@ -188,6 +189,19 @@ impl<'data> Trainer<'data> {
         trainer.remember(&resumed.samples);
         Ok(trainer)
     }
+}
+
+/// Fails if the run's checkpoints are lost: it must not begin anew in their place.
+fn check_never_saved(run: &Run, record: &RunRecord) -> Result<()> {
+    // A run may fail before its first checkpoint.
+    let reached = Some(record.step).filter(|_| record.state != RunState::Failed);
+    let saved = metrics::last_checkpoint(&run.metrics_path())?.or(reached).filter(|step| *step > 0);
+    saved.map_or(Ok(()), |step| {
+        let reason = format!(
+            "the run was saved at step {step}, but no checkpoint can be found or read; restore this folder from a copy, or start a new run"
+        );
+        Err(Error::bad_file(run.checkpoints_folder(), reason))
+    })
 }
 
 /// The weights of the run's teacher, if any. They are stored with the run from its start.

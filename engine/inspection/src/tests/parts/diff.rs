@@ -189,7 +189,7 @@ fn divergences_and_changes_are_those_of_the_logits() {
         let settings = InspectSettings { unit: Some(unit), ..settings() };
         let other = bench.look_from(&mut before, &own, TEXT, &settings).unwrap();
         near(&[figure(&other, "loss before")[0]], &[factor * loss(&old)], 1e-4);
-        near(&[figure(&other, "KL(before ‖ after), bits per token")[0]], &[mean], 1e-6);
+        near(&[figure(&other, "KL(before ‖ after)")[0]], &[mean], 1e-6);
         let Some(Detail::Samples { verdict, .. }) = other.inspected.details.first() else { panic!() };
         assert!(verdict.contains(unit.name()), "{verdict}");
     }

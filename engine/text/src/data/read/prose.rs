@@ -71,6 +71,9 @@ impl Prose {
 
 /// Whether a kept file is whole, by its last line.
 async fn is_whole(path: &Path, yielder: &Yielder) -> io::Result<bool> {
+    if !files::is_file(path) {
+        return Ok(false);
+    }
     let mut file = files::File::open(path)?;
     let (mut lines, mut checksum, mut held) = (0, 0, Vec::new());
     loop {
@@ -199,7 +202,7 @@ pub fn tidy(folder: &Path) {
             name.len() == 64 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit())
         })
         .filter_map(|entry| {
-            let metadata = files::metadata(entry.path()).ok()?;
+            let metadata = files::metadata(entry.path()).ok().filter(files::Metadata::is_file)?;
             Some((metadata.modified().ok()?, metadata.len(), entry.path()))
         })
         .collect();

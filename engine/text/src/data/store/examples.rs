@@ -19,7 +19,7 @@ impl Examples {
     /// Opens the files of a split of `tokens` tokens.
     pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
         let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
-        let lengths = storage::read(&path)?;
+        let lengths = storage::read_within(&path, u64::MAX)?;
         if lengths.len() as u64 != count.saturating_mul(4) {
             return Err(Error::bad_file(path, format!("it does not hold {count} lengths")));
         }
@@ -36,7 +36,7 @@ impl Examples {
             ));
         }
         let path = folder.join(&record.learned.file);
-        let learned = storage::read(&path)?;
+        let learned = storage::read_within(&path, u64::MAX)?;
         if learned.len() as u64 != tokens {
             return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
         }

@@ -150,6 +150,6 @@ impl Index {
 
     /// Writes the index with a checksum, since the drawn windows depend on it.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        storage::write_atomically(path, storage::checked_json_from(self)?.as_bytes())
+        storage::write_checked_json(path, self)
     }
 }
