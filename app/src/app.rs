@@ -351,10 +351,9 @@ impl App {
         let text = (open.opening, self.state.documents.changes);
         let draft = &mut self.drafts.train;
         let is_new = || open.summary.runs == 0 && presets::title_of(draft).is_none();
-        let is_changed = self.followed.is_some_and(|(opening, _)| opening == text.0) || is_new();
         if tokens > 0 && self.followed != Some(text) {
             self.followed = Some(text);
-            if is_changed {
+            if text.1 > 0 || is_new() {
                 draft.follow_text(tokens);
             }
         }

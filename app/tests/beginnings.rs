@@ -7,7 +7,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Event, Forecast, ModelSource, Objective, PlanSummary, RunState,
+    Command, Drafts, ErrorKind, ErrorReport, Event, Forecast, ModelSource, Objective, PlanSummary, RunState,
     RunSummary, Start, TokenizerKind, presets,
 };
 
@@ -68,7 +68,12 @@ fn train_says_at_its_button_that_a_run_does_not_fit() {
 #[test]
 fn the_length_of_the_next_new_run_follows_the_text_until_it_is_chosen() {
     let mut app = support::app("light");
-    send(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
+    let preset = presets::preset("llama-tiny").unwrap();
+    let mut opened = support::opened("owls", "Owls", vec![]);
+    if let Event::Project { opened: Some(own) } = &mut opened {
+        own.drafts = Drafts::new(preset.clone());
+    }
+    send(&mut app, [support::ready(), support::projects(), opened]);
     app.open(PageName::Train);
     let mut window = support::window(app, 1280.0, 900.0);
     // The steps of the draft on a text of so many tokens.
@@ -79,23 +84,23 @@ fn the_length_of_the_next_new_run_follows_the_text_until_it_is_chosen() {
         }
         send(window.state_mut(), [text]);
         window.run_steps(2);
-        let plan = PlanSummary { text_tokens, ..support::plan() };
-        let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
-        answer(
-            window.state_mut(),
-            |command| matches!(command, Command::Plan { .. }),
-            [planned, Event::Finished],
-        );
-        window.run_steps(2);
+        // The second answer is that of the changed text.
+        for _ in 0..2 {
+            let plan = PlanSummary { text_tokens, ..support::plan() };
+            let planned = Event::Planned(Forecast::Run { plan: Box::new(plan) });
+            let is_plan = |command: &Command| matches!(command, Command::Plan { .. });
+            answer(window.state_mut(), is_plan, [planned, Event::Finished]);
+            window.run_steps(2);
+        }
         let plans =
             found!(sent(window.state_mut()).into_iter(), Command::Plan { config } => config.train.steps);
         plans.last().unwrap()
     };
-    let preset = presets::preset("llama-tiny").unwrap().train.steps;
-    assert_eq!(steps(1_000, 0), preset, "nothing is known of the text");
+    let whole = preset.train.steps;
+    assert_eq!(steps(1_000, 0), whole, "nothing is known of the text");
     let short = steps(12_800, 4_000);
-    assert!(short < preset / 10, "{short}");
-    assert_eq!(steps(90_000_000, 30_000_000), preset);
+    assert!(short < whole / 10, "{short}");
+    assert_eq!(steps(90_000_000, 30_000_000), whole);
 }
 
 #[test]
