@@ -330,8 +330,11 @@ impl Checkpoints {
         if missing == 2 && !unnamed.is_empty()
             || missing == 1 && newest.max_by_key(|own| own.sequence).is_some_and(|own| own.sequence > 1)
         {
-            let lists = if missing == 2 { "both lists" } else { "one of the two lists" };
-            notices.push(format!("{}: {lists} of checkpoints are missing", self.folder.display()));
+            let what = match missing {
+                2 => "both lists of checkpoints are missing",
+                _ => "one of the two lists of checkpoints is missing",
+            };
+            notices.push(format!("{}: {what}", self.folder.display()));
         }
         let written = written.into_iter().map(|(slot, manifest)| (Some(slot), manifest));
         let mut manifests: Vec<_> =
