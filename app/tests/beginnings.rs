@@ -92,9 +92,9 @@ fn the_length_of_the_next_new_run_follows_the_text_until_it_is_chosen() {
             answer(window.state_mut(), is_plan, [planned, Event::Finished]);
             window.run_steps(2);
         }
-        let plans =
+        let mut plans =
             found!(sent(window.state_mut()).into_iter(), Command::Plan { config } => config.train.steps);
-        plans.last().unwrap()
+        plans.next_back().unwrap()
     };
     let whole = preset.train.steps;
     assert_eq!(steps(1_000, 0), whole, "nothing is known of the text");

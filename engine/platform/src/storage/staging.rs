@@ -26,7 +26,7 @@ pub struct Staging {
 impl Staging {
     /// Creates it in a folder that contains only our files.
     pub fn inside(folder: &Path) -> Result<Self> {
-        Self::new(folder, PREFIX.into(), true)
+        Self::new(folder, PREFIX.as_ref(), true)
     }
 
     /// Creates it in the parent folder of `place`, which may contain other files.
@@ -40,15 +40,15 @@ impl Staging {
         let mut prefix = OsString::from(PREFIX);
         prefix.push(shortened(name));
         prefix.push("-");
-        Self::new(folder, prefix, false)
+        Self::new(folder, &prefix, false)
     }
 
     /// Creates it in a folder and removes abandoned ones; if the folder is `ours`, also those without a lock file.
-    fn new(folder: &Path, prefix: OsString, ours: bool) -> Result<Self> {
+    fn new(folder: &Path, prefix: &OsStr, ours: bool) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        sweep(folder, &prefix, ours);
+        sweep(folder, prefix, ours);
         let (path, lock_path, lock) = loop {
-            let mut name = prefix.clone();
+            let mut name = prefix.to_owned();
             name.push(format!("{}-{}", platform::process_number(), COUNT.fetch_add(1, Ordering::Relaxed)));
             let path = folder.join(name);
             let lock_path = lock_path(&path);
