@@ -174,10 +174,16 @@ fn timed(metrics: &Path) -> Result<Vec<Timed>> {
     Ok(lines.filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok()).collect())
 }
 
-/// The step of the last checkpoint that was completed.
+/// The step of the last checkpoint that was completed. Milestones are none: training cannot go on from them.
 pub fn last_checkpoint(metrics: &Path) -> Result<Option<u64>> {
-    let is_checkpoint = |line: &&Timed| matches!(line, Timed::Event(TrainEvent::Checkpoint { .. }));
-    Ok(timed(metrics)?.iter().rev().find(is_checkpoint).and_then(Timed::step))
+    let step = |line: &Timed| match line {
+        Timed::Event(TrainEvent::Checkpoint { step, path, .. }) => {
+            let name = Path::new(path).file_name()?.to_str()?;
+            name.starts_with("step-").then_some(*step)
+        }
+        _ => None,
+    };
+    Ok(timed(metrics)?.iter().rev().find_map(step))
 }
 
 /// Opens `clock.jsonl` to continue after a step; later lines and an unfinished last one are cut off, nothing is rewritten.
@@ -400,6 +406,24 @@ mod tests {
         std::fs::write(&clock, format!("{damaged}{{\"unfini")).unwrap();
         drop(MetricsWriter::resume(&other, 6).unwrap());
         assert_eq!(std::fs::read_to_string(&clock).unwrap(), damaged);
+    }
+
+    #[test]
+    fn a_milestone_is_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let saved =
+            |step: u64, name: &str| TrainEvent::Checkpoint { step, path: format!("a/{name}"), best: false };
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        for (event, last) in [
+            (saved(3, "milestone-00000003.safetensors"), None),
+            (saved(5, "step-00000005-000001.safetensors"), Some(5)),
+            (saved(8, "milestone-00000008.safetensors"), Some(5)),
+        ] {
+            writer.write(&event).unwrap();
+            writer.flush().unwrap();
+            assert_eq!(last_checkpoint(&path).unwrap(), last);
+        }
     }
 
     #[test]

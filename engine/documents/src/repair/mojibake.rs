@@ -6,6 +6,8 @@
 //! after ftfy's observation (Speer 2019) that mojibake mixes accented capitals with symbols. Plausible sequences (`É”` ends a
 //! quotation) are decoded only in texts with several implausible ones.
 
+use std::borrow::Cow;
+
 /// The characters of Windows-1252 from 0x80 to 0x9F; undefined bytes map to themselves.
 const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
@@ -68,7 +70,10 @@ const RUN: usize = 3;
 
 const CYRILLIC: CodePage = CodePage {
     upper: "ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\u{98}™љ›њќћџ\u{A0}ЎўЈ¤Ґ¦§Ё©Є«¬\u{AD}®Ї°±Ііґµ¶·ё№є»јЅѕї",
-    leads: ("ВГРСв", b"\xC2\xC3\xD0\xD1\xE2"),
+    leads: (
+        "ВГДЕЖРСбвгдежзийклмнп",
+        b"\xC2\xC3\xC4\xC5\xC6\xD0\xD1\xE1\xE2\xE3\xE4\xE5\xE6\xE7\xE8\xE9\xEA\xEB\xEC\xED\xEF",
+    ),
     signs: &["вЂ™", "вЂњ", "вЂќ", "вЂћ", "вЂ”", "вЂ“", "в‚¬"],
     has_latin: false,
 };
@@ -84,8 +89,8 @@ const CENTRAL_EUROPEAN: CodePage = CodePage {
 /// Decodes UTF-8 that was read as Windows-1251 or Windows-1250: `РџСЂРё` for `При`, `ZaĹĽĂłĹ‚Ä‡` for `Zażółć`.
 pub(super) fn decode_other(text: &str, count: &mut u64) -> Option<String> {
     let has = |letter: &str| memchr::memmem::find(text.as_bytes(), letter.as_bytes()).is_some();
-    // Almost every word has one of these: `а`, `е` and `и`.
-    let cyrillic = ["Р°", "Рµ", "Рё"].as_slice();
+    // Almost every word has one of these: `а`, `е` and `и`; the letters of Vietnamese; the full stop, `的`, `の` and `다`.
+    let cyrillic = ["Р°", "Рµ", "Рё", "бє", "б»", "гЂ‚", "зљ„", "гЃ®", "л‹¤"].as_slice();
     let central = ["Ă", "Ĺ", "Ď", "Đ", "Ń", "Č™", "Č›"].as_slice();
     let pages = [(&CYRILLIC, cyrillic), (&CENTRAL_EUROPEAN, central)];
     let is_likely =
@@ -110,8 +115,14 @@ impl CodePage {
                 let has_sign = self.has_latin
                     && behind.starts_with(char::is_lowercase)
                     && rest.chars().nth(1).is_some_and(is_sign);
+                // Nobody writes Cyrillic within a Latin word.
+                let is_in_latin = matches!(character, '\u{1E00}'..='\u{1EFF}')
+                    && (before.is_some_and(|before| before.is_ascii_alphabetic())
+                        || behind.starts_with(|after: char| after.is_ascii_alphabetic()));
+                let is_run = run == if is_wide(character) { 2 } else { RUN };
                 is_signed |= self.signs.iter().any(|sign| rest.starts_with(sign));
-                certain += usize::from(is_in_word) + if run == RUN || has_sign { EVIDENCE } else { 0 };
+                certain +=
+                    usize::from(is_in_word || is_in_latin) + if is_run || has_sign { EVIDENCE } else { 0 };
                 result.push(character);
                 (before, rest) = (Some(character), behind);
             } else {
@@ -121,19 +132,8 @@ impl CodePage {
                 (before, rest) = (Some(letter), rest.get(letter.len_utf8()..)?);
             }
         }
-        // In a text with other letters, as a page with a misread comment, each paragraph speaks only for itself.
         if is_mixed && found > 0 && text.trim_end().contains('\n') {
-            let mut is_any = false;
-            let paragraphs =
-                text.split_inclusive('\n').map(|paragraph| match self.decode(paragraph, count) {
-                    Some(read) => {
-                        is_any = true;
-                        read
-                    }
-                    None => paragraph.to_owned(),
-                });
-            let read: String = paragraphs.collect();
-            return is_any.then_some(read);
+            return by_paragraph(text, |paragraph| self.decode(paragraph, count));
         }
         let is_certain = certain >= EVIDENCE || is_signed && !is_mixed;
         *count += if is_certain { found } else { 0 };
@@ -153,25 +153,30 @@ impl CodePage {
         let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
         let is_meant = matches!(
             character,
-            '\u{A0}'..='\u{17F}' | 'Ș'..='ț' | '\u{370}'..='\u{47F}' | '\u{2010}'..='\u{203A}' | '€' | '№' | '™'
-        );
+            '\u{A0}'..='\u{17F}' | 'Ơ'..='ư' | 'Ș'..='ț' | '\u{370}'..='\u{47F}' | '\u{1E00}'..='\u{1EFF}' | '\u{2010}'..='\u{203A}' | '€' | '№' | '™'
+                | '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF5E}'
+        ) || is_wide(character);
         is_meant.then_some((character, letters.as_str()))
     }
 }
 
 /// Reverts the last misdecoding.
 fn decode_once(text: &str, count: &mut u64) -> Option<String> {
-    let mut certain = 0;
-    let mut likely = 0;
+    let (mut certain, mut likely, mut end, mut is_mixed) = (0, 0, 0, false);
     for found in Sequences::new(text) {
         if found.implausible {
             certain += 1;
         } else {
             likely += 1;
         }
+        is_mixed |= has_letters(text.get(end..found.start)?);
+        end = found.end;
     }
     if certain == 0 {
         return None;
+    }
+    if likely > 0 && text.trim_end().contains('\n') && (is_mixed || has_letters(text.get(end..)?)) {
+        return by_paragraph(text, |paragraph| decode_once(paragraph, count));
     }
     let all = certain >= EVIDENCE;
     let mut result = String::with_capacity(text.len());
@@ -184,6 +189,25 @@ fn decode_once(text: &str, count: &mut u64) -> Option<String> {
     result.push_str(text.get(copied..)?);
     *count += certain as u64 + if all { likely } else { 0 };
     Some(result)
+}
+
+/// Whether there are letters that were not misread, or are no sequence.
+fn has_letters(text: &str) -> bool {
+    text.chars().any(|letter| letter.is_alphabetic() && !letter.is_ascii())
+}
+
+/// In a text with other letters, as a page with a misread comment, each paragraph speaks only for itself.
+fn by_paragraph(text: &str, mut decode: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let mut is_any = false;
+    let read: String = text
+        .split_inclusive('\n')
+        .map(|paragraph| {
+            let read = decode(paragraph);
+            is_any |= read.is_some();
+            read.map_or(Cow::Borrowed(paragraph), Cow::Owned)
+        })
+        .collect();
+    is_any.then_some(read)
 }
 
 /// A run of characters whose bytes are one UTF-8 character.

@@ -112,6 +112,10 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "“Yes,” he said",
         "L’été à la mer, 5 €",
         "Er ging über die „Brücke“",
+        "Tiếng Việt có nhiều dấu thanh khác nhau.",
+        "我能吞下玻璃而不伤身体。",
+        "いろはにほへと、ちりぬるを。",
+        "나는 유리를 먹을 수 있습니다.",
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1251, text)), text);
     }
@@ -131,6 +135,11 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
     ] {
         assert_eq!(repaired(&other(encoding_rs::WINDOWS_1250, text)), text);
     }
+    let portuguese = "Ã is a letter of Portuguese; Â too.";
+    assert_eq!(
+        repaired(&format!("{portuguese}\nThe boat wasnâ€™t lost, itâ€™s here."),),
+        format!("{portuguese}\nThe boat wasn’t lost, it’s here.")
+    );
     let page = "Гірник і Гёте: Вісім років у шахті.\nКоментар (2024):";
     let misread = other(encoding_rs::WINDOWS_1251, "Съешь же ещё этих мягких булок");
     assert_eq!(
@@ -148,6 +157,7 @@ fn mojibake_of_single_characters_and_other_code_pages_is_read_again() {
         "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία: Ώ, ΐ.",
         "TVRĐAVA „Đ”, ĐURĐEVAC, ĐŠ; ĎÁBEL, Ď… a JELEŇ",
         "Гірник і Гёте: Вісім років у шахті, Сім днів, і ще Гість. Коментар: itвЂ™s fine",
+        "„Где…» Же…» е…»и «Ж…», об'єї б»є; Пё „де„…», Кн…“» Ле‹»м…”",
         "В 1900 году Гёте и Рёрих. Цена 5 €, в‚¬ стоит здесь",
         "Powiedziała „tak”; Ďábel, Ĺ; itâ€ť",
     ] {

@@ -184,8 +184,10 @@ impl Checkpoints {
         let Some((manifest, is_written)) = self.loaded.take() else { return Ok(None) };
         if !is_written {
             let slot = self.trusted.map_or(Slot::A, Slot::other);
+            let before = self.written_manifests(&mut Vec::new());
             manifest.write(&self.folder, slot)?;
             self.trusted = Some(slot);
+            self.sweep(before);
         }
         let Manifest { best, kept, .. } = manifest;
         self.kept = kept;
@@ -285,9 +287,7 @@ impl Checkpoints {
         })?;
         self.trusted = Some(slot);
         (self.best, self.kept) = (best, kept);
-        if let (Ok((before, _)), Ok((now, _))) = (before, self.written_manifests(&mut Vec::new())) {
-            self.sweep(&before, &now);
-        }
+        self.sweep(before);
         Ok(path)
     }
 
@@ -324,18 +324,13 @@ impl Checkpoints {
     /// `notices`. Fails if one cannot be read.
     fn manifests(&self, notices: &mut Vec<String>) -> Result<Vec<(Option<Slot>, Manifest)>> {
         let (written, missing) = self.written_manifests(notices)?;
-        let unnamed = self.unnamed(&written, missing == 2);
-        let newest = unnamed.iter().chain(written.iter().map(|(_, manifest)| manifest));
-        // The first save writes only one.
-        if missing == 2 && !unnamed.is_empty()
-            || missing == 1 && newest.max_by_key(|own| own.sequence).is_some_and(|own| own.sequence > 1)
-        {
-            let what = match missing {
-                2 => "both lists of checkpoints are missing",
-                _ => "one of the two lists of checkpoints is missing",
-            };
-            notices.push(format!("{}: {what}", self.folder.display()));
-        }
+        let unnamed = self.unnamed(&written, missing);
+        let what = match missing {
+            2 if !unnamed.is_empty() => Some("both lists of checkpoints are missing"),
+            1 if !are_complete(&written, missing) => Some("one of the two lists of checkpoints is missing"),
+            _ => None,
+        };
+        notices.extend(what.map(|what| format!("{}: {what}", self.folder.display())));
         let written = written.into_iter().map(|(slot, manifest)| (Some(slot), manifest));
         let mut manifests: Vec<_> =
             unnamed.into_iter().map(|manifest| (None, manifest)).chain(written).collect();
@@ -358,21 +353,24 @@ impl Checkpoints {
         Ok((manifests, missing))
     }
 
-    /// Manifests for the state files that are newer than all manifests of the folder, whose own may be lost, or of which only a copy is
-    /// there. Without any manifest, damaged states are among them, so that a run does not start again in their place; but not the
-    /// unfinished ones of a first save: then no checkpoint was ever completed.
-    fn unnamed(&self, written: &[(Slot, Manifest)], are_missing: bool) -> Vec<Manifest> {
+    /// Manifests for state files that none names. With both manifests, that is one that a killed program completed just before the next
+    /// manifest; otherwise all, damaged ones too, so that none is overlooked, or removed, and a run does not start again in its place. None
+    /// if there are only the unfinished files of a first save: then no checkpoint was ever completed.
+    fn unnamed(&self, written: &[(Slot, Manifest)], missing: usize) -> Vec<Manifest> {
         let newest = written.first().map(|(_, manifest)| manifest);
+        let are_complete = are_complete(written, missing);
         let mut are_unfinished = true;
         let found = names_in(&self.folder).unwrap_or_default().into_iter().filter_map(|file| {
             let (step, sequence) = state_of(&file)?;
-            if newest.is_some_and(|newest| sequence <= newest.sequence) {
+            let is_next = |newest: &Manifest| sequence == newest.sequence + 1 && step > newest.latest.step;
+            let is_named = written.iter().any(|(_, manifest)| manifest.names(&file));
+            if is_named || are_complete && !newest.is_some_and(is_next) {
                 return None;
             }
             let path = self.folder.join(&file);
             let bytes = files::metadata(&path).ok().filter(files::Metadata::is_file)?.len();
             let info = state::read_info(&path);
-            if !are_missing && info.as_ref().is_err_and(|error| !error.is_unread()) {
+            if are_complete && info.as_ref().is_err_and(|error| !error.is_unread()) {
                 return None;
             }
             are_unfinished &= info.is_err();
@@ -380,7 +378,7 @@ impl Checkpoints {
             Some((sequence, ManifestEntry { file, bytes, crc32c: None, step, val_loss }))
         });
         let found: Vec<(u64, ManifestEntry)> = found.collect();
-        if are_unfinished && are_missing && found.is_sorted_by(|(one, _), (other, _)| one == other) {
+        if are_unfinished && missing == 2 && found.is_sorted_by(|(one, _), (other, _)| one == other) {
             return Vec::new();
         }
         let known = newest.and_then(|newest| newest.best.as_ref()).into_iter();
@@ -393,16 +391,19 @@ impl Checkpoints {
         found.into_iter().map(manifest).collect()
     }
 
-    /// Removes the files that `before` named and no manifest names any more, and an unfinished one of a killed program in place of the latest.
-    /// A file that cannot be removed only takes up space.
-    fn sweep(&self, before: &[(Slot, Manifest)], now: &[(Slot, Manifest)]) {
+    /// Removes the files that the manifests `before` a new one named and no manifest names any more, and an unfinished one of a killed program
+    /// in place of the latest. A file that cannot be removed only takes up space.
+    fn sweep(&self, before: Result<(Vec<(Slot, Manifest)>, usize)>) {
+        let (Ok((before, _)), Ok((now, _))) = (before, self.written_manifests(&mut Vec::new())) else {
+            return;
+        };
         let named = |manifests: &[(Slot, Manifest)], name: &str| {
             manifests.iter().any(|(_, manifest)| manifest.names(name))
         };
         let latest = now.first().map(|(_, manifest)| manifest.sequence);
         for name in names_in(&self.folder).unwrap_or_default() {
             let Some((_, sequence)) = state_of(&name) else { continue };
-            if !named(now, &name) && (named(before, &name) || Some(sequence) == latest) {
+            if !named(&now, &name) && (named(&before, &name) || Some(sequence) == latest) {
                 files::remove_file(self.folder.join(name)).ok();
             }
         }
@@ -426,10 +427,16 @@ impl Checkpoints {
     }
 }
 
+/// Whether no manifest is lost: a first save writes only one.
+fn are_complete(written: &[(Slot, Manifest)], missing: usize) -> bool {
+    written.len() == 2 || missing == 1 && written.first().is_some_and(|(_, manifest)| manifest.sequence == 1)
+}
+
 /// Parses step and sequence number from a state file's name.
 fn state_of(name: &str) -> Option<(u64, u64)> {
     let (step, sequence) = name.strip_prefix("step-")?.strip_suffix(".safetensors")?.split_once('-')?;
-    Some((step.parse().ok()?, sequence.parse().ok()?))
+    // No run saves more often, and the next number must be one, too.
+    Some((step.parse().ok()?, sequence.parse::<u32>().ok()?.into()))
 }
 
 #[cfg(test)]

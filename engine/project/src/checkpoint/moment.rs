@@ -50,7 +50,8 @@ impl Checkpoints {
             parts.push((name, CarriedFile::Bytes(bytes.clone())));
         }
         order::sort_by_key(&mut written, |(_, manifest)| std::cmp::Reverse(manifest.sequence));
-        let unnamed = if written.is_empty() { Vec::new() } else { self.unnamed(&written, false) };
+        let missing = manifests.iter().filter(|(_, bytes)| bytes.is_none()).count();
+        let unnamed = if written.is_empty() { Vec::new() } else { self.unnamed(&written, missing) };
         let manifests = written.iter().map(|(_, manifest)| manifest).chain(&unnamed);
         let named = manifests.flat_map(|manifest| manifest.entries().map(|entry| entry.file.clone()));
         let named: Vec<String> = order::distinct(named);

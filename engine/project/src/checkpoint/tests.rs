@@ -425,6 +425,54 @@ fn a_newer_intact_state_that_no_list_names_is_the_latest() {
     }
 }
 
+/// The list before the newest is lost, and the newest state is damaged.
+#[test]
+fn an_older_intact_state_that_no_list_names_is_better_than_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut checkpoints = Checkpoints::new(folder);
+    let paths = [10, 20, 30, 40].map(|step| save(&mut checkpoints, step, step == 10));
+    std::fs::remove_file(folder.join("manifest-a.json")).unwrap();
+    std::fs::write(&paths[3], "rubbish").unwrap();
+    let carried = Checkpoints::new(folder).at_one_moment().unwrap();
+    assert_eq!(carried.iter().filter(|(name, _)| name.starts_with("step-")).count(), 3);
+    let mut checkpoints = Checkpoints::new(folder);
+    let loaded = load(&mut checkpoints, &CheckpointChoice::Latest, Content::WeightsAndMoments);
+    let loaded = loaded.unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.notices.len()), (30, 3), "{:?}", loaded.notices);
+    assert_eq!((checkpoints.keep_best().unwrap(), checkpoints.best_step()), (None, Some(10)));
+    save(&mut checkpoints, 35, false);
+    assert_eq!(latest(folder).unwrap().unwrap().info.step, 35);
+}
+
+/// A program was killed between a state and its list, and nothing of that stays behind.
+#[test]
+fn a_state_that_was_completed_just_before_its_list_is_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut checkpoints = Checkpoints::new(folder);
+    let paths = [10, 20, 30].map(|step| save(&mut checkpoints, step, step == 30));
+    let kept = [&Slot::A.path(folder), &Slot::B.path(folder), &paths[1]];
+    let kept = kept.map(|path| (path.clone(), std::fs::read(path).unwrap()));
+    save(&mut checkpoints, 40, false);
+    for (path, bytes) in kept {
+        std::fs::write(path, bytes).unwrap();
+    }
+    // Not from this run, or copied by hand.
+    let foreign = "step-00000020-9999999.safetensors";
+    std::fs::copy(&paths[1], folder.join(foreign)).unwrap();
+    std::fs::copy(&paths[1], folder.join("step-00000020-18446744073709551615.safetensors")).unwrap();
+    let mut checkpoints = Checkpoints::new(folder);
+    let loaded = load(&mut checkpoints, &CheckpointChoice::Latest, Content::Weights).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.notices), (40, vec![]));
+    checkpoints.keep_best().unwrap();
+    for step in [50, 60] {
+        save(&mut checkpoints, step, false);
+    }
+    let steps: Vec<String> = files(folder).iter().map(|name| name[5..13].to_owned()).collect();
+    assert_eq!(steps, ["00000020", "00000020", "00000030", "00000050", "00000060"]);
+}
+
 #[test]
 fn an_unfinished_first_save_is_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
