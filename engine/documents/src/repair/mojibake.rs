@@ -169,13 +169,13 @@ fn decode_once(text: &str, count: &mut u64) -> Option<String> {
         } else {
             likely += 1;
         }
-        is_mixed |= has_letters(text.get(end..found.start)?);
+        is_mixed |= has_others(text.get(end..found.start)?);
         end = found.end;
     }
     if certain == 0 {
         return None;
     }
-    if likely > 0 && text.trim_end().contains('\n') && (is_mixed || has_letters(text.get(end..)?)) {
+    if likely > 0 && text.trim_end().contains('\n') && (is_mixed || has_others(text.get(end..)?)) {
         return by_paragraph(text, |paragraph| decode_once(paragraph, count));
     }
     let all = certain >= EVIDENCE;
@@ -191,9 +191,9 @@ fn decode_once(text: &str, count: &mut u64) -> Option<String> {
     Some(result)
 }
 
-/// Whether there are letters that were not misread, or are no sequence.
-fn has_letters(text: &str) -> bool {
-    text.chars().any(|letter| letter.is_alphabetic() && !letter.is_ascii())
+/// Whether there are characters beyond ASCII that were not misread. What remains of `”` without its control is misread, too.
+fn has_others(text: &str) -> bool {
+    text.chars().any(|letter| !letter.is_ascii() && !"â€\u{A0}".contains(letter))
 }
 
 /// In a text with other letters, as a page with a misread comment, each paragraph speaks only for itself.

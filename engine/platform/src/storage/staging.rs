@@ -160,9 +160,12 @@ fn sweep(folder: &Path, prefix: &OsStr, ours: bool) {
         if !files::is_dir(&path) {
             // The lock of a program that was killed before it made its folder, or while it removed it.
             let is_lock = name.ends_with(b".lock") && !files::exists(&path.with_extension(""));
-            let is_free = || File::open(&path).is_ok_and(|lock| lock.try_lock().is_ok());
-            if is_lock && files::metadata(&path).is_ok_and(|own| own.is_file() && own.len() == 0) && is_free()
+            if is_lock
+                && files::metadata(&path).is_ok_and(|own| own.is_file() && own.len() == 0)
+                && let Ok(lock) = File::open(&path)
+                && lock.try_lock().is_ok()
             {
+                // While it is locked, so that nobody takes it meanwhile.
                 files::remove_file(&path).ok();
             }
             continue;

@@ -260,7 +260,8 @@ impl StateFile {
             .collect();
         let texts = HashMap::from([(METADATA.to_owned(), text)]);
         let head = storage::safetensors_head(texts, infos)?;
-        let file = files::File::create(path).map_err(Error::io(path))?;
+        let file = storage::open_to_write(path)?;
+        file.set_len(0).map_err(Error::io(path))?;
         let output = BufWriter::with_capacity(BUFFER, file);
         let (path, finished) = (path.to_owned(), false);
         let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };

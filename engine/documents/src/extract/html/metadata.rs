@@ -44,7 +44,14 @@ impl Metadata {
                     element.attr("lang").and_then(fields::language),
                 ),
                 "meta" => metadata.meta(element),
-                "link" | "a" => metadata.link(element),
+                "link" | "a" => {
+                    // The licence of a picture, a quotation or another text.
+                    let is_of_part = node
+                        .ancestors()
+                        .filter_map(|node| node.value().as_element())
+                        .any(|own| matches!(own.name(), "figure" | "figcaption" | "aside" | "blockquote"));
+                    metadata.link(element, is_of_part);
+                }
                 "time" if metadata.date.is_none() => {
                     offer(&mut metadata.date, Rank::Found, element.attr("datetime").and_then(fields::day));
                 }
@@ -101,11 +108,11 @@ impl Metadata {
         }
     }
 
-    fn link(&mut self, element: &Element) {
+    fn link(&mut self, element: &Element, is_of_part: bool) {
         let address = element.attr("href").unwrap_or_default();
         let mut relations = element.attr("rel").unwrap_or_default().split_ascii_whitespace();
         let is_licence = relations.any(|word| word.eq_ignore_ascii_case("license"));
-        let (rank, licence) = match is_licence {
+        let (rank, licence) = match is_licence && !is_of_part {
             true => (Rank::Shown, licence_of(address)),
             false => (Rank::Found, fields::creative_commons(address)),
         };
@@ -137,6 +144,11 @@ impl Metadata {
         for object in objects(&value) {
             let parts = object.get("@graph").map(objects).unwrap_or_default();
             for object in std::iter::once(&object).chain(&parts) {
+                // Pictures and recordings have licences of their own.
+                let kinds = object.get("@type").map(objects).unwrap_or_default();
+                if kinds.iter().filter_map(Value::as_str).any(|kind| kind.ends_with("Object")) {
+                    continue;
+                }
                 let field = |name: &str| object.get(name).and_then(Value::as_str);
                 offer(&mut self.date, Rank::Stated, field("datePublished").and_then(fields::day));
                 self.licensed(Rank::Stated, field("license").and_then(licence_of));

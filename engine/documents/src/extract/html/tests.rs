@@ -112,6 +112,17 @@ fn metadata_from_many_places() {
         assert_eq!(main_content(&linked).licence, None, "{host}");
     }
     assert_eq!(links("by/3.0/", "by/3.0/").licence_rank, Some(Rank::Found));
+    // That of a picture or of what is quoted.
+    let by = "https://creativecommons.org/licenses/by/4.0/";
+    for part in ["figure", "figcaption", "aside", "blockquote"] {
+        let page = format!("<{part}>Photo: Ann, <a rel=license href={by}>CC BY</a></{part}>");
+        assert_eq!(main_content(&page).licence_rank, Some(Rank::Found), "{part}");
+    }
+    let image = format!("{{\"@type\": \"ImageObject\", \"license\": \"{by}\"}}");
+    for data in [image.clone(), format!("{{\"@graph\": [{{\"@type\": \"WebPage\"}}, {image}]}}")] {
+        let page = format!("<script type=application/ld+json>{data}</script>");
+        assert_eq!(main_content(&page).licence, None, "{data}");
+    }
     for path in ["about/", "licenses/", "publicdomain/", "", "2024/05/licenses/by/4.0/"] {
         let linked = format!("<a href='https://creativecommons.org/{path}'>Creative Commons</a>");
         assert_eq!(main_content(&linked).licence, None, "{path}");

@@ -263,13 +263,15 @@ fn measure(values: &Values<'_>) -> Option<String> {
 
 /// A number with its uncertainty, power of ten and unit: `9.1×10⁻³¹ kg`.
 fn value(values: &Values<'_>) -> Option<String> {
-    let known = "u|ul|up|upl|e|fmt";
-    let is_known = |(name, value): &(&str, &str)| is_listed(known, name) || !has_digit(value);
+    let known = "u|ul|up|upl|e|fmt|p|s|end";
+    let is_known = |(name, value): &(&str, &str)| is_listed(known, name) || value.is_empty();
     if !values.named.iter().all(is_known) || values.places.iter().skip(3).any(|value| has_digit(value)) {
         return None;
     }
+    let end = values.named("end").unwrap_or_default();
     let mut text = match (values.place(0), values.place(1), values.place(2)) {
-        (number, "", "") => number.to_owned(),
+        (number, "", "") => format!("{number}{end}"),
+        _ if !end.is_empty() => return None,
         (number, error, "") if error.starts_with('(') => format!("{number}{error}"),
         (number, error, "") => format!("{number} ± {error}"),
         (_, above, below) if !has_digit(above) || !has_digit(below) => return None,

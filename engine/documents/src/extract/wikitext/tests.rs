@@ -208,7 +208,10 @@ fn exponents_and_powers_are_printed() {
             "2{{frac|1|3}} mile, 7{{sfrac|1|8}}, 5{{times}}6, 3{{prime}}, <s>13</s>14",
             "2 1/3 mile, 7 1/8, 5×6, 3′, 13 14",
         ),
-        ("{{val|9.8|0.1|u=m/s2}}, {{val|p=~|5|u=m.s-1}}", "9.8 ± 0.1 m/s², ~5 m.s⁻¹"),
+        (
+            "{{val|9.8|0.1|u=m/s2}}, {{val|p=~|5|u=m.s-1}}, {{val|1|end=%|p=~}}",
+            "9.8 ± 0.1 m/s², ~5 m.s⁻¹, ~1%",
+        ),
         (
             "{{val|5.67|e=-8|u=W.m-2.K-4}}, {{val|2|u=gCO2/km}}, {{convert|9.8|m/s2|ft/s2}}, 1{{sup|1}}/{{sub|2}} m",
             "5.67×10⁻⁸ W.m⁻².K⁻⁴, 2 gCO2/km, 9.8 m/s², 1 1/2 m",
@@ -220,7 +223,7 @@ fn exponents_and_powers_are_printed() {
     }
     // Unknown numbers cost the sentence, also without a space before the template.
     let made = super::prose(
-        "First one. About 9{{e|6 to 7}} of it. Some {{val|3|t=5}} too. At 5{{num|6|e=3}}. It has 5{{1/2}} legs. Or {{val|1|-|5}}. Two.",
+        "First one. About 9{{e|6 to 7}} of it. Some {{val|3|t=5}} too. At 5{{num|6|e=3}}. It has 5{{1/2}} legs. Or {{val|1|-|5}}. It is {{val|12|0.5|errend=%}}. Two.",
     );
     assert_eq!((made.text.as_str(), made.templates, made.sentences), ("First one. Two.", 5, 5));
 }
