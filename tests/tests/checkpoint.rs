@@ -82,34 +82,32 @@ fn nothing_is_written_through_a_link_in_a_run() {
     session(&run, &store, "cpu", Options::default()).unwrap();
 }
 
-/// `/dev/full` refuses every byte, like a full disk.
-#[cfg(target_os = "linux")]
-mod full_disk {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    #[test]
-    fn a_checkpoint_that_finds_no_room_ends_the_run_and_loses_nothing() {
-        let (_folder, project) = project();
-        let store = store();
-        let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
-        let run = create(&project, &config());
-        // The checkpoints of steps 15 and 20 are written; then the disk is full for the run's third checkpoint, at step 30.
-        let error = session_until(&run, &store, "cpu", Options::default(), |event| {
-            if event.step() == Some(25) && matches!(event, TrainEvent::Step { .. }) {
-                let path = run.checkpoints_folder().join("step-00000030-000003.safetensors");
-                symlink("/dev/full", path).unwrap();
-            }
-            false
-        })
-        .unwrap_err()
-        .to_string();
-        assert!(error.contains("step-00000030") && error.contains("free some space"), "{error}");
-        assert!(error.contains("resume the run") && !error.contains('\n'), "{error}");
-        assert_eq!(run.record().unwrap().state, RunState::Failed);
-        // The run can be resumed after freeing space.
-        let rest = session(&run, &store, "cpu", Options::default()).unwrap();
-        assert_eq!(rest.first().and_then(TrainEvent::step), Some(21));
-        assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    }
+/// As on a full disk, which `campaign::disk` tries at each write.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_cannot_be_written_ends_the_run_and_loses_nothing() {
+    let (folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
+    let run = create(&project, &config());
+    let outside = folder.path().join("outside");
+    std::fs::write(&outside, "mine").unwrap();
+    // The checkpoints of steps 15 and 20 are written; then a link is in the place of the run's third checkpoint, at step 30.
+    let place = run.checkpoints_folder().join("step-00000030-000003.safetensors");
+    let error = session_until(&run, &store, "cpu", Options::default(), |event| {
+        if event.step() == Some(25) && matches!(event, TrainEvent::Step { .. }) {
+            std::os::unix::fs::symlink(&outside, &place).unwrap();
+        }
+        false
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("step-00000030") && error.contains("is a link"), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+    assert_eq!(run.record().unwrap().state, RunState::Failed);
+    assert_eq!(std::fs::read_to_string(&outside).unwrap(), "mine");
+    std::fs::remove_file(&place).unwrap();
+    let rest = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert_eq!(rest.first().and_then(TrainEvent::step), Some(21));
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
 }
