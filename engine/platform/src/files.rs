@@ -48,6 +48,18 @@ pub fn is_within(path: &Path, folder: &Path) -> bool {
     path.starts_with(folder)
 }
 
+/// Whether the path itself is a link, also one to nothing.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn is_link(path: &Path) -> bool {
+    symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Whether the path itself is a link. A browser's files have none.
+#[cfg(target_arch = "wasm32")]
+pub fn is_link(_: &Path) -> bool {
+    false
+}
+
 /// Whether the path exists and is accessible.
 pub fn exists(path: &Path) -> bool {
     metadata(path).is_ok()

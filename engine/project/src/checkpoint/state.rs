@@ -260,8 +260,11 @@ impl StateFile {
             .collect();
         let texts = HashMap::from([(METADATA.to_owned(), text)]);
         let head = storage::safetensors_head(texts, infos)?;
-        let file = storage::open_to_write(path)?;
-        file.set_len(0).map_err(Error::io(path))?;
+        // Of a project from elsewhere.
+        if files::is_link(path) {
+            return Err(Error::bad_file(path, "is a link, which may lead anywhere; remove it"));
+        }
+        let file = files::File::create(path).map_err(Error::io(path))?;
         let output = BufWriter::with_capacity(BUFFER, file);
         let (path, finished) = (path.to_owned(), false);
         let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };
