@@ -325,11 +325,13 @@ impl Checkpoints {
     fn manifests(&self, notices: &mut Vec<String>) -> Result<Vec<(Option<Slot>, Manifest)>> {
         let (written, missing) = self.written_manifests(notices)?;
         let unnamed = self.unnamed(&written, missing);
+        // Without states that none names, nothing is lost with a list.
         let what = match missing {
-            2 if !unnamed.is_empty() => Some("both lists of checkpoints are missing"),
+            2 => Some("both lists of checkpoints are missing"),
             1 if !are_complete(&written, missing) => Some("one of the two lists of checkpoints is missing"),
             _ => None,
         };
+        let what = what.filter(|_| !unnamed.is_empty());
         notices.extend(what.map(|what| format!("{}: {what}", self.folder.display())));
         let written = written.into_iter().map(|(slot, manifest)| (Some(slot), manifest));
         let mut manifests: Vec<_> =
@@ -435,7 +437,7 @@ fn are_complete(written: &[(Slot, Manifest)], missing: usize) -> bool {
 /// Parses step and sequence number from a state file's name.
 fn state_of(name: &str) -> Option<(u64, u64)> {
     let (step, sequence) = name.strip_prefix("step-")?.strip_suffix(".safetensors")?.split_once('-')?;
-    // No run saves more often, and the next number must be one, too.
+    // No run saves more often.
     Some((step.parse().ok()?, sequence.parse::<u32>().ok()?.into()))
 }
 

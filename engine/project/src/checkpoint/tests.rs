@@ -425,6 +425,18 @@ fn a_newer_intact_state_that_no_list_names_is_the_latest() {
     }
 }
 
+/// As in a project of which only the newest state was taken.
+#[test]
+fn a_single_list_is_no_loss_if_it_names_all_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let paths = [10, 20, 30].map(|step| save(&mut checkpoints, step, step == 30));
+    std::fs::remove_file(folder.path().join("manifest-b.json")).unwrap();
+    std::fs::remove_file(&paths[1]).unwrap();
+    let loaded = latest(folder.path()).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.notices), (30, vec![]));
+}
+
 /// The list before the newest is lost, and the newest state is damaged.
 #[test]
 fn an_older_intact_state_that_no_list_names_is_better_than_none() {
