@@ -384,7 +384,8 @@ impl Run {
             // The record of an earlier version holds them.
             self.change_about(|_| {})?;
         }
-        let write = |name| storage::write_checked_json(&self.folder.join(name), record);
+        let text = storage::checked_json_from(record)?;
+        let write = |name| storage::write_atomically(&self.folder.join(name), text.as_bytes());
         write(RECORD).and_then(|()| write(RECORD_COPY))
     }
 
